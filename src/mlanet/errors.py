@@ -1,0 +1,29 @@
+"""The exceptions that users meet. Each message is one line: what, which file, what to do."""
+
+
+class MlanetError(Exception):
+    """Base of every error that mlanet raises on purpose."""
+
+
+class ImageError(MlanetError):
+    """A picture cannot be read or is unusable."""
+
+
+class NoFaceError(MlanetError):
+    """No face was found in a picture."""
+
+
+class AssetError(MlanetError):
+    """A shipped or user-supplied model file is missing, altered or of another format."""
+
+
+class DataError(MlanetError):
+    """A data set or annotation file is missing or malformed."""
+
+
+class ConfigurationError(MlanetError):
+    """A configuration is contradictory; the message names the field."""
+
+
+class RenderError(MlanetError):
+    """A mesh cannot be rendered; the message names the argument."""

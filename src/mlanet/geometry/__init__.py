@@ -1,0 +1,57 @@
+"""Pure geometry: rotations, camera, meshes, light, alignment. No files, no networks."""
+
+from mlanet.geometry.alignment import Similarity, fit_similarity
+from mlanet.geometry.camera import (
+    FOCAL_LENGTH_PER_CROP,
+    REFERENCE_DISTANCE_MM,
+    Camera,
+    Pose,
+    decode_pose,
+    landmarks_in_pixels,
+)
+from mlanet.geometry.harmonics import AMBIENT_WHITE, decode_lighting, harmonics_basis, shading
+from mlanet.geometry.mesh import (
+    Mesh,
+    MeshTopology,
+    face_normals,
+    points_on_surface,
+    subdivide_faces,
+    vertex_normals,
+)
+from mlanet.geometry.rotation import (
+    FRONTAL_6D,
+    angle_between,
+    euler_from_matrix,
+    matrix_from_6d,
+    matrix_from_euler,
+    six_d_from_matrix,
+    viewer_from_camera,
+)
+
+__all__ = [
+    "AMBIENT_WHITE",
+    "FOCAL_LENGTH_PER_CROP",
+    "FRONTAL_6D",
+    "REFERENCE_DISTANCE_MM",
+    "Camera",
+    "Mesh",
+    "MeshTopology",
+    "Pose",
+    "Similarity",
+    "angle_between",
+    "decode_lighting",
+    "decode_pose",
+    "euler_from_matrix",
+    "face_normals",
+    "fit_similarity",
+    "harmonics_basis",
+    "landmarks_in_pixels",
+    "matrix_from_6d",
+    "matrix_from_euler",
+    "points_on_surface",
+    "shading",
+    "six_d_from_matrix",
+    "subdivide_faces",
+    "vertex_normals",
+    "viewer_from_camera",
+]

@@ -1,0 +1,43 @@
+"""Closed-form alignment of point sets."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+
+@dataclass(frozen=True, slots=True)
+class Similarity:
+    """`x -> scale * rotation @ x + translation`."""
+
+    scale: float
+    rotation: Float[np.ndarray, "d d"]
+    translation: Float[np.ndarray, "d"]
+
+    def apply(self, points: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """Transformed points."""
+        return self.scale * points @ self.rotation.T + self.translation
+
+
+def fit_similarity(
+    source: Float[np.ndarray, "n d"], target: Float[np.ndarray, "n d"], *, with_scale: bool = True
+) -> Similarity:
+    """Least-squares similarity (or rigid motion) from `source` to `target`.
+
+    Umeyama, "Least-squares estimation of transformation parameters between two point
+    patterns", PAMI 1991, equations 34-43.
+
+    Raises:
+        ValueError: the shapes differ or fewer than `d` points are given.
+    """
+    if source.shape != target.shape or source.ndim != 2 or len(source) < source.shape[1]:
+        raise ValueError(f"cannot align {source.shape} to {target.shape}")
+    source_mean, target_mean = source.mean(0), target.mean(0)
+    a, b = source - source_mean, target - target_mean
+    u, singular, vt = np.linalg.svd(b.T @ a)
+    sign = np.ones(source.shape[1])
+    sign[-1] = np.sign(np.linalg.det(u) * np.linalg.det(vt)) or 1.0
+    rotation = (u * sign) @ vt
+    variance = float((a * a).sum())
+    scale = float((singular * sign).sum()) / variance if with_scale and variance > 0 else 1.0
+    return Similarity(scale, rotation, target_mean - scale * rotation @ source_mean)

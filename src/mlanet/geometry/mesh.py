@@ -1,0 +1,120 @@
+"""Triangle meshes: the type, normals, subdivision."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from array_api_compat import array_namespace
+from jaxtyping import Float, Int
+
+from mlanet.coefficients import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """A triangle mesh with optional colours and texture coordinates.
+
+    `uv` is indexed by `uv_faces` (one triangle of texture coordinates for each of `faces`),
+    origin at the lower left; colours are sRGB in [0, 1].
+    """
+
+    vertices: Float[np.ndarray, "v 3"]
+    faces: Int[np.ndarray, "f 3"]
+    colors: Float[np.ndarray, "v 3"] | None = None
+    uv: Float[np.ndarray, "t 2"] | None = None
+    uv_faces: Int[np.ndarray, "f 3"] | None = None
+
+
+class MeshTopology:
+    """Triangles over `num_vertices` vertices, and what follows from them alone."""
+
+    def __init__(self, faces: Int[np.ndarray, "f 3"], num_vertices: int) -> None:
+        if faces.size and (faces.min() < 0 or faces.max() >= num_vertices):
+            raise ValueError(f"faces must index {num_vertices} vertices")
+        self.faces = np.ascontiguousarray(faces, dtype=np.int32)
+        self.num_vertices = num_vertices
+
+    @cached_property
+    def edges(self) -> Int[np.ndarray, "e 2"]:
+        """Unique edges, lower index first."""
+        pairs = np.sort(self.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+        return np.unique(pairs, axis=0)
+
+    @cached_property
+    def faces_of_vertex(self) -> Int[np.ndarray, "v k"]:
+        """Faces around each vertex, padded with `len(faces)`."""
+        num_faces = len(self.faces)
+        corner = self.faces.reshape(-1)
+        order = np.argsort(corner, kind="stable")
+        count = np.bincount(corner, minlength=self.num_vertices)
+        table = np.full((self.num_vertices, max(int(count.max(initial=0)), 1)), num_faces)
+        position = np.arange(len(order)) - np.repeat(np.cumsum(count) - count, count)
+        table[corner[order], position] = order // 3
+        return table
+
+
+def face_normals(
+    vertices: Float[Array, "*b v 3"], faces: Int[Array, "f 3"]
+) -> Float[Array, "*b f 3"]:
+    """Outward normals of triangles; their length is twice the area."""
+    xp = array_namespace(vertices)
+    a, b, c = (xp.take(vertices, faces[:, k], axis=-2) for k in range(3))
+    return xp.linalg.cross(b - a, c - a)
+
+
+def vertex_normals(
+    vertices: Float[Array, "*b v 3"],
+    faces: Int[Array, "f 3"],
+    faces_of_vertex: Int[Array, "v k"],
+) -> Float[Array, "*b v 3"]:
+    """Area-weighted unit normals; zero at vertices of no or degenerate triangles.
+
+    `faces` and `faces_of_vertex` (`MeshTopology`) must be of the vertices' array library.
+    """
+    xp = array_namespace(vertices)
+    normals = face_normals(vertices, faces)
+    nothing = xp.zeros_like(normals[..., :1, :])
+    padded = xp.concat([normals, nothing], axis=-2)
+    count, width = faces_of_vertex.shape
+    around = xp.take(padded, xp.reshape(faces_of_vertex, (-1,)), axis=-2)
+    total = xp.sum(xp.reshape(around, (*vertices.shape[:-2], count, width, 3)), axis=-2)
+    return total / xp.sqrt(xp.sum(total * total, axis=-1, keepdims=True) + 1e-20)
+
+
+def subdivide_faces(
+    faces: Int[np.ndarray, "f 3"], num_vertices: int
+) -> tuple[Int[np.ndarray, "g 3"], Int[np.ndarray, "e 2"]]:
+    """Cut each triangle in four at its edges' midpoints.
+
+    Returns:
+        The new faces, over the old vertices followed by one new vertex for each returned edge.
+    """
+    topology = MeshTopology(faces, num_vertices)
+    edges = topology.edges
+    key = edges[:, 0].astype(np.int64) * num_vertices + edges[:, 1]
+
+    def midpoint(i: int, j: int) -> Int[np.ndarray, "f"]:
+        low = np.minimum(faces[:, i], faces[:, j]).astype(np.int64)
+        high = np.maximum(faces[:, i], faces[:, j])
+        return num_vertices + np.searchsorted(key, low * num_vertices + high)
+
+    ab, bc, ca = midpoint(0, 1), midpoint(1, 2), midpoint(2, 0)
+    a, b, c = faces.T
+    parts = [[a, ab, ca], [ab, b, bc], [ca, bc, c], [ab, bc, ca]]
+    quarters = np.stack([np.stack(part, axis=1) for part in parts], axis=1)
+    return quarters.reshape(-1, 3).astype(np.int32), edges
+
+
+def points_on_surface(
+    vertices: Float[Array, "*b v 3"],
+    faces: Int[Array, "f 3"],
+    face_index: Int[Array, "n"],
+    barycentric: Float[Array, "n 3"],
+) -> Float[Array, "*b n 3"]:
+    """Points given by face index and barycentric weights."""
+    xp = array_namespace(vertices)
+    corners = faces[face_index]
+    parts = [
+        barycentric[:, k, None] * xp.take(vertices, corners[:, k], axis=-2) for k in range(3)
+    ]
+    return parts[0] + parts[1] + parts[2]
