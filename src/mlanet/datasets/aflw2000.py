@@ -1,0 +1,207 @@
+"""AFLW2000-3D in its own layout, and the annotations of its protocol.
+
+Zhu et al., "Face Alignment Across Large Poses: A 3D Solution", CVPR 2016. Pixel coordinates
+are the data set's own numbers: x right, y down, taken as continuous with (0, 0) at the image's
+top-left corner. Whether its authors meant pixel centres or corners is not documented; half a
+pixel is about 0.3 % of a face.
+"""
+
+import io
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+from jaxtyping import Float
+
+from mlanet.datasets.archive import TarIndex, load_arrays
+from mlanet.datasets.sample import Sample, decode_image
+from mlanet.errors import DataError
+from mlanet.geometry import matrix_from_euler
+
+AnnotationKind: TypeAlias = Literal["original", "reannotated"]
+"""Whose landmarks: the data set's, or the re-annotation (LS3D-W: Bulat and Tzimiropoulos,
+"How far are we from solving the 2D & 3D Face Alignment problem?", ICCV 2017)."""
+
+FOLDER = "AFLW2000"
+"""Name of the folder, and of the tar file, in which the data set is distributed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AFLW2000Parameters:
+    """Content of one `.mat` file in double precision.
+
+    Shape and expression are coefficients of Basel 2009 and of the 29 modes of FaceWarehouse in
+    3DDFA's units; `pose` is pitch, yaw, roll in radians, then translation (pixels) and scale.
+    """
+
+    pose: Float[np.ndarray, "7"]
+    shape: Float[np.ndarray, "199"]
+    expression: Float[np.ndarray, "29"]
+    landmarks_px: Float[np.ndarray, "68 3"]
+    """x, y in pixels of the image; z in the same scale, larger is nearer the viewer."""
+
+
+class AFLW2000:
+    """AFLW2000-3D: pictures `*.jpg` and parameters `*.mat` of the same name.
+
+    Args:
+        path: The folder that holds them, a folder that holds the folder `AFLW2000` or the file
+            `AFLW2000.tar`, or a tar file.
+
+    Attributes:
+        names: File names of the pictures, sorted.
+
+    Raises:
+        DataError: there is nothing there, or a picture has no parameters.
+    """
+
+    names: tuple[str, ...]
+
+    def __init__(self, path: Path) -> None:
+        self._source = _locate(path)
+        self._tar: TarIndex | None = None
+        self._position: dict[str, int] = {}
+        if self._source.is_dir():
+            present = {file.name for file in self._source.iterdir() if file.is_file()}
+        else:
+            self._tar = TarIndex([self._source])
+            present = set(self._tar.names)
+            self._position = dict(zip(present, self._tar.match(list(present)), strict=True))
+        self.names = tuple(sorted(name for name in present if name.endswith(".jpg")))
+        if not self.names:
+            raise DataError(f"{self._source}: holds no pictures imageNNNNN.jpg")
+        for name in self.names:
+            if _mat_name(name) not in present:
+                raise DataError(f"{self._source}: {_mat_name(name)} is missing beside {name}")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Sample:
+        name = self.names[index]
+        parameters = self.parameters(index)
+        angles = parameters.pose[:3]
+        return Sample(
+            name=name,
+            image=decode_image(self._read(name), f"{self._source}: {name}"),
+            landmarks_px=parameters.landmarks_px,
+            rotation=matrix_from_euler(angles),
+            angles_deg=np.degrees(angles),
+        )
+
+    @cached_property
+    def index_of(self) -> dict[str, int]:
+        """Position of each picture's name."""
+        return {name: index for index, name in enumerate(self.names)}
+
+    def parameters(self, index: int) -> AFLW2000Parameters:
+        """The `.mat` file of a picture.
+
+        Raises:
+            DataError: the file is malformed.
+        """
+        from scipy.io import loadmat
+
+        name = _mat_name(self.names[index])
+        wanted = {"Pose_Para": 7, "Shape_Para": 199, "Exp_Para": 29, "pt3d_68": 3 * 68}
+        try:
+            content = loadmat(io.BytesIO(self._read(name)), variable_names=list(wanted))
+        except DataError:
+            raise
+        except Exception as error:  # on damaged files scipy raises almost anything
+            raise DataError(f"{self._source}: {name} is no readable .mat file") from error
+        arrays: dict[str, np.ndarray] = {}
+        for key, size in wanted.items():
+            if key not in content or content[key].size != size or content[key].dtype.kind in "OSU":
+                raise DataError(f"{self._source}: {key} of {name} is missing or malformed")
+            arrays[key] = content[key].astype(np.float64)
+            if not np.isfinite(arrays[key]).all():
+                raise DataError(f"{self._source}: {key} of {name} is not finite")
+        return AFLW2000Parameters(
+            pose=arrays["Pose_Para"].ravel(),
+            shape=arrays["Shape_Para"].ravel(),
+            expression=arrays["Exp_Para"].ravel(),
+            landmarks_px=np.ascontiguousarray(arrays["pt3d_68"].reshape(3, 68).T),
+        )
+
+    def _read(self, name: str) -> bytes:
+        if self._tar is not None:
+            return self._tar.read(self._position[name])
+        try:
+            return (self._source / name).read_bytes()
+        except OSError as error:
+            raise DataError(f"{self._source / name}: cannot be read ({error})") from error
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AFLW2000Annotations:
+    """What the protocols of AFLW2000-3D need beside the pictures, one row for each image."""
+
+    names: tuple[str, ...]
+    original_px: Float[np.ndarray, "n 68 3"]
+    """The data set's `pt3d_68`."""
+    reannotated_px: Float[np.ndarray, "n 68 2"]
+    yaw_deg: Float[np.ndarray, "n"]
+    """Yaw that decides the bin: the data set's `Pose_Para[1]`."""
+    roi_box_px: Float[np.ndarray, "n 4"]
+    """The standard protocol's ground-truth crop, clipped to the image (see evaluation)."""
+
+    @classmethod
+    def load(cls, path: Path) -> "AFLW2000Annotations":
+        """Read `annotations.npz`.
+
+        Its arrays: `name` (n,), `pts68_original` (n, 3, 68), `pts68_reannotated` (n, 2, 68),
+        `yaw_deg` (n,), `roi_box` (n, 4).
+
+        Raises:
+            DataError: the file or an array is missing or malformed, or a name occurs twice.
+        """
+        arrays = load_arrays(
+            path,
+            required={
+                "name": (),
+                "pts68_original": (3, 68),
+                "pts68_reannotated": (2, 68),
+                "yaw_deg": (),
+                "roi_box": (4,),
+            },
+        )
+        names = tuple(str(name) for name in arrays["name"])
+        if len(set(names)) != len(names):
+            raise DataError(f"{path}: 'name' holds a name twice")
+        box = arrays["roi_box"].astype(np.float64)
+        if (box[:, 2:] <= box[:, :2]).any():
+            raise DataError(f"{path}: 'roi_box' must be left, top, right, bottom")
+        return cls(
+            names=names,
+            original_px=arrays["pts68_original"].astype(np.float64).transpose(0, 2, 1),
+            reannotated_px=arrays["pts68_reannotated"].astype(np.float64).transpose(0, 2, 1),
+            yaw_deg=arrays["yaw_deg"].astype(np.float64),
+            roi_box_px=box,
+        )
+
+    def landmarks_2d_px(self, annotation: AnnotationKind) -> Float[np.ndarray, "n 68 2"]:
+        """Points (x, y) of the chosen annotation; the two are never mixed."""
+        if annotation == "original":
+            return self.original_px[..., :2]
+        return self.reannotated_px
+
+
+def _mat_name(name: str) -> str:
+    return name.removesuffix(".jpg") + ".mat"
+
+
+def _locate(path: Path) -> Path:
+    """The folder of pictures or the tar file that `path` stands for."""
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise DataError(f"{path}: no such folder or tar file; AFLW2000-3D is expected there")
+    if next(path.glob("*.jpg"), None) is not None:
+        return path
+    for candidate in (path / FOLDER, path / f"{FOLDER}.tar"):
+        if candidate.exists():
+            return candidate
+    raise DataError(f"{path}: holds neither *.jpg nor {FOLDER}/ nor {FOLDER}.tar")

@@ -1,0 +1,41 @@
+"""One annotated picture, and how its bytes become pixels."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from mlanet.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """An RGB picture and what is known of the face in it; None is "not annotated".
+
+    `landmarks_px` are the 68 points of iBUG in pixels of `image`: x, y and, with three
+    columns, z in the same scale, larger is nearer the viewer, origin arbitrary. `rotation` is
+    model to camera and `angles_deg` its (pitch, yaw, roll), both as in docs/conventions.md.
+    """
+
+    name: str
+    image: UInt8[np.ndarray, "h w 3"]
+    landmarks_px: Float[np.ndarray, "68 d"] | None = None
+    rotation: Float[np.ndarray, "3 3"] | None = None
+    angles_deg: Float[np.ndarray, "3"] | None = None
+    identity: str | None = None
+
+
+def decode_image(data: bytes, source: str) -> UInt8[np.ndarray, "h w 3"]:
+    """RGB pixels of an encoded picture, as stored: no EXIF turning, which would undo labels.
+
+    Raises:
+        DataError: the bytes are no picture; the message names `source`.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"{source}: not a readable picture ({error})") from error
