@@ -1,0 +1,231 @@
+import csv
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+
+from mlanet.datasets import AFLW2000, AFLW2000Annotations
+from mlanet.detection import Detection
+from mlanet.errors import DataError
+from mlanet.evaluation import evaluate_aflw2000, square_roi_box
+from mlanet.metrics import bounding_box
+
+SIZE = 64
+YAWS = [0.0, 30.0, -30.5, 60.0, -75.0, 105.0]
+NAMES = [f"image{k:05d}.jpg" for k in range(6)]
+
+
+def landmarks(row):
+    """68 points that fill the box (10, 20, 50, 45), each picture's in another order."""
+    rng = np.random.default_rng(row)
+    points = rng.uniform(0, 1, (68, 3))
+    points[:2, :2] = [[0, 0], [1, 1]]
+    return points * [40.0, 25.0, 30.0] + [10.0, 20.0, 0.0]
+
+
+@pytest.fixture
+def truth(tmp_path):
+    original = np.stack([landmarks(row).T for row in range(6)])
+    np.savez(
+        tmp_path / "annotations.npz",
+        name=np.array(NAMES),
+        pts68_original=original,
+        pts68_reannotated=original[:, :2] + [[[6.0], [8.0]]],
+        yaw_deg=np.array(YAWS),
+        roi_box=np.array([[5.0, 8.0, 55.0, 58.0]] * 6),
+    )
+    return AFLW2000Annotations.load(tmp_path / "annotations.npz")
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    for row, name in enumerate([*NAMES, "image99999.jpg"]):
+        Image.new("RGB", (SIZE, SIZE), (30 * row, 0, 0)).save(tmp_path / name, quality=100)
+        pose = np.radians([[4.0, YAWS[row % 6], -8.0, 0.0, 0.0, 0.0, 57.2957795]])
+        content = {
+            "Pose_Para": pose,
+            "Shape_Para": np.zeros((199, 1), dtype=np.uint8),
+            "Exp_Para": np.zeros((29, 1), dtype=np.uint8),
+            "pt3d_68": landmarks(row).T.astype(np.float32),
+        }
+        savemat(tmp_path / name.replace(".jpg", ".mat"), content)
+    return AFLW2000(tmp_path)
+
+
+@dataclass
+class FakePrediction:
+    landmarks_px: np.ndarray
+    euler_deg: np.ndarray
+
+
+class FakePredictor:
+    """Knows the picture by its colour; is off by a fixed number of pixels and degrees."""
+
+    def __init__(self, offset_px=(0.0, 0.0), detections=None):
+        self.offset = np.array([*offset_px, 99.0])
+        self.detections = detections or {}
+        self.boxes = []
+
+    def row(self, image):
+        return round(float(image[..., 0].mean()) / 30)
+
+    def detect(self, image):
+        boxes = self.detections.get(self.row(image), [(9.0, 15.0, 51.0, 47.0)])
+        five = np.zeros((5, 2))
+        return [Detection(np.array(box), five, 0.9) for box in boxes]
+
+    def crop_box(self, detection):
+        left, top, _, bottom = detection.box_px
+        return np.array([left, top, left + bottom - top, bottom])
+
+    def predict_in_box(self, image, box_px):
+        assert box_px[2] - box_px[0] == pytest.approx(box_px[3] - box_px[1])
+        self.boxes.append(tuple(float(edge) for edge in box_px))
+        row = self.row(image)
+        angles = np.array([4.0 + 1.0, YAWS[row] - 2.0, -8.0 + 3.0])
+        return FakePrediction(landmarks(row) + self.offset, angles)
+
+
+UNIT = 100.0 / np.sqrt(40.0 * 25.0)
+"""Error in percent of one pixel."""
+
+
+def test_a_known_offset_has_a_known_error(dataset, truth):
+    predictor, seen = FakePredictor((3.0, 4.0)), []
+    report = evaluate_aflw2000(
+        predictor, dataset, truth, progress=lambda done, total: seen.append((done, total))
+    )
+    assert report.nme.bins == pytest.approx(dict.fromkeys(["0-30", "30-60", "60-90"], 5 * UNIT))
+    assert report.nme.mean == pytest.approx(5 * UNIT)
+    assert report.nme.counts == {"0-30": 2, "30-60": 2, "60-90": 2}
+    assert report.missed == 0
+    assert set(predictor.boxes) == {(5.0, 8.0, 55.0, 58.0)}
+    assert seen == [(k, 6) for k in range(1, 7)]
+
+
+def test_annotations_are_not_mixed(dataset, truth):
+    other = evaluate_aflw2000(FakePredictor(), dataset, truth, annotation="reannotated")
+    assert other.nme.mean == pytest.approx(10 * UNIT)
+    exact = evaluate_aflw2000(FakePredictor(), dataset, truth, annotation="original")
+    assert exact.nme.mean == pytest.approx(0.0, abs=1e-12)
+
+
+def test_pose_leaves_out_what_lies_beyond_99_degrees(dataset, truth):
+    pose = evaluate_aflw2000(FakePredictor(), dataset, truth).pose
+    assert (pose.pitch, pose.yaw, pose.roll) == pytest.approx((1.0, 2.0, 3.0))
+    assert (pose.mean, pose.images) == (pytest.approx(2.0), 5)
+
+
+def test_the_detection_that_overlaps_best_is_used(dataset, truth):
+    near, far, whole = (8.0, 18.0, 52.0, 47.0), (0.0, 0.0, 12.0, 12.0), (0.0, 0.0, 64.0, 64.0)
+    predictor = FakePredictor(detections={row: [far, near, whole] for row in range(6)})
+    report = evaluate_aflw2000(predictor, dataset, truth, crop="detector")
+    assert set(predictor.boxes) == {(8.0, 18.0, 37.0, 47.0)}
+    assert report.missed == 0
+
+
+def test_missed_faces_are_counted_and_left_out(dataset, truth):
+    tiny = (10.0, 20.0, 27.0, 37.0)  # 289 of 1000 square pixels: an overlap of 0.289
+    enough = (10.0, 20.0, 28.0, 37.0)  # 306 of 1000
+    predictor = FakePredictor((1.0, 0.0), {0: [tiny], 4: [(55.0, 0.0, 64.0, 9.0)], 1: [enough]})
+    report = evaluate_aflw2000(predictor, dataset, truth, crop="detector")
+    assert report.missed == 2
+    assert report.nme.counts == {"0-30": 1, "30-60": 2, "60-90": 1}
+    assert report.nme.mean == pytest.approx(UNIT)
+    expected = ((100 + UNIT) / 2 + UNIT + (100 + UNIT) / 2) / 3
+    assert report.nme_missed_as_100.mean == pytest.approx(expected)
+    assert {result.name for result in report.worst[:2]} == {NAMES[0], NAMES[4]}
+    assert report.pose.images == 3
+
+
+def test_the_report_is_valid_json_with_the_agreed_keys(dataset, truth, tmp_path):
+    predictor = FakePredictor((1.0, 0.0), {4: [(55.0, 0.0, 64.0, 9.0)]})
+    report = evaluate_aflw2000(
+        predictor, dataset, truth, crop="detector", versions={"detector": "7"}
+    )
+    path = report.save(tmp_path / "deep" / "out")
+    content = json.loads(path.read_text())
+    assert list(content["nme_2d_68"]) == ["0-30", "30-60", "60-90", "mean"]
+    assert content["nme_2d_68"]["mean"] == pytest.approx(UNIT)
+    assert (content["annotation"], content["crop"]) == ("original", "detector")
+    assert (content["images"], content["missed"]) == (6, 1)
+    assert content["images_per_bin"] == {"0-30": 2, "30-60": 2, "60-90": 2}
+    assert content["missed_per_bin"] == {"0-30": 0, "30-60": 0, "60-90": 1}
+    assert content["pose_mae_deg"]["yaw"] == pytest.approx(2.0)
+    assert content["versions"] == {"detector": "7"}
+    assert "sqrt(w*h)" in content["protocol"]
+    assert content["worst"][0]["name"] == NAMES[4]
+    assert content["seconds"] >= 0
+    assert sorted(file.name for file in path.parent.iterdir()) == ["errors.csv", "report.json"]
+
+
+def test_errors_of_each_image_are_written(dataset, truth, tmp_path):
+    predictor = FakePredictor((1.0, 0.0), {4: [(55.0, 0.0, 64.0, 9.0)]})
+    evaluate_aflw2000(predictor, dataset, truth, crop="detector").save(tmp_path / "out")
+    with (tmp_path / "out" / "errors.csv").open() as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    assert list(rows) == NAMES
+    assert float(rows[NAMES[2]]["nme_2d_68"]) == pytest.approx(UNIT, abs=1e-3)
+    assert rows[NAMES[1]]["bin"] == "0-30"
+    assert rows[NAMES[3]]["bin"] == "30-60"
+    assert float(rows[NAMES[3]]["roll_error_deg"]) == pytest.approx(3.0)
+    assert (rows[NAMES[4]]["missed"], rows[NAMES[4]]["nme_2d_68"]) == ("1", "")
+    assert [rows[name]["in_pose_mae"] for name in NAMES] == ["1", "1", "1", "1", "0", "0"]
+
+
+def test_a_mean_over_nothing_is_null(dataset, truth):
+    nobody = {row: [(0.0, 0.0, 3.0, 3.0)] for row in range(6)}
+    content = evaluate_aflw2000(
+        FakePredictor(detections=nobody), dataset, truth, crop="detector"
+    ).as_dict()
+    assert content["nme_2d_68"] == dict.fromkeys(["0-30", "30-60", "60-90", "mean"])
+    assert content["mean_missed_as_100"] == 100.0
+    assert content["pose_mae_deg"]["mean"] is None
+    json.dumps(content, allow_nan=False)
+
+
+def test_a_detector_that_finds_nothing(dataset, truth, monkeypatch):
+    predictor = FakePredictor()
+    monkeypatch.setattr(predictor, "detect", lambda image: [])
+    assert evaluate_aflw2000(predictor, dataset, truth, crop="detector").missed == 6
+
+
+def test_every_annotated_picture_must_be_there(dataset, truth, tmp_path):
+    (tmp_path / NAMES[3]).unlink()
+    with pytest.raises(DataError, match=r"image00003\.jpg and 0 more"):
+        evaluate_aflw2000(FakePredictor(), AFLW2000(tmp_path), truth)
+
+
+def test_a_folder_that_cannot_be_written(dataset, truth, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DataError, match="file"):
+        evaluate_aflw2000(FakePredictor(), dataset, truth).save(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ((66, 94, 408, 436), (66, 94, 408, 436)),  # a square stays
+        ((46, 83, 426, 450), (46, 83, 426, 463)),  # clipped below
+        ((1, 98, 332, 440), (-10, 98, 332, 440)),  # clipped on the left
+        ((100, 100, 201, 200), (100, 99.5, 201, 200.5)),  # rounded
+        ((1, 50, 450, 450), (1, 50, 450, 499)),  # wider than the image
+    ],
+)
+def test_clipped_boxes_become_squares_again(box, expected):
+    np.testing.assert_array_equal(square_roi_box(np.array(box, dtype=float), (450, 450)), expected)
+
+
+def test_square_restores_the_box_of_the_protocol():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        points = rng.uniform(0, 1, (68, 2)) * rng.uniform(100, 220, 2) + rng.uniform(60, 170, 2)
+        box = bounding_box(points)
+        centre, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]).max() / np.sqrt(2)
+        square = np.concatenate([centre - half, centre + half])
+        clipped = np.round(np.clip(square, 1, 450))
+        if (clipped != np.round(square)).sum() <= 1:  # a second clipped side leaves no trace
+            np.testing.assert_allclose(square_roi_box(clipped, (450, 450)), square, atol=1.6)
