@@ -1,0 +1,86 @@
+"""The plane of texture coordinates, seen as a picture."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from mlanet.errors import RenderError
+from mlanet.geometry import Mesh
+from mlanet.render.fragments import Fragments
+from mlanet.render.rasterize import rasterize
+from mlanet.render.shade import interpolate
+
+
+@dataclass(frozen=True, slots=True)
+class UvAtlas:
+    """Which triangle each texel of a square texture belongs to.
+
+    Row 0 of a texture is v = 1, the top of the picture. `nearest` is the flat index of the
+    nearest texel inside a triangle: texels between the charts copy it, so that neither
+    filtering nor mip-mapping finds anything else beyond a chart's border.
+    """
+
+    fragments: Fragments
+    nearest: Int[np.ndarray, "s s"]
+    texels: Float[np.ndarray, "t 2"]
+    uv_faces: Int[np.ndarray, "f 3"]
+
+    @classmethod
+    def of_mesh(cls, mesh: Mesh, size: int = 512) -> "UvAtlas":
+        """The atlas of a mesh's texture coordinates, `size` texels wide.
+
+        Raises:
+            RenderError: the mesh has no texture coordinates, or none of its triangles covers
+                the centre of a texel.
+        """
+        if mesh.uv is None or mesh.uv_faces is None:
+            raise RenderError("mesh needs uv and uv_faces")
+        texels = texels_from_uv(mesh.uv, (size, size))
+        flat = np.concatenate([texels, np.ones_like(texels[:, :1])], axis=1)
+        fragments = rasterize(flat, mesh.uv_faces, (size, size))
+        if not fragments.mask.any():
+            raise RenderError(f"uv covers no texel of a texture of {size} x {size}")
+        return cls(fragments, _nearest_true(fragments), texels, np.asarray(mesh.uv_faces))
+
+    @property
+    def size(self) -> int:
+        """Width and height in texels."""
+        return self.fragments.image_size[0]
+
+    def dilate(self, texture: Shaped[np.ndarray, "s s *c"]) -> Shaped[np.ndarray, "s s *c"]:
+        """A copy in which each texel outside all triangles has its nearest neighbour's value."""
+        return texture.reshape(self.size**2, *texture.shape[2:])[self.nearest]
+
+
+def vertex_attributes_to_uv(
+    atlas: UvAtlas, faces: Int[np.ndarray, "f 3"], attributes: Float[np.ndarray, "v c"]
+) -> Float[np.ndarray, "s s c"]:
+    """Colours or other attributes of vertices as a texture, float32, without empty texels.
+
+    Raises:
+        RenderError: `faces` and `attributes` do not fit each other or the atlas.
+    """
+    return atlas.dilate(interpolate(atlas.fragments, faces, attributes))
+
+
+def texels_from_uv(
+    uv: Float[np.ndarray, "t 2"], texture_size: tuple[int, int]
+) -> Float[np.ndarray, "t 2"]:
+    """Positions, x right and y down, in texels of a texture of height and width `texture_size`."""
+    height, width = texture_size
+    return np.stack([uv[:, 0] * float(width), (1.0 - uv[:, 1]) * float(height)], axis=1)
+
+
+def _nearest_true(fragments: Fragments) -> Int[np.ndarray, "s s"]:
+    import cv2
+
+    empty = (~fragments.mask).astype(np.uint8)
+    _, found = cv2.distanceTransformWithLabels(
+        empty, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    labels = np.asarray(found, dtype=np.int64)
+    covered = np.flatnonzero(fragments.mask)
+    of_label = np.zeros(int(labels.max()) + 1, dtype=np.int64)
+    of_label[labels.reshape(-1)[covered]] = covered
+    return of_label[labels]

@@ -1,0 +1,62 @@
+"""The light that makes an albedo look like a photo."""
+
+import numpy as np
+from jaxtyping import Float
+
+from mlanet.geometry import AMBIENT_WHITE, harmonics_basis
+from mlanet.geometry.harmonics import COSINE_LOBE
+
+ORDERS = 4
+"""Ambient and linear harmonics; higher ones say little of normals that were not seen."""
+
+MAX_SAMPLES = 8_000
+"""Texels used for the fit, evenly spread over those with weight."""
+
+HUBER = 0.06
+"""Colour error beyond which a texel counts less: hair, glasses, lips are no light."""
+
+RIDGE = 0.02
+"""Preference for plain ambient light, relative to the texels' own evidence."""
+
+
+def fit_lighting(
+    albedo: Float[np.ndarray, "s s 3"],
+    photo: Float[np.ndarray, "s s 3"],
+    normals: Float[np.ndarray, "s s 3"],
+    weight: Float[np.ndarray, "s s"],
+) -> Float[np.ndarray, "9 3"]:
+    """Robust harmonics of order one with `albedo * shading = photo`, for each channel.
+
+    Colours are in [0, 1], normals of unit length in the viewer's frame. Without any weight
+    it is the ambient light that shows the albedo unchanged.
+    """
+    lighting = np.zeros((9, 3), dtype=np.float32)
+    lighting[0] = AMBIENT_WHITE
+    used = np.flatnonzero(weight > 0.3)
+    used = used[:: max(1, len(used) // MAX_SAMPLES)]
+    if not len(used):
+        return lighting
+    basis = harmonics_basis(normals.reshape(-1, 3)[used].astype(np.float64))[:, :ORDERS]
+    basis = basis * np.array(COSINE_LOBE[:ORDERS])
+    trust = weight.reshape(-1)[used].astype(np.float64)
+    for channel in range(3):
+        rows = basis * albedo[..., channel].reshape(-1)[used, None]
+        target = photo[..., channel].reshape(-1)[used].astype(np.float64)
+        lighting[:ORDERS, channel] = _robust(rows, target, trust)
+    return lighting
+
+
+def _robust(
+    rows: Float[np.ndarray, "n k"], target: Float[np.ndarray, "n"], trust: Float[np.ndarray, "n"]
+) -> Float[np.ndarray, "k"]:
+    """Huber's estimate by iteratively re-weighted least squares."""
+    weight = trust
+    solution = np.zeros(rows.shape[1])
+    for _ in range(6):
+        normal = rows.T @ (rows * weight[:, None])
+        damping = RIDGE * normal[0, 0] * np.ones(len(normal))
+        damping[0] = 1e-6
+        solution = np.linalg.solve(normal + np.diag(damping), rows.T @ (target * weight))
+        residual = np.abs(rows @ solution - target)
+        weight = trust * np.minimum(1.0, HUBER / np.maximum(residual, 1e-9))
+    return solution

@@ -1,0 +1,221 @@
+"""The photo's colours, carried onto the mesh's texture."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Shaped, UInt8
+
+from mlanet.errors import RenderError
+from mlanet.geometry import AMBIENT_WHITE, Camera, Mesh, MeshTopology, shading
+from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
+from mlanet.render.light_fit import fit_lighting
+from mlanet.render.rasterize import checked_mesh, rasterize
+from mlanet.render.sampling import sample_image, stretch
+from mlanet.render.shade import Box, box_in_picture, viewer_normals
+
+GRAZING = (0.15, 0.5)
+"""Cosines of the angle between normal and line of sight: no trust below, full trust above."""
+
+DEPTH_TOLERANCE_MM = 3.0
+"""A point this far behind the nearest surface still counts as seen."""
+
+OCCLUDER_MARGIN_MM = 2.0
+"""How far around it a part hides what is behind it: outlines never fit to the pixel."""
+
+BORDER = 0.02
+"""Width of the fade at the photo's border, of the face's size in the photo."""
+
+FEATHER = 0.012
+"""Standard deviation of the fade where the seen part ends, of the texture's size."""
+
+CORRECTION = 0.06
+"""Reach of the colour correction of the unseen part, of the texture's size."""
+
+DARKEST, BRIGHTEST = 0.3, 1.7
+"""Limits of the fitted light on the unseen part, relative to its mean."""
+
+Plane = Float[np.ndarray, "s s"]
+
+
+@dataclass(frozen=True, slots=True)
+class Texture:
+    """Colours in UV, row 0 at v = 1, and how far (0 to 1) each is the photo's own."""
+
+    image: UInt8[np.ndarray, "s s 3"]
+    visibility: Float[np.ndarray, "s s"]
+
+
+def project_texture(
+    image: UInt8[np.ndarray, "h w 3"],
+    vertices_camera: Float[np.ndarray, "v 3"],
+    mesh: Mesh,
+    camera: Camera,
+    atlas: UvAtlas,
+    *,
+    fill: Shaped[np.ndarray, "s s 3"] | None = None,
+    allowed: Float[np.ndarray, "v"] | None = None,
+    topology: MeshTopology | None = None,
+) -> Texture:
+    """Sample the photo where it shows the mesh's surface, and fill the rest to match.
+
+    The fill is lit by the light that makes it look like the photo where both are known, then
+    moved towards the photo's colours near the seam, and the two are faded into each other.
+
+    Args:
+        image: the photo.
+        vertices_camera: of the mesh, in the camera frame, mm.
+        mesh: gives `faces`; its vertices are not used.
+        camera: in pixels of the photo.
+        atlas: of the mesh's texture coordinates; its size is the texture's.
+        fill: albedo for the rest, `uint8` or floats in [0, 1], row 0 at v = 1; without it, the
+            median colour of what is seen.
+        allowed: share of the photo's colour at each vertex, 0 to 1 (0 in the mouth, say).
+        topology: of the mesh, for callers who texture many.
+
+    Raises:
+        RenderError: an argument's shape is wrong or a vertex is not finite.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise RenderError(f"image must be (h, w, 3) uint8, got {image.shape} {image.dtype}")
+    if fill is not None and fill.shape != (atlas.size, atlas.size, 3):
+        raise RenderError(f"fill must be {(atlas.size, atlas.size, 3)}, got {fill.shape}")
+    if allowed is not None and allowed.shape != (len(vertices_camera),):
+        raise RenderError(f"allowed must be ({len(vertices_camera)},), got {allowed.shape}")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        projected = camera.project(np.asarray(vertices_camera, dtype=np.float64))
+    checked_mesh(projected, mesh.faces)
+    topology = topology or MeshTopology(mesh.faces, len(vertices_camera))
+    trust = np.ones(len(vertices_camera)) if allowed is None else allowed
+    per_vertex = [vertices_camera, viewer_normals(vertices_camera, topology), trust[:, None]]
+    maps = vertex_attributes_to_uv(atlas, mesh.faces, np.concatenate(per_vertex, axis=1))
+    position, normal, share = maps[..., :3], unit(maps[..., 3:6]), maps[..., 6]
+
+    box = box_in_picture(projected, image.shape[:2])
+    if box[0] >= box[2] or box[1] >= box[3]:
+        weight = np.zeros(share.shape, dtype=np.float32)
+        photo = np.zeros_like(position)
+    else:
+        seen = _Sight(position, camera.project(position), normal, projected, mesh, camera, box)
+        weight = _weight(seen, share, image.shape[:2])
+        offset = np.array(box[:2], dtype=np.float32)
+        pixels_per_texel = stretch(projected[:, :2], mesh.faces, atlas.texels, atlas.uv_faces)
+        part = image[box[1] : box[3], box[0] : box[2]]
+        where = seen.projected[..., :2] - offset
+        photo = sample_image(part, where, pixels_per_texel) / np.float32(255.0)
+    albedo = _as_float(fill) if fill is not None else _flat_albedo(photo, weight)
+    rest = _matched_fill(atlas.dilate(albedo), photo, normal, weight)
+    mixed = rest + weight[..., None] * (photo - rest)
+    texture = np.rint(np.clip(mixed, 0.0, 1.0) * 255.0).astype(np.uint8)
+    return Texture(texture, weight * atlas.fragments.mask)
+
+
+def unit(vectors: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
+    """Vectors of length one; zero stays zero."""
+    length = np.sqrt(np.einsum("...k,...k->...", vectors, vectors))
+    return vectors / np.maximum(length, 1e-12)[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """The surface at each texel, and the mesh that may hide it."""
+
+    position: Float[np.ndarray, "s s 3"]
+    projected: Float[np.ndarray, "s s 3"]
+    normal: Float[np.ndarray, "s s 3"]
+    mesh_projected: Float[np.ndarray, "v 3"]
+    mesh: Mesh
+    camera: Camera
+    box: Box
+
+    @property
+    def cosine(self) -> Plane:
+        """Of the angle between the normal and the line to the viewer."""
+        towards_viewer = unit(self.position) * np.array([-1.0, 1.0, 1.0], dtype=np.float32)
+        return np.einsum("...k,...k->...", self.normal, towards_viewer)
+
+
+def _weight(sight: _Sight, share: Plane, image_size: tuple[int, int]) -> Plane:
+    """How far each texel may take the photo's colour."""
+    cosine = sight.cosine
+    low, high = GRAZING
+    ramp = np.clip((cosine - low) / (high - low), 0.0, 1.0)
+    facing = ramp * ramp * (3.0 - 2.0 * ramp)
+    x, y = sight.projected[..., 0], sight.projected[..., 1]
+    height, width = image_size
+    border = np.minimum(np.minimum(x, width - x), np.minimum(y, height - y))
+    left, top, right, bottom = sight.box
+    fade_px = BORDER * max(right - left, bottom - top)
+    inside = np.clip(border / max(fade_px, 1.0), 0.0, 1.0)
+    feathered = _inner_fade((_unhidden(sight, cosine) & (cosine > low)).astype(np.float32))
+    weight = facing * inside * feathered * np.minimum(share, _blur(share, FEATHER))
+    return weight.astype(np.float32)
+
+
+def _unhidden(sight: _Sight, cosine: Plane) -> Bool[np.ndarray, "s s"]:
+    """Which texels no other part of the mesh hides, by a depth map of the mesh in the photo."""
+    import cv2
+
+    left, top, right, bottom = sight.box
+    scale = min(1.0, 2.0 * len(cosine) / max(right - left, bottom - top))
+    size = (int(np.ceil((bottom - top) * scale)), int(np.ceil((right - left) * scale)))
+    local = (sight.mesh_projected - [left, top, 0.0]) * [scale, scale, 1.0]
+    depth = rasterize(local, sight.mesh.faces, size).depth
+    depth[depth == 0] = np.float32(np.finfo(np.float32).max)
+    pixel_mm = float(np.median(sight.position[..., 2])) / (sight.camera.focal_length_px * scale)
+    radius = int(np.clip(round(OCCLUDER_MARGIN_MM / pixel_mm), 1, 8))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    nearest = cv2.erode(depth, disc)
+    column = np.floor((sight.projected[..., 0] - left) * scale).astype(np.int32)
+    row = np.floor((sight.projected[..., 1] - top) * scale).astype(np.int32)
+    in_box = (column >= 0) & (column < size[1]) & (row >= 0) & (row < size[0])
+    found = nearest[np.clip(row, 0, size[0] - 1), np.clip(column, 0, size[1] - 1)]
+    facing = np.maximum(cosine, GRAZING[0])
+    slope = np.sqrt(np.maximum(1.0 - facing * facing, 0.0)) / facing
+    tolerance = DEPTH_TOLERANCE_MM + slope * (radius + 1) * pixel_mm
+    return in_box & (sight.projected[..., 2] <= found + tolerance)
+
+
+def _matched_fill(
+    albedo: Float[np.ndarray, "s s 3"],
+    photo: Float[np.ndarray, "s s 3"],
+    normal: Float[np.ndarray, "s s 3"],
+    weight: Plane,
+) -> Float[np.ndarray, "s s 3"]:
+    """The albedo in the photo's light, near the seam in the photo's colours."""
+    lighting = fit_lighting(albedo, photo, normal, weight)
+    ambient = lighting[0] / np.float32(AMBIENT_WHITE)
+    factor = np.clip(shading(normal, lighting), DARKEST * ambient, BRIGHTEST * ambient)
+    lit = np.clip(albedo * factor, 0.0, 1.0)
+    share = weight[..., None]
+    small = np.float32(0.02)
+    return (
+        lit * (_blur(photo * share, CORRECTION) + small) / (_blur(lit * share, CORRECTION) + small)
+    )
+
+
+def _flat_albedo(photo: Float[np.ndarray, "s s 3"], weight: Plane) -> Float[np.ndarray, "s s 3"]:
+    seen = photo[weight > 0.5]
+    color = np.median(seen, axis=0) if len(seen) else np.full(3, 0.5)
+    return np.broadcast_to(color.astype(np.float32), photo.shape)
+
+
+def _as_float(texture: Shaped[np.ndarray, "s s 3"]) -> Float[np.ndarray, "s s 3"]:
+    white = np.float32(255.0 if texture.dtype == np.uint8 else 1.0)
+    return texture.astype(np.float32) / white
+
+
+def _inner_fade(mask: Plane) -> Plane:
+    """Zero up to the mask's border, then rising to one inside."""
+    return np.clip(2.0 * _blur(mask, FEATHER) - 1.0, 0.0, 1.0)
+
+
+def _blur(plane: Float[np.ndarray, "s s *c"], sigma: float) -> Float[np.ndarray, "s s *c"]:
+    """Gaussian blur whose standard deviation is a share of the width, at reduced resolution."""
+    import cv2
+
+    size = plane.shape[0]
+    texels = sigma * size
+    small = max(round(size * min(1.0, 4.0 / texels)), 1)
+    reduced = cv2.resize(plane, (small, small), interpolation=cv2.INTER_AREA)
+    blurred = cv2.GaussianBlur(reduced, (0, 0), sigma * small, borderType=cv2.BORDER_REPLICATE)
+    return cv2.resize(blurred, (size, size), interpolation=cv2.INTER_LINEAR)
