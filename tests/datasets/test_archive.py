@@ -37,7 +37,7 @@ def index(tmp_path, contents):
 def test_members_of_several_files_are_read_in_any_order(index, contents):
     assert index.names == tuple(contents)
     assert len(index) == 60
-    for position in np.random.default_rng(1).permutation(60):
+    for position in np.random.default_rng(1).permutation(60).tolist():
         assert index.read(position) == contents[index.names[position]]
 
 

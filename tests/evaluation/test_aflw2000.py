@@ -1,12 +1,16 @@
 import csv
 import json
+import sys
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tyro
 from PIL import Image
 from scipy.io import savemat
 
+from mlanet.cli.evaluate import aflw2000
 from mlanet.datasets import AFLW2000, AFLW2000Annotations
 from mlanet.detection import Detection
 from mlanet.errors import DataError
@@ -229,3 +233,22 @@ def test_square_restores_the_box_of_the_protocol():
         clipped = np.round(np.clip(square, 1, 450))
         if (clipped != np.round(square)).sum() <= 1:  # a second clipped side leaves no trace
             np.testing.assert_allclose(square_roi_box(clipped, (450, 450)), square, atol=1.6)
+
+
+def test_the_command_prints_the_protocol_and_writes_the_report(
+    dataset, truth, tmp_path, monkeypatch, capsys
+):
+    predictor = FakePredictor((1.0, 0.0), {4: [(55.0, 0.0, 64.0, 9.0)]})
+    loaded = SimpleNamespace(load=lambda *, threads: predictor if threads == 2 else None)
+    module = SimpleNamespace(Reconstructor=loaded)
+    monkeypatch.setitem(sys.modules, "mlanet.reconstructor", module)
+    monkeypatch.setenv("COLUMNS", "100")
+    arguments = ["--data", tmp_path, "--annotations", tmp_path / "annotations.npz"]
+    arguments += ["--out", tmp_path / "out", "--crop", "detector", "--threads", 2]
+    assert tyro.cli(aflw2000, args=[str(argument) for argument in arguments]) == 0
+    printed = capsys.readouterr().out
+    for fact in ("original annotation", "detector crop", "nme_2d_68", "missed as 100 %"):
+        assert fact in printed
+    content = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert content["missed"] == 1
+    assert "mlanet" in content["versions"]

@@ -6,7 +6,7 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -102,7 +102,7 @@ def load_arrays(
     path: Path,
     required: Mapping[str, tuple[int | None, ...]],
     optional: Mapping[str, tuple[int | None, ...]] | None = None,
-) -> dict[str, np.ndarray[Any, Any]]:
+) -> dict[str, np.ndarray]:
     """Named arrays of an npz file that all have one row for each sample.
 
     Args:

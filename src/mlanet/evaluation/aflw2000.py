@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -18,6 +18,7 @@ MIN_IOU = 0.3
 """A detection is of the annotated face if its box overlaps the landmarks' box this much."""
 
 
+@runtime_checkable
 class Prediction(Protocol):
     """What is evaluated of one face."""
 
@@ -32,6 +33,7 @@ class Prediction(Protocol):
         ...
 
 
+@runtime_checkable
 class LandmarkPredictor(Protocol):
     """What is evaluated. Boxes are (left, top, right, bottom) in pixels of the image."""
 
