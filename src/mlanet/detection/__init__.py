@@ -1,0 +1,7 @@
+"""Where the faces of a picture are, and which square of it to show the network."""
+
+from mlanet.detection.centerface import CenterFace
+from mlanet.detection.detection import Detection
+from mlanet.detection.framing import square_from_detection
+
+__all__ = ["CenterFace", "Detection", "square_from_detection"]

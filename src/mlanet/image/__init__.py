@@ -1,0 +1,32 @@
+"""Pictures: reading and writing, crops, drawing. No networks, no faces' shapes."""
+
+from mlanet.image.crop import (
+    Crop,
+    crop_square,
+    invert_transform,
+    square_from_landmarks,
+    square_transform,
+    transform_points,
+)
+from mlanet.image.draw import draw_box, draw_landmarks, draw_points, draw_polylines
+from mlanet.image.files import atomic_path, write_image
+from mlanet.image.read import MAX_PIXELS, MIN_SIDE_PX, as_rgb_uint8, read_image
+
+__all__ = [
+    "MAX_PIXELS",
+    "MIN_SIDE_PX",
+    "Crop",
+    "as_rgb_uint8",
+    "atomic_path",
+    "crop_square",
+    "draw_box",
+    "draw_landmarks",
+    "draw_points",
+    "draw_polylines",
+    "invert_transform",
+    "read_image",
+    "square_from_landmarks",
+    "square_transform",
+    "transform_points",
+    "write_image",
+]

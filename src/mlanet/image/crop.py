@@ -1,0 +1,108 @@
+"""Square crops: the one function that training, protocols and the product share."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+SQUARE_PER_LANDMARKS = math.sqrt(2.0)
+"""Side of a crop over the longer side of the 68 landmarks' bounding box (Zhu et al., 3DDFA)."""
+
+MAX_SUPERSAMPLED_PX = 4096
+"""Side of the finest grid on which a crop is sampled before it is averaged."""
+
+_SQUARE_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crop:
+    """A square of a picture, resampled to `(S, S, 3)` uint8 RGB.
+
+    `crop_from_image` `(2, 3)` maps pixels of the picture to pixels of the crop
+    (docs/conventions.md: the corner of a picture is (0, 0)).
+    """
+
+    image: UInt8[np.ndarray, "s s 3"]
+    crop_from_image: Float[np.ndarray, "2 3"]
+
+    def __post_init__(self) -> None:
+        shape = self.image.shape
+        if self.image.ndim != 3 or shape[0] != shape[1] or self.image.dtype != np.uint8:
+            raise ValueError(f"a crop is a uint8 square, got {self.image.dtype} {shape}")
+        if self.crop_from_image.shape != (2, 3):
+            raise ValueError(f"crop_from_image must be (2, 3), got {self.crop_from_image.shape}")
+
+    @property
+    def size(self) -> int:
+        """Side in pixels."""
+        return int(self.image.shape[0])
+
+
+def square_transform(box_px: Float[np.ndarray, "4"], size: int) -> Float[np.ndarray, "2 3"]:
+    """`crop_from_image` of the square box (left, top, right, bottom) and a crop of `size` pixels.
+
+    Raises:
+        ValueError: the box is empty, not finite or not square.
+    """
+    left, top, right, bottom = (float(value) for value in box_px)
+    width, height = right - left, bottom - top
+    if not (width > 0 and abs(width - height) <= _SQUARE_TOLERANCE * width < math.inf):
+        raise ValueError(f"a crop needs a square box, got {width:g} x {height:g} pixels")
+    scale = 2.0 * size / (width + height)
+    return np.array([[scale, 0.0, -left * scale], [0.0, scale, -top * scale]])
+
+
+def crop_square(
+    image: UInt8[np.ndarray, "h w 3"], box_px: Float[np.ndarray, "4"], size: int
+) -> Crop:
+    """Cut the square box (left, top, right, bottom; pixels) out and resample it to `size`.
+
+    Enlarged crops are interpolated linearly. Reduced ones are sampled at least once per pixel
+    of the picture and averaged, so that fine texture does not alias. Outside of the picture lies
+    black, as in the crops of AFLW and 300W-LP that networks are trained on.
+
+    Raises:
+        ValueError: the box is empty, not finite or not square.
+    """
+    import cv2
+
+    crop_from_image = square_transform(box_px, size)
+    step = 1.0 / crop_from_image[0, 0]
+    finer = min(max(math.ceil(step - 1e-9), 1), max(MAX_SUPERSAMPLED_PX // size, 1))
+    # OpenCV counts from the first pixel's centre: index i lies at i + 0.5 in both pictures.
+    step /= finer
+    start = np.asarray(box_px, dtype=np.float64)[:2] + 0.5 * step - 0.5
+    index_map = np.array([[step, 0.0, start[0]], [0.0, step, start[1]]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    sampled = cv2.warpAffine(
+        image, index_map, (size * finer, size * finer), flags=flags, borderMode=cv2.BORDER_CONSTANT
+    )
+    if finer > 1:
+        sampled = cv2.resize(sampled, (size, size), interpolation=cv2.INTER_AREA)
+    return Crop(np.asarray(sampled, dtype=np.uint8), crop_from_image)
+
+
+def invert_transform(matrix: Float[np.ndarray, "2 3"]) -> Float[np.ndarray, "2 3"]:
+    """The affine map that undoes this one, for instance `image_from_crop`."""
+    linear = np.linalg.inv(matrix[:, :2])
+    return np.concatenate([linear, -linear @ matrix[:, 2:]], axis=1)
+
+
+def transform_points(
+    matrix: Float[np.ndarray, "2 3"], points: Float[np.ndarray, "*n 2"]
+) -> Float[np.ndarray, "*n 2"]:
+    """Points through an affine map."""
+    return points @ matrix[:, :2].T + matrix[:, 2]
+
+
+def square_from_landmarks(points: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "4"]:
+    """The square (left, top, right, bottom) to crop for the 68 landmarks of a face, in pixels.
+
+    It shares the centre of the landmarks' bounding box and is `SQUARE_PER_LANDMARKS` times its
+    longer side wide: the rule behind the ground-truth crops of 300W-LP and AFLW2000-3D.
+    """
+    low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+    center = (low + high) / 2.0
+    half = SQUARE_PER_LANDMARKS * float((high - low).max()) / 2.0
+    return np.concatenate([center - half, center + half]).astype(np.float64)

@@ -1,0 +1,109 @@
+"""Points, lines and boxes drawn on copies of pictures, smooth and sized to the picture."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+Color = tuple[int, int, int]
+
+LANDMARK_LINES: tuple[tuple[int, int, bool], ...] = (
+    (0, 17, False),  # jaw
+    (17, 22, False),  # right brow
+    (22, 27, False),  # left brow
+    (27, 31, False),  # bridge of the nose
+    (31, 36, False),  # nostrils
+    (36, 42, True),  # right eye
+    (42, 48, True),  # left eye
+    (48, 60, True),  # outer lips
+    (60, 68, True),  # inner lips
+)
+"""iBUG's 68 points as lines: first point, point after the last, whether the line is closed."""
+
+_SHIFT = 8
+_PER_PIXEL = 1 << _SHIFT
+
+
+def stroke_px(image: UInt8[np.ndarray, "h w 3"]) -> float:
+    """Line width in pixels that looks alike in pictures of any size."""
+    return max(1.0, max(image.shape[:2]) / 400.0)
+
+
+def draw_points(
+    image: UInt8[np.ndarray, "h w 3"],
+    points_px: Float[np.ndarray, "n 2"],
+    color: Color = (0, 230, 118),
+    radius_px: float | None = None,
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A new picture with a disc at each point (pixels); points that are not finite are left out.
+
+    Without `radius_px` the discs fit the picture's size.
+    """
+    import cv2
+
+    radius = 1.2 * stroke_px(image) if radius_px is None else radius_px
+    canvas = image.copy()
+    for center in _fixed(points_px):
+        cv2.circle(
+            canvas, center.tolist(), round(radius * _PER_PIXEL), color, -1, cv2.LINE_AA, _SHIFT
+        )
+    return canvas
+
+
+def draw_polylines(
+    image: UInt8[np.ndarray, "h w 3"],
+    lines_px: Sequence[Float[np.ndarray, "n 2"]],
+    color: Color = (0, 230, 118),
+    *,
+    closed: bool = False,
+    width_px: float | None = None,
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A new picture with lines through the points (pixels) of each array.
+
+    Without `width_px` the lines fit the picture's size.
+    """
+    import cv2
+
+    width = max(1, round(stroke_px(image) if width_px is None else width_px))
+    canvas = image.copy()
+    lines = [_fixed(line) for line in lines_px]
+    cv2.polylines(canvas, lines, closed, color, width, cv2.LINE_AA, _SHIFT)
+    return canvas
+
+
+def draw_landmarks(
+    image: UInt8[np.ndarray, "h w 3"],
+    landmarks_px: Float[np.ndarray, "68 d"],
+    color: Color = (0, 230, 118),
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A new picture with the 68 landmarks (iBUG, pixels) as lines and points.
+
+    Raises:
+        ValueError: there are not 68 points.
+    """
+    if len(landmarks_px) != 68:
+        raise ValueError(f"expected 68 landmarks, got {len(landmarks_px)}")
+    points = landmarks_px[:, :2]
+    for closed in (False, True):
+        lines = [points[start:stop] for start, stop, loop in LANDMARK_LINES if loop == closed]
+        image = draw_polylines(image, lines, color, closed=closed)
+    return draw_points(image, points, color)
+
+
+def draw_box(
+    image: UInt8[np.ndarray, "h w 3"],
+    box_px: Float[np.ndarray, "4"],
+    color: Color = (255, 193, 7),
+    width_px: float | None = None,
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A new picture with the outline of a box (left, top, right, bottom; pixels)."""
+    left, top, right, bottom = box_px
+    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+    return draw_polylines(image, [corners], color, closed=True, width_px=width_px)
+
+
+def _fixed(points_px: Float[np.ndarray, "n 2"]) -> np.ndarray:
+    """Pixel coordinates in OpenCV's fixed point, which counts from the first pixel's centre."""
+    finite = points_px[np.isfinite(points_px).all(axis=1)]
+    limit = 2.0**30 / _PER_PIXEL
+    return np.rint(np.clip(finite - 0.5, -limit, limit) * _PER_PIXEL).astype(np.int32)
