@@ -9,6 +9,7 @@ from mlanet.errors import RenderError
 from mlanet.geometry import Mesh
 from mlanet.render.fragments import Fragments
 from mlanet.render.rasterize import rasterize
+from mlanet.render.sampling import texels_from_uv
 from mlanet.render.shade import interpolate
 
 
@@ -62,14 +63,6 @@ def vertex_attributes_to_uv(
         RenderError: `faces` and `attributes` do not fit each other or the atlas.
     """
     return atlas.dilate(interpolate(atlas.fragments, faces, attributes))
-
-
-def texels_from_uv(
-    uv: Float[np.ndarray, "t 2"], texture_size: tuple[int, int]
-) -> Float[np.ndarray, "t 2"]:
-    """Positions, x right and y down, in texels of a texture of height and width `texture_size`."""
-    height, width = texture_size
-    return np.stack([uv[:, 0] * float(width), (1.0 - uv[:, 1]) * float(height)], axis=1)
 
 
 def _nearest_true(fragments: Fragments) -> Int[np.ndarray, "s s"]:

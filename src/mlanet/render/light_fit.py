@@ -54,8 +54,9 @@ def _robust(
     solution = np.zeros(rows.shape[1])
     for _ in range(6):
         normal = rows.T @ (rows * weight[:, None])
-        damping = RIDGE * normal[0, 0] * np.ones(len(normal))
-        damping[0] = 1e-6
+        damping = np.full(len(normal), RIDGE * normal[0, 0])
+        damping[0] = 0.0
+        damping += 1e-6 * trust.sum()  # a channel may be black everywhere
         solution = np.linalg.solve(normal + np.diag(damping), rows.T @ (target * weight))
         residual = np.abs(rows @ solution - target)
         weight = trust * np.minimum(1.0, HUBER / np.maximum(residual, 1e-9))

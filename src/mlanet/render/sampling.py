@@ -38,6 +38,14 @@ def sample_image(
     return found.reshape(*positions_px.shape[:2], image.shape[2])
 
 
+def texels_from_uv(
+    uv: Float[np.ndarray, "t 2"], texture_size: tuple[int, int]
+) -> Float[np.ndarray, "t 2"]:
+    """Positions, x right and y down, in texels of a texture of height and width `texture_size`."""
+    height, width = texture_size
+    return np.stack([uv[:, 0] * float(width), (1.0 - uv[:, 1]) * float(height)], axis=1)
+
+
 def stretch(
     first: Float[np.ndarray, "v 2"],
     first_faces: Int[np.ndarray, "f 3"],

@@ -19,7 +19,7 @@ from mlanet.geometry import (
 )
 from mlanet.render.fragments import Fragments
 from mlanet.render.rasterize import NEAR_DEPTH_MM, checked_mesh, checked_size, rasterize
-from mlanet.render.sampling import sample_image, stretch
+from mlanet.render.sampling import sample_image, stretch, texels_from_uv
 
 CLAY = (0.88, 0.86, 0.84)
 """The albedo, sRGB, of a mesh without colours: a warm light grey."""
@@ -214,8 +214,7 @@ def _pixel_colors(
         return interpolate(fragments, mesh.faces, np.clip(lit, 0.0, 1.0))
     if mesh.uv is None or mesh.uv_faces is None:
         raise RenderError("texture needs a mesh with uv and uv_faces")
-    height, width = texture.shape[:2]
-    texels = (mesh.uv * [1.0, -1.0] + [0.0, 1.0]) * [width, height]
+    texels = texels_from_uv(mesh.uv, texture.shape[:2])
     # Seen from outside a triangle is counter-clockwise in the picture and in UV.
     texels_per_pixel = stretch(texels, mesh.uv_faces, positions_px, mesh.faces)
     where = interpolate(fragments, mesh.uv_faces, texels)

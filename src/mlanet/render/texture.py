@@ -183,7 +183,7 @@ def _matched_fill(
 ) -> Float[np.ndarray, "s s 3"]:
     """The albedo in the photo's light, near the seam in the photo's colours."""
     lighting = fit_lighting(albedo, photo, normal, weight)
-    ambient = lighting[0] / np.float32(AMBIENT_WHITE)
+    ambient = np.maximum(lighting[0], 0.0) / np.float32(AMBIENT_WHITE)
     factor = np.clip(shading(normal, lighting), DARKEST * ambient, BRIGHTEST * ambient)
     lit = np.clip(albedo * factor, 0.0, 1.0)
     share = weight[..., None]

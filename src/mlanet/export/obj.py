@@ -1,0 +1,65 @@
+"""Wavefront OBJ with its material and texture beside it."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from mlanet.export.corners import checked_mesh, smooth_normals
+from mlanet.geometry import Mesh
+from mlanet.image import atomic_path, write_image
+
+
+def write_obj(
+    path: str | os.PathLike[str], mesh: Mesh, texture: UInt8[np.ndarray, "h w 3"] | None = None
+) -> None:
+    """Write `name.obj` (mm) and, with a texture, `name.mtl` and `name.png` in the same folder.
+
+    Vertices keep their order and number: texture coordinates have indices of their own.
+    Without a texture the mesh's colours, if any, follow the coordinates in each `v` line.
+
+    Raises:
+        ValueError: the mesh or the texture is malformed.
+        ImageError: the texture's file cannot be written.
+        OSError: another file cannot be written.
+    """
+    checked_mesh(mesh, texture)
+    target = Path(path)
+    lines = ["# mlanet; millimetres, y up, z out of the face"]
+    if texture is not None:
+        material, picture = target.with_suffix(".mtl"), target.with_suffix(".png")
+        write_image(picture, texture)
+        _write_text(
+            material,
+            ["newmtl face", "Ka 0 0 0", "Kd 1 1 1", "Ks 0 0 0", f"map_Kd {picture.name}"],
+        )
+        lines.append(f"mtllib {material.name}")
+    points = np.asarray(mesh.vertices)
+    if texture is None and mesh.colors is not None:
+        points = np.concatenate([points, np.clip(mesh.colors, 0.0, 1.0)], axis=1)
+    lines += _rows("v", points, 4)
+    if mesh.uv is not None:
+        lines += _rows("vt", mesh.uv, 6)
+    lines += _rows("vn", smooth_normals(mesh), 4)
+    if texture is not None:
+        lines.append("usemtl face")
+    lines += _faces(mesh.faces + 1, None if mesh.uv_faces is None else mesh.uv_faces + 1)
+    _write_text(target, lines)
+
+
+def _rows(keyword: str, values: Float[np.ndarray, "n k"], digits: int) -> list[str]:
+    pattern = " ".join([keyword] + [f"%.{digits}f"] * values.shape[1])
+    return [pattern % tuple(row) for row in values.tolist()]
+
+
+def _faces(faces: Int[np.ndarray, "f 3"], uv_faces: Int[np.ndarray, "f 3"] | None) -> list[str]:
+    if uv_faces is None:
+        return ["f " + " ".join(f"{v}//{v}" for v in corner) for corner in faces.tolist()]
+    pairs = np.stack([faces, uv_faces], axis=2).tolist()
+    return ["f " + " ".join(f"{v}/{t}/{v}" for v, t in corner) for corner in pairs]
+
+
+def _write_text(path: Path, lines: list[str]) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+import trimesh
+
+from mlanet.export import write_obj
+from mlanet.geometry import Mesh
+
+
+def test_trimesh_reads_mesh_and_texture_back(tmp_path, tetrahedron, quadrants):
+    write_obj(tmp_path / "face.obj", tetrahedron, quadrants)
+    assert {path.name for path in tmp_path.iterdir()} == {"face.obj", "face.mtl", "face.png"}
+    surface = trimesh.load(tmp_path / "face.obj", process=False)
+    corners = tetrahedron.vertices[tetrahedron.faces]
+    np.testing.assert_allclose(surface.vertices[surface.faces], corners, atol=1e-4)
+    uv = tetrahedron.uv[tetrahedron.uv_faces]
+    np.testing.assert_allclose(surface.visual.uv[surface.faces], uv, atol=1e-6)
+    picture = np.asarray(surface.visual.material.image.convert("RGB"))
+    np.testing.assert_array_equal(picture, quadrants)
+    colors = surface.visual.material.to_color(uv.mean(axis=1))[:, :3]
+    expected = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0]]
+    np.testing.assert_array_equal(colors, expected)
+
+
+def test_files_name_each_other_relatively(tmp_path, tetrahedron, quadrants):
+    write_obj(tmp_path / "my.face.obj", tetrahedron, quadrants)
+    obj = (tmp_path / "my.face.obj").read_text().splitlines()
+    assert "mtllib my.face.mtl" in obj
+    assert "map_Kd my.face.png" in (tmp_path / "my.face.mtl").read_text().splitlines()
+    assert "f 1/1/1 3/2/3 2/3/2" in obj
+    assert sum(line.startswith("v ") for line in obj) == 4
+    assert sum(line.startswith("vt ") for line in obj) == 12
+    assert sum(line.startswith("vn ") for line in obj) == 4
+
+
+def test_without_texture_colours_follow_the_coordinates(tmp_path, tetrahedron):
+    bare = Mesh(tetrahedron.vertices, tetrahedron.faces, colors=tetrahedron.colors)
+    write_obj(tmp_path / "face.obj", bare)
+    assert [path.name for path in tmp_path.iterdir()] == ["face.obj"]
+    surface = trimesh.load(tmp_path / "face.obj", process=False)
+    assert surface.is_watertight
+    found = surface.visual.vertex_colors[:, :3] / 255.0
+    np.testing.assert_allclose(found, tetrahedron.colors, atol=0.004)
+
+
+def test_bad_input_is_named(tmp_path, tetrahedron):
+    with pytest.raises(ValueError, match="colors must be"):
+        write_obj(
+            tmp_path / "face.obj",
+            Mesh(tetrahedron.vertices, tetrahedron.faces, colors=np.ones((2, 3))),
+        )
+    with pytest.raises(ValueError, match=r"faces must be \(f, 3\)"):
+        write_obj(tmp_path / "face.obj", Mesh(tetrahedron.vertices, tetrahedron.faces[:0]))
