@@ -60,19 +60,16 @@ def build_topology(
         n = len(upper)
         for r in range(MEMBRANE_ROWS):
             t = (r + 1) / (MEMBRANE_ROWS + 1)
-            for k in range(n):
+            for k in range(1, n - 1):
                 rows.append((upper[k], lower[k], t))
                 height = EYE_BULGE_MM * np.sin(np.pi * t) * np.sin(np.pi * (k + 0.5) / n)
                 bulges.append(np.array([0, 0, height if kind == "eyes" else 0.0]))
                 kinds.append(kind)
-        grid = [upper]
+        grid = [upper[1:-1]]
         for r in range(MEMBRANE_ROWS):
-            grid.append([first + r * n + k for k in range(n)])
-        grid.append(lower)
-        for a, b in zip(grid[:-1], grid[1:], strict=True):
-            for k in range(n - 1):
-                quad = [a[k], a[k + 1], b[k + 1], b[k]]
-                new_faces += [[quad[0], quad[1], quad[2]], [quad[0], quad[2], quad[3]]]
+            grid.append([first + r * (n - 2) + k for k in range(n - 2)])
+        grid.append(lower[1:-1])
+        new_faces += membrane_faces(grid, (upper[0], lower[0]), (upper[-1], lower[-1]))
     lookup = {(u, w, t): count + i for i, (u, w, t) in enumerate(rows)}
     new_mirror = [lookup[(int(mirror[u]), int(mirror[w]), t)] for u, w, t in rows]
     mirror = np.concatenate([mirror, new_mirror])
@@ -81,7 +78,7 @@ def build_topology(
     keep = np.concatenate([keep_vertex & keep_vertex[mirror[:count]], np.ones(len(rows), bool)])
     all_faces = np.concatenate([faces[~sacs], np.array(new_faces)])
     all_faces = all_faces[keep[all_faces].all(axis=1)]
-    all_faces = largest_component(all_faces, len(keep))
+    all_faces = largest_component(trim_teeth(all_faces), len(keep))
     used = np.unique(all_faces)
     renumber = np.full(len(keep), -1)
     renumber[used] = np.arange(len(used))
@@ -93,15 +90,57 @@ def build_topology(
     new = new + sparse.coo_matrix((t, (n_new, index[1])), shape=(len(rows), count))
     matrix = sparse.vstack([sparse.identity(count), new]).tocsr()[used]
     bulge = np.concatenate([np.zeros((count, 3)), np.array(bulges)])[used]
+    final_faces = renumber[all_faces].astype(np.int32)
     return Topology(
-        from_anny=matrix,
+        from_anny=smooth_border(final_faces, len(used)) @ matrix,
         bulge=bulge,
-        faces=renumber[all_faces].astype(np.int32),
+        faces=final_faces,
         mirror=renumber[mirror[used]].astype(np.int32),
         eyes=kinds_all[used] == "eyes",
         mouth=kinds_all[used] == "mouth",
         old_index=np.where(used < count, used, -1),
     )
+
+
+def membrane_faces(
+    grid: list[list[int]], first: tuple[int, int], last: tuple[int, int]
+) -> list[list[int]]:
+    """Triangles of a membrane: a grid of inner columns, and a fan at either corner edge."""
+    faces = []
+    middle = len(grid) // 2
+    for row, (a, b) in enumerate(zip(grid[:-1], grid[1:], strict=True)):
+        for k in range(len(a) - 1):
+            faces += [[a[k], a[k + 1], b[k + 1]], [a[k], b[k + 1], b[k]]]
+        side = 0 if row < middle else 1
+        faces += [[first[side], a[0], b[0]], [a[-1], last[side], b[-1]]]
+    return [
+        *faces,
+        [first[0], grid[middle][0], first[1]],
+        [grid[middle][-1], last[0], last[1]],
+    ]
+
+
+def trim_teeth(faces: np.ndarray) -> np.ndarray:
+    """Without the triangles that stick out of the border with two free edges."""
+    for _ in range(4):
+        edges = directed_edges(faces)
+        free = [sum((j, i) not in edges for i, j in ((a, b), (b, c), (c, a)))
+                for a, b, c in faces.tolist()]
+        faces = faces[np.array(free) < 2]
+    return faces
+
+
+def smooth_border(faces: np.ndarray, count: int) -> sparse.csr_matrix:
+    """A matrix (V, V) that smooths the outer border along itself and leaves the rest."""
+    loop = np.array(outer_boundary(faces))
+    before, after = np.roll(loop, 1), np.roll(loop, -1)
+    step = sparse.identity(count).tolil()
+    for i, a, b in zip(loop, before, after, strict=True):
+        step[i, i], step[i, a], step[i, b] = 0.5, 0.25, 0.25
+    matrix = sparse.identity(count).tocsr()
+    for _ in range(12):
+        matrix = step.tocsr() @ matrix
+    return matrix
 
 
 def directed_edges(faces: np.ndarray) -> set[tuple[int, int]]:
@@ -186,7 +225,7 @@ def disc_uv(
 
     edges = np.array(sorted(directed_edges(faces) | directed_edges(faces[:, ::-1])))
     length = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1)
-    pull = 1.0 / (length + 2.0) / (weight[edges[:, 0]] * weight[edges[:, 1]])
+    pull = np.sqrt(length + 0.5) / (weight[edges[:, 0]] * weight[edges[:, 1]])
     count = len(vertices)
     graph = sparse.coo_matrix((pull, (edges[:, 0], edges[:, 1])), shape=(count, count)).tocsr()
     laplacian = sparse.diags(np.asarray(graph.sum(axis=1)).ravel()) - graph

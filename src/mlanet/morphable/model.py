@@ -1,0 +1,199 @@
+"""The morphable model: shape, albedo, topology, landmarks and regions of faces."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from array_api_compat import array_namespace
+from jaxtyping import Float, Int
+
+from mlanet.assets import verified_path
+from mlanet.coefficients import Array, CoefficientLayout
+from mlanet.errors import AssetError
+from mlanet.geometry import Mesh, MeshTopology, subdivide_faces, vertex_normals
+from mlanet.morphable.linear import LinearShape
+
+FORMAT = "mlanet-face-model-1"
+NUM_LANDMARKS = 68
+
+
+@dataclass(frozen=True)
+class MorphableModel:
+    """A linear face model on a base mesh of `v` vertices that is subdivided once after decoding.
+
+    Frame and unit are those of docs/conventions.md (mm; x to the subject's left, y up, z out of
+    the face). Identity and albedo modes are scaled to unit standard deviation; a value of 1 of
+    an expression mode is its full extent. Subdivision appends one vertex for each edge.
+    """
+
+    name: str
+    shape: LinearShape
+    albedo_mean: Float[np.ndarray, "v 3"]
+    albedo_basis: Float[np.ndarray, "v 3 a"]
+    base_faces: Int[np.ndarray, "f 3"]
+    base_uv: Float[np.ndarray, "v 2"]
+    midpoint_index: Int[np.ndarray, "e 8"]
+    midpoint_weight: Float[np.ndarray, "e 8"]
+    landmark_faces: Int[np.ndarray, "68"]
+    landmark_barycentric: Float[np.ndarray, "68 3"]
+    mirror: Int[np.ndarray, "v"]
+    identity_mirror: Float[np.ndarray, "i"]
+    expression_mirror: Int[np.ndarray, "e"]
+    identity_names: tuple[str, ...]
+    expression_names: tuple[str, ...]
+    albedo_names: tuple[str, ...]
+    regions: dict[str, Float[np.ndarray, "v"]]
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> "MorphableModel":
+        """The embedded model, or one in our own format (npz without pickles).
+
+        Raises:
+            AssetError: the file is missing, truncated or of another format.
+        """
+        return read_model(verified_path("open_face") if path is None else path)
+
+    @property
+    def layout(self) -> CoefficientLayout:
+        """The coefficients that drive this model."""
+        return CoefficientLayout(
+            identity=self.shape.identity.shape[-1],
+            expression=self.shape.expression.shape[-1],
+            albedo=self.albedo_basis.shape[-1],
+        )
+
+    @cached_property
+    def landmarks(self) -> LinearShape:
+        """The model of the 68 landmarks alone."""
+        return self.shape.at(self.base_faces[self.landmark_faces], self.landmark_barycentric)
+
+    @cached_property
+    def topology(self) -> MeshTopology:
+        """Triangles of the subdivided mesh."""
+        faces, _ = subdivide_faces(self.base_faces, len(self.base_uv))
+        return MeshTopology(faces, len(self.base_uv) + len(self.midpoint_index))
+
+    @cached_property
+    def uv(self) -> Float[np.ndarray, "w 2"]:
+        """Texture coordinates of the subdivided mesh: one for each vertex, without overlaps."""
+        ends = self.base_uv[self.midpoint_index[:, :2]]
+        return np.concatenate([self.base_uv, ends.mean(axis=1)])
+
+    def subdivide(self, values: Float[Array, "*b v c"]) -> Float[Array, "*b w c"]:
+        """Values at base vertices carried to the subdivided mesh (butterfly scheme)."""
+        xp = array_namespace(values)
+        index, weight = self.midpoint_index, self.midpoint_weight
+        around = xp.take(values, xp.reshape(index, (-1,)), axis=-2)
+        shape = (*values.shape[:-2], *index.shape, values.shape[-1])
+        middle = xp.sum(xp.reshape(around, shape) * weight[..., None], axis=-2)
+        return xp.concat([values, middle], axis=-2)
+
+    def region(self, *names: str) -> Float[np.ndarray, "w"]:
+        """Largest of some regions' masks on the subdivided mesh, in [0, 1].
+
+        Raises:
+            ValueError: there is no such region; the message lists them.
+        """
+        unknown = set(names) - set(self.regions)
+        if unknown:
+            raise ValueError(f"no region {sorted(unknown)}; there are {sorted(self.regions)}")
+        base = np.maximum.reduce([self.regions[name] for name in names])
+        ends = base[self.midpoint_index[:, :2]]
+        return np.concatenate([base, ends.mean(axis=1)])
+
+    def vertices(
+        self, identity: Float[np.ndarray, "*b i"], expression: Float[np.ndarray, "*b e"]
+    ) -> Float[np.ndarray, "*b w 3"]:
+        """Vertices of the subdivided mesh, mm."""
+        return self.subdivide(self.shape(identity, expression))
+
+    def albedo(self, coefficients: Float[np.ndarray, "*b a"]) -> Float[np.ndarray, "*b w 3"]:
+        """sRGB albedo in [0, 1] at the subdivided mesh's vertices."""
+        flat = self.albedo_basis.reshape(-1, self.albedo_basis.shape[-1])
+        base = self.albedo_mean + (coefficients @ flat.T).reshape(
+            *coefficients.shape[:-1], *self.albedo_mean.shape
+        )
+        ends = np.take(base, self.midpoint_index[:, :2], axis=-2).mean(axis=-2)
+        return np.clip(np.concatenate([base, ends], axis=-2), 0.0, 1.0)
+
+    def mesh(
+        self,
+        identity: Float[np.ndarray, "i"],
+        expression: Float[np.ndarray, "e"],
+        albedo: Float[np.ndarray, "a"],
+    ) -> Mesh:
+        """The subdivided mesh with albedo colours and texture coordinates, model frame, mm."""
+        return Mesh(
+            vertices=self.vertices(identity, expression),
+            faces=self.topology.faces,
+            colors=self.albedo(albedo),
+            uv=self.uv,
+            uv_faces=self.topology.faces,
+        )
+
+    def normals(self, vertices: Float[np.ndarray, "*b w 3"]) -> Float[np.ndarray, "*b w 3"]:
+        """Area-weighted unit normals of the subdivided mesh, in the vertices' frame."""
+        return vertex_normals(vertices, self.topology.faces, self.topology.faces_of_vertex)
+
+
+def read_model(path: Path) -> MorphableModel:
+    """Read a model in our own npz format.
+
+    Raises:
+        AssetError: the file is missing, truncated or of another format.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            data = {key: file[key] for key in file.files}
+    except FileNotFoundError as error:
+        raise AssetError(f"{path}: no such face model") from error
+    except (OSError, ValueError, BadZipFile, EOFError) as error:
+        raise AssetError(f"{path}: not a face model in mlanet's npz format") from error
+    if str(data.get("format")) != FORMAT:
+        raise AssetError(f"{path}: not a face model in mlanet's npz format ({FORMAT})")
+    try:
+        model = MorphableModel(
+            name=str(data["name"]),
+            shape=LinearShape(
+                *(data[key].astype(np.float32) for key in ("mean", "identity", "expression"))
+            ),
+            albedo_mean=data["albedo_mean"].astype(np.float32),
+            albedo_basis=data["albedo"].astype(np.float32),
+            base_faces=data["faces"].astype(np.int32),
+            base_uv=data["uv"].astype(np.float32),
+            midpoint_index=data["midpoint_index"].astype(np.int32),
+            midpoint_weight=data["midpoint_weight"].astype(np.float32),
+            landmark_faces=data["landmark_faces"].astype(np.int32),
+            landmark_barycentric=data["landmark_barycentric"].astype(np.float32),
+            mirror=data["mirror"].astype(np.int32),
+            identity_mirror=data["identity_mirror"].astype(np.float32),
+            expression_mirror=data["expression_mirror"].astype(np.int32),
+            identity_names=tuple(data["identity_names"].tolist()),
+            expression_names=tuple(data["expression_names"].tolist()),
+            albedo_names=tuple(data["albedo_names"].tolist()),
+            regions=dict(
+                zip(
+                    data["region_names"].tolist(),
+                    data["regions"].T.astype(np.float32),
+                    strict=True,
+                )
+            ),
+        )
+    except KeyError as error:
+        raise AssetError(f"{path}: the face model lacks {error}") from error
+    _check_shapes(model, path)
+    return model
+
+
+def _check_shapes(model: MorphableModel, path: Path) -> None:
+    count = len(model.shape.mean)
+    for field in ("albedo_mean", "albedo_basis", "base_uv", "mirror"):
+        if len(getattr(model, field)) != count:
+            raise AssetError(f"{path}: {field} does not have {count} vertices")
+    for name, index in (("faces", model.base_faces), ("midpoint_index", model.midpoint_index)):
+        if index.min() < 0 or index.max() >= count:
+            raise AssetError(f"{path}: {name} points beyond {count} vertices")
+    if model.landmark_faces.shape != (NUM_LANDMARKS,):
+        raise AssetError(f"{path}: {len(model.landmark_faces)} landmarks instead of 68")

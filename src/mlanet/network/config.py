@@ -1,0 +1,77 @@
+"""What a network consists of; every ablation of the paper is a field."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias
+
+from mlanet.coefficients import CoefficientLayout
+from mlanet.errors import ConfigurationError
+
+BackboneName: TypeAlias = Literal["mobilenetv2_100", "resnet50"]
+Attention: TypeAlias = Literal["none", "coordinate"]
+Fusion: TypeAlias = Literal["none", "bottom-up"]
+
+OPEN_LAYOUT = CoefficientLayout(identity=140, expression=52, albedo=18, rotation="6d")
+"""Coefficients of the embedded face model."""
+
+BASEL_LAYOUT = CoefficientLayout(identity=80, expression=64, albedo=80, rotation="euler")
+"""Coefficients of Basel 2009 with FaceWarehouse expressions, as the paper counts them: 257."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """Configuration of `MLANet`; presets are instances (`PRESETS`).
+
+    Attributes:
+        backbone: timm's name of the hierarchical backbone.
+        attention: level 1, inside the backbone's blocks.
+        fusion: level 2, between the stages.
+        layout: the coefficients to regress.
+        input_size: side of the crop in pixels.
+        bounded_expression: clamp expression coefficients to [0, 1], for models whose
+            expressions are blend-shape weights.
+        mean: RGB mean that the backbone was pre-trained with.
+        std: RGB standard deviation likewise.
+    """
+
+    backbone: BackboneName = "mobilenetv2_100"
+    attention: Attention = "coordinate"
+    fusion: Fusion = "bottom-up"
+    layout: CoefficientLayout = OPEN_LAYOUT
+    input_size: int = 128
+    bounded_expression: bool = True
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self) -> None:
+        if self.input_size < 32 or self.input_size % 32:
+            raise ConfigurationError(
+                f"input_size must be a positive multiple of 32, got {self.input_size}"
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "NetworkConfig":
+        """The inverse of `as_dict`.
+
+        Raises:
+            ConfigurationError: a field is unknown or malformed.
+        """
+        try:
+            known = dict(values)
+            known["layout"] = CoefficientLayout(**known["layout"])
+            known["mean"], known["std"] = tuple(known["mean"]), tuple(known["std"])
+            return cls(**known)
+        except (KeyError, TypeError) as error:
+            raise ConfigurationError(f"not a network configuration: {error}") from error
+
+
+PRESETS: dict[str, NetworkConfig] = {
+    "mobile": NetworkConfig(),
+    "paper": NetworkConfig(
+        backbone="resnet50", layout=BASEL_LAYOUT, input_size=224, bounded_expression=False
+    ),
+}
+"""`mobile` ships; `paper` is the network of arXiv 2509.10024."""

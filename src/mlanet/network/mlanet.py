@@ -1,0 +1,81 @@
+"""The network: backbone, attention, fusion, seven heads."""
+
+from typing import cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mlanet.coefficients import NUM_LIGHTING
+from mlanet.network.backbone import Backbone
+from mlanet.network.config import NetworkConfig
+from mlanet.network.fusion import BottomUpFusion
+
+FRONTAL_BIAS_6D = (1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
+"""The frontal rotation: a zero vector has no direction."""
+
+
+class MLANet(nn.Module):
+    """Regresses the coefficient vector of a morphable model from a face crop.
+
+    arXiv 2509.10024: hierarchical backbone, coordinate attention in its blocks, attentional
+    fusion of its stages, global average pooling, seven zero-initialised 1x1 heads.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = Backbone(config)
+        channels = self.backbone.channels
+        self.fusion = BottomUpFusion(channels) if config.fusion == "bottom-up" else None
+        layout = config.layout
+        sizes = {
+            "identity": layout.identity,
+            "expression": layout.expression,
+            "albedo": layout.albedo,
+            "rotation": layout.num_rotation,
+            "shift": 2,
+            "depth": 1,
+            "lighting": NUM_LIGHTING,
+        }
+        self.heads = nn.ModuleDict(
+            {name: nn.Conv2d(channels[-1], size, 1) for name, size in sizes.items()}
+        )
+        for head in self.heads.values():
+            nn.init.zeros_(cast(nn.Conv2d, head).weight)
+            nn.init.zeros_(cast(Tensor, head.bias))
+        if layout.rotation == "6d":
+            bias = cast(Tensor, self.heads["rotation"].bias)
+            bias.data.copy_(torch.tensor(FRONTAL_BIAS_6D))
+        self.register_buffer("mean", torch.tensor(config.mean)[:, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor(config.std)[:, None, None], persistent=False)
+
+    def forward(self, crop: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b n"]:
+        """Coefficient vectors in the order of the layout, of RGB crops in [0, 1]."""
+        x = (crop - cast(Tensor, self.mean)) / cast(Tensor, self.std)
+        stages = self.backbone(x)
+        top = stages[-1] if self.fusion is None else self.fusion(stages)
+        pooled = top.mean(dim=(2, 3), keepdim=True)
+        parts = {name: head(pooled).flatten(1) for name, head in self.heads.items()}
+        if self.config.bounded_expression:
+            parts["expression"] = bounded(parts["expression"])
+        return torch.cat(list(parts.values()), dim=1)
+
+
+def bounded(values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """Clamp to [0, 1]; where the clamp acts, gradients that lead back inside still pass."""
+    return _Clamp.apply(values) if values.requires_grad else values.clamp(0.0, 1.0)
+
+
+class _Clamp(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, values: Tensor) -> Tensor:
+        ctx.save_for_backward(values)
+        return values.clamp(0.0, 1.0)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> Tensor:
+        (values,) = cast(tuple[Tensor], getattr(ctx, "saved_tensors"))  # noqa: B009
+        gradient = grads[0]
+        outward = ((values <= 0.0) & (gradient > 0.0)) | ((values >= 1.0) & (gradient < 0.0))
+        return torch.where(outward, torch.zeros_like(gradient), gradient)
