@@ -4,8 +4,10 @@
 
 The folder holds tar files of 120x120 face crops and `labels.npz` with `name`, `pts68_px` and
 `angles_deg` (pitch, yaw, roll). Each crop is set into a wider black or grey frame, the detector
-runs on it, and the two constants of `mlanet.detection.framing` are the medians of what would
-bring its detections onto the crop. Printed: the constants, then the residuals by yaw.
+runs on it, and the constants of `mlanet.detection.framing` are those that would bring its
+detections onto the crop. The size comes from the five points alone: the crops end just above
+the brows, and with them the detector's boxes, which reach higher in whole photos. Printed: the
+constants, then the residuals by yaw.
 """
 
 import io
@@ -71,11 +73,15 @@ def main() -> None:
     boxes = np.stack([found.box_px for found, _ in pairs])
     points = np.stack([found.landmarks_px for found, _ in pairs])
     down = points[:, 3:].mean(1) - points[:, :2].mean(1)
+    across = points[:, 1] - points[:, 0]
     offset = SIZE / 2 - (boxes[:, :2] + boxes[:, 2:]) / 2
-    factor = np.median((offset * down).sum(1) / (down * down).sum(1))
-    side = np.median([SIZE / found.size_px for found, _ in pairs])
+    terms = np.stack([(down * down).sum(1), (across * across).sum(1)], axis=1)
+    factor = np.median((offset * down).sum(1) / terms[:, 0])
+    weights, *_ = np.linalg.lstsq(terms / SIZE**2, np.ones(len(terms)), rcond=None)
+    side = np.median(SIZE / np.sqrt(terms @ weights)) * np.sqrt(weights[0])
     print(f"{len(pairs)} of {tried} detected")
-    print(f"DOWN_PER_EYES_TO_MOUTH {factor:.3f}, SIDE_PER_BOX {side:.3f}")
+    print(f"DOWN_PER_EYES_TO_MOUTH {factor:.3f}")
+    print(f"SIDE_PER_EYES_TO_MOUTH {side:.3f}, EYE_DISTANCE_WEIGHT {weights[1] / weights[0]:.3f}")
 
     squares = np.stack([square_from_detection(found) for found, _ in pairs])
     centers = (squares[:, :2] + squares[:, 2:]) / 2

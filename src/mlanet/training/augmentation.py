@@ -1,0 +1,141 @@
+"""Random crops of labelled faces: geometry, colours, occluders."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from mlanet.image import square_from_landmarks
+
+MIRRORED_LANDMARKS = np.array(
+    [*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31,
+     45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40, 54, 53, 52, 51, 50, 49, 48,
+     59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]
+)  # fmt: skip
+"""Which landmark lies in each one's place in the mirrored picture (iBUG 68)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentationConfig:
+    """Ranges of the random changes; probabilities are per sample.
+
+    Attributes:
+        rotation_deg: standard deviation of the in-plane rotation.
+        shift: uniform shift of the crop's centre, of its side.
+        log_scale: standard deviation of the logarithm of the crop's side.
+        flip: probability of a mirror image.
+        color: strength of brightness, contrast, saturation and hue-like changes.
+        grey: probability of a grey picture.
+        blur: probability of blur or of lost resolution.
+        noise: probability of pixel noise.
+        occluder: probability of something in front of the face.
+    """
+
+    rotation_deg: float = 15.0
+    shift: float = 0.06
+    log_scale: float = 0.08
+    flip: float = 0.5
+    color: float = 0.3
+    grey: float = 0.05
+    blur: float = 0.2
+    noise: float = 0.2
+    occluder: float = 0.3
+
+
+def random_crop(
+    image: UInt8[np.ndarray, "h w 3"],
+    landmarks_px: Float[np.ndarray, "68 3"],
+    size: int,
+    config: AugmentationConfig,
+    rng: np.random.Generator,
+) -> tuple[UInt8[np.ndarray, "s s 3"], Float[np.ndarray, "68 3"]]:
+    """A changed crop around the labelled face, and its landmarks in the crop's pixels.
+
+    The square before the changes is the evaluation protocol's: `square_from_landmarks`.
+    """
+    import cv2
+
+    box = square_from_landmarks(landmarks_px)
+    side = float(box[2] - box[0])
+    center = (box[:2] + box[2:]) / 2 + rng.uniform(-config.shift, config.shift, 2) * side
+    side *= float(np.exp(rng.normal() * config.log_scale))
+    angle = np.radians(rng.normal() * config.rotation_deg)
+    scale = size / side
+    c, s = scale * np.cos(angle), scale * np.sin(angle)
+    linear = np.array([[c, -s], [s, c]])
+    offset = size / 2 - linear @ center
+    landmarks = landmarks_px.astype(np.float64).copy()
+    landmarks[:, :2] = landmarks[:, :2] @ linear.T + offset
+    landmarks[:, 2] *= scale
+
+    # From the corner convention to OpenCV's centres: subtract half a pixel on both sides.
+    index_map = np.concatenate([linear, (offset + linear.sum(axis=1) * 0.5 - 0.5)[:, None]], axis=1)
+    border = cv2.BORDER_REFLECT_101 if rng.random() < 0.3 else cv2.BORDER_CONSTANT
+    flags = cv2.INTER_AREA if scale < 0.7 else cv2.INTER_LINEAR
+    crop = cv2.warpAffine(image, index_map, (size, size), flags=flags, borderMode=border)
+    if rng.random() < config.flip:
+        crop = crop[:, ::-1]
+        landmarks = landmarks[MIRRORED_LANDMARKS]
+        landmarks[:, 0] = size - landmarks[:, 0]
+    crop = change_colors(np.ascontiguousarray(crop), config, rng)
+    if rng.random() < config.occluder:
+        crop = put_occluder(crop, rng)
+    return crop, landmarks.astype(np.float32)
+
+
+def change_colors(
+    crop: UInt8[np.ndarray, "s s 3"], config: AugmentationConfig, rng: np.random.Generator
+) -> UInt8[np.ndarray, "s s 3"]:
+    """Random brightness, contrast, saturation, channel gains, gamma, grey, blur and noise."""
+    import cv2
+
+    c = config.color
+    pixels = crop.astype(np.float32) / 255.0
+    pixels = pixels ** float(np.exp(rng.normal() * c))
+    gain = np.exp(rng.normal() * 0.5 * c + rng.normal(size=3) * 0.2 * c).astype(np.float32)
+    pixels = pixels * gain
+    mean = float(pixels.mean())
+    pixels = mean + (pixels - mean) * float(np.exp(rng.normal() * 0.5 * c))
+    grey = pixels.mean(axis=2, keepdims=True)
+    keep = 0.0 if rng.random() < config.grey else float(np.exp(rng.normal() * c))
+    pixels = grey + (pixels - grey) * keep
+    if rng.random() < config.blur:
+        if rng.random() < 0.5:
+            pixels = cv2.GaussianBlur(pixels, (0, 0), float(rng.uniform(0.4, 1.6)))
+        else:
+            size = pixels.shape[0]
+            small = max(24, int(size * rng.uniform(0.25, 0.8)))
+            pixels = cv2.resize(pixels, (small, small), interpolation=cv2.INTER_AREA)
+            pixels = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_LINEAR)
+    if rng.random() < config.noise:
+        noise = rng.normal(size=pixels.shape).astype(np.float32)
+        pixels = pixels + noise * float(rng.uniform(0.0, 0.06))
+    return (np.clip(pixels, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+
+
+def put_occluder(
+    crop: UInt8[np.ndarray, "s s 3"], rng: np.random.Generator
+) -> UInt8[np.ndarray, "s s 3"]:
+    """Cover part of the crop with an ellipse, a box or a bar of flat or noisy colour."""
+    import cv2
+
+    size = crop.shape[0]
+    mask = np.zeros((size, size), np.uint8)
+    center = tuple(int(v) for v in rng.uniform(0.05, 0.95, 2) * size)
+    axes = tuple(int(v) for v in rng.uniform(0.05, 0.28, 2) * size)
+    turn = float(rng.uniform(0, 180))
+    kind = rng.integers(3)
+    if kind == 0:
+        cv2.ellipse(mask, center, axes, turn, 0, 360, 255, -1)
+    else:
+        stretch = (axes[0] * 2, axes[1] * 2) if kind == 1 else (2 * size, axes[1] // 2 + 1)
+        corners = cv2.boxPoints((center, stretch, turn))
+        cv2.fillConvexPoly(mask, corners.astype(np.int32), 255)
+    color = rng.integers(0, 256, 3)
+    patch = np.broadcast_to(color, crop.shape).astype(np.float32)
+    if rng.random() < 0.5:
+        coarse = rng.uniform(0, 255, (rng.integers(2, 9), rng.integers(2, 9), 3))
+        patch = cv2.resize(coarse.astype(np.float32), (size, size))
+    out = crop.copy()
+    out[mask > 0] = patch[mask > 0].astype(np.uint8)
+    return out

@@ -1,0 +1,96 @@
+"""Checkpoints without pickles: tensors in safetensors, the rest in its JSON metadata."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from mlanet.errors import AssetError
+from mlanet.image import atomic_path
+
+
+def save_checkpoint(
+    path: Path,
+    *,
+    network: nn.Module,
+    average: nn.Module,
+    optimizer: Optimizer,
+    step: int,
+    config: dict[str, Any],
+) -> None:
+    """Write everything a run needs to go on, in one atomic step."""
+    from safetensors.torch import save_file
+
+    tensors: dict[str, Tensor] = {}
+    tensors |= {f"network.{key}": value for key, value in network.state_dict().items()}
+    tensors |= {f"average.{key}": value for key, value in average.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items()}
+    tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    metadata = {"step": str(step), "config": json.dumps(config)}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata=metadata)
+
+
+def load_checkpoint(
+    path: Path, *, network: nn.Module, average: nn.Module, optimizer: Optimizer
+) -> int:
+    """Load what `save_checkpoint` wrote into existing objects and return the step.
+
+    Raises:
+        AssetError: the file is no checkpoint of these objects.
+    """
+    tensors, metadata = read_tensors(path)
+    try:
+        network.load_state_dict(_below(tensors, "network."))
+        average.load_state_dict(_below(tensors, "average."))
+    except RuntimeError as error:
+        raise AssetError(f"{path}: the checkpoint is of another network") from error
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in _below(tensors, "optimizer.").items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    return int(metadata["step"])
+
+
+def load_average(path: Path, network: nn.Module) -> dict[str, str]:
+    """Load a checkpoint's averaged weights into a network and return the file's metadata.
+
+    Raises:
+        AssetError: the file is no checkpoint of this network.
+    """
+    tensors, metadata = read_tensors(path)
+    try:
+        network.load_state_dict(_below(tensors, "average."))
+    except RuntimeError as error:
+        raise AssetError(f"{path}: the checkpoint is of another network") from error
+    return metadata
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a checkpoint.
+
+    Raises:
+        AssetError: the file is missing or no checkpoint.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = dict(file.metadata() or {})
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise AssetError(f"{path}: no readable checkpoint ({error})") from error
+    if "step" not in metadata or "config" not in metadata:
+        raise AssetError(f"{path}: not a checkpoint of mlanet")
+    return tensors, metadata
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
+    }
