@@ -29,7 +29,9 @@ class Crop:
     def __post_init__(self) -> None:
         shape = self.image.shape
         if self.image.ndim != 3 or shape[0] != shape[1] or self.image.dtype != np.uint8:
-            raise ValueError(f"a crop is a uint8 square, got {self.image.dtype} {shape}")
+            raise ValueError(
+                f"the image of a crop is a uint8 square, got {self.image.dtype} {shape}"
+            )
         if self.crop_from_image.shape != (2, 3):
             raise ValueError(f"crop_from_image must be (2, 3), got {self.crop_from_image.shape}")
 

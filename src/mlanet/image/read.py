@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Num, UInt8
+from jaxtyping import Num, Shaped, UInt8
 
 from mlanet.errors import ImageError
 
@@ -57,7 +57,9 @@ def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "h w 3"]:
     return np.ascontiguousarray(_upright(pixels, orientation))
 
 
-def as_rgb_uint8(image: Num[np.ndarray, "..."], name: str = "image") -> UInt8[np.ndarray, "h w 3"]:
+def as_rgb_uint8(
+    image: Shaped[np.ndarray, "..."], name: str = "image"
+) -> UInt8[np.ndarray, "h w 3"]:
     """An array of a library's user as `(H, W, 3)` uint8 RGB.
 
     Args:
@@ -81,7 +83,7 @@ def as_rgb_uint8(image: Num[np.ndarray, "..."], name: str = "image") -> UInt8[np
     return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
 
 
-def eight_bit(image: Num[np.ndarray, "..."], name: str) -> UInt8[np.ndarray, "..."]:
+def eight_bit(image: Shaped[np.ndarray, "..."], name: str) -> UInt8[np.ndarray, "..."]:
     """uint8, uint16 or float in [0, 1] as uint8 of the same shape.
 
     Raises:

@@ -1,0 +1,137 @@
+"""The shipped detector on NASA's astronaut and on what is made of her portrait."""
+
+import io
+import os
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mlanet.assets import verified_path
+from mlanet.detection import CenterFace
+from mlanet.detection.decoding import overlaps
+from mlanet.image import read_image
+
+POINTS = np.array([[204.0, 101.0], [246.0, 103.0], [222.5, 126.5], [203.5, 142.0], [243.5, 141.0]])
+"""Measured by eye: pupils (the subject's right first), tip of the nose, corners of the mouth."""
+
+FACE = np.array([178.0, 62.0, 272.0, 180.0])
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return CenterFace.load()
+
+
+@pytest.fixture(scope="module")
+def astronaut():
+    return read_image(verified_path("example-image"))
+
+
+def test_the_astronaut_has_one_face_and_its_points_are_in_order(detector, astronaut):
+    (found,) = detector(astronaut)
+    assert overlaps(FACE, found.box_px[None])[0] > 0.8
+    assert np.abs(found.landmarks_px - POINTS).max() < 5
+    assert found.score > 0.8
+
+
+@pytest.mark.parametrize("height", [64, 200, 1500])
+def test_sizes_and_shapes_of_the_picture_do_not_matter(detector, astronaut, height):
+    width = round(height * 400 / 512)
+    small = Image.fromarray(astronaut[:, :400]).resize((width, height), Image.Resampling.BOX)
+    (found,) = detector(np.asarray(small))
+    assert overlaps(FACE, found.box_px[None] * 512 / height)[0] > 0.75
+    assert np.abs(found.landmarks_px * 512 / height - POINTS).max() < 6
+
+
+def test_a_mirrored_picture_has_a_mirrored_face(detector, astronaut):
+    (found,) = detector(np.ascontiguousarray(astronaut[:, ::-1]))
+    mirrored = found.landmarks_px[[1, 0, 2, 4, 3]]
+    mirrored[:, 0] = 512 - mirrored[:, 0]
+    assert np.abs(mirrored - POINTS).max() < 6
+
+
+def test_thirty_faces_are_thirty_detections(detector, astronaut):
+    crowd = np.tile(astronaut, (5, 6, 1))
+    found = detector(crowd)
+    assert len(found) == 30
+    centers = np.array([(one.box_px[:2] + one.box_px[2:]) / 2 for one in found])
+    assert len({tuple(cell) for cell in (centers // 512).astype(int)}) == 30
+    np.testing.assert_allclose(centers % 512, np.tile([225.0, 121.0], (30, 1)), atol=8)
+    scores = [one.score for one in found]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_small_faces_beside_a_large_one_are_seen(detector, astronaut):
+    scene = np.full((1024, 1536, 3), 128, dtype=np.uint8)
+    scene[:, :1024] = np.asarray(Image.fromarray(astronaut).resize((1024, 1024)))
+    small = np.asarray(Image.fromarray(astronaut).resize((192, 192)))
+    scene[:192, 1200:1392] = small
+    scene[600:792, 1200:1392] = small
+    sizes = sorted(one.size_px for one in detector(scene))
+    assert sizes == pytest.approx([37, 37, 200], rel=0.1)
+
+
+@pytest.mark.parametrize("margin", [0, 10])
+def test_a_face_that_fills_the_picture_is_found(detector, astronaut, margin):
+    left, top, right, bottom = 185 - margin, 80 - margin, 265 + margin, 165 + margin
+    close = np.ascontiguousarray(astronaut[top:bottom, left:right])
+    found = detector(close)
+    assert len(found) == 1
+    assert np.abs(found[0].landmarks_px + np.array([left, top]) - POINTS).max() < 12
+
+
+def test_nobody_is_seen_where_nobody_is(detector, astronaut):
+    rng = np.random.default_rng(0)
+    empty = {
+        "black": np.zeros((300, 400, 3), np.uint8),
+        "noise": rng.integers(0, 256, (480, 640, 3), dtype=np.uint8),
+        "rocket": np.ascontiguousarray(astronaut[:300, 330:]),
+        "suit": np.ascontiguousarray(astronaut[290:]),
+        "strip": np.full((16, 2000, 3), 90, np.uint8),
+        "tiny": np.full((16, 16, 3), 90, np.uint8),
+    }
+    for name, image in empty.items():
+        assert detector(image) == [], name
+
+
+def test_the_threshold_is_the_least_score(astronaut):
+    assert CenterFace.load(threshold=0.99)(astronaut) == []
+    many = CenterFace.load(threshold=0.02)(astronaut)
+    assert len(many) >= 1
+    assert min(one.score for one in many) > 0.02
+
+
+@pytest.mark.parametrize("arguments", [{"threads": 0}, {"threshold": 0.0}, {"threshold": 1.0}])
+def test_impossible_settings_are_refused(arguments):
+    with pytest.raises(ValueError, match=next(iter(arguments))):
+        CenterFace.load(**arguments)
+
+
+def test_two_threads_see_the_same(detector, astronaut):
+    (one,), (two,) = detector(astronaut), CenterFace.load(threads=2)(astronaut)
+    np.testing.assert_allclose(one.box_px, two.box_px, atol=0.01)
+
+
+@pytest.mark.data
+def test_at_most_two_of_400_faces_of_aflw2000_are_missed(detector):
+    if "MLANET_DATA" not in os.environ:
+        pytest.skip("MLANET_DATA does not name the folder of the data sets")
+    folder = Path(os.environ["MLANET_DATA"]) / "aflw2000_dev"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is missing")
+    with np.load(folder / "annotations.npz") as annotations:
+        names, points = annotations["name"], annotations["pts68_original"][:, :2]
+    missed = []
+    with tarfile.open(folder / "AFLW2000.tar") as archive:
+        members = {Path(member.name).name: member for member in archive}
+        for name, point in zip(names, points, strict=True):
+            file = archive.extractfile(members[str(name)])
+            found = detector(np.asarray(Image.open(io.BytesIO(file.read())).convert("RGB")))
+            box = np.concatenate([point.min(1), point.max(1)])
+            best = max((overlaps(box, one.box_px[None])[0] for one in found), default=0.0)
+            if best < 0.3:
+                missed.append(str(name))
+    assert len(missed) <= 2, missed

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from mlanet.image import draw_box, draw_landmarks, draw_points, draw_polylines
+
+
+@pytest.fixture
+def canvas():
+    return np.zeros((100, 120, 3), dtype=np.uint8)
+
+
+def test_points_are_discs_about_their_position_and_the_input_stays(canvas):
+    out = draw_points(canvas, np.array([[30.25, 40.75], [np.nan, 3.0]]), (255, 0, 0), 5.0)
+    assert (canvas == 0).all()
+    y, x = np.mgrid[:100, :120] + 0.5
+    weight = out[..., 0].astype(float) / 255
+    found = np.array([(x * weight).sum(), (y * weight).sum()]) / weight.sum()
+    np.testing.assert_allclose(found, [30.25, 40.75], atol=0.15)
+    assert weight.sum() == pytest.approx(np.pi * 25, rel=0.3)
+    assert len(np.unique(out[..., 0])) > 2  # smooth edge
+
+
+def test_marks_grow_with_the_picture():
+    def share(side):
+        blank = np.zeros((side, side, 3), dtype=np.uint8)
+        return (draw_points(blank, np.array([[side / 2, side / 2]])) > 0).any(2).mean()
+
+    assert share(3200) == pytest.approx(share(800), rel=0.3)
+
+
+def test_a_box_outlines_its_edges(canvas):
+    out = draw_box(canvas, np.array([20.0, 30.0, 80.0, 90.0]), (0, 255, 0), 1.0)
+    assert out[60, 19:21, 1].max() > 100
+    assert out[60, 79:81, 1].max() > 100
+    assert out[60, 50, 1] == 0
+    assert out[29:31, 50, 1].max() > 100
+
+
+def test_closed_lines_return_to_their_start(canvas):
+    corner = [np.array([[10.0, 10.0], [90.0, 10.0], [90.0, 90.0]])]
+    assert draw_polylines(canvas, corner)[50, 50].max() == 0
+    assert draw_polylines(canvas, corner, closed=True)[50, 50].max() > 0
+
+
+def test_landmarks_are_drawn_with_points_far_outside_too(canvas):
+    points = np.random.default_rng(0).uniform(10, 90, (68, 3))
+    points[5] = (1e7, -1e7, 0)
+    points[6] = np.nan
+    out = draw_landmarks(canvas, points)
+    for x, y, _ in points[7:]:
+        assert out[int(y), int(x)].max() > 0
+    with pytest.raises((ValueError, TypeError), match="68"):
+        draw_landmarks(canvas, points[:5])
