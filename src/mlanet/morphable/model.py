@@ -19,7 +19,7 @@ FORMAT = "mlanet-face-model-1"
 NUM_LANDMARKS = 68
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MorphableModel:
     """A linear face model on a base mesh of `v` vertices that is subdivided once after decoding.
 

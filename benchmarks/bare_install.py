@@ -1,0 +1,55 @@
+"""Check a bare installation: no torch, small, quick to answer, a mesh that loads.
+
+    python -m pip install . && mlanet reconstruct --example --out out
+    python benchmarks/bare_install.py --out out
+"""
+
+import argparse
+import importlib.util
+import json
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+MAX_INSTALLED_MB = 800
+MAX_HELP_S = 1.5
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    problems = []
+
+    if importlib.util.find_spec("torch") is not None:
+        problems.append("torch is installed")
+    packages = Path(sysconfig.get_paths()["purelib"])
+    size = sum(path.stat().st_size for path in packages.rglob("*") if path.is_file()) / 1e6
+    if size > MAX_INSTALLED_MB:
+        problems.append(f"{size:.0f} MB installed")
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "mlanet", "--help"], check=True, capture_output=True)
+        seconds.append(time.perf_counter() - start)
+    if sorted(seconds)[2] > MAX_HELP_S:
+        problems.append(f"mlanet --help takes {sorted(seconds)[2]:.2f} s")
+
+    import trimesh
+
+    face = arguments.out / "astronaut" / "face_00"
+    scene = trimesh.load(face.with_suffix(".glb"))
+    vertices = sum(len(mesh.vertices) for mesh in scene.geometry.values())
+    landmarks = json.loads(face.with_suffix(".json").read_text())["landmarks_px"]
+    if vertices < 6000 or len(landmarks) != 68:
+        problems.append(f"{vertices} vertices, {len(landmarks)} landmarks")
+    print(f"installed {size:.0f} MB, --help {sorted(seconds)[2]:.2f} s, {vertices} vertices")
+    for problem in problems:
+        print(f"bare install: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

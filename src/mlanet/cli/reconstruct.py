@@ -1,0 +1,147 @@
+"""`mlanet reconstruct`: photos in, textured 3D faces out."""
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+if TYPE_CHECKING:
+    from mlanet.reconstruction import Reconstruction
+    from mlanet.reconstructor import Reconstructor
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+
+def reconstruct(
+    images: Annotated[tuple[Path, ...], tyro.conf.Positional] = (),
+    /,
+    *,
+    out: Path,
+    example: bool = False,
+    max_faces: int | None = None,
+    threads: int = 0,
+) -> int:
+    """Turn every face of every photo into a textured mesh.
+
+    For photo.jpg the folder OUT/photo/ receives overlay.png and, for each face, face_NN.glb,
+    face_NN.obj (with .mtl and .png) and face_NN.json.
+
+    Args:
+        images: Photos: JPEG, PNG, WebP, GIF, BMP, TIFF.
+        out: Folder for the results.
+        example: Use the photo that ships with mlanet (Eileen Collins; NASA, public domain).
+        max_faces: Keep only the largest faces of a photo.
+        threads: CPU threads for one photo; 0 is all there are, at most 4.
+
+    Returns:
+        Exit status: 0 all done, 1 some photos failed (each named on stderr), 2 wrong usage.
+    """
+    problem = _usage_problem(images, out, example, max_faces, threads)
+    if problem is not None:
+        print(f"mlanet: {problem}", file=sys.stderr)
+        return EXIT_USAGE
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from mlanet.assets import verified_path
+    from mlanet.errors import MlanetError
+    from mlanet.reconstructor import Reconstructor
+
+    paths = [*images, *([verified_path("example-image")] if example else [])]
+    reconstructor = Reconstructor.load(threads=threads or min(os.cpu_count() or 1, 4))
+    failed = 0
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=len(paths) < 2) as progress:
+        task = progress.add_task("Reconstructing", total=len(paths))
+        for path, folder in zip(paths, folders_for(paths, out), strict=True):
+            try:
+                count = reconstruct_file(reconstructor, path, folder, max_faces)
+                faces = "1 face" if count == 1 else f"{count} faces"
+                _say(f"{path}: {faces} -> {folder}")
+            except (MlanetError, OSError, MemoryError) as error:
+                failed += 1
+                _complain(path, error)
+            progress.advance(task)
+    return EXIT_FAILED if failed else EXIT_OK
+
+
+def reconstruct_file(
+    reconstructor: "Reconstructor", path: Path, folder: Path, max_faces: int | None = None
+) -> int:
+    """Reconstruct one photo into a folder and return how many faces there were.
+
+    Raises:
+        ImageError: the photo cannot be read.
+        NoFaceError: no face was found.
+        OSError: the folder cannot be written to.
+    """
+    from mlanet.errors import NoFaceError
+    from mlanet.image import read_image, write_image
+
+    image = read_image(path)
+    faces = reconstructor(image, max_faces=max_faces)
+    if not faces:
+        raise NoFaceError(f"{path}: no face found")
+    folder.mkdir(parents=True, exist_ok=True)
+    written: set[Path] = {folder / "overlay.png"}
+    for number, face in enumerate(faces):
+        written |= set(face.save(folder, f"face_{number:02d}"))
+    write_image(folder / "overlay.png", draw_all(image, faces))
+    for leftover in folder.glob("face_[0-9][0-9].*"):
+        if leftover not in written:
+            leftover.unlink()
+    return len(faces)
+
+
+def draw_all(image: "object", faces: "Iterable[Reconstruction]") -> "object":
+    """The photo with all faces drawn over it, the farthest first."""
+    picture = image
+    for face in sorted(faces, key=lambda face: -float(face.camera.focal_length_px)):
+        picture = face.render(picture)  # type: ignore[arg-type]
+    return picture
+
+
+def folders_for(paths: Iterable[Path], out: Path) -> list[Path]:
+    """A folder below `out` for each photo, named after it; equal names are numbered."""
+    taken: set[str] = set()
+    folders = []
+    for path in paths:
+        name, number = path.stem, 2
+        while name.casefold() in taken:
+            name, number = f"{path.stem}-{number}", number + 1
+        taken.add(name.casefold())
+        folders.append(out / name)
+    return folders
+
+
+def _usage_problem(
+    images: tuple[Path, ...], out: Path, example: bool, max_faces: int | None, threads: int
+) -> str | None:
+    if not images and not example:
+        return "give at least one photo, or --example"
+    if max_faces is not None and max_faces < 1:
+        return f"--max-faces must be positive, got {max_faces}"
+    if threads < 0:
+        return f"--threads must not be negative, got {threads}"
+    if out.exists() and not out.is_dir():
+        return f"--out {out} is a file, not a folder"
+    return None
+
+
+def _say(line: str) -> None:
+    from rich.console import Console
+
+    Console().print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _complain(path: Path, error: BaseException) -> None:
+    text = str(error) or type(error).__name__
+    if isinstance(error, MemoryError):
+        text = "not enough memory"
+    line = text if str(path) in text else f"{path}: {text}"
+    print("mlanet: " + " ".join(line.split()), file=sys.stderr)

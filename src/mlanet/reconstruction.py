@@ -1,0 +1,205 @@
+"""The result: one person's face in one photo. Draws and saves itself."""
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from mlanet.coefficients import Coefficients, RotationKind
+from mlanet.detection import Detection
+from mlanet.export import write_glb, write_obj
+from mlanet.geometry import (
+    Camera,
+    Mesh,
+    Pose,
+    decode_lighting,
+    decode_pose,
+    landmarks_in_pixels,
+)
+from mlanet.image import Crop, atomic_path, draw_landmarks
+from mlanet.morphable import MorphableModel
+from mlanet.render import (
+    Texture,
+    UvAtlas,
+    composite,
+    headlight,
+    project_texture,
+    render_mesh,
+    vertex_attributes_to_uv,
+)
+
+SCHEMA_VERSION = 1
+TEXTURE_SIZES = (256, 512, 1024)
+"""Texture sides in texels; the smallest that does not lose the photo's detail is taken."""
+
+OVERLAY_OPACITY = 0.72
+FACE_REGIONS = ("face", "eyes", "mouth")
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """A 3D face and the camera that sees it, in the photo's own pixels.
+
+    Everything that follows from the coefficients is computed when first asked for.
+
+    Attributes:
+        image: the photo, RGB.
+        detection: how the face was found; None where the crop was given.
+        crop: what the network saw.
+        coefficients: what the network said, one vector of each kind.
+        rotation_kind: how `coefficients.rotation` is to be read.
+        model: the face model that the coefficients drive.
+    """
+
+    image: UInt8[np.ndarray, "h w 3"]
+    detection: Detection | None
+    crop: Crop
+    coefficients: Coefficients
+    rotation_kind: RotationKind
+    model: MorphableModel
+
+    @cached_property
+    def pose(self) -> Pose:
+        """Model to camera, mm."""
+        coefficients = self.coefficients
+        return decode_pose(coefficients.rotation, coefficients.translation, self.rotation_kind)
+
+    @cached_property
+    def camera(self) -> Camera:
+        """The camera in pixels of the photo."""
+        return Camera.of_crop(self.crop.size).before(self.crop.crop_from_image)
+
+    @property
+    def euler_deg(self) -> Float[np.ndarray, "3"]:
+        """(pitch, yaw, roll) in degrees; signs in docs/conventions.md."""
+        return np.asarray(self.pose.euler_deg)
+
+    @cached_property
+    def landmarks_px(self) -> Float[np.ndarray, "68 3"]:
+        """The 68 landmarks: x, y in pixels of the photo, z in the same scale, near is large."""
+        points = self.model.landmarks(self.coefficients.identity, self.coefficients.expression)
+        return landmarks_in_pixels(self.camera, self.pose, points.astype(np.float64))
+
+    @cached_property
+    def mesh(self) -> Mesh:
+        """The head's front in the model frame, mm, with the model's albedo and UV."""
+        coefficients = self.coefficients
+        return self.model.mesh(
+            coefficients.identity, coefficients.expression, coefficients.albedo
+        )
+
+    @cached_property
+    def lighting(self) -> Float[np.ndarray, "9 3"]:
+        """Spherical-harmonics radiance in the viewer's frame (docs/conventions.md)."""
+        return decode_lighting(self.coefficients.lighting)
+
+    @property
+    def expression(self) -> dict[str, float]:
+        """Expression coefficients by name; ARKit's 52 with the embedded model."""
+        names = self.model.expression_names
+        return dict(zip(names, map(float, self.coefficients.expression), strict=True))
+
+    @cached_property
+    def texture(self) -> Texture:
+        """The photo's colours in UV where they are seen, the model's albedo elsewhere."""
+        side = float(self.crop.size / self.crop.crop_from_image[0, 0])
+        size = next((s for s in TEXTURE_SIZES if s >= side), TEXTURE_SIZES[-1])
+        atlas = _atlas(self.model, size)
+        mesh = self.mesh
+        assert mesh.colors is not None
+        return project_texture(
+            self.image,
+            self.pose.apply(mesh.vertices),
+            mesh,
+            self.camera,
+            atlas,
+            fill=vertex_attributes_to_uv(atlas, mesh.faces, mesh.colors),
+            allowed=self.model.region(*FACE_REGIONS),
+            topology=self.model.topology,
+        )
+
+    def render(
+        self,
+        background: UInt8[np.ndarray, "h w 3"] | None = None,
+        *,
+        opacity: float = OVERLAY_OPACITY,
+        landmarks: bool = True,
+    ) -> UInt8[np.ndarray, "h w 3"]:
+        """The face region as clay over the photo (or another picture of its size)."""
+        under = self.image if background is None else background
+        region = self.model.region(*FACE_REGIONS)
+        faces = self.mesh.faces[(region[self.mesh.faces] > 0.5).all(axis=1)]
+        clay = Mesh(self.mesh.vertices, faces)
+        drawn = render_mesh(
+            clay, self.pose, self.camera, under.shape[:2], headlight()
+        )
+        picture = composite(drawn, under, opacity)
+        return draw_landmarks(picture, self.landmarks_px) if landmarks else picture
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything but the mesh as plain values: the content of the JSON file."""
+        height, width = self.image.shape[:2]
+        pitch, yaw, roll = (float(angle) for angle in self.euler_deg)
+        detection = self.detection
+        coefficients = self.coefficients
+        return {
+            "schema": SCHEMA_VERSION,
+            "image_size": {"width": width, "height": height},
+            "detection": None
+            if detection is None
+            else {
+                "box_px": _rounded(detection.box_px, 2),
+                "landmarks_px": _rounded(detection.landmarks_px, 2),
+                "score": round(float(detection.score), 4),
+            },
+            "crop_from_image": _rounded(self.crop.crop_from_image, 6),
+            "crop_size_px": self.crop.size,
+            "camera": {"intrinsics_px": _rounded(self.camera.matrix, 4)},
+            "pose": {
+                "rotation": _rounded(self.pose.rotation, 7),
+                "translation_mm": _rounded(self.pose.translation, 4),
+                "yaw_deg": round(yaw, 3),
+                "pitch_deg": round(pitch, 3),
+                "roll_deg": round(roll, 3),
+            },
+            "landmarks_px": _rounded(self.landmarks_px, 3),
+            "face_model": self.model.name,
+            "identity": _rounded(coefficients.identity, 5),
+            "expression": {name: round(value, 5) for name, value in self.expression.items()},
+            "albedo": _rounded(coefficients.albedo, 5),
+            "lighting": _rounded(self.lighting, 5),
+        }
+
+    def save(self, folder: str | os.PathLike[str], name: str = "face_00") -> list[Path]:
+        """Write `name`.glb, .obj (with .mtl and .png) and .json into a folder; returns the paths.
+
+        Each file appears whole or not at all.
+
+        Raises:
+            OSError: the folder cannot be written to.
+        """
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        texture = self.texture.image
+        write_glb(target / f"{name}.glb", self.mesh, texture, name=name)
+        write_obj(target / f"{name}.obj", self.mesh, texture)
+        with atomic_path(target / f"{name}.json") as temporary:
+            text = json.dumps(self.as_dict(), indent=1, allow_nan=False)
+            temporary.write_text(text + "\n", encoding="utf-8")
+        return [target / f"{name}.{kind}" for kind in ("glb", "obj", "mtl", "png", "json")]
+
+
+@lru_cache(maxsize=4)
+def _atlas(model: MorphableModel, size: int) -> UvAtlas:
+    flat = np.concatenate([model.uv, np.zeros_like(model.uv[:, :1])], axis=1)
+    faces = model.topology.faces
+    return UvAtlas.of_mesh(Mesh(flat, faces, uv=model.uv, uv_faces=faces), size)
+
+
+def _rounded(values: Any, digits: int) -> Any:
+    return np.round(np.asarray(values, dtype=np.float64), digits).tolist()

@@ -1,0 +1,114 @@
+"""From a photo to the 3D faces in it: where the stages meet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from mlanet.detection import CenterFace, Detection, square_from_detection
+from mlanet.errors import AssetError
+from mlanet.image import Crop, as_rgb_uint8, crop_square
+from mlanet.morphable import MorphableModel
+from mlanet.network.runtime import CoefficientRegressor
+from mlanet.reconstruction import Reconstruction
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reconstructor:
+    """Detector, network and face model. Safe to call from several threads.
+
+        reconstructor = Reconstructor.load()
+        for face in reconstructor(image):
+            face.save("out")
+
+    Attributes:
+        detector: finds faces.
+        regressor: predicts coefficients from crops.
+        model: turns coefficients into meshes.
+    """
+
+    detector: CenterFace
+    regressor: CoefficientRegressor
+    model: MorphableModel
+
+    @classmethod
+    def load(cls, *, threads: int = 1, weights: Path | None = None) -> "Reconstructor":
+        """The shipped detector, network and face model, or a network of the user's.
+
+        Args:
+            threads: CPU threads that the networks may use for one photo.
+            weights: an ONNX file that `mlanet export` wrote.
+
+        Raises:
+            AssetError: a file is missing, altered or does not fit the face model.
+            ValueError: `threads` is not positive.
+        """
+        regressor = CoefficientRegressor.load(weights, threads)
+        model = MorphableModel.load()
+        if regressor.config.layout != model.layout:
+            raise AssetError(
+                f"{weights or 'the shipped network'}: regresses {regressor.config.layout}, "
+                f"the face model needs {model.layout}"
+            )
+        return cls(CenterFace.load(threads), regressor, model)
+
+    def __call__(self, image: Any, *, max_faces: int | None = None) -> list[Reconstruction]:
+        """All faces in a photo, best detection first; an empty list if there are none.
+
+        Args:
+            image: (H, W, 3) RGB, uint8 or floats in [0, 1]; grey and alpha are accepted.
+            max_faces: keep the largest faces only.
+
+        Raises:
+            ImageError: the array is no picture.
+            ValueError: `max_faces` is not positive.
+        """
+        if max_faces is not None and max_faces < 1:
+            raise ValueError(f"max_faces must be positive, got {max_faces}")
+        picture = as_rgb_uint8(image)
+        detections = self.detect(picture)
+        if max_faces is not None:
+            largest = sorted(detections, key=lambda d: -d.size_px)[:max_faces]
+            detections = [d for d in detections if d in largest]
+        boxes = [self.crop_box(detection) for detection in detections]
+        return self._reconstruct(picture, boxes, detections)
+
+    def detect(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Detection]:
+        """Faces in an RGB picture, best score first."""
+        return self.detector(image)
+
+    def crop_box(self, detection: Detection) -> Float[np.ndarray, "4"]:
+        """The square (left, top, right, bottom; pixels) that the network sees of a detection."""
+        return square_from_detection(detection)
+
+    def predict_in_box(
+        self, image: UInt8[np.ndarray, "h w 3"], box_px: Float[np.ndarray, "4"]
+    ) -> Reconstruction:
+        """The face in a given square (left, top, right, bottom; pixels), without detection."""
+        return self._reconstruct(image, [box_px], [None])[0]
+
+    def _reconstruct(
+        self,
+        image: UInt8[np.ndarray, "h w 3"],
+        boxes: Sequence[Float[np.ndarray, "4"]],
+        detections: Sequence[Detection | None],
+    ) -> list[Reconstruction]:
+        if not boxes:
+            return []
+        config = self.regressor.config
+        crops: list[Crop] = [crop_square(image, box, config.input_size) for box in boxes]
+        vectors = self.regressor(np.stack([crop.image for crop in crops]))
+        return [
+            Reconstruction(
+                image=image,
+                detection=detection,
+                crop=crop,
+                coefficients=config.layout.split(vector),
+                rotation_kind=config.layout.rotation,
+                model=self.model,
+            )
+            for crop, detection, vector in zip(crops, detections, vectors, strict=True)
+        ]
