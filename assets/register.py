@@ -7,9 +7,7 @@ from pathlib import Path
 DATA = Path(__file__).resolve().parent.parent / "src" / "mlanet" / "data"
 
 
-def register(
-    name: str, file: str, *, version: str, licence: str, source: str, script: str
-) -> None:
+def register(name: str, file: str, *, version: str, licence: str, source: str, script: str) -> None:
     """Add or replace the record of `src/mlanet/data/<file>`."""
     path = DATA / "assets.json"
     entries = json.loads(path.read_text()) if path.exists() else []

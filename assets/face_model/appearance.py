@@ -30,14 +30,17 @@ def regions_of(
 
     def inside(polygon: np.ndarray, soft_mm: float) -> np.ndarray:
         outline = polygon[:, :2].astype(np.float32)
-        signed = np.array([cv2.pointPolygonTest(outline, (float(a), float(b)), True)
-                           for a, b in vertices[:, :2]])
+        signed = np.array(
+            [cv2.pointPolygonTest(outline, (float(a), float(b)), True) for a, b in vertices[:, :2]]
+        )
         return np.clip(0.5 + signed / (2 * soft_mm), 0, 1)
 
     lips = inside(landmarks[48:60], 0.8) * front * ~mouth
     brows = np.zeros(len(vertices))
     for chain in (landmarks[17:22], landmarks[22:27]):
-        outline = np.concatenate([chain + [0, 2.0, 0], chain[::-1] - [0, 4.0, 0]])
+        outline = np.concatenate(
+            [chain + np.array([0, 2.0, 0]), chain[::-1] - np.array([0, 4.0, 0])]
+        )
         brows = np.maximum(brows, inside(outline, 1.5) * front)
     ears = np.clip((ear_motion / ear_motion.max() - 0.3) / 0.3, 0, 1) * (z < 0.35 * z.max())
 
@@ -58,7 +61,7 @@ def regions_of(
     nose = np.clip(1.5 - np.linalg.norm((vertices - nose_tip) / [14, 16, 20], axis=1), 0, 1)
     cheeks = np.zeros(len(vertices))
     for eye in (landmarks[36:42].mean(0), landmarks[42:48].mean(0)):
-        centre = eye + [np.sign(eye[0]) * 8.0, -32.0, 0]
+        centre = eye + np.array([np.sign(eye[0]) * 8.0, -32.0, 0])
         cheeks = np.maximum(cheeks, np.exp(-(((vertices - centre)[:, :2] / 17.0) ** 2).sum(1)))
     cheeks = cheeks * front
     beard_y = np.interp(np.abs(x), [0, 60], [landmarks[33, 1] - 4, landmarks[48, 1] + 8])
@@ -108,8 +111,8 @@ def albedo_model(
         ("scalp", regions["scalp"], np.array([0.15, 0.14, 0.13])),
     ]
     for name, centre in (
-        ("forehead", landmarks[19:25].mean(0) + [0, 22, 0]),
-        ("chin", landmarks[7:10].mean(0) + [0, 8, 6]),
+        ("forehead", landmarks[19:25].mean(0) + np.array([0, 22, 0])),
+        ("chin", landmarks[7:10].mean(0) + np.array([0, 8, 6])),
         ("upper lip", landmarks[[33, 51]].mean(0)),
     ):
         mask = np.exp(-(((vertices - centre) / [24, 12, 24]) ** 2).sum(1)) * skin

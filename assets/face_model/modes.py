@@ -5,7 +5,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import dijkstra
 
 REAL_SPREAD = 0.45
-"""Real faces vary about this much of what the head sampler's sliders do (fits to labelled faces)."""
+"""Real faces vary this much of what the head sampler's sliders do (fits to labelled faces)."""
 
 SMOOTH_LENGTH_MM = 30.0
 SMOOTH_SD_MM = 2.0
@@ -51,8 +51,10 @@ def principal_modes(
         found += [(singular[k] ** 2, sign, fields[k]) for k in range(min(count, len(singular)))]
     found.sort(key=lambda item: -item[0])
     kept = found[:count]
-    print(f"principal modes: {sum(s < 0 for _, s, _ in kept)} of {count} antisymmetric; "
-          f"{sum(v for v, _, _ in kept) / sum(v for v, _, _ in found):.4f} of the variance")
+    print(
+        f"principal modes: {sum(s < 0 for _, s, _ in kept)} of {count} antisymmetric; "
+        f"{sum(v for v, _, _ in kept) / sum(v for v, _, _ in found):.4f} of the variance"
+    )
     return np.stack([field for _, _, field in kept]), np.array([sign for _, sign, _ in kept])
 
 
@@ -97,8 +99,10 @@ def smooth_modes(
         flat = (stack * np.sqrt(w)[:, None]).reshape(len(stack), -1)
         coefficient = flat @ Q
         motion = np.stack(motions).reshape(7, -1)
-        basis = np.linalg.solve(np.linalg.qr((motion.reshape(7, -1, 3) * np.sqrt(w)[:, None])
-                                             .reshape(7, -1).T)[1].T, motion)
+        basis = np.linalg.solve(
+            np.linalg.qr((motion.reshape(7, -1, 3) * np.sqrt(w)[:, None]).reshape(7, -1).T)[1].T,
+            motion,
+        )
         stack = stack - (coefficient @ basis).reshape(stack.shape)
         flat = stack.reshape(len(stack), -1)
         gram = flat @ flat.T

@@ -57,7 +57,7 @@ def main() -> None:
             100, len(model.local_change_labels), generator=generator, dtype=torch.float64
         )
         local = (LOCAL_CHANGE_SD * local).clamp(-1, 1) * head_rows
-        weights = model._get_phenotype_blendshape_coefficients(  # noqa: SLF001
+        weights = model._get_phenotype_blendshape_coefficients(
             phenotype, local, torch.zeros(100, len(actions), dtype=torch.float64)
         )
         samples.append(to_model_frame(model.get_rest_vertices(weights)).astype(np.float32))

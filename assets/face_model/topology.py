@@ -7,6 +7,7 @@ modes carry over unchanged.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -65,10 +66,8 @@ def build_topology(
                 height = EYE_BULGE_MM * np.sin(np.pi * t) * np.sin(np.pi * (k + 0.5) / n)
                 bulges.append(np.array([0, 0, height if kind == "eyes" else 0.0]))
                 kinds.append(kind)
-        grid = [upper[1:-1]]
-        for r in range(MEMBRANE_ROWS):
-            grid.append([first + r * (n - 2) + k for k in range(n - 2)])
-        grid.append(lower[1:-1])
+        starts = [first + r * (n - 2) for r in range(MEMBRANE_ROWS)]
+        grid = [upper[1:-1], *(list(range(s, s + n - 2)) for s in starts), lower[1:-1]]
         new_faces += membrane_faces(grid, (upper[0], lower[0]), (upper[-1], lower[-1]))
     lookup = {(u, w, t): count + i for i, (u, w, t) in enumerate(rows)}
     new_mirror = [lookup[(int(mirror[u]), int(mirror[w]), t)] for u, w, t in rows]
@@ -108,7 +107,7 @@ def membrane_faces(
     """Triangles of a membrane: a grid of inner columns, and a fan at either corner edge."""
     faces = []
     middle = len(grid) // 2
-    for row, (a, b) in enumerate(zip(grid[:-1], grid[1:], strict=True)):
+    for row, (a, b) in enumerate(pairwise(grid)):
         for k in range(len(a) - 1):
             faces += [[a[k], a[k + 1], b[k + 1]], [a[k], b[k + 1], b[k]]]
         side = 0 if row < middle else 1
@@ -124,8 +123,10 @@ def trim_teeth(faces: np.ndarray) -> np.ndarray:
     """Without the triangles that stick out of the border with two free edges."""
     for _ in range(4):
         edges = directed_edges(faces)
-        free = [sum((j, i) not in edges for i, j in ((a, b), (b, c), (c, a)))
-                for a, b, c in faces.tolist()]
+        free = [
+            sum((j, i) not in edges for i, j in ((a, b), (b, c), (c, a)))
+            for a, b, c in faces.tolist()
+        ]
         faces = faces[np.array(free) < 2]
     return faces
 
@@ -201,49 +202,7 @@ def outer_boundary(faces: np.ndarray) -> list[int]:
     return loop
 
 
-def disc_uv(
-    vertices: np.ndarray, faces: np.ndarray, mirror: np.ndarray, weight: np.ndarray
-) -> np.ndarray:
-    """Texture coordinates (V, 2) in [0, 1]: Tutte's embedding into a rounded square.
-
-    Free of overlaps because the boundary is convex and all weights are positive (Tutte, 1963;
-    Floater, 1997). Edges touching vertices of low `weight` pull more, which leaves room for
-    the rest.
-    """
-    loop = outer_boundary(faces)
-    points = vertices[loop]
-    top = np.argmax(points[:, 1] - 10 * np.abs(points[:, 0]))
-    loop = loop[top:] + loop[:top]
-    points = vertices[loop]
-    step = np.linalg.norm(np.diff(points, axis=0, append=points[:1]), axis=1)
-    angle = np.pi / 2 + 2 * np.pi * np.concatenate([[0], np.cumsum(step)[:-1]]) / step.sum()
-    if vertices[loop[len(loop) // 4], 0] > 0:
-        angle = np.pi - angle
-    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    power = (np.abs(circle) ** 4).sum(axis=1, keepdims=True) ** 0.25
-    target = 0.5 + 0.495 * circle / power
-
-    edges = np.array(sorted(directed_edges(faces) | directed_edges(faces[:, ::-1])))
-    length = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1)
-    pull = np.sqrt(length + 0.5) / (weight[edges[:, 0]] * weight[edges[:, 1]])
-    count = len(vertices)
-    graph = sparse.coo_matrix((pull, (edges[:, 0], edges[:, 1])), shape=(count, count)).tocsr()
-    laplacian = sparse.diags(np.asarray(graph.sum(axis=1)).ravel()) - graph
-    fixed = np.zeros(count, bool)
-    fixed[loop] = True
-    uv = np.zeros((count, 2))
-    uv[loop] = target
-    free = ~fixed
-    from scipy.sparse.linalg import spsolve
-
-    right = -laplacian[free][:, fixed] @ uv[fixed]
-    uv[free] = spsolve(laplacian[free][:, free].tocsc(), right)
-    return (uv + np.stack([1 - uv[mirror, 0], uv[mirror, 1]], axis=1)) / 2
-
-
-def butterfly(
-    faces: np.ndarray, edges: np.ndarray, count: int
-) -> tuple[np.ndarray, np.ndarray]:
+def butterfly(faces: np.ndarray, edges: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Midpoints of edges as weighted sums of eight vertices: index and weight, both (E, 8).
 
     Interpolating subdivision of Dyn, Levin and Gregory (1990); plain midpoints near the border.
