@@ -26,7 +26,8 @@ class Pose:
     def apply(self, points: Float[Array, "*b n 3"]) -> Float[Array, "*b n 3"]:
         """Points of the model frame (mm) in the camera frame (mm)."""
         xp = array_namespace(points, self.rotation)
-        return xp.matmul(points, xp.matrix_transpose(self.rotation)) + self.translation[..., None, :]
+        turned = xp.matmul(points, xp.matrix_transpose(self.rotation))
+        return turned + self.translation[..., None, :]
 
     @property
     def euler_deg(self) -> Float[Array, "*b 3"]:

@@ -114,7 +114,5 @@ def points_on_surface(
     """Points given by face index and barycentric weights."""
     xp = array_namespace(vertices)
     corners = faces[face_index]
-    parts = [
-        barycentric[:, k, None] * xp.take(vertices, corners[:, k], axis=-2) for k in range(3)
-    ]
+    parts = [barycentric[:, k, None] * xp.take(vertices, corners[:, k], axis=-2) for k in range(3)]
     return parts[0] + parts[1] + parts[2]

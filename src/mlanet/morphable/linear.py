@@ -32,9 +32,7 @@ class LinearShape:
         offset = xp.matmul(weights, xp.matrix_transpose(flat))
         return self.mean + xp.reshape(offset, (*weights.shape[:-1], *self.mean.shape))
 
-    def at(
-        self, corners: np.ndarray, barycentric: Float[np.ndarray, "m 3"]
-    ) -> "LinearShape":
+    def at(self, corners: np.ndarray, barycentric: Float[np.ndarray, "m 3"]) -> "LinearShape":
         """The model of `m` surface points: corner vertices (m, 3) and barycentric weights."""
 
         def blend(array: np.ndarray) -> np.ndarray:

@@ -110,7 +110,7 @@ class MorphableModel:
         return self.subdivide(self.shape(identity, expression))
 
     def albedo(self, coefficients: Float[np.ndarray, "*b a"]) -> Float[np.ndarray, "*b w 3"]:
-        """sRGB albedo in [0, 1] at the subdivided mesh's vertices."""
+        """Albedo at the subdivided mesh's vertices: sRGB in [0, 1]."""
         flat = self.albedo_basis.reshape(-1, self.albedo_basis.shape[-1])
         base = self.albedo_mean + (coefficients @ flat.T).reshape(
             *coefficients.shape[:-1], *self.albedo_mean.shape
