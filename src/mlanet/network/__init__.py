@@ -1,10 +1,18 @@
-"""The network, in torch. It knows no mesh: `CoefficientLayout` is its contract with the rest."""
+"""The network, in torch. It knows no mesh: `CoefficientLayout` is its contract with the rest.
 
-from mlanet.network.attention import CoordinateAttention
-from mlanet.network.backbone import Backbone, load_backbone_weights
+Names that need torch are imported on first use: configurations and the runtime do without it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from mlanet.network.config import BASEL_LAYOUT, OPEN_LAYOUT, PRESETS, NetworkConfig
-from mlanet.network.fusion import AttentionalFeatureFusion, BottomUpFusion
-from mlanet.network.mlanet import MLANet
+
+if TYPE_CHECKING:
+    from mlanet.network.attention import CoordinateAttention
+    from mlanet.network.backbone import Backbone, load_backbone_weights
+    from mlanet.network.fusion import AttentionalFeatureFusion, BottomUpFusion
+    from mlanet.network.mlanet import MLANet
 
 __all__ = [
     "BASEL_LAYOUT",
@@ -18,3 +26,19 @@ __all__ = [
     "NetworkConfig",
     "load_backbone_weights",
 ]
+
+_HOMES = {
+    "AttentionalFeatureFusion": "mlanet.network.fusion",
+    "Backbone": "mlanet.network.backbone",
+    "BottomUpFusion": "mlanet.network.fusion",
+    "CoordinateAttention": "mlanet.network.attention",
+    "MLANet": "mlanet.network.mlanet",
+    "load_backbone_weights": "mlanet.network.backbone",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import names that need torch on first use."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'mlanet.network' has no attribute {name!r}")

@@ -39,21 +39,20 @@ def _place_in_bottlenecks(body: nn.Module) -> None:
     for module in body.modules():
         if isinstance(module, Bottleneck):
             channels = module.conv2.out_channels
-            module.conv2 = nn.Sequential(module.conv2, CoordinateAttention(channels))
+            module.add_module("conv2", nn.Sequential(module.conv2, CoordinateAttention(channels)))
 
 
 def _place_in_inverted_residuals(body: nn.Module) -> None:
-    """On the depth-wise convolution's output in every inverted residual of stride 1.
+    """On the depth-wise convolution's output in the ten inverted residuals with a shortcut.
 
-    As in Hou et al. (2021), the gate sits on the expanded features before the projection. Blocks
-    of stride 2 stay plain: they are a fifth of the blocks and the costliest to gate.
+    As in Hou et al. (2021), the gate sits on the expanded features before the projection. The
+    six blocks that change resolution or width stay plain.
     """
     from timm.models._efficientnet_blocks import InvertedResidual
 
     for module in body.modules():
         if isinstance(module, InvertedResidual) and module.has_skip:
-            channels = module.bn2.num_features
-            module.se = CoordinateAttention(channels)
+            module.se = CoordinateAttention(cast(nn.BatchNorm2d, module.bn2).num_features)
 
 
 _PLACERS = {"resnet50": _place_in_bottlenecks, "mobilenetv2_100": _place_in_inverted_residuals}

@@ -1,6 +1,7 @@
 """Level 2: attentional fusion between the stages of the backbone."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -50,7 +51,7 @@ class BottomUpFusion(nn.Module):
 
     def __init__(self, channels: Sequence[int]) -> None:
         super().__init__()
-        pairs = list(zip(channels[:-1], channels[1:], strict=True))
+        pairs = list(pairwise(channels))
         self.down = nn.ModuleList(nn.Conv2d(low, high, 1, stride=2) for low, high in pairs)
         self.fuse = nn.ModuleList(AttentionalFeatureFusion(high) for _, high in pairs)
 

@@ -1,18 +1,16 @@
 """The network: backbone, attention, fusion, seven heads."""
 
-from typing import cast
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from mlanet.coefficients import NUM_LIGHTING
+from mlanet.geometry import FRONTAL_6D
 from mlanet.network.backbone import Backbone
 from mlanet.network.config import NetworkConfig
 from mlanet.network.fusion import BottomUpFusion
-
-FRONTAL_BIAS_6D = (1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
-"""The frontal rotation: a zero vector has no direction."""
 
 
 class MLANet(nn.Module):
@@ -21,6 +19,9 @@ class MLANet(nn.Module):
     arXiv 2509.10024: hierarchical backbone, coordinate attention in its blocks, attentional
     fusion of its stages, global average pooling, seven zero-initialised 1x1 heads.
     """
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -42,17 +43,17 @@ class MLANet(nn.Module):
             {name: nn.Conv2d(channels[-1], size, 1) for name, size in sizes.items()}
         )
         for head in self.heads.values():
-            nn.init.zeros_(cast(nn.Conv2d, head).weight)
-            nn.init.zeros_(cast(Tensor, head.bias))
-        if layout.rotation == "6d":
-            bias = cast(Tensor, self.heads["rotation"].bias)
-            bias.data.copy_(torch.tensor(FRONTAL_BIAS_6D))
+            for parameter in head.parameters():
+                nn.init.zeros_(parameter)
+        if layout.rotation == "6d":  # the frontal rotation: a zero vector has no direction
+            bias = self.heads["rotation"].get_parameter("bias")
+            bias.data.copy_(torch.tensor(FRONTAL_6D))
         self.register_buffer("mean", torch.tensor(config.mean)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(config.std)[:, None, None], persistent=False)
 
     def forward(self, crop: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b n"]:
         """Coefficient vectors in the order of the layout, of RGB crops in [0, 1]."""
-        x = (crop - cast(Tensor, self.mean)) / cast(Tensor, self.std)
+        x = (crop - self.mean) / self.std
         stages = self.backbone(x)
         top = stages[-1] if self.fusion is None else self.fusion(stages)
         pooled = top.mean(dim=(2, 3), keepdim=True)
@@ -69,13 +70,13 @@ def bounded(values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
 
 class _Clamp(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, values: Tensor) -> Tensor:
+    def forward(ctx: Any, values: Tensor) -> Tensor:
         ctx.save_for_backward(values)
         return values.clamp(0.0, 1.0)
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> Tensor:
-        (values,) = cast(tuple[Tensor], getattr(ctx, "saved_tensors"))  # noqa: B009
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        (values,) = ctx.saved_tensors
         gradient = grads[0]
         outward = ((values <= 0.0) & (gradient > 0.0)) | ((values >= 1.0) & (gradient < 0.0))
         return torch.where(outward, torch.zeros_like(gradient), gradient)

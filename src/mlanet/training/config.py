@@ -1,7 +1,7 @@
 """The configuration of a training run."""
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -108,21 +108,23 @@ class TrainingConfig:
                 return stage.input_size
         return self.stages[-1].input_size
 
-    def to_json(self) -> str:
-        """The resolved configuration as JSON."""
-        return json.dumps(asdict(self), indent=2)
-
     @classmethod
     def read(cls, path: Path) -> "TrainingConfig":
-        """A configuration from a JSON file; fields that are not given keep their defaults.
+        """A configuration from a JSON file, or that of a run from its `config.json`.
+
+        Fields that are not given keep their defaults.
 
         Raises:
-            ConfigurationError: the file is not JSON or names an unknown field.
+            ConfigurationError: the file is not JSON, names an unknown field or contradicts
+                itself.
         """
         try:
-            values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            values: Any = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"{path}: not a readable JSON file ({error})") from error
+        values = values.get("training", values) if isinstance(values, dict) else values
+        if not isinstance(values, dict):
+            raise ConfigurationError(f"{path}: a configuration is a JSON object")
         unknown = set(values) - {item.name for item in fields(cls)}
         if unknown:
             raise ConfigurationError(f"{path}: unknown field {', '.join(sorted(unknown))}")
@@ -134,5 +136,5 @@ class TrainingConfig:
             if "weights" in values:
                 values["weights"] = LossWeights(**values["weights"])
             return cls(**values)
-        except TypeError as error:
+        except (TypeError, ConfigurationError) as error:
             raise ConfigurationError(f"{path}: {error}") from error

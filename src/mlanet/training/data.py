@@ -69,9 +69,7 @@ class LabelledFaces:
         """Whether a source's labels have depth."""
         return self.sources[source].landmarks_px.shape[2] == 3
 
-    def training_batch(
-        self, step: int, size: int, config: TrainingConfig
-    ) -> Batch:
+    def training_batch(self, step: int, size: int, config: TrainingConfig) -> Batch:
         """The batch of a step: a shuffled pass over all training samples after another."""
         count = len(self.training)
         picks = []

@@ -1,29 +1,28 @@
 """The training loop, to be read from top to bottom."""
 
-import copy
 import json
-import math
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor, nn
 
 from mlanet import __version__
 from mlanet.errors import ConfigurationError
 from mlanet.image import atomic_path
-from mlanet.morphable import MorphableModel
-from mlanet.network import PRESETS, MLANet, load_backbone_weights
-from mlanet.training.checkpoint import load_checkpoint, save_checkpoint
 from mlanet.training.config import TrainingConfig
 from mlanet.training.data import Batch, LabelledFaces
-from mlanet.training.objective import Objective
+from mlanet.training.learner import Learner
 
 CHECKPOINT = "checkpoint.safetensors"
+CONFIG = "config.json"
+
+ProgressCallback: TypeAlias = Callable[[int, int, float], None]
+"""Is told of each step: steps done, steps in all, the loss."""
 
 
 def train(
@@ -36,6 +35,7 @@ def train(
     checkpoint_seconds: float = 180.0,
     log_every: int = 20,
     validate_every: int = 250,
+    progress: ProgressCallback | None = None,
 ) -> dict[str, float]:
     """Train or, if `out` holds a checkpoint, go on: same step, same order of the data.
 
@@ -48,49 +48,28 @@ def train(
         checkpoint_seconds: longest time between checkpoints.
         log_every: steps between log lines.
         validate_every: steps between validations of the averaged weights.
+        progress: is called after each step.
 
     Returns:
         The last validation: errors on the held-out faces.
 
     Raises:
+        AssetError: `backbone` or the checkpoint in `out` is of another network or damaged.
         ConfigurationError: the configuration is contradictory or not that of the run in `out`.
         DataError: the data is missing or malformed.
     """
     from torch.utils.tensorboard import SummaryWriter
 
-    if config.preset not in PRESETS:
-        raise ConfigurationError(f"preset: {config.preset!r} is none of {', '.join(PRESETS)}")
-    torch.manual_seed(config.seed)
-    network_config = PRESETS[config.preset]
-    network = MLANet(network_config)
-    if backbone is not None:
-        load_backbone_weights(network, backbone)
-    network = network.to(device, memory_format=torch.channels_last)
-    average = copy.deepcopy(network).requires_grad_(False).eval()
-    objective = Objective(MorphableModel.load(), network_config.layout, config).to(device)
-    optimizer = build_optimizer(network, config)
+    checkpoint = out / CHECKPOINT
+    resuming = checkpoint.exists()
+    learner = Learner.start(config, backbone=None if resuming else backbone, device=device)
     faces = LabelledFaces(data, config.held_out)
-
-    out.mkdir(parents=True, exist_ok=True)
-    start = prepare_folder(out, config)
-    if (out / CHECKPOINT).exists():
-        start = load_checkpoint(
-            out / CHECKPOINT, network=network, average=average, optimizer=optimizer
-        )
-    described = {"network": network_config.as_dict(), "training": json.loads(config.to_json())}
-
-    def checkpoint(step: int) -> None:
-        save_checkpoint(
-            out / CHECKPOINT,
-            network=network,
-            average=average,
-            optimizer=optimizer,
-            step=step,
-            config=described,
-        )
+    prepare_folder(out, config)
+    start = learner.load(checkpoint) if resuming else 0
 
     validation: dict[str, float] = {}
     last_saved = last_logged = time.monotonic()
+    logged = start
     with (out / "metrics.jsonl").open("a", encoding="utf-8") as log, SummaryWriter(out) as board:
 
         def record(step: int, values: dict[str, Any]) -> None:
@@ -100,87 +79,58 @@ def train(
                 board.add_scalar(name, value, step)
 
         for step, batch in batches(faces, config, start):
-            network.train()
-            rate = learning_rate(config, step)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            images, labels = to_device(batch, device)
-            loss, terms = objective(network(images), images, *labels)
-            if not math.isfinite(float(loss.detach())):
-                raise ConfigurationError(f"the loss became {float(loss)} at step {step}")
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), config.gradient_clip)
-            optimizer.step()
-            update_average(average, network, config.ema_decay, step)
+            report = learner.step(step, batch)
             done = step + 1
-
             if done % log_every == 0:
                 seconds, last_logged = time.monotonic() - last_logged, time.monotonic()
-                speed = log_every * config.batch_size / seconds
-                values = {"loss": float(loss.detach()), "rate": rate, "images_per_s": speed}
-                record(done, values | terms)
+                speed, logged = (done - logged) * config.batch_size / seconds, done
+                values = {"loss": report.loss, "rate": report.rate, "images_per_s": speed}
+                record(done, values | report.terms)
             if done % validate_every == 0 or done == config.steps:
-                validation = validate(average, objective, faces, network_config.input_size, device)
+                validation = learner.validate(faces)
                 record(done, validation)
             if time.monotonic() - last_saved > checkpoint_seconds or done == config.steps:
-                checkpoint(done)
+                learner.save(checkpoint, done)
                 last_saved = time.monotonic()
-    return validation
+            if progress is not None:
+                progress(done, config.steps, report.loss)
+    return validation or learner.validate(faces)
 
 
-def prepare_folder(out: Path, config: TrainingConfig) -> int:
-    """Write the run's configuration, or check it against what is there; returns step 0."""
-    path = out / "config.json"
-    if path.exists() and json.loads(path.read_text())["training"] != json.loads(config.to_json()):
-        raise ConfigurationError(f"{path}: the folder holds a run of another configuration")
-    if not path.exists():
-        described = {
-            "training": json.loads(config.to_json()),
-            "mlanet": __version__,
-            "commit": code_version(),
-            "torch": torch.__version__,
-        }
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
-    return 0
+def prepare_folder(out: Path, config: TrainingConfig) -> None:
+    """Write the run's configuration, or check it against the run that is there.
+
+    Raises:
+        ConfigurationError: the folder holds a run of another configuration.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / CONFIG
+    if path.exists():
+        if TrainingConfig.read(path) != config:
+            raise ConfigurationError(f"{path}: the folder holds a run of another configuration")
+        return
+    described = {
+        "training": asdict(config),
+        "mlanet": __version__,
+        "commit": code_version(),
+        "torch": torch.__version__,
+    }
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
 
 
 def code_version() -> str | None:
     """The commit of the checkout that the package is imported from, if it is one."""
-    folder = Path(__file__).resolve().parent
+    root = Path(__file__).resolve().parents[3]
+    if not (root / ".git").exists():
+        return None
     try:
-        done = subprocess.run(  # noqa: S603
-            ["git", "rev-parse", "HEAD"],  # noqa: S607
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=True,
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()
-
-
-def build_optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW; biases and norms do not decay."""
-    parameters = list(network.parameters())
-    return torch.optim.AdamW(
-        [
-            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-        ],
-        lr=config.learning_rate,
-    )
-
-
-def learning_rate(config: TrainingConfig, step: int) -> float:
-    """Linear warm-up, then half a cosine down to a thousandth."""
-    warmup = max(1, int(config.warmup * config.steps))
-    if step < warmup:
-        return config.learning_rate * (step + 1) / warmup
-    progress = (step - warmup) / max(1, config.steps - warmup)
-    return config.learning_rate * (0.001 + 0.999 * 0.5 * (1.0 + math.cos(math.pi * progress)))
 
 
 def batches(
@@ -191,6 +141,8 @@ def batches(
     def make(step: int) -> Batch:
         return faces.training_batch(step, config.input_size_at(step), config)
 
+    if start >= config.steps:
+        return
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(make, start)
         for step in range(start, config.steps):
@@ -198,44 +150,3 @@ def batches(
             if step + 1 < config.steps:
                 coming = pool.submit(make, step + 1)
             yield step, batch
-
-
-def to_device(batch: Batch, device: str) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Pictures as (b, 3, s, s) floats in [0, 1], and the labels."""
-    images = torch.from_numpy(batch.images).to(device).permute(0, 3, 1, 2).float() / 255.0
-    labels = (batch.landmarks_px, batch.size_px, batch.weight, batch.has_depth)
-    images = images.contiguous(memory_format=torch.channels_last)
-    return images, tuple(torch.from_numpy(label).to(device) for label in labels)
-
-
-@torch.no_grad()
-def update_average(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
-    """Exponential moving average of weights and batch statistics, quicker at the start."""
-    decay = min(decay, (1.0 + step) / (10.0 + step))
-    for mine, theirs in zip(
-        average.state_dict().values(), network.state_dict().values(), strict=True
-    ):
-        if mine.dtype.is_floating_point:
-            mine.lerp_(theirs, 1.0 - decay)
-        else:
-            mine.copy_(theirs)
-
-
-@torch.no_grad()
-def validate(
-    network: nn.Module, objective: Objective, faces: LabelledFaces, size: int, device: str
-) -> dict[str, float]:
-    """Errors of `network` on the held-out faces against their labels.
-
-    `held_out_nme` is the 2D landmark distance in per cent of the labels' box, x and y only.
-    """
-    errors: list[Tensor] = []
-    for start in range(0, len(faces.held_out), 64):
-        batch = faces.held_out_batch(start, 64, size)
-        images, (landmarks, size_px, _, _) = to_device(batch, device)
-        coefficients = objective.layout.split(network(images))
-        predicted = objective.landmarks_px(coefficients, size)
-        distance = (predicted - landmarks)[..., :2].norm(dim=-1).mean(dim=1)
-        errors.append(100.0 * distance / size_px)
-    found = torch.cat(errors)
-    return {"held_out_nme": float(found.mean()), "held_out_nme_median": float(found.median())}

@@ -1,7 +1,5 @@
 """The supervised objective: from coefficient vectors and labels to one number."""
 
-from typing import cast
-
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -11,6 +9,7 @@ from mlanet.coefficients import CoefficientLayout, Coefficients
 from mlanet.errors import ConfigurationError
 from mlanet.geometry import (
     Camera,
+    MeshTopology,
     Pose,
     decode_lighting,
     decode_pose,
@@ -19,7 +18,6 @@ from mlanet.geometry import (
     vertex_normals,
     viewer_from_camera,
 )
-from mlanet.geometry import MeshTopology
 from mlanet.losses import (
     aperture_distance,
     coefficient_prior,
@@ -49,7 +47,9 @@ class Objective(nn.Module):
     ) -> None:
         super().__init__()
         if layout != model.layout:
-            raise ConfigurationError(f"preset: regresses {layout}, the face model has {model.layout}")
+            raise ConfigurationError(
+                f"preset: regresses {layout}, the face model has {model.layout}"
+            )
         self.layout = layout
         self.config = config
         topology = MeshTopology(model.base_faces, len(model.base_uv))
@@ -70,22 +70,17 @@ class Objective(nn.Module):
         for name, array in arrays.items():
             self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(array)))
 
-    def _buffer(self, name: str) -> Tensor:
-        return cast(Tensor, getattr(self, name))
-
     def landmarks_px(self, coefficients: Coefficients, size: int) -> Float[Tensor, "b 68 3"]:
         """Landmarks of the posed model in pixels of a crop of `size` pixels."""
         shape = LinearShape(
-            *(self._buffer(f"landmark_{part}") for part in ("mean", "identity", "expression"))
+            *(self.get_buffer(f"landmark_{part}") for part in ("mean", "identity", "expression"))
         )
         points = shape(coefficients.identity, coefficients.expression)
         return landmarks_in_pixels(Camera.of_crop(size), self.pose(coefficients), points)
 
     def pose(self, coefficients: Coefficients) -> Pose:
         """The decoded pose."""
-        return decode_pose(
-            coefficients.rotation, coefficients.translation, self.layout.rotation
-        )
+        return decode_pose(coefficients.rotation, coefficients.translation, self.layout.rotation)
 
     def forward(
         self,
@@ -126,14 +121,14 @@ class Objective(nn.Module):
         """Colour distance at visible vertices of the face; no gradient reaches the geometry."""
         with torch.no_grad():
             shape = LinearShape(
-                self._buffer("mean"), self._buffer("identity"), self._buffer("expression")
+                self.get_buffer("mean"), self.get_buffer("identity"), self.get_buffer("expression")
             )
             pose = self.pose(coefficients)
             vertices = pose.apply(shape(coefficients.identity, coefficients.expression))
             outward = vertex_normals(
-                vertices, self._buffer("faces"), self._buffer("faces_of_vertex")
+                vertices, self.get_buffer("faces"), self.get_buffer("faces_of_vertex")
             )
-            skin = self._buffer("skin")
+            skin = self.get_buffer("skin")
             normals, points = outward[:, skin], vertices[:, skin]
             view = -points / points.norm(dim=-1, keepdim=True)
             facing = (normals * view).sum(dim=-1) > FACING
@@ -143,9 +138,9 @@ class Objective(nn.Module):
             observed = colors_at_vertices(images, xy)
             visible = (facing & inside & (observed.sum(dim=-1) > 0.02)).float()
             viewer = viewer_from_camera(normals.transpose(1, 2)).transpose(1, 2)
-        basis = self._buffer("albedo_basis")[skin]
+        basis = self.get_buffer("albedo_basis")[skin]
         flat = basis.reshape(-1, basis.shape[-1])
-        albedo = self._buffer("albedo_mean")[skin] + (coefficients.albedo @ flat.T).reshape(
+        albedo = self.get_buffer("albedo_mean")[skin] + (coefficients.albedo @ flat.T).reshape(
             len(images), -1, 3
         )
         return photometric_distance(albedo * shading(viewer, lighting), observed, visible)
