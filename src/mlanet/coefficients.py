@@ -1,7 +1,7 @@
 """The coefficient vector that networks, face models and files agree on."""
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from jaxtyping import Float
 
@@ -48,6 +48,8 @@ class CoefficientLayout:
         for name in ("identity", "expression", "albedo"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        if self.rotation not in get_args(RotationKind):
+            raise ValueError(f"rotation must be 6d or euler, got {self.rotation!r}")
 
     @property
     def num_rotation(self) -> int:

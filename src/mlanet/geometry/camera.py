@@ -43,7 +43,7 @@ class Camera:
     principal_point_px: tuple[float, float]
 
     @classmethod
-    def of_crop(cls, size: float) -> "Camera":
+    def of_crop(cls, size: int) -> "Camera":
         """The fixed camera through which networks see a square crop of `size` pixels."""
         return cls(FOCAL_LENGTH_PER_CROP * size, (size / 2.0, size / 2.0))
 

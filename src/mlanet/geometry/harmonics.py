@@ -2,7 +2,7 @@
 
 import math
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 from jaxtyping import Float
 
 from mlanet.coefficients import Array
@@ -46,9 +46,7 @@ def shading(
 ) -> Float[Array, "*b n 3"]:
     """RGB factor of the albedo at unit normals (viewer's frame) under radiance coefficients."""
     xp = array_namespace(normals, lighting)
-    lobe = xp.asarray(COSINE_LOBE, dtype=lighting.dtype)
-    if hasattr(lighting, "device"):
-        lobe = xp.asarray(COSINE_LOBE, dtype=lighting.dtype, device=lighting.device)
+    lobe = xp.asarray(COSINE_LOBE, dtype=lighting.dtype, device=device(lighting))
     return xp.matmul(harmonics_basis(normals), lobe[:, None] * lighting)
 
 

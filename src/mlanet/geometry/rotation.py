@@ -12,6 +12,9 @@ FRONTAL_6D = (1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
 def matrix_from_6d(numbers: Float[Array, "*b 6"]) -> Float[Array, "*b 3 3"]:
     """Rotation matrices whose first two columns are the orthonormalised halves.
 
+    Halves that are parallel or shorter than about 1e-4 have no direction: the result is then
+    finite, but no rotation.
+
     Zhou et al., "On the Continuity of Rotation Representations in Neural Networks", CVPR 2019.
     """
     xp = array_namespace(numbers)
@@ -67,10 +70,17 @@ def viewer_from_camera(rotation: Float[Array, "*b 3 n"]) -> Float[Array, "*b 3 n
 def angle_between(
     first: Float[Array, "*b 3 3"], second: Float[Array, "*b 3 3"]
 ) -> Float[Array, "*b"]:
-    """Geodesic angle in radians between rotations."""
+    """Geodesic angle in radians, in [0, π], between rotations.
+
+    From the half angle's sine and cosine, which is precise for small and for large angles
+    (the arc cosine of the trace loses half of the digits near zero).
+    """
     xp = array_namespace(first, second)
+    difference = first - second
+    sine = xp.sqrt(xp.sum(difference * difference, axis=(-2, -1)) / 8.0)
     trace = xp.sum(first * second, axis=(-2, -1))
-    return xp.acos(xp.clip((trace - 1.0) / 2.0, -1.0, 1.0))
+    cosine = xp.sqrt(xp.clip((trace + 1.0) / 4.0, 0.0, 1.0))
+    return 2.0 * xp.atan2(sine, cosine)
 
 
 def _unit(vector: Float[Array, "*b 3"]) -> Float[Array, "*b 3"]:

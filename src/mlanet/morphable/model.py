@@ -1,12 +1,13 @@
 """The morphable model: shape, albedo, topology, landmarks and regions of faces."""
 
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 from jaxtyping import Float, Int
 
 from mlanet.assets import verified_path
@@ -83,8 +84,9 @@ class MorphableModel:
 
     def subdivide(self, values: Float[Array, "*b v c"]) -> Float[Array, "*b w c"]:
         """Values at base vertices carried to the subdivided mesh (butterfly scheme)."""
-        xp = array_namespace(values)
-        index, weight = self.midpoint_index, self.midpoint_weight
+        xp, place = array_namespace(values), device(values)
+        index = xp.asarray(self.midpoint_index, device=place)
+        weight = xp.asarray(self.midpoint_weight, dtype=values.dtype, device=place)
         around = xp.take(values, xp.reshape(index, (-1,)), axis=-2)
         shape = (*values.shape[:-2], *index.shape, values.shape[-1])
         middle = xp.sum(xp.reshape(around, shape) * weight[..., None], axis=-2)
@@ -149,7 +151,7 @@ def read_model(path: Path) -> MorphableModel:
             data = {key: file[key] for key in file.files}
     except FileNotFoundError as error:
         raise AssetError(f"{path}: no such face model") from error
-    except (OSError, ValueError, BadZipFile, EOFError) as error:
+    except (OSError, ValueError, TypeError, BadZipFile, EOFError, zlib.error) as error:
         raise AssetError(f"{path}: not a face model in mlanet's npz format") from error
     if str(data.get("format")) != FORMAT:
         raise AssetError(f"{path}: not a face model in mlanet's npz format ({FORMAT})")
@@ -181,19 +183,49 @@ def read_model(path: Path) -> MorphableModel:
                 )
             ),
         )
+        _check_shapes(model, path)
     except KeyError as error:
         raise AssetError(f"{path}: the face model lacks {error}") from error
-    _check_shapes(model, path)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise AssetError(f"{path}: an array of the face model is malformed ({error})") from error
     return model
 
 
 def _check_shapes(model: MorphableModel, path: Path) -> None:
-    count = len(model.shape.mean)
-    for field in ("albedo_mean", "albedo_basis", "base_uv", "mirror"):
-        if len(getattr(model, field)) != count:
-            raise AssetError(f"{path}: {field} does not have {count} vertices")
-    for name, index in (("faces", model.base_faces), ("midpoint_index", model.midpoint_index)):
-        if index.min() < 0 or index.max() >= count:
-            raise AssetError(f"{path}: {name} points beyond {count} vertices")
-    if model.landmark_faces.shape != (NUM_LANDMARKS,):
-        raise AssetError(f"{path}: {len(model.landmark_faces)} landmarks instead of 68")
+    v, f, e = len(model.shape.mean), len(model.base_faces), len(model.midpoint_index)
+    modes = [len(names) for names in (model.identity_names, model.expression_names)]
+    expected = {
+        "mean": (model.shape.mean, (v, 3)),
+        "identity": (model.shape.identity, (v, 3, modes[0])),
+        "expression": (model.shape.expression, (v, 3, modes[1])),
+        "albedo_mean": (model.albedo_mean, (v, 3)),
+        "albedo": (model.albedo_basis, (v, 3, len(model.albedo_names))),
+        "faces": (model.base_faces, (f, 3)),
+        "uv": (model.base_uv, (v, 2)),
+        "midpoint_index": (model.midpoint_index, (e, 8)),
+        "midpoint_weight": (model.midpoint_weight, (e, 8)),
+        "landmark_faces": (model.landmark_faces, (NUM_LANDMARKS,)),
+        "landmark_barycentric": (model.landmark_barycentric, (NUM_LANDMARKS, 3)),
+        "mirror": (model.mirror, (v,)),
+        "identity_mirror": (model.identity_mirror, modes[:1]),
+        "expression_mirror": (model.expression_mirror, modes[1:]),
+        **{f"regions ({name})": (mask, (v,)) for name, mask in model.regions.items()},
+    }
+    for name, (array, shape) in expected.items():
+        if array.shape != tuple(shape):
+            raise AssetError(f"{path}: {name} must be {tuple(shape)}, got {array.shape}")
+        if not np.isfinite(array).all():
+            raise AssetError(f"{path}: {name} holds numbers that are not finite")
+    for name, count in (
+        ("faces", v),
+        ("midpoint_index", v),
+        ("mirror", v),
+        ("landmark_faces", f),
+        ("expression_mirror", modes[1]),
+    ):
+        index = expected[name][0]
+        if index.size and (index.min() < 0 or index.max() >= count):
+            raise AssetError(f"{path}: {name} must index {count} elements")
+    edges = len(MeshTopology(model.base_faces, v).edges)
+    if e != edges:
+        raise AssetError(f"{path}: midpoint_index must have a row for each of {edges} edges")
