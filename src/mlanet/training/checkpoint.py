@@ -1,14 +1,16 @@
 """Checkpoints without pickles: tensors in safetensors, the rest in its JSON metadata."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mlanet.errors import AssetError
+from mlanet.errors import AssetError, ConfigurationError
 from mlanet.image import atomic_path
+from mlanet.network import MLANet, NetworkConfig
 
 
 def save_checkpoint(
@@ -43,32 +45,54 @@ def load_checkpoint(
         AssetError: the file is no checkpoint of these objects.
     """
     tensors, metadata = read_tensors(path)
+    groups = optimizer.state_dict()["param_groups"]
+    expected = {index for group in groups for index in group["params"]}
+    state: dict[int, dict[str, Tensor]] = {}
     try:
         network.load_state_dict(_below(tensors, "network."))
         average.load_state_dict(_below(tensors, "average."))
-    except RuntimeError as error:
+        for key, value in _below(tensors, "optimizer.").items():
+            index, name = key.split(".", 1)
+            state.setdefault(int(index), {})[name] = value
+        step = int(metadata["step"])
+    except (RuntimeError, ValueError) as error:
         raise AssetError(f"{path}: the checkpoint is of another network") from error
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in _below(tensors, "optimizer.").items():
-        index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = value
-    groups = optimizer.state_dict()["param_groups"]
+    if set(state) != expected:
+        raise AssetError(f"{path}: the checkpoint lacks the optimiser's state")
     optimizer.load_state_dict({"state": state, "param_groups": groups})
-    return int(metadata["step"])
+    return step
 
 
-def load_average(path: Path, network: nn.Module) -> dict[str, str]:
-    """Load a checkpoint's averaged weights into a network and return the file's metadata.
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedNetwork:
+    """The averaged weights of a checkpoint.
+
+    Attributes:
+        network: ready for inference; needs no gradients.
+        training: the run's configuration as plain values.
+        step: how many optimiser steps it has seen.
+    """
+
+    network: MLANet
+    training: dict[str, Any]
+    step: int
+
+
+def load_trained(path: Path) -> TrainedNetwork:
+    """Build the network that a checkpoint describes, with its averaged weights.
 
     Raises:
-        AssetError: the file is no checkpoint of this network.
+        AssetError: the file is no checkpoint of mlanet.
     """
     tensors, metadata = read_tensors(path)
     try:
+        described = json.loads(metadata["config"])
+        network = MLANet(NetworkConfig.from_dict(described["network"]))
         network.load_state_dict(_below(tensors, "average."))
-    except RuntimeError as error:
+        network.requires_grad_(False).eval()
+        return TrainedNetwork(network, described["training"], int(metadata["step"]))
+    except (KeyError, TypeError, ValueError, RuntimeError, ConfigurationError) as error:
         raise AssetError(f"{path}: the checkpoint is of another network") from error
-    return metadata
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -79,12 +103,14 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """
     from safetensors import SafetensorError, safe_open
 
+    if not path.is_file():
+        raise AssetError(f"{path}: no such checkpoint")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = dict(file.metadata() or {})
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise AssetError(f"{path}: no readable checkpoint ({error})") from error
+        raise AssetError(f"{path}: not a readable safetensors file ({error})") from error
     if "step" not in metadata or "config" not in metadata:
         raise AssetError(f"{path}: not a checkpoint of mlanet")
     return tensors, metadata

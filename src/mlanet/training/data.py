@@ -45,7 +45,8 @@ class LabelledFaces:
     """All labelled faces below a data folder, split into training and held-out samples.
 
     Raises:
-        DataError: none of `FOLDERS` exists or one is malformed.
+        DataError: none of `FOLDERS` exists, one is malformed, or training or held-out samples
+            are lacking.
     """
 
     def __init__(self, root: Path, held_out: int) -> None:
@@ -59,6 +60,10 @@ class LabelledFaces:
             for index in range(len(faces)):
                 kept_out = with_depth and index % held_out == 0
                 (self.held_out if kept_out else self.training).append((source, index))
+        if not self.held_out:
+            raise DataError(f"{root}: needs faces whose landmarks have depth ({FOLDERS[0]})")
+        if not self.training:
+            raise DataError(f"{root}: held_out={held_out} leaves no face to train with")
 
     def landmarks(self, source: int, index: int) -> Float[np.ndarray, "68 3"]:
         """Labels with a third column, zero where depth is not labelled."""

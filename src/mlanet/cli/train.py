@@ -1,0 +1,186 @@
+"""`mlanet train`: train a network on labelled faces, or go on with a run."""
+
+import sys
+import time
+from collections import deque
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlanet.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from mlanet.training import TrainingConfig
+    from mlanet.training.loop import ProgressCallback
+    from mlanet.training.plan import TrainingPlan
+
+NEEDED = ("torch", "torchvision", "timm", "safetensors", "tensorboard", "onnx", "onnxscript")
+SPEED_WINDOW_STEPS = 20
+
+
+def train(
+    *,
+    data: Path,
+    out: Path,
+    config: Path | None = None,
+    preset: str | None = None,
+    steps: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    seed: int | None = None,
+    backbone: Path | None = None,
+    threads: int = 1,
+    device: str = "cpu",
+    dry_run: bool = False,
+) -> int:
+    """Train the network on labelled faces; needs the `train` extra.
+
+    A folder OUT that holds a run is gone on with, under that run's configuration. Options that
+    are not given keep the values of the configuration.
+
+    Args:
+        data: Folder that holds aflw_train and, if you have it, ytf68 (see docs/training.md).
+        out: Folder of the run: config.json, metrics.jsonl, TensorBoard's file, checkpoint.
+        config: JSON file of the configuration, for instance another run's config.json.
+        preset: Name of the network's configuration.
+        steps: Optimiser steps.
+        batch_size: Crops in a step.
+        learning_rate: Peak of the schedule.
+        seed: Of the data's order, its random changes and the initial weights.
+        backbone: ImageNet weights of the backbone (.pth; assets/backbone.py fetches them).
+        threads: CPU threads.
+        device: Torch's name of the device.
+        dry_run: Print what the run would do and how long it would take; write nothing.
+
+    Returns:
+        Exit status.
+    """
+    require_training_extra()
+    if threads < 1:
+        raise ConfigurationError(f"threads: must be positive, got {threads}")
+    import torch
+
+    from mlanet.training.loop import CHECKPOINT
+    from mlanet.training.loop import train as run
+    from mlanet.training.plan import make_plan
+
+    torch.set_num_threads(threads)
+    changes = {
+        "preset": preset,
+        "steps": steps,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "seed": seed,
+    }
+    resolved = resolve(out, config, changes)
+    if dry_run:
+        print_plan(make_plan(resolved, data=data, device=device), device, threads)
+        return 0
+    if (out / CHECKPOINT).exists():
+        print(f"going on with the run in {out}", file=sys.stderr)
+    elif backbone is None:
+        print("no --backbone: the backbone starts from random weights", file=sys.stderr)
+    with progress_bar(resolved.batch_size) as progress:
+        found = run(
+            resolved, data=data, out=out, backbone=backbone, device=device, progress=progress
+        )
+    print(
+        "held-out faces, 68 landmarks in 2D over the labels' box: "
+        f"mean {found['held_out_nme']:.3f} %, median {found['held_out_nme_median']:.3f} %"
+    )
+    print(f"{out / CHECKPOINT} written")
+    return 0
+
+
+def require_training_extra() -> None:
+    """Say in one line what to install where the `train` extra is missing.
+
+    Raises:
+        ConfigurationError: a package of the extra is not installed.
+    """
+    if any(find_spec(name) is None for name in NEEDED):
+        raise ConfigurationError("training needs: pip install 'mlanet[train]'")
+
+
+def resolve(out: Path, config: Path | None, changes: dict[str, Any]) -> "TrainingConfig":
+    """The run's configuration: a file's, else that of the run in `out`, else the default.
+
+    Args:
+        out: folder of the run.
+        config: JSON file or None.
+        changes: values of single fields; None leaves a field as it is.
+
+    Raises:
+        ConfigurationError: the file is malformed or a value contradicts another.
+    """
+    from mlanet.training import TrainingConfig
+    from mlanet.training.loop import CONFIG
+
+    if config is None and (out / CONFIG).exists():
+        config = out / CONFIG
+    base = TrainingConfig() if config is None else TrainingConfig.read(config)
+    return replace(base, **{name: value for name, value in changes.items() if value is not None})
+
+
+def print_plan(plan: "TrainingPlan", device: str, threads: int) -> None:
+    """Print network, data, steps, stages and the estimated duration."""
+    from mlanet.network import PRESETS
+
+    network = PRESETS[plan.config.preset]
+    rows = [
+        (
+            "network",
+            f"{plan.config.preset}: {network.backbone}, attention {network.attention}, "
+            f"fusion {network.fusion}, {network.layout.size} coefficients",
+        ),
+        ("parameters", f"{plan.parameters:,}"),
+        ("faces", f"{plan.training_samples:,} to train with, {plan.held_out_samples:,} held out"),
+        (
+            "steps",
+            f"{plan.config.steps:,} of {plan.config.batch_size} crops: {plan.epochs:.1f} epochs",
+        ),
+    ]
+    for number, stage in enumerate(plan.stages, start=1):
+        speed = plan.config.batch_size / stage.seconds_per_step
+        text = f"{stage.steps:,} steps at {stage.input_size} px, {speed:.0f} images/s"
+        rows.append((f"stage {number}", text))
+    minutes = round(plan.seconds / 60.0)
+    duration = f"about {minutes // 60} h {minutes % 60:02d} min"
+    rows.append(("duration", f"{duration} without validation, on {device}, {threads} thread(s)"))
+    for name, text in rows:
+        print(f"{name:<11}{text}")
+
+
+@contextmanager
+def progress_bar(batch_size: int) -> "Generator[ProgressCallback | None, None, None]":
+    """A bar on stderr with step, loss and images/s; nothing where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.3f}"),
+        TextColumn("{task.fields[speed]:.0f} images/s"),
+        Remaining(),
+    )
+    steps: deque[tuple[float, int]] = deque(maxlen=SPEED_WINDOW_STEPS + 1)
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("training", total=None, visible=False, loss=0.0, speed=0.0)
+
+        def report(done: int, total: int, loss: float) -> None:
+            now = time.monotonic()
+            steps.append((now, done))
+            since, first = steps[0]
+            speed = (done - first) * batch_size / max(now - since, 1e-9)
+            bar.update(task, total=total, completed=done, visible=True, loss=loss, speed=speed)
+
+        yield report

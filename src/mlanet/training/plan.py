@@ -1,0 +1,84 @@
+"""What a run will do and how long it will take, before it is started."""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mlanet.training.config import Stage, TrainingConfig
+from mlanet.training.data import LabelledFaces
+from mlanet.training.learner import Learner
+from mlanet.training.loop import batches
+
+TIMED_STEPS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """One stage of a run: its crops' side in pixels, its steps, the measured time of a step."""
+
+    input_size: int
+    steps: int
+    seconds_per_step: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """A run that has not begun.
+
+    Attributes:
+        config: what decides its result.
+        parameters: of the network.
+        training_samples: faces to train with.
+        held_out_samples: faces kept for validation.
+        stages: with measured times.
+    """
+
+    config: TrainingConfig
+    parameters: int
+    training_samples: int
+    held_out_samples: int
+    stages: tuple[StagePlan, ...]
+
+    @property
+    def epochs(self) -> float:
+        """How often each training sample is seen."""
+        return self.config.steps * self.config.batch_size / self.training_samples
+
+    @property
+    def seconds(self) -> float:
+        """Estimated duration without validation."""
+        return sum(stage.steps * stage.seconds_per_step for stage in self.stages)
+
+
+def make_plan(config: TrainingConfig, *, data: Path, device: str = "cpu") -> TrainingPlan:
+    """Count, and time `TIMED_STEPS` steps of each stage on the real data; writes nothing.
+
+    Raises:
+        ConfigurationError: the configuration is contradictory.
+        DataError: the data is missing or malformed.
+    """
+    learner = Learner.start(config, device=device)
+    faces = LabelledFaces(data, config.held_out)
+    sizes = [config.input_size_at(step) for step in range(config.steps)]
+    times = {size: _seconds_per_step(learner, faces, size) for size in dict.fromkeys(sizes)}
+    return TrainingPlan(
+        config=config,
+        parameters=sum(parameter.numel() for parameter in learner.network.parameters()),
+        training_samples=len(faces.training),
+        held_out_samples=len(faces.held_out),
+        stages=tuple(StagePlan(size, sizes.count(size), times[size]) for size in times),
+    )
+
+
+def _seconds_per_step(learner: Learner, faces: LabelledFaces, input_size: int) -> float:
+    """Seconds of a step beside the making of the next batch; the first step is not timed."""
+    steps = 1 + TIMED_STEPS + 1
+    config = replace(learner.config, steps=steps, stages=(Stage(1.0, input_size),))
+    began = 0.0
+    for step, batch in batches(faces, config, 0):
+        if step == 1:
+            began = time.perf_counter()
+        if step == 1 + TIMED_STEPS:
+            break
+        learner.step(step, batch)
+    return (time.perf_counter() - began) / TIMED_STEPS
