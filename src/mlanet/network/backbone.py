@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from mlanet.errors import AssetError
 from mlanet.network.attention import CoordinateAttention
 from mlanet.network.config import NetworkConfig
+
+if TYPE_CHECKING:
+    from mlanet.network.mlanet import MLANet
 
 
 class Backbone(nn.Module):
@@ -58,7 +61,7 @@ def _place_in_inverted_residuals(body: nn.Module) -> None:
 _PLACERS = {"resnet50": _place_in_bottlenecks, "mobilenetv2_100": _place_in_inverted_residuals}
 
 
-def load_backbone_weights(network: nn.Module, path: Path) -> None:
+def load_backbone_weights(network: "MLANet", path: Path) -> None:
     """Copy a classifier's weights (a state dict in `.pth`) into a network's backbone, in order.
 
     The file's tensors must be those of the plain backbone in the same order (torchvision's and
@@ -71,7 +74,9 @@ def load_backbone_weights(network: nn.Module, path: Path) -> None:
         source = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise AssetError(f"{path}: not a state dict of tensors ({type(error).__name__})") from error
-    body = cast(Any, network).backbone.body
+    if not isinstance(source, dict) or not all(isinstance(v, Tensor) for v in source.values()):
+        raise AssetError(f"{path}: not a state dict of tensors")
+    body = network.backbone.body
     attention = tuple(
         name for name, module in body.named_modules() if isinstance(module, CoordinateAttention)
     )
