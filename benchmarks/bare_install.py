@@ -1,7 +1,7 @@
 """Check a bare installation: no torch, small, quick to answer, a mesh that loads.
 
-    python -m pip install . && mlanet reconstruct --example --out out
-    python benchmarks/bare_install.py --out out
+python -m pip install . && mlanet reconstruct --example --out out
+python benchmarks/bare_install.py --out out
 """
 
 import argparse

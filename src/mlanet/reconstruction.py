@@ -79,7 +79,7 @@ class Reconstruction:
         """(pitch, yaw, roll) in degrees; signs in docs/conventions.md."""
         return np.asarray(self.pose.euler_deg)
 
-    @cached_property
+    @property
     def landmarks_px(self) -> Float[np.ndarray, "68 3"]:
         """The 68 landmarks: x, y in pixels of the photo, z in the same scale, near is large."""
         points = self.model.landmarks(self.coefficients.identity, self.coefficients.expression)
@@ -89,9 +89,7 @@ class Reconstruction:
     def mesh(self) -> Mesh:
         """The head's front in the model frame, mm, with the model's albedo and UV."""
         coefficients = self.coefficients
-        return self.model.mesh(
-            coefficients.identity, coefficients.expression, coefficients.albedo
-        )
+        return self.model.mesh(coefficients.identity, coefficients.expression, coefficients.albedo)
 
     @cached_property
     def lighting(self) -> Float[np.ndarray, "9 3"]:
@@ -135,9 +133,7 @@ class Reconstruction:
         region = self.model.region(*FACE_REGIONS)
         faces = self.mesh.faces[(region[self.mesh.faces] > 0.5).all(axis=1)]
         clay = Mesh(self.mesh.vertices, faces)
-        drawn = render_mesh(
-            clay, self.pose, self.camera, under.shape[:2], headlight()
-        )
+        drawn = render_mesh(clay, self.pose, self.camera, under.shape[:2], headlight())
         picture = composite(drawn, under, opacity)
         return draw_landmarks(picture, self.landmarks_px) if landmarks else picture
 

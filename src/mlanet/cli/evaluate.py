@@ -32,7 +32,6 @@ def aflw2000(
     Returns:
         Exit status.
     """
-    from mlanet.reconstructor import Reconstructor
     from rich.console import Console
     from rich.progress import Progress
 
@@ -40,6 +39,7 @@ def aflw2000(
     from mlanet.assets import asset_records
     from mlanet.datasets import AFLW2000, AFLW2000Annotations
     from mlanet.evaluation import evaluate_aflw2000
+    from mlanet.reconstructor import Reconstructor
 
     truth = AFLW2000Annotations.load(annotations)
     dataset = AFLW2000(data)

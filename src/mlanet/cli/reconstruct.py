@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import UInt8
+
     from mlanet.reconstruction import Reconstruction
     from mlanet.reconstructor import Reconstructor
 
@@ -98,11 +101,13 @@ def reconstruct_file(
     return len(faces)
 
 
-def draw_all(image: "object", faces: "Iterable[Reconstruction]") -> "object":
+def draw_all(
+    image: "UInt8[np.ndarray, 'h w 3']", faces: "Iterable[Reconstruction]"
+) -> "UInt8[np.ndarray, 'h w 3']":
     """The photo with all faces drawn over it, the farthest first."""
     picture = image
-    for face in sorted(faces, key=lambda face: -float(face.camera.focal_length_px)):
-        picture = face.render(picture)  # type: ignore[arg-type]
+    for face in sorted(faces, key=lambda face: face.camera.focal_length_px):
+        picture = face.render(picture)
     return picture
 
 

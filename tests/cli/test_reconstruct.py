@@ -1,0 +1,236 @@
+"""The main job, from a file to files: good pictures, bad pictures, wrong usage."""
+
+import json
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+
+from mlanet.assets import verified_path
+from mlanet.cli import main
+from mlanet.metrics import nme_2d_68
+
+FACE_FILES = {"face_00.glb", "face_00.obj", "face_00.mtl", "face_00.png", "face_00.json"}
+
+
+@pytest.fixture(scope="module")
+def photo():
+    with Image.open(verified_path("example-image")) as picture:
+        return picture.convert("RGB")
+
+
+def run(*arguments):
+    with pytest.raises(SystemExit) as stop:
+        main([str(argument) for argument in arguments])
+    return stop.value.code
+
+
+def test_example_gives_all_files_and_fits_hand_marked_landmarks(tmp_path, capsys):
+    assert run("reconstruct", "--example", "--out", tmp_path) == 0
+    folder = tmp_path / "astronaut"
+    assert {path.name for path in folder.iterdir()} == FACE_FILES | {"overlay.png"}
+    content = json.loads((folder / "face_00.json").read_text())
+    marked = json.loads((Path(__file__).parents[1] / "data/astronaut_landmarks68.json").read_text())
+    error = nme_2d_68(
+        np.array(content["landmarks_px"])[None, :, :2], np.array(marked["landmarks_px"])[None]
+    )
+    assert error[0] < 5.0
+    assert content["schema"] == 1
+    assert content["image_size"] == {"width": 512, "height": 512}
+    assert len(content["expression"]) == 52
+    assert "jawOpen" in content["expression"]
+    assert all(0.0 <= value <= 1.0 for value in content["expression"].values())
+    assert len(content["lighting"]) == 9
+    rotation = np.array(content["pose"]["rotation"])
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-5)
+    assert abs(content["pose"]["yaw_deg"]) < 15
+    assert "1 face" in capsys.readouterr().out
+    with Image.open(folder / "overlay.png") as overlay:
+        assert overlay.size == (512, 512)
+
+
+def test_saved_mesh_camera_and_pose_reproduce_the_saved_landmarks(tmp_path):
+    assert run("reconstruct", "--example", "--out", tmp_path) == 0
+    face = tmp_path / "astronaut" / "face_00"
+    content = json.loads(face.with_suffix(".json").read_text())
+    scene = trimesh.load(face.with_suffix(".glb"))
+    vertices = np.concatenate([mesh.vertices for mesh in scene.geometry.values()]) * 1000.0
+    rotation = np.array(content["pose"]["rotation"])
+    in_camera = vertices @ rotation.T + content["pose"]["translation_mm"]
+    pixels = in_camera @ np.array(content["camera"]["intrinsics_px"]).T
+    pixels = pixels[:, :2] / pixels[:, 2:]
+    for x, y, _ in content["landmarks_px"]:
+        assert np.hypot(*(pixels - [x, y]).T).min() < 2.0
+    obj = trimesh.load(face.with_suffix(".obj"), process=False)
+    assert len(obj.vertices) >= 6000
+    assert obj.visual.uv is not None
+
+
+def save(photo, path, **options):
+    photo.save(path, **options)
+    return path
+
+
+def variants(photo, folder):
+    """Unusual files that show the face, by name."""
+    grey = photo.convert("L")
+    deep = np.asarray(grey).astype(np.uint16) * 257
+    alpha = photo.copy()
+    alpha.putalpha(255)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = photo.rotate(90, expand=True)
+    return {
+        "palette": save(photo.convert("P"), folder / "palette.png"),
+        "grey": save(grey, folder / "grey.png"),
+        "sixteen": save(Image.fromarray(deep), folder / "sixteen.png"),
+        "alpha": save(alpha, folder / "alpha.png"),
+        "cmyk": save(photo.convert("CMYK"), folder / "cmyk.jpg", quality=95),
+        "exif": save(turned, folder / "exif.jpg", quality=95, exif=exif),
+        "animated": save(
+            photo,
+            folder / "animated.gif",
+            save_all=True,
+            append_images=[Image.new("RGB", (512,) * 2)],
+        ),
+    }
+
+
+def test_unusual_encodings_give_the_same_face(photo, tmp_path):
+    files = variants(photo, tmp_path)
+    assert (
+        run(
+            "reconstruct",
+            verified_path("example-image"),
+            *files.values(),
+            "--out",
+            tmp_path / "out",
+        )
+        == 0
+    )
+    reference = json.loads((tmp_path / "out/astronaut/face_00.json").read_text())
+    for name in files:
+        content = json.loads((tmp_path / f"out/{name}/face_00.json").read_text())
+        assert content["image_size"] == reference["image_size"]
+        error = nme_2d_68(
+            np.array(content["landmarks_px"])[None, :, :2],
+            np.array(reference["landmarks_px"])[None, :, :2],
+        )
+        assert error[0] < 3.0, name
+
+
+def huge_png(path):
+    """A valid PNG header of 20,000 x 20,000 pixels and hardly any data."""
+
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 99))
+    path.write_bytes(data + chunk(b"IEND", b""))
+    return path
+
+
+def bad_files(photo, folder):
+    (folder / "folder.jpg").mkdir()
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "text.jpg").write_text("not a picture")
+    whole = save(photo, folder / "whole.jpg", quality=90).read_bytes()
+    (folder / "truncated.jpg").write_bytes(whole[: len(whole) // 3])
+    (folder / "whole.jpg").unlink()
+    save(Image.new("RGB", (1, 1)), folder / "pixel.png")
+    save(Image.new("RGB", (300, 200), (90, 120, 90)), folder / "nobody.png")
+    huge_png(folder / "huge.png")
+    names = ["folder.jpg", "empty.jpg", "text.jpg", "truncated.jpg", "pixel.png", "nobody.png"]
+    return [folder / name for name in [*names, "huge.png", "missing.jpg"]]
+
+
+def test_bad_pictures_get_one_line_each_and_the_rest_is_done(photo, tmp_path, capfd):
+    bad = bad_files(photo, tmp_path)
+    out = tmp_path / "out"
+    good = verified_path("example-image")
+    assert run("reconstruct", *bad[:4], good, *bad[4:], "--out", out) == 1
+    lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("mlanet:")]
+    assert len(lines) == len(bad)
+    for path, line in zip(bad, lines, strict=True):
+        assert str(path) in line
+        assert "Traceback" not in line
+    assert (out / "astronaut/face_00.glb").exists()
+    assert {path.name for path in out.iterdir()} == {"astronaut"}
+
+
+def test_no_traceback_in_a_real_process(tmp_path):
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "mlanet",
+            "reconstruct",
+            str(tmp_path / "no.jpg"),
+            "--out",
+            str(tmp_path),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "no.jpg" in done.stderr
+
+
+def test_thirty_faces_and_max_faces(photo, tmp_path):
+    head = photo.crop((140, 20, 310, 200))
+    crowd = Image.new("RGB", (6 * 170, 5 * 180))
+    for place in range(30):
+        crowd.paste(head, (place % 6 * 170, place // 6 * 180))
+    path = save(crowd, tmp_path / "crowd.png")
+    assert run("reconstruct", path, "--out", tmp_path / "all") == 0
+    assert len(list((tmp_path / "all/crowd").glob("face_*.glb"))) == 30
+    assert run("reconstruct", path, "--out", tmp_path / "all", "--max-faces", "2") == 0
+    assert len(list((tmp_path / "all/crowd").glob("face_*.glb"))) == 2
+
+
+def test_equal_names_do_not_overwrite_each_other(photo, tmp_path):
+    paths = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        paths.append(save(photo, tmp_path / name / "me.png"))
+    assert run("reconstruct", *paths, "--out", tmp_path / "out") == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"me", "me-2"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["reconstruct", "--out", "OUT"],
+        ["reconstruct", "--example"],
+        ["reconstruct", "--example", "--out", "OUT", "--max-faces", "0"],
+        ["reconstruct", "--example", "--out", "OUT", "--threads", "-1"],
+        ["reconstruct", "--example", "--out", "FILE"],
+        ["reconstruct", "--example", "--out", "OUT", "--unknown"],
+        ["nonsense"],
+    ],
+)
+def test_wrong_usage_exits_with_two(arguments, tmp_path):
+    (tmp_path / "file").write_text("")
+    places = {"OUT": str(tmp_path / "out"), "FILE": str(tmp_path / "file")}
+    assert run(*[places.get(argument, argument) for argument in arguments]) == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unwritable_folder_is_one_line(tmp_path, capsys, monkeypatch):
+    def refuse(*_args, **_kwargs):
+        raise PermissionError(13, "Permission denied", str(tmp_path / "out"))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    assert run("reconstruct", "--example", "--out", tmp_path / "out") == 1
+    assert "Permission denied" in capsys.readouterr().err

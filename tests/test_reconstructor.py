@@ -1,0 +1,89 @@
+"""The library's front door."""
+
+import numpy as np
+import pytest
+
+import mlanet
+from mlanet.assets import verified_path
+from mlanet.errors import AssetError, ImageError
+from mlanet.image import read_image
+from mlanet.metrics import nme_2d_68
+from mlanet.reconstructor import Reconstructor
+
+
+@pytest.fixture(scope="module")
+def reconstructor():
+    return Reconstructor.load()
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return read_image(verified_path("example-image"))
+
+
+def test_public_names_are_those_promised():
+    assert set(mlanet.__all__) == {
+        "CoefficientLayout",
+        "Coefficients",
+        "MlanetError",
+        "Reconstruction",
+        "Reconstructor",
+        "__version__",
+    }
+    for name in mlanet.__all__:
+        assert getattr(mlanet, name) is not None
+    with pytest.raises(AttributeError, match="nonsense"):
+        mlanet.nonsense  # noqa: B018
+
+
+def test_floats_and_bytes_give_the_same_face(reconstructor, photo):
+    (first,) = reconstructor(photo)
+    (second,) = reconstructor(photo.astype(np.float32) / 255.0)
+    np.testing.assert_allclose(first.landmarks_px, second.landmarks_px, atol=1e-3)
+
+
+def test_mesh_projected_through_pose_and_camera_covers_the_landmarks(reconstructor, photo):
+    (face,) = reconstructor(photo)
+    projected = face.camera.project(face.pose.apply(face.mesh.vertices))[:, :2]
+    for point in face.landmarks_px[:, :2]:
+        assert np.hypot(*(projected - point).T).min() < 2.0
+    assert face.mesh.vertices.shape == face.mesh.colors.shape
+    assert face.texture.image.shape[2] == 3
+    assert face.texture.visibility.max() > 0.9
+
+
+def test_a_shifted_photo_shifts_everything_but_the_face(reconstructor, photo):
+    (face,) = reconstructor(photo)
+    padded = np.pad(photo, ((40, 0), (64, 0), (0, 0)))
+    box = np.array([160.0, 66.0, 292.0, 198.0])
+    first = reconstructor.predict_in_box(photo, box)
+    second = reconstructor.predict_in_box(padded, box + np.array([64.0, 40.0] * 2))
+    moved = second.landmarks_px - [64.0, 40.0, 0.0]
+    np.testing.assert_allclose(first.landmarks_px, moved, atol=1e-2)
+    np.testing.assert_allclose(first.euler_deg, second.euler_deg, atol=1e-3)
+    assert nme_2d_68(first.landmarks_px[None, :, :2], face.landmarks_px[None, :, :2])[0] < 4.0
+
+
+def test_mirrored_photo_gives_the_opposite_yaw_and_roll(reconstructor, photo):
+    (face,) = reconstructor(photo)
+    (mirrored,) = reconstructor(np.ascontiguousarray(photo[:, ::-1]))
+    pitch, yaw, roll = face.euler_deg
+    np.testing.assert_allclose(mirrored.euler_deg, [pitch, -yaw, -roll], atol=4.0)
+
+
+def test_no_face_is_an_empty_list(reconstructor):
+    assert reconstructor(np.full((100, 120, 3), 128, np.uint8)) == []
+
+
+def test_bad_arguments_are_named(reconstructor, photo, tmp_path):
+    with pytest.raises(ImageError):
+        reconstructor(np.zeros((3, 4, 5, 6)))
+    with pytest.raises(ValueError, match="max_faces"):
+        reconstructor(photo, max_faces=0)
+    with pytest.raises(AssetError, match="no such network"):
+        Reconstructor.load(weights=tmp_path / "missing.onnx")
+    (tmp_path / "text.onnx").write_text("not a network")
+    with pytest.raises(AssetError, match=r"text\.onnx"):
+        Reconstructor.load(weights=tmp_path / "text.onnx")
+    with pytest.raises(AssetError, match="export"):
+        Reconstructor.load(weights=verified_path("detector"))
