@@ -35,8 +35,8 @@ class MorphableModel:
     albedo_basis: Float[np.ndarray, "v 3 a"]
     base_faces: Int[np.ndarray, "f 3"]
     base_uv: Float[np.ndarray, "v 2"]
-    midpoint_index: Int[np.ndarray, "e 8"]
-    midpoint_weight: Float[np.ndarray, "e 8"]
+    midpoint_index: Int[np.ndarray, "m 8"]
+    midpoint_weight: Float[np.ndarray, "m 8"]
     landmark_faces: Int[np.ndarray, "68"]
     landmark_barycentric: Float[np.ndarray, "68 3"]
     mirror: Int[np.ndarray, "v"]
@@ -187,7 +187,7 @@ def read_model(path: Path) -> MorphableModel:
     except KeyError as error:
         raise AssetError(f"{path}: the face model lacks {error}") from error
     except (ValueError, TypeError, AttributeError) as error:
-        raise AssetError(f"{path}: an array of the face model is malformed ({error})") from error
+        raise AssetError(f"{path}: an array of the face model is malformed") from error
     return model
 
 
