@@ -1,0 +1,164 @@
+"""Draw the pictures of the documentation: `python docs/make_images.py`."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from mlanet.geometry import Camera, Pose, matrix_from_euler
+from mlanet.image import draw_polylines, write_image
+from mlanet.morphable import MorphableModel
+from mlanet.render import composite, render_mesh
+
+FOLDER = Path(__file__).resolve().parent / "images"
+DISTANCE_MM = 1500.0
+WIDTH_MM = 250.0
+CENTRE_MM = np.array([0.0, -8.0, 20.0])
+BACKGROUND = 244
+TEXT_HEIGHT = 30
+AXES = {"x": (214, 39, 40), "y": (44, 140, 44), "z": (31, 90, 180)}
+TEXT = (30, 30, 30)
+
+ANGLES = (
+    ("yaw +30: turns to their right", (0.0, 30.0, 0.0)),
+    ("pitch +30: looks up", (30.0, 0.0, 0.0)),
+    ("roll +30: tilts to their left", (0.0, 0.0, 30.0)),
+    ("yaw -30: turns to their left", (0.0, -30.0, 0.0)),
+    ("pitch -30: looks down", (-30.0, 0.0, 0.0)),
+    ("roll -30: tilts to their right", (0.0, 0.0, -30.0)),
+)
+MEAN_VIEWS_DEG = ((0.0, 0.0, 0.0), (0.0, 40.0, 0.0), (0.0, 85.0, 0.0), (-15.0, -40.0, 0.0))
+EXPRESSIONS = (
+    {"jawOpen": 0.7},
+    {
+        "mouthSmileLeft": 0.8,
+        "mouthSmileRight": 0.8,
+        "cheekSquintLeft": 0.5,
+        "cheekSquintRight": 0.5,
+    },
+    {"mouthPucker": 1.0},
+    {"eyeBlinkLeft": 1.0},
+    {"browInnerUp": 1.0, "mouthFrownLeft": 1.0, "mouthFrownRight": 1.0},
+    {"noseSneerLeft": 1.0, "noseSneerRight": 1.0, "browDownLeft": 1.0, "browDownRight": 1.0},
+)
+
+
+def pose_of(angles_deg: tuple[float, float, float]) -> Pose:
+    """The head's middle in front of the camera, turned by (pitch, yaw, roll)."""
+    rotation = matrix_from_euler(np.radians(angles_deg))
+    return Pose(rotation, np.array([0.0, 0.0, DISTANCE_MM]) - rotation @ CENTRE_MM)
+
+
+def camera_of(size: int) -> Camera:
+    """A camera that sees `WIDTH_MM` in a picture of `size` pixels."""
+    return Camera(size * DISTANCE_MM / WIDTH_MM, (size / 2, size / 2))
+
+
+def head(
+    model: MorphableModel,
+    size: int,
+    angles_deg: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    *,
+    identity: np.ndarray | None = None,
+    albedo: np.ndarray | None = None,
+    expression: dict[str, float] | None = None,
+    clay: bool = False,
+) -> np.ndarray:
+    """A square picture (size, size, 3) of the model with some coefficients."""
+    layout = model.layout
+    amounts = np.zeros(layout.expression, np.float32)
+    for name, amount in (expression or {}).items():
+        amounts[model.expression_names.index(name)] = amount
+    identity = np.zeros(layout.identity, np.float32) if identity is None else identity
+    albedo = np.zeros(layout.albedo, np.float32) if albedo is None else albedo
+    mesh = model.mesh(identity, amounts, albedo)
+    if clay:
+        mesh = type(mesh)(mesh.vertices, mesh.faces)
+    drawn = render_mesh(
+        mesh, pose_of(angles_deg), camera_of(size), (size, size), topology=model.topology
+    )
+    return composite(drawn, np.full((size, size, 3), BACKGROUND, np.uint8))
+
+
+def with_axes(image: np.ndarray, angles_deg: tuple[float, float, float]) -> np.ndarray:
+    """The model's axes drawn from the tip of the nose, 60 mm long."""
+    start = np.array([0.0, -18.0, 118.0])
+    pose, camera = pose_of(angles_deg), camera_of(len(image))
+    for direction, (name, color) in zip(np.eye(3), AXES.items(), strict=True):
+        line = np.stack([start, start + 60.0 * direction, start + 70.0 * direction])
+        line = camera.project(pose.apply(line))[:, :2]
+        image = draw_polylines(image, [line[:2]], color, width_px=3.0)
+        if np.linalg.norm(line[2] - line[0]) > 25:  # an axis towards the viewer has no end
+            image = written(image, line[2], name, color)
+    return image
+
+
+def written(
+    image: np.ndarray, center_px: np.ndarray, text: str, color: tuple[int, int, int] = TEXT
+) -> np.ndarray:
+    """The picture with a text around a point."""
+    page = Image.fromarray(image)
+    font = ImageFont.load_default(size=17)
+    ImageDraw.Draw(page).text(
+        tuple(center_px.tolist()),
+        text,
+        color,
+        font,
+        "mm",
+        stroke_width=2,
+        stroke_fill=(BACKGROUND,) * 3,
+    )
+    return np.asarray(page)
+
+
+def titled(image: np.ndarray, text: str) -> np.ndarray:
+    """The picture over a line of text."""
+    height, width = image.shape[:2]
+    page = np.full((height + TEXT_HEIGHT, width, 3), BACKGROUND, np.uint8)
+    page[:height] = image
+    return written(page, np.array([width / 2, height + TEXT_HEIGHT / 2]), text)
+
+
+def write(name: str, rows: list[list[np.ndarray]]) -> None:
+    """Tiles to a PNG."""
+    write_image(FOLDER / name, np.vstack([np.hstack(row) for row in rows]))
+
+
+def draw_angles(model: MorphableModel) -> None:
+    """The signs of yaw, pitch and roll."""
+    tiles = [
+        titled(with_axes(head(model, 300, angles), angles), text.replace(":", "°:"))
+        for text, angles in ANGLES
+    ]
+    write("angles.png", [tiles[:3], tiles[3:]])
+
+
+def draw_face_model(model: MorphableModel) -> None:
+    """The mean, random heads (albedo at 0.6 standard deviations), expressions."""
+    rng = np.random.default_rng(4)
+    layout = model.layout
+    mean = [head(model, 276, angles, clay=k % 2 == 1) for k, angles in enumerate(MEAN_VIEWS_DEG)]
+    samples = [
+        head(
+            model,
+            184,
+            (0.0, 15.0, 0.0),
+            identity=rng.normal(size=layout.identity).astype(np.float32),
+            albedo=0.6 * rng.normal(size=layout.albedo).astype(np.float32),
+        )
+        for _ in range(6)
+    ]
+    expressions = [head(model, 184, expression=extents) for extents in EXPRESSIONS]
+    write("face-model.png", [mean, samples, expressions])
+
+
+def main() -> None:
+    """Draw all of them into docs/images."""
+    FOLDER.mkdir(exist_ok=True)
+    model = MorphableModel.load()
+    draw_angles(model)
+    draw_face_model(model)
+
+
+if __name__ == "__main__":
+    main()
