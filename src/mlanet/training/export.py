@@ -39,7 +39,6 @@ class ExportReport:
     Attributes:
         path: the file.
         size_bytes: its size.
-        nodes: operators in its graph.
         step: optimiser steps that the weights have seen.
         conversion_error: largest difference of a coefficient from torch with weights in fp32.
         rounding_error: the same for the file as it is.
@@ -47,7 +46,6 @@ class ExportReport:
 
     path: Path
     size_bytes: int
-    nodes: int
     step: int
     conversion_error: float
     rounding_error: float
@@ -74,12 +72,12 @@ def export_onnx(checkpoint: Path, out: Path, *, precision: Precision = "fp16") -
         raise AssetError(f"{checkpoint}: its ONNX graph deviates from torch by {conversion:.2g}")
     if precision == "fp16":
         store_in_half(model)
+    content = model.SerializeToString(deterministic=True)
     with atomic_path(out) as temporary:
-        temporary.write_bytes(model.SerializeToString(deterministic=True))
+        temporary.write_bytes(content)
     return ExportReport(
         path=out,
-        size_bytes=out.stat().st_size,
-        nodes=len(model.graph.node),
+        size_bytes=len(content),
         step=trained.step,
         conversion_error=conversion,
         rounding_error=deviation(model, trained),

@@ -1,0 +1,152 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mlanet.training.augmentation import (
+    MIRRORED_LANDMARKS,
+    AugmentationConfig,
+    change_colors,
+    put_occluder,
+    random_crop,
+)
+
+GEOMETRY = AugmentationConfig(color=0, grey=0, blur=0, noise=0, occluder=0)
+STILL = replace(GEOMETRY, rotation_deg=0, shift=0, log_scale=0, flip=0)
+IMAGE_SIDE = 400
+DOT = 3.0
+
+
+@pytest.fixture(scope="module")
+def dots():
+    """68 landmarks on a jittered grid, each a soft dot of a colour of its own on black."""
+    rng = np.random.default_rng(0)
+    cells = np.stack(np.meshgrid(np.arange(9), np.arange(8)), axis=-1).reshape(-1, 2)[:68]
+    xy = 40 + cells * 40 + rng.uniform(-6, 6, (68, 2))
+    landmarks = np.concatenate([xy, rng.uniform(-40, 40, (68, 1))], axis=1)
+    centers = np.arange(IMAGE_SIDE) + 0.5
+    x = np.exp(-0.5 * ((centers - xy[:, :1]) / DOT) ** 2)
+    y = np.exp(-0.5 * ((centers - xy[:, 1:]) / DOT) ** 2)
+    colors = rng.uniform(0.2, 1.0, (68, 3))
+    colors /= colors.max(axis=1, keepdims=True)
+    image = np.einsum("nx,ny,nc->yxc", x, y, colors)
+    return (np.clip(image, 0, 1) * 255).astype(np.uint8), landmarks, colors
+
+
+def measured(crop, xy, radius=6):
+    """Centre of mass and colour of the dot nearest to a pixel position."""
+    left, top = (np.floor(xy) - radius).astype(int)
+    window = crop[top : top + 2 * radius + 1, left : left + 2 * radius + 1].astype(float)
+    light = window.sum(axis=2)
+    light[light < 20] = 0
+    rows, columns = np.indices(light.shape)
+    center = np.array([(light * columns).sum(), (light * rows).sum()]) / light.sum()
+    color = window.sum(axis=(0, 1))
+    return center + np.array([left + 0.5, top + 0.5]), color / color.max()
+
+
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+@pytest.mark.parametrize("seed", range(6))
+def test_landmarks_move_with_the_pixels(dots, flip, seed):
+    image, landmarks, colors = dots
+    config = replace(GEOMETRY, flip=flip)
+    crop, moved = random_crop(image, landmarks, 256, config, np.random.default_rng(seed))
+    names = MIRRORED_LANDMARKS if flip else np.arange(68)
+    inside = ((moved[:, :2] > 10) & (moved[:, :2] < 246)).all(axis=1)
+    assert inside.sum() > 40
+    for number in np.flatnonzero(inside):
+        center, color = measured(crop, moved[number, :2])
+        assert np.abs(center - moved[number, :2]).max() < 0.3
+        assert np.abs(color - colors[names[number]]).max() < 0.08
+
+
+def test_the_crop_without_changes_is_the_protocols(dots):
+    from mlanet.image import crop_square, square_from_landmarks, transform_points
+
+    image, landmarks, _ = dots
+    crop, moved = random_crop(image, landmarks, 320, STILL, np.random.default_rng(0))
+    expected = crop_square(image, square_from_landmarks(landmarks), 320)
+    xy = transform_points(expected.crop_from_image, landmarks[:, :2])
+    np.testing.assert_allclose(moved[:, :2], xy, atol=1e-4)
+    np.testing.assert_allclose(
+        moved[:, 2], landmarks[:, 2] * expected.crop_from_image[0, 0], rtol=1e-5
+    )
+    difference = np.abs(crop.astype(int) - expected.image.astype(int))
+    assert difference.mean() < 1.0
+
+
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_distances_scale_alike_in_all_three_axes(dots, flip):
+    image, landmarks, _ = dots
+    config = replace(GEOMETRY, flip=flip)
+    _, moved = random_crop(image, landmarks, 128, config, np.random.default_rng(3))
+    before = landmarks[MIRRORED_LANDMARKS] if flip else landmarks
+
+    def lengths(points, axes):
+        return np.linalg.norm(np.diff(points[:, axes], axis=0), axis=1)
+
+    scale = lengths(moved, slice(2)) / lengths(before, slice(2))
+    np.testing.assert_allclose(scale, scale[0], rtol=1e-4)
+    np.testing.assert_allclose(
+        lengths(moved, slice(2, 3)), lengths(before, slice(2, 3)) * scale[0], rtol=1e-3, atol=1e-3
+    )
+
+
+def test_mirrored_landmarks_are_an_involution_that_keeps_the_middle():
+    assert sorted(MIRRORED_LANDMARKS) == list(range(68))
+    assert (MIRRORED_LANDMARKS[MIRRORED_LANDMARKS] == np.arange(68)).all()
+    middle = np.flatnonzero(np.arange(68) == MIRRORED_LANDMARKS)
+    assert middle.tolist() == [8, 27, 28, 29, 30, 33, 51, 57, 62, 66]
+
+
+def test_mirrored_landmarks_fit_the_face_models_symmetry():
+    from mlanet.morphable import MorphableModel
+
+    mean = MorphableModel.load().landmarks.mean
+    mirrored = mean[MIRRORED_LANDMARKS] * [-1, 1, 1]
+    assert np.linalg.norm(mirrored - mean, axis=1).max() < 3.0  # mm
+
+
+def test_the_generator_decides_everything(dots):
+    image, landmarks, _ = dots
+    config = AugmentationConfig()
+    first = random_crop(image, landmarks, 64, config, np.random.default_rng([1, 2]))
+    again = random_crop(image, landmarks, 64, config, np.random.default_rng([1, 2]))
+    other = random_crop(image, landmarks, 64, config, np.random.default_rng([1, 3]))
+    np.testing.assert_array_equal(first[0], again[0])
+    np.testing.assert_array_equal(first[1], again[1])
+    assert (first[1] != other[1]).any()
+
+
+def test_colours_stay_where_no_change_is_asked_for():
+    crop = np.random.default_rng(0).integers(0, 256, (48, 48, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(change_colors(crop, STILL, np.random.default_rng(0)), crop)
+
+
+def test_grey_pictures_are_grey():
+    crop = np.random.default_rng(0).integers(0, 256, (48, 48, 3)).astype(np.uint8)
+    grey = change_colors(crop, replace(STILL, grey=1.0), np.random.default_rng(0))
+    assert (np.ptp(grey, axis=2) == 0).all()
+
+
+def test_noise_keeps_the_mean_and_blur_the_structure():
+    crop = np.full((48, 48, 3), 128, np.uint8)
+    crop[:, 24:] = 160
+    noisy = change_colors(crop, replace(STILL, noise=1.0), np.random.default_rng(2))
+    assert abs(noisy.mean() - crop.mean()) < 1.0
+    assert noisy[:, :20].std() > 1.0
+    blurred = change_colors(crop, replace(STILL, blur=1.0), np.random.default_rng(2))
+    steps = np.diff(blurred[24, :, 0].astype(int))
+    assert steps.max() < 32
+    assert abs(blurred[24, -1, 0] - 160) <= 1
+
+
+def test_an_occluder_covers_a_part():
+    crop = np.full((64, 64, 3), 7, np.uint8)
+    shares = []
+    for seed in range(40):
+        covered = put_occluder(crop, np.random.default_rng(seed))
+        shares.append((covered != 7).any(axis=2).mean())
+    assert (crop == 7).all()
+    assert np.median(shares) > 0.01
+    assert max(shares) < 0.6

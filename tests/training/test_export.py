@@ -1,0 +1,130 @@
+import json
+import re
+from collections import Counter
+
+import numpy as np
+import onnx
+import onnx.reference
+import pytest
+import torch
+
+from mlanet.errors import ConfigurationError
+from mlanet.network import NetworkConfig
+from mlanet.network.runtime import CoefficientRegressor
+from mlanet.training.checkpoint import load_trained
+from mlanet.training.export import TOLERANCE, export_onnx, store_in_half
+from mlanet.training.learner import Learner
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tiny, tmp_path_factory):
+    """A network whose heads, norms and statistics are all far from where they start."""
+    torch.manual_seed(0)
+    learner = Learner.start(tiny)
+    for head in learner.average.heads.values():
+        torch.nn.init.normal_(head.weight, std=0.02)
+    for module in learner.average.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.weight.uniform_(0.8, 1.2)
+            module.bias.normal_(std=0.1)
+            module.running_mean.normal_(std=0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    path = tmp_path_factory.mktemp("checkpoint") / "checkpoint.safetensors"
+    learner.save(path, 5)
+    return path
+
+
+@pytest.fixture(scope="module")
+def exported(checkpoint, tmp_path_factory):
+    path = tmp_path_factory.mktemp("export") / "network.onnx"
+    return export_onnx(checkpoint, path)
+
+
+@pytest.fixture(scope="module")
+def graph(exported):
+    return onnx.load(exported.path)
+
+
+def test_the_file_says_what_torch_says(checkpoint, exported):
+    assert exported.conversion_error <= TOLERANCE
+    network = load_trained(checkpoint).network
+    regressor = CoefficientRegressor.load(exported.path)
+    assert regressor.config == network.config
+    crops = np.random.default_rng(0).integers(0, 256, (3, 128, 128, 3)).astype(np.uint8)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(crops).permute(0, 3, 1, 2) / 255.0).numpy()
+    assert np.abs(expected).max() > 0.1
+    found = regressor(crops)
+    assert found.dtype == np.float32
+    tolerance = 2 * exported.rounding_error
+    assert tolerance < 0.02
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(regressor(crops[1:2]), found[1:2], rtol=0, atol=1e-5)
+
+
+def test_weights_lie_in_half_precision(exported, graph):
+    assert exported.size_bytes == exported.path.stat().st_size
+    assert exported.size_bytes == pytest.approx(4.8e6, rel=0.02)
+    sizes = Counter()
+    for weights in graph.graph.initializer:
+        sizes[weights.data_type] += int(np.prod(weights.dims))
+    assert sizes[onnx.TensorProto.FLOAT16] > 0.95 * sum(sizes.values())
+    cast = {node.input[0] for node in graph.graph.node if node.op_type == "Cast"}
+    halves = [w for w in graph.graph.initializer if w.data_type == onnx.TensorProto.FLOAT16]
+    assert cast == {weights.name for weights in halves}
+
+
+def test_halving_changes_nothing_that_half_precision_holds():
+    """A graph whose weights are exact in half precision computes the same bits afterwards."""
+    rng = np.random.default_rng(0)
+    weights = rng.integers(-8, 9, (16, 128)).astype(np.float32) / 8
+    small = rng.normal(size=16).astype(np.float32)
+    model = onnx.parser.parse_model(
+        """<ir_version: 10, opset_import: ["" : 18]>
+        line (float[batch, 16] x) => (float[batch, 128] y) {
+            moved = Add(x, small)
+            y = MatMul(moved, weights)
+        }"""
+    )
+    for name, values in (("weights", weights), ("small", small)):
+        model.graph.initializer.append(onnx.numpy_helper.from_array(values, name))
+    x = rng.normal(size=(3, 16)).astype(np.float32)
+    before = onnx.reference.ReferenceEvaluator(model).run(None, {"x": x})[0]
+    store_in_half(model)
+    types = {item.name: item.data_type for item in model.graph.initializer}
+    assert types == {"weights.half": onnx.TensorProto.FLOAT16, "small": onnx.TensorProto.FLOAT}
+    after = onnx.reference.ReferenceEvaluator(model).run(None, {"x": x})[0]
+    np.testing.assert_array_equal(after, before)
+
+
+def test_the_graph_is_clean(graph):
+    operators = Counter(node.op_type for node in graph.graph.node)
+    assert operators["BatchNormalization"] == 0
+    assert operators["Conv"] == 103
+    assert {item.domain: item.version for item in graph.opset_import}[""] >= 17
+    assert graph.ir_version <= 10  # what the oldest supported onnxruntime reads
+    shapes = {
+        value.name: [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+        for value in (*graph.graph.input, *graph.graph.output)
+    }
+    assert shapes == {"crop": ["batch", 3, 128, 128], "coefficients": ["batch", 246]}
+    for value in (*graph.graph.input, *graph.graph.output):
+        assert value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+
+
+def test_the_file_describes_its_network_and_tells_nothing_of_the_machine(exported, graph, tiny):
+    properties = {item.key: item.value for item in graph.metadata_props}
+    assert set(properties) == {"mlanet"}
+    described = json.loads(properties["mlanet"])
+    assert described["format"] == "mlanet-network-1"
+    assert described["face_model"] == "open"
+    assert described["step"] == exported.step == 5
+    assert described["training"]["steps"] == tiny.steps
+    assert NetworkConfig.from_dict(described["network"]) == NetworkConfig()
+    assert not re.search(rb'File "|\.py\b', exported.path.read_bytes())
+
+
+def test_other_suffixes_are_refused(checkpoint, tmp_path):
+    with pytest.raises(ConfigurationError, match=r"\.onnx"):
+        export_onnx(checkpoint, tmp_path / "network.bin")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,183 @@
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import asdict, replace
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from mlanet.errors import AssetError, ConfigurationError
+from mlanet.training import train
+from mlanet.training.checkpoint import load_trained, read_tensors
+from mlanet.training.plan import make_plan
+
+KILLED_AT = 4
+
+KILLED_RUN = """
+import os, signal, sys
+from pathlib import Path
+
+import torch
+
+from mlanet.training import TrainingConfig, train
+
+
+def progress(done, total, loss):
+    if done == int(sys.argv[4]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+torch.set_num_threads(1)
+config = TrainingConfig.read(Path(sys.argv[1]))
+data, out = Path(sys.argv[2]), Path(sys.argv[3])
+train(config, data=data, out=out, checkpoint_seconds=0.0, progress=progress)
+"""
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(data, tiny, tmp_path_factory):
+    out = tmp_path_factory.mktemp("run")
+    seen = []
+    validation = train(
+        tiny,
+        data=data,
+        out=out,
+        log_every=2,
+        validate_every=3,
+        progress=lambda *report: seen.append(report),
+    )
+    return out, validation, seen
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(data, tiny, uninterrupted, tmp_path):
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps(asdict(tiny)))
+    out = tmp_path / "run"
+    command = [sys.executable, "-c", KILLED_RUN, settings, data, out, KILLED_AT]
+    killed = subprocess.run([str(part) for part in command], check=False, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-500:]
+    checkpoint = out / "checkpoint.safetensors"
+    assert read_tensors(checkpoint)[1]["step"] == str(KILLED_AT)
+    steps = []
+    train(tiny, data=data, out=out, progress=lambda done, total, loss: steps.append(done))
+    assert steps == list(range(KILLED_AT + 1, tiny.steps + 1))
+    expected, found = load_file(uninterrupted[0] / "checkpoint.safetensors"), load_file(checkpoint)
+    assert expected.keys() == found.keys()
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, rtol=1e-6, atol=1e-6, msg=name)
+
+
+def test_a_run_writes_what_it_did(tiny, uninterrupted):
+    out, validation, seen = uninterrupted
+    assert [report[:2] for report in seen] == [(k, tiny.steps) for k in range(1, tiny.steps + 1)]
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    logged = {line["step"]: line for line in lines if "loss" in line}
+    assert list(logged) == [2, 4, 6]
+    assert logged[4]["loss"] == seen[3][2]
+    assert logged[4]["images_per_s"] > 0
+    assert {"landmarks", "apertures", "photometric", "identity_prior"} <= set(logged[4])
+    validated = {line["step"]: line for line in lines if "held_out_nme" in line}
+    assert list(validated) == [3, 6]
+    assert validated[6] == {"step": 6, **validation}
+    described = json.loads((out / "config.json").read_text())
+    assert described["training"]["steps"] == tiny.steps
+    assert {"mlanet", "commit", "torch"} <= set(described)
+    assert any(path.name.startswith("events.out.tfevents") for path in out.iterdir())
+    assert not list(out.glob(".*"))
+
+
+def test_a_finished_run_is_only_measured_again(data, tiny, uninterrupted):
+    out, validation, _ = uninterrupted
+    before = (out / "checkpoint.safetensors").read_bytes()
+    seen = []
+    again = train(tiny, data=data, out=out, progress=lambda *report: seen.append(report))
+    assert again == pytest.approx(validation)
+    assert not seen
+    assert (out / "checkpoint.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"steps": 7}, {"batch_size": 5}])
+def test_a_folder_of_another_run_is_refused(data, tiny, uninterrupted, change):
+    with pytest.raises(ConfigurationError, match=r"config\.json: the folder holds a run"):
+        train(replace(tiny, **change), data=data, out=uninterrupted[0])
+
+
+def test_wrong_data_leaves_no_folder_behind(tiny, tmp_path):
+    from mlanet.errors import DataError
+
+    with pytest.raises(DataError):
+        train(tiny, data=tmp_path / "nothing", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def foreign_text(path, _):
+    path.write_text("no tensors")
+
+
+def foreign_tensors(path, _):
+    save_file({"weight": torch.zeros(3)}, path)
+
+
+def foreign_network(path, good):
+    tensors, metadata = read_tensors(good)
+    save_file({"network.x": torch.zeros(3), **tensors}, path, metadata=metadata)
+
+
+def lost_optimizer(path, good):
+    tensors, metadata = read_tensors(good)
+    kept = {name: value for name, value in tensors.items() if not name.startswith("optimizer.7.")}
+    save_file(kept, path, metadata=metadata)
+
+
+def truncated(path, good):
+    path.write_bytes(good.read_bytes()[:-1000])
+
+
+FOREIGN = [foreign_text, foreign_tensors, foreign_network, lost_optimizer, truncated]
+
+
+@pytest.mark.parametrize("make", FOREIGN)
+def test_a_foreign_checkpoint_is_refused(data, tiny, uninterrupted, tmp_path, make):
+    path = tmp_path / "checkpoint.safetensors"
+    make(path, uninterrupted[0] / "checkpoint.safetensors")
+    with pytest.raises(AssetError, match=r"checkpoint\.safetensors") as caught:
+        train(tiny, data=data, out=tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("make", [foreign_text, foreign_tensors, truncated])
+def test_a_foreign_checkpoint_is_not_exported(uninterrupted, tmp_path, make):
+    path = tmp_path / "other.safetensors"
+    make(path, uninterrupted[0] / "checkpoint.safetensors")
+    with pytest.raises(AssetError, match=r"other\.safetensors"):
+        load_trained(path)
+
+
+def test_a_missing_checkpoint_is_named(tmp_path):
+    with pytest.raises(AssetError, match=r"none\.safetensors: no such checkpoint"):
+        load_trained(tmp_path / "none.safetensors")
+
+
+def test_a_checkpoint_holds_its_network(tiny, uninterrupted):
+    out, _, _ = uninterrupted
+    trained = load_trained(out / "checkpoint.safetensors")
+    assert trained.step == tiny.steps
+    assert trained.training["batch_size"] == tiny.batch_size
+    assert not trained.network.training
+    average = load_file(out / "checkpoint.safetensors")
+    for name, tensor in trained.network.state_dict().items():
+        assert torch.equal(tensor, average[f"average.{name}"])
+
+
+def test_a_plan_counts_and_measures_and_writes_nothing(data, tiny):
+    before = sorted(path.name for path in data.rglob("*"))
+    plan = make_plan(tiny, data=data)
+    assert (plan.training_samples, plan.held_out_samples) == (15, 3)
+    assert [(stage.input_size, stage.steps) for stage in plan.stages] == [(32, 3), (64, 3)]
+    assert plan.parameters == pytest.approx(2.34e6, rel=0.01)
+    assert plan.epochs == pytest.approx(6 * 4 / 15)
+    assert all(stage.seconds_per_step > 0 for stage in plan.stages)
+    assert plan.seconds == pytest.approx(3 * sum(s.seconds_per_step for s in plan.stages))
+    assert sorted(path.name for path in data.rglob("*")) == before

@@ -1,0 +1,117 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mlanet.coefficients import Coefficients
+from mlanet.training import TrainingConfig
+from mlanet.training.objective import Objective
+
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def objective(model):
+    return Objective(model, model.layout, TrainingConfig())
+
+
+@pytest.fixture(scope="module")
+def truth(model, make_faces):
+    """Coefficient vectors of three faces and the landmarks that they have."""
+    faces = make_faces(3)
+    vector = torch.from_numpy(model.layout.join(faces.coefficients)).float()
+    return vector, torch.from_numpy(faces.landmarks_px).float()
+
+
+def labels(landmarks):
+    extent = landmarks[..., :2].amax(dim=1) - landmarks[..., :2].amin(dim=1)
+    return landmarks, extent.prod(dim=1).sqrt(), torch.ones(3, 68), torch.ones(3)
+
+
+def grey(level=0.5):
+    return torch.full((3, 3, SIDE, SIDE), level)
+
+
+def test_landmarks_are_those_of_the_face_model(objective, truth):
+    vector, landmarks = truth
+    found = objective.landmarks_px(objective.layout.split(vector), SIDE)
+    torch.testing.assert_close(found, landmarks, rtol=0, atol=2e-3)
+
+
+def test_true_coefficients_cost_the_least(objective, truth):
+    vector, landmarks = truth
+    _, at_truth = objective(vector, grey(), *labels(landmarks))
+    assert at_truth["landmarks"] < 0.1
+    assert at_truth["apertures"] < 0.1
+    for name in ("identity", "expression", "rotation", "translation"):
+        moved = vector.clone()
+        moved[:, objective.layout.slices[name]] += 0.1
+        _, terms = objective(moved, grey(), *labels(landmarks))
+        assert terms["landmarks"] > 3 * at_truth["landmarks"], name
+
+
+def test_the_loss_is_the_weighted_sum_of_its_terms(objective, truth):
+    vector, landmarks = truth
+    loss, terms = objective(vector + 0.05, grey(), *labels(landmarks))
+    weights = objective.config.weights
+    expected = sum(getattr(weights, name) * value for name, value in terms.items())
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    assert set(terms) == set(type(weights).__slots__)
+
+
+def test_colours_move_albedo_and_light_but_never_the_geometry(objective, truth):
+    vector = truth[0].clone().requires_grad_()
+    coefficients = objective.layout.split(vector)
+    from mlanet.geometry import decode_lighting
+
+    lighting = decode_lighting(coefficients.lighting)
+    objective.photometric(coefficients, lighting, grey(0.8)).sum().backward()
+    moved = {name: vector.grad[:, cut].abs().max() for name, cut in objective.layout.slices.items()}
+    assert moved["albedo"] > 0
+    assert moved["lighting"] > 0
+    for name in ("identity", "expression", "rotation", "translation"):
+        assert moved[name] == 0, name
+
+
+def test_light_explains_a_dark_picture(objective, truth):
+    vector = truth[0].clone()
+    lighting = torch.zeros(3, 27, requires_grad=True)
+    optimizer = torch.optim.Adam([lighting], lr=0.1)
+    block = objective.layout.slices["lighting"]
+    distances = []
+    for _ in range(25):
+        vector = vector.detach()
+        vector[:, block] = lighting
+        loss, terms = objective(vector, grey(0.15), *labels(truth[1]))
+        distances.append(terms["photometric"])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert distances[-1] < 0.4 * distances[0]
+    ambient = lighting.detach().reshape(3, 9, 3)[:, 0]
+    assert (ambient < -0.5).all()
+
+
+def test_moving_the_objective_moves_the_whole_face_model(objective, model):
+    names = {name for name, _ in objective.named_buffers()}
+    assert {"mean", "identity", "expression", "landmark_mean", "albedo_basis", "faces"} <= names
+    np.testing.assert_array_equal(objective.get_buffer("mean").numpy(), model.shape.mean)
+    assert not list(objective.parameters())
+
+
+def test_euler_layouts_are_another_face_models(model):
+    from mlanet.errors import ConfigurationError
+
+    with pytest.raises(ConfigurationError, match="preset: regresses"):
+        Objective(model, replace(model.layout, rotation="euler"), TrainingConfig())
+
+
+def test_split_keeps_gradients(objective, truth):
+    vector = truth[0].clone().requires_grad_()
+    loss, _ = objective(vector, grey(), *labels(truth[1] + 2.0))
+    loss.backward()
+    assert isinstance(objective.layout.split(vector), Coefficients)
+    assert torch.isfinite(vector.grad).all()
+    for name, cut in objective.layout.slices.items():
+        assert vector.grad[:, cut].abs().max() > 0, name
