@@ -14,6 +14,7 @@ from mlanet.coefficients import Coefficients, RotationKind
 from mlanet.detection import Detection
 from mlanet.export import write_glb, write_obj
 from mlanet.geometry import (
+    AMBIENT_WHITE,
     Camera,
     Mesh,
     Pose,
@@ -104,7 +105,7 @@ class Reconstruction:
 
     @cached_property
     def texture(self) -> Texture:
-        """The photo's colours in UV where they are seen, the model's albedo elsewhere."""
+        """The photo's colours in UV; hidden parts from the other side, else the model's albedo."""
         side = float(self.crop.size / self.crop.crop_from_image[0, 0])
         size = next((s for s in TEXTURE_SIZES if s >= side), TEXTURE_SIZES[-1])
         atlas = _atlas(self.model, size)
@@ -119,6 +120,7 @@ class Reconstruction:
             fill=vertex_attributes_to_uv(atlas, mesh.faces, mesh.colors),
             allowed=self.model.region(*FACE_REGIONS),
             topology=self.model.topology,
+            symmetric=True,
         )
 
     def render(
@@ -130,11 +132,16 @@ class Reconstruction:
     ) -> UInt8[np.ndarray, "h w 3"]:
         """The face region as clay over the photo (or another picture of its size)."""
         under = self.image if background is None else background
-        region = self.model.region(*FACE_REGIONS)
-        faces = self.mesh.faces[(region[self.mesh.faces] > 0.5).all(axis=1)]
-        clay = Mesh(self.mesh.vertices, faces)
-        drawn = render_mesh(clay, self.pose, self.camera, under.shape[:2], headlight())
-        picture = composite(drawn, under, opacity)
+        mesh, region = self.mesh, self.model.region(*FACE_REGIONS)
+        faces = mesh.faces[(region[mesh.faces] > 0.0).any(axis=1)]
+        size = under.shape[:2]
+        clay = render_mesh(Mesh(mesh.vertices, faces), self.pose, self.camera, size, headlight())
+        # The region's soft edge, drawn as a colour under the light that shows colours unchanged.
+        edge = Mesh(mesh.vertices, faces, colors=np.repeat(region[:, None], 3, axis=1))
+        unlit = np.zeros((9, 3))
+        unlit[0] = AMBIENT_WHITE
+        alpha = render_mesh(edge, self.pose, self.camera, size, unlit).image[..., 0]
+        picture = composite(clay, under, opacity * alpha)
         return draw_landmarks(picture, self.landmarks_px) if landmarks else picture
 
     def as_dict(self) -> dict[str, Any]:

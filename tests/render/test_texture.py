@@ -160,3 +160,27 @@ def test_bad_input_is_named(plane, frontal, camera, atlas, photo):
         UvAtlas.of_mesh(Mesh(plane.vertices, plane.faces))
     with pytest.raises(RenderError, match="uv covers no texel"):
         UvAtlas.of_mesh(Mesh(plane.vertices, plane.faces, uv=plane.uv + 5, uv_faces=plane.faces))
+
+
+def test_the_hidden_side_is_completed_from_the_visible_one(plane, atlas):
+    """A photo that shows the left half only: with symmetry the right half becomes its mirror."""
+    flat = np.full((100, 100, 3), 128, np.uint8)
+    flat[40:60, 30:40] = (200, 60, 60)
+    vertices = plane.vertices * [1.0, -1.0, -1.0] + np.array([0.0, 0.0, 1000.0])
+    camera = Camera(40.0 * 1000.0 / 100.0, (50.0, 50.0))
+    left_only = (plane.vertices[:, 0] < 1e-6).astype(float)
+    textures = [
+        project_texture(
+            flat, vertices, plane, camera, atlas, allowed=left_only, symmetric=symmetric
+        ).image.astype(float)
+        for symmetric in (False, True)
+    ]
+    weight = project_texture(flat, vertices, plane, camera, atlas, allowed=left_only).visibility
+    seen = weight > 0.99
+    assert seen.any()
+    hidden = seen[:, ::-1]
+    apart = [
+        np.abs(texture[:, ::-1][hidden[:, ::-1]] - texture[hidden[:, ::-1]]).mean()
+        for texture in textures
+    ]
+    assert apart[1] < 0.5 * apart[0]

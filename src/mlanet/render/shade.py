@@ -165,9 +165,16 @@ def render_mesh(
 
 
 def composite(
-    rendering: Rendering, background: Shaped[np.ndarray, "h w 3"], opacity: float = 1.0
+    rendering: Rendering,
+    background: Shaped[np.ndarray, "h w 3"],
+    opacity: float | Float[np.ndarray, "h w"] = 1.0,
 ) -> Shaped[np.ndarray, "h w 3"]:
     """A copy of the background (`uint8`, or floats in [0, 1]) with the mesh drawn over it.
+
+    Args:
+        rendering: the mesh.
+        background: a picture of the same size.
+        opacity: of the mesh, in [0, 1]: one for all, or one for each pixel.
 
     Raises:
         RenderError: the background is not of the rendering's size.
@@ -177,7 +184,8 @@ def composite(
     left, top, right, bottom = rendering.box_px
     part = slice(top, bottom), slice(left, right)
     white = 255.0 if background.dtype == np.uint8 else 1.0
-    alpha = rendering.coverage[part][..., None] * np.float32(opacity)
+    strength = opacity[part] if isinstance(opacity, np.ndarray) else np.float32(opacity)
+    alpha = (rendering.coverage[part] * strength)[..., None]
     under = background[part].astype(np.float32)
     over = under + alpha * (rendering.image[part] * np.float32(white) - under)
     result = background.copy()

@@ -34,6 +34,9 @@ CORRECTION = 0.06
 DARKEST, BRIGHTEST = 0.3, 1.7
 """Limits of the fitted light on the unseen part, relative to its mean."""
 
+RELIGHT = 1.5
+"""Largest change of the mirrored side's brightness by the fitted light."""
+
 Plane = Float[np.ndarray, "s s"]
 
 
@@ -55,6 +58,7 @@ def project_texture(
     fill: Shaped[np.ndarray, "s s 3"] | None = None,
     allowed: Float[np.ndarray, "v"] | None = None,
     topology: MeshTopology | None = None,
+    symmetric: bool = False,
 ) -> Texture:
     """Sample the photo where it shows the mesh's surface, and fill the rest to match.
 
@@ -71,6 +75,8 @@ def project_texture(
             median colour of what is seen.
         allowed: share of the photo's colour at each vertex, 0 to 1 (0 in the mouth, say).
         topology: of the mesh, for callers who texture many.
+        symmetric: mirroring the texture left to right mirrors the face; what is hidden on one
+            side is then completed from the other, in its own light.
 
     Raises:
         RenderError: an argument's shape is wrong or a vertex is not finite.
@@ -103,7 +109,7 @@ def project_texture(
         where = seen.projected[..., :2] - offset
         photo = sample_image(part, where, pixels_per_texel) / np.float32(255.0)
     albedo = _as_float(fill) if fill is not None else _flat_albedo(photo, weight)
-    rest = _matched_fill(atlas.dilate(albedo), photo, normal, weight)
+    rest = _matched_fill(atlas.dilate(albedo), photo, normal, weight, symmetric=symmetric)
     mixed = rest + weight[..., None] * (photo - rest)
     texture = np.rint(np.clip(mixed, 0.0, 1.0) * 255.0).astype(np.uint8)
     return Texture(texture, weight * atlas.fragments.mask)
@@ -180,17 +186,26 @@ def _matched_fill(
     photo: Float[np.ndarray, "s s 3"],
     normal: Float[np.ndarray, "s s 3"],
     weight: Plane,
+    *,
+    symmetric: bool,
 ) -> Float[np.ndarray, "s s 3"]:
-    """The albedo in the photo's light, near the seam in the photo's colours."""
+    """The albedo or the mirrored photo in the photo's light, near the seam in its colours."""
     lighting = fit_lighting(albedo, photo, normal, weight)
     ambient = np.maximum(lighting[0], 0.0) / np.float32(AMBIENT_WHITE)
     factor = np.clip(shading(normal, lighting), DARKEST * ambient, BRIGHTEST * ambient)
     lit = np.clip(albedo * factor, 0.0, 1.0)
     share = weight[..., None]
+    near = _blur(photo * share, CORRECTION)
     small = np.float32(0.02)
-    return (
-        lit * (_blur(photo * share, CORRECTION) + small) / (_blur(lit * share, CORRECTION) + small)
-    )
+    rest = lit * (near + small) / (_blur(lit * share, CORRECTION) + small)
+    if symmetric:
+        relight = np.clip(factor / np.maximum(factor[:, ::-1], 1e-3), 1.0 / RELIGHT, RELIGHT)
+        mirrored = photo[:, ::-1] * relight
+        change = (near + small) / (_blur(mirrored * share, CORRECTION) + small)
+        mirrored = np.clip(mirrored * np.clip(change, 1.0 / RELIGHT, RELIGHT), 0.0, 1.0)
+        sure = np.clip(2.0 * weight[:, ::-1, None] - 1.0, 0.0, 1.0)
+        rest = rest + sure * (mirrored - rest)
+    return rest
 
 
 def _flat_albedo(photo: Float[np.ndarray, "s s 3"], weight: Plane) -> Float[np.ndarray, "s s 3"]:
