@@ -21,7 +21,15 @@ SIDE = 64
 def neutral():
     """No changes at all."""
     return AugmentationConfig(
-        rotation_deg=0, shift=0, log_scale=0, flip=0, color=0, grey=0, blur=0, noise=0, occluder=0
+        rotation_deg=0.0,
+        shift=0.0,
+        log_scale=0.0,
+        flip=0.0,
+        color=0.0,
+        grey=0.0,
+        blur=0.0,
+        noise=0.0,
+        occluder=0.0,
     )
 
 

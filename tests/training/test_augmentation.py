@@ -11,8 +11,8 @@ from mlanet.training.augmentation import (
     random_crop,
 )
 
-GEOMETRY = AugmentationConfig(color=0, grey=0, blur=0, noise=0, occluder=0)
-STILL = replace(GEOMETRY, rotation_deg=0, shift=0, log_scale=0, flip=0)
+GEOMETRY = AugmentationConfig(color=0.0, grey=0.0, blur=0.0, noise=0.0, occluder=0.0)
+STILL = replace(GEOMETRY, rotation_deg=0.0, shift=0.0, log_scale=0.0, flip=0.0)
 IMAGE_SIDE = 400
 DOT = 3.0
 

@@ -39,6 +39,8 @@ def test_fields_that_are_not_given_keep_their_defaults(tmp_path):
         {"step": 3},
         {"steps": 0},
         {"steps": "many"},
+        {"steps": 2.5},
+        {"seed": -1},
         {"batch_size": 1},
         {"learning_rate": 0.0},
         {"stages": []},

@@ -84,9 +84,12 @@ class TrainingConfig:
     weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "held_out"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} must be positive, got {getattr(self, name)}")
+        for name, least in (("steps", 1), ("batch_size", 1), ("held_out", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < least:
+                raise ConfigurationError(
+                    f"{name} must be a whole number of at least {least}, got {value!r}"
+                )
         if self.batch_size < 2:
             raise ConfigurationError("batch_size must be at least 2: batch norm needs a batch")
         if not self.stages or abs(sum(stage.fraction for stage in self.stages) - 1.0) > 1e-6:
@@ -137,4 +140,4 @@ class TrainingConfig:
                 values["weights"] = LossWeights(**values["weights"])
             return cls(**values)
         except (TypeError, ConfigurationError) as error:
-            raise ConfigurationError(f"{path}: {error}") from error
+            raise ConfigurationError(f"{path}: {str(error).splitlines()[0]}") from error
