@@ -114,3 +114,17 @@ def test_a_loss_that_is_no_number_stops_the_run(data, tiny):
     batch = LabelledFaces(data, 4).training_batch(0, 32, tiny)
     with pytest.raises(ConfigurationError, match="became nan at step 0"):
         learner.step(0, batch)
+
+
+def test_a_run_can_start_from_another_runs_average(tmp_path):
+    config = TrainingConfig(steps=5, batch_size=2, seed=1)
+    first = Learner.start(config)
+    with torch.no_grad():
+        for parameter in first.average.parameters():
+            parameter.add_(0.125)
+    first.save(tmp_path / "first.safetensors", 5)
+    second = Learner.start(replace(config, seed=2), init=tmp_path / "first.safetensors")
+    for mine, theirs in zip(second.network.parameters(), first.average.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs)
+        assert mine.requires_grad
+    assert second.optimizer.state_dict()["state"] == {}

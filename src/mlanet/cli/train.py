@@ -32,6 +32,7 @@ def train(
     learning_rate: float | None = None,
     seed: int | None = None,
     backbone: Path | None = None,
+    init: Path | None = None,
     threads: int = 1,
     device: str = "cpu",
     dry_run: bool = False,
@@ -51,6 +52,7 @@ def train(
         learning_rate: Peak of the schedule.
         seed: Of the data's order, its random changes and the initial weights.
         backbone: ImageNet weights of the backbone (.pth; assets/backbone.py fetches them).
+        init: Checkpoint (.safetensors) of another run to start from, to fine-tune it.
         threads: CPU threads.
         device: Torch's name of the device.
         dry_run: Print what the run would do and how long it would take; write nothing.
@@ -81,11 +83,17 @@ def train(
         return 0
     if (out / CHECKPOINT).exists():
         print(f"going on with the run in {out}", file=sys.stderr)
-    elif backbone is None:
+    elif backbone is None and init is None:
         print("no --backbone: the backbone starts from random weights", file=sys.stderr)
     with progress_bar(resolved.batch_size) as progress:
         found = run(
-            resolved, data=data, out=out, backbone=backbone, device=device, progress=progress
+            resolved,
+            data=data,
+            out=out,
+            backbone=backbone,
+            init=init,
+            device=device,
+            progress=progress,
         )
     print(
         "held-out faces, 68 landmarks in 2D over the labels' box: "

@@ -13,7 +13,7 @@ from torch.optim import AdamW
 from mlanet.errors import ConfigurationError
 from mlanet.morphable import MorphableModel
 from mlanet.network import PRESETS, MLANet, load_backbone_weights
-from mlanet.training.checkpoint import load_checkpoint, save_checkpoint
+from mlanet.training.checkpoint import load_checkpoint, load_trained, save_checkpoint
 from mlanet.training.config import TrainingConfig
 from mlanet.training.data import Batch, LabelledFaces
 from mlanet.training.objective import Objective
@@ -52,12 +52,17 @@ class Learner:
 
     @classmethod
     def start(
-        cls, config: TrainingConfig, *, backbone: Path | None = None, device: str = "cpu"
+        cls,
+        config: TrainingConfig,
+        *,
+        backbone: Path | None = None,
+        init: Path | None = None,
+        device: str = "cpu",
     ) -> "Learner":
-        """A learner at step 0: random weights, or those of a classifier in the backbone.
+        """A learner at step 0: random weights, a classifier's backbone or a run's average.
 
         Raises:
-            AssetError: `backbone` is no file of this backbone's weights.
+            AssetError: `backbone` is no file of this backbone's weights, or `init` no checkpoint.
             ConfigurationError: there is no such preset or device, or the preset regresses the
                 coefficients of another face model.
         """
@@ -72,6 +77,11 @@ class Learner:
         network = MLANet(network_config)
         if backbone is not None:
             load_backbone_weights(network, backbone)
+        if init is not None:
+            trained = load_trained(init).network
+            if trained.config != network_config:
+                raise ConfigurationError(f"init: {init} holds another network than the preset's")
+            network.load_state_dict(trained.state_dict())
         network = network.to(device).to(memory_format=torch.channels_last)
         return cls(
             network=network,
@@ -107,12 +117,13 @@ class Learner:
         return StepLog(value, rate, terms)
 
     @torch.no_grad()
-    def validate(self, faces: LabelledFaces) -> dict[str, float]:
-        """Errors of the averaged weights on the held-out faces against their labels.
+    def validate(self, faces: LabelledFaces, size: int) -> dict[str, float]:
+        """Errors of the averaged weights on crops of `size` pixels of the held-out faces.
 
         `held_out_nme` is the 2D landmark distance in per cent of the labels' box, x and y only.
+        Depth and shift depend on the crop's size in pixels: weights are to be measured at the
+        size that they were last trained with.
         """
-        size = self.average.config.input_size
         errors: list[Tensor] = []
         for start in range(0, len(faces.held_out), VALIDATION_BATCH):
             batch = faces.held_out_batch(start, VALIDATION_BATCH, size)

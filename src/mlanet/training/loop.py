@@ -31,6 +31,7 @@ def train(
     data: Path,
     out: Path,
     backbone: Path | None = None,
+    init: Path | None = None,
     device: str = "cpu",
     checkpoint_seconds: float = 180.0,
     log_every: int = 20,
@@ -44,6 +45,7 @@ def train(
         data: folder with labelled faces (`mlanet.training.data.FOLDERS`).
         out: the run's folder: `config.json`, `metrics.jsonl`, TensorBoard scalars, checkpoint.
         backbone: ImageNet weights of the backbone (`.pth`), for a run that starts.
+        init: checkpoint of another run whose averaged weights a run starts from.
         device: torch's name of the device.
         checkpoint_seconds: longest time between checkpoints.
         log_every: steps between log lines.
@@ -54,7 +56,7 @@ def train(
         The last validation: errors on the held-out faces.
 
     Raises:
-        AssetError: `backbone` or the checkpoint in `out` is of another network or damaged.
+        AssetError: `backbone`, `init` or the checkpoint in `out` is of another network or damaged.
         ConfigurationError: the configuration is contradictory or not that of the run in `out`.
         DataError: the data is missing or malformed.
     """
@@ -62,7 +64,12 @@ def train(
 
     checkpoint = out / CHECKPOINT
     resuming = checkpoint.exists()
-    learner = Learner.start(config, backbone=None if resuming else backbone, device=device)
+    learner = Learner.start(
+        config,
+        backbone=None if resuming else backbone,
+        init=None if resuming else init,
+        device=device,
+    )
     faces = LabelledFaces(data, config.held_out)
     prepare_folder(out, config)
     start = learner.load(checkpoint) if resuming else 0
@@ -87,14 +94,14 @@ def train(
                 values = {"loss": report.loss, "rate": report.rate, "images_per_s": speed}
                 record(done, values | report.terms)
             if done % validate_every == 0 or done == config.steps:
-                validation = learner.validate(faces)
+                validation = learner.validate(faces, config.input_size_at(step))
                 record(done, validation)
             if time.monotonic() - last_saved > checkpoint_seconds or done == config.steps:
                 learner.save(checkpoint, done)
                 last_saved = time.monotonic()
             if progress is not None:
                 progress(done, config.steps, report.loss)
-    return validation or learner.validate(faces)
+    return validation or learner.validate(faces, config.input_size_at(config.steps - 1))
 
 
 def prepare_folder(out: Path, config: TrainingConfig) -> None:
