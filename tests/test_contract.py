@@ -34,7 +34,9 @@ def test_help_imports_nothing_heavy():
 
 @pytest.mark.parametrize("verb", [["reconstruct"], ["evaluate", "aflw2000"], ["train"], ["export"]])
 def test_every_verb_has_help(verb):
-    assert "usage: mlanet" in python("-m", "mlanet", *verb, "--help")
+    text = python("-m", "mlanet", *verb, "--help")
+    assert f"usage: mlanet {' '.join(verb)} " in text
+    assert "--out" in text
 
 
 def test_inference_does_not_import_torch():

@@ -1,5 +1,7 @@
 """The library's front door."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -87,3 +89,10 @@ def test_bad_arguments_are_named(reconstructor, photo, tmp_path):
         Reconstructor.load(weights=tmp_path / "text.onnx")
     with pytest.raises(AssetError, match="export"):
         Reconstructor.load(weights=verified_path("detector"))
+
+
+def test_more_threads_than_the_machine_has_are_not_started(photo):
+    reconstructor = Reconstructor.load(threads=100_000)
+    options = reconstructor.regressor.session.get_session_options()
+    assert options.intra_op_num_threads <= (os.cpu_count() or 1)
+    assert len(reconstructor(photo)) == 1

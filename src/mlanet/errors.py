@@ -25,5 +25,9 @@ class ConfigurationError(MlanetError):
     """A configuration is contradictory; the message names the field."""
 
 
+class UsageError(MlanetError):
+    """A command was called with words that make no sense."""
+
+
 class RenderError(MlanetError):
     """A mesh cannot be rendered; the message names the argument."""

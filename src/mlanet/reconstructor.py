@@ -1,5 +1,6 @@
 """From a photo to the 3D faces in it: where the stages meet."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,13 +40,15 @@ class Reconstructor:
         """The shipped detector, network and face model, or a network of the user's.
 
         Args:
-            threads: CPU threads that the networks may use for one photo.
+            threads: CPU threads that the networks may use for one photo; more than the machine
+                has are not started.
             weights: an ONNX file that `mlanet export` wrote.
 
         Raises:
             AssetError: a file is missing, altered or does not fit the face model.
             ValueError: `threads` is not positive.
         """
+        threads = min(threads, os.cpu_count() or 1)
         regressor = CoefficientRegressor.load(weights, threads)
         model = MorphableModel.load()
         if regressor.config.layout != model.layout:
@@ -68,7 +71,7 @@ class Reconstructor:
         """
         if max_faces is not None and max_faces < 1:
             raise ValueError(f"max_faces must be positive, got {max_faces}")
-        picture = as_rgb_uint8(image)
+        picture = np.array(as_rgb_uint8(image))  # results keep it; the caller's may change
         detections = self.detect(picture)
         if max_faces is not None:
             largest = sorted(detections, key=lambda d: -d.size_px)[:max_faces]

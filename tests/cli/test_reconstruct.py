@@ -157,9 +157,10 @@ def test_bad_pictures_get_one_line_each_and_the_rest_is_done(photo, tmp_path, ca
     out = tmp_path / "out"
     good = verified_path("example-image")
     assert run("reconstruct", *bad[:4], good, *bad[4:], "--out", out) == 1
-    lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("mlanet:")]
+    lines = capfd.readouterr().err.splitlines()
     assert len(lines) == len(bad)
     for path, line in zip(bad, lines, strict=True):
+        assert line.startswith("mlanet: ")
         assert str(path) in line
         assert "Traceback" not in line
     assert (out / "astronaut/face_00.glb").exists()
@@ -234,3 +235,49 @@ def test_an_unwritable_folder_is_one_line(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(Path, "mkdir", refuse)
     assert run("reconstruct", "--example", "--out", tmp_path / "out") == 1
     assert "Permission denied" in capsys.readouterr().err
+
+
+def test_only_own_files_of_an_earlier_run_are_removed(photo, tmp_path):
+    path = save(photo, tmp_path / "me.png")
+    folder = tmp_path / "out/me"
+    folder.mkdir(parents=True)
+    for name in ("face_00.blend", "face_07.glb", "face_123.json", "notes.txt"):
+        (folder / name).write_text("mine")
+    assert run("reconstruct", path, "--out", tmp_path / "out") == 0
+    found = {entry.name for entry in folder.iterdir()}
+    assert found == FACE_FILES | {"overlay.png", "face_00.blend", "notes.txt"}
+
+
+def test_results_stay_below_out_whatever_the_name(photo, tmp_path):
+    picture = save(photo, tmp_path / "a.png").read_bytes()
+    out = tmp_path / "sub/out"
+    names = ["...png", "-dash.png", "ünï çødé.png"]
+    for name in names:
+        (tmp_path / name).write_bytes(picture)
+    assert run("reconstruct", *[tmp_path / name for name in names], "--out", out) == 0
+    assert {entry.name for entry in (tmp_path / "sub").iterdir()} == {"out"}
+    assert len(list(out.iterdir())) == 3
+
+
+def test_an_unforeseen_error_costs_one_photo(photo, tmp_path, capsys, monkeypatch):
+    from mlanet.reconstruction import Reconstruction
+
+    def fail(*_args, **_kwargs):
+        raise ValueError("the stars are wrong")
+
+    monkeypatch.setattr(Reconstruction, "save", fail)
+    paths = [save(photo, tmp_path / "a.png"), tmp_path / "missing.png"]
+    assert run("reconstruct", *paths, "--out", tmp_path / "out") == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert "a.png" in lines[0]
+    assert "the stars are wrong" in lines[0]
+
+
+def test_own_weights_are_used(photo, tmp_path, capsys):
+    path = save(photo, tmp_path / "a.png")
+    (tmp_path / "mine.onnx").write_text("nothing")
+    arguments = ["reconstruct", path, "--out", tmp_path / "out", "--weights"]
+    assert run(*arguments, tmp_path / "mine.onnx") == 1
+    assert "mine.onnx" in capsys.readouterr().err
+    assert run(*arguments, verified_path("mobile")) == 0

@@ -56,7 +56,7 @@ def test_missing_data_is_one_line(capsys, tmp_path):
 
 
 def test_wrong_threads_are_one_line(capsys, tmp_path):
-    assert run("train", "--data", tmp_path, "--out", tmp_path / "out", "--threads", 0) == 1
+    assert run("train", "--data", tmp_path, "--out", tmp_path / "out", "--threads", 0) == 2
     assert "threads" in error_of(capsys)
 
 

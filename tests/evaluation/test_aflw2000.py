@@ -239,7 +239,9 @@ def test_the_command_prints_the_protocol_and_writes_the_report(
     dataset, truth, tmp_path, monkeypatch, capsys
 ):
     predictor = FakePredictor((1.0, 0.0), {4: [(55.0, 0.0, 64.0, 9.0)]})
-    loaded = SimpleNamespace(load=lambda *, threads: predictor if threads == 2 else None)
+    loaded = SimpleNamespace(
+        load=lambda *, threads, weights: predictor if threads == 2 and weights is None else None
+    )
     module = SimpleNamespace(Reconstructor=loaded)
     monkeypatch.setitem(sys.modules, "mlanet.reconstructor", module)
     monkeypatch.setenv("COLUMNS", "100")

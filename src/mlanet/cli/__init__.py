@@ -3,15 +3,16 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from mlanet.errors import MlanetError
+from mlanet.errors import MlanetError, UsageError
 
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
 
 
 def verbs() -> dict[str, Callable[..., int]]:
-    """The verbs by name; their modules import nothing heavy."""
+    """The verbs by name; their modules import nothing heavy. Two words make a group."""
     from mlanet.cli import evaluate, export, reconstruct, train
 
     return {
@@ -27,28 +28,48 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Exit status: 0 all done, 1 something failed and is named on stderr, 2 wrong usage.
     """
-    import tyro
-
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a name that the terminal cannot show is no error
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given == ["--version"]:
-        from mlanet import __version__
-
-        print(f"mlanet {__version__}")
-        sys.exit(EXIT_OK)
     try:
-        status = tyro.extras.subcommand_cli_from_dict(
-            verbs(),
-            prog="mlanet",
-            description="One photo in, a textured 3D face out.",
-            args=given,
-        )
-    except MlanetError as error:
+        status = run(given)
+    except UsageError as error:
         print(f"mlanet: {error}", file=sys.stderr)
-        status = EXIT_FAILED
-    except OSError as error:
+        status = EXIT_USAGE
+    except (MlanetError, OSError) as error:
         print(f"mlanet: {error}", file=sys.stderr)
         status = EXIT_FAILED
     except KeyboardInterrupt:
         print("mlanet: interrupted", file=sys.stderr)
-        status = 130
+        status = EXIT_INTERRUPTED
     sys.exit(status)
+
+
+def run(given: list[str]) -> int:
+    """Parse the words of a command and run its verb.
+
+    Raises:
+        UsageError: a group's verb is missing or unknown.
+        SystemExit: tyro printed help or what is wrong.
+    """
+    import tyro
+
+    if given == ["--version"]:
+        from mlanet import __version__
+
+        print(f"mlanet {__version__}")
+        return EXIT_OK
+    known = verbs()
+    name = " ".join(given[:2])
+    if name in known:
+        return tyro.cli(known[name], prog=f"mlanet {name}", args=given[2:])
+    members = [verb.split()[1] for verb in known if given and verb.startswith(f"{given[0]} ")]
+    if members:
+        if given[1:] in (["--help"], ["-h"]):
+            print(f"usage: mlanet {given[0]} {{{','.join(members)}}} [OPTIONS]")
+            return EXIT_OK
+        raise UsageError(f"mlanet {given[0]} needs one of: {', '.join(members)}")
+    return tyro.extras.subcommand_cli_from_dict(
+        known, prog="mlanet", description="One photo in, a textured 3D face out.", args=given
+    )

@@ -1,7 +1,10 @@
 """`mlanet evaluate`: measure the shipped network under a named protocol."""
 
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
     from mlanet.evaluation import AFLW2000Report
@@ -15,6 +18,7 @@ def aflw2000(
     annotation: Literal["original", "reannotated"] = "original",
     crop: Literal["ground-truth", "detector"] = "ground-truth",
     threads: int = 1,
+    weights: Path | None = None,
 ) -> int:
     """Sparse alignment (nme_2d_68) and head pose on AFLW2000-3D.
 
@@ -28,6 +32,7 @@ def aflw2000(
         annotation: Landmarks to compare with: the data set's own or the re-annotated ones.
         crop: Cut faces by the protocol's ground-truth boxes or by mlanet's own detector.
         threads: CPU threads.
+        weights: A network of your own, written by mlanet export.
 
     Returns:
         Exit status.
@@ -41,14 +46,19 @@ def aflw2000(
     from mlanet.evaluation import evaluate_aflw2000
     from mlanet.reconstructor import Reconstructor
 
+    if threads < 1:
+        raise UsageError(f"--threads must be positive, got {threads}")
+    reconstructor = Reconstructor.load(threads=threads, weights=weights)
     truth = AFLW2000Annotations.load(annotations)
     dataset = AFLW2000(data)
     versions = {"mlanet": __version__}
     versions |= {name: record.version for name, record in asset_records().items()}
+    if weights is not None:
+        versions["mobile"] = f"{weights.name}, sha256 {sha256(weights.read_bytes()).hexdigest()}"
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("AFLW2000-3D", total=len(truth.names))
         report = evaluate_aflw2000(
-            Reconstructor.load(threads=threads),
+            reconstructor,
             dataset,
             truth,
             annotation=annotation,

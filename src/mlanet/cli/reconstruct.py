@@ -1,12 +1,15 @@
 """`mlanet reconstruct`: photos in, textured 3D faces out."""
 
 import os
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
+
+from mlanet.errors import MlanetError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +20,9 @@ if TYPE_CHECKING:
 
 EXIT_OK = 0
 EXIT_FAILED = 1
-EXIT_USAGE = 2
+
+OWN_FILE = re.compile(r"face_\d{2,}\.(glb|obj|mtl|png|json)")
+"""What a run writes for a face, and what a later run on the same photo may remove."""
 
 
 def reconstruct(
@@ -28,6 +33,7 @@ def reconstruct(
     example: bool = False,
     max_faces: int | None = None,
     threads: int = 0,
+    weights: Path | None = None,
 ) -> int:
     """Turn every face of every photo into a textured mesh.
 
@@ -40,33 +46,34 @@ def reconstruct(
         example: Use the photo that ships with mlanet (Eileen Collins; NASA, public domain).
         max_faces: Keep only the largest faces of a photo.
         threads: CPU threads for one photo; 0 is all there are, at most 4.
+        weights: A network of your own, written by mlanet export.
 
     Returns:
         Exit status: 0 all done, 1 some photos failed (each named on stderr), 2 wrong usage.
     """
     problem = _usage_problem(images, out, example, max_faces, threads)
     if problem is not None:
-        print(f"mlanet: {problem}", file=sys.stderr)
-        return EXIT_USAGE
+        raise UsageError(problem)
     from rich.console import Console
     from rich.progress import Progress
 
     from mlanet.assets import verified_path
-    from mlanet.errors import MlanetError
     from mlanet.reconstructor import Reconstructor
 
     paths = [*images, *([verified_path("example-image")] if example else [])]
-    reconstructor = Reconstructor.load(threads=threads or min(os.cpu_count() or 1, 4))
+    threads = threads or min(os.cpu_count() or 1, 4)
+    reconstructor = Reconstructor.load(threads=threads, weights=weights)
     failed = 0
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=len(paths) < 2) as progress:
+    quiet = len(paths) < 2 or not console.is_terminal
+    with Progress(console=console, transient=True, disable=quiet) as progress:
         task = progress.add_task("Reconstructing", total=len(paths))
         for path, folder in zip(paths, folders_for(paths, out), strict=True):
             try:
                 count = reconstruct_file(reconstructor, path, folder, max_faces)
                 faces = "1 face" if count == 1 else f"{count} faces"
                 _say(f"{path}: {faces} -> {folder}")
-            except (MlanetError, OSError, MemoryError) as error:
+            except Exception as error:  # whatever one photo does, the others are still done
                 failed += 1
                 _complain(path, error)
             progress.advance(task)
@@ -95,8 +102,8 @@ def reconstruct_file(
     for number, face in enumerate(faces):
         written |= set(face.save(folder, f"face_{number:02d}"))
     write_image(folder / "overlay.png", draw_all(image, faces))
-    for leftover in folder.glob("face_[0-9][0-9].*"):
-        if leftover not in written:
+    for leftover in folder.iterdir():
+        if OWN_FILE.fullmatch(leftover.name) and leftover not in written:
             leftover.unlink()
     return len(faces)
 
@@ -116,9 +123,10 @@ def folders_for(paths: Iterable[Path], out: Path) -> list[Path]:
     taken: set[str] = set()
     folders = []
     for path in paths:
-        name, number = path.stem, 2
+        stem = path.stem if path.stem.strip(". ") else "photo"
+        name, number = stem, 2
         while name.casefold() in taken:
-            name, number = f"{path.stem}-{number}", number + 1
+            name, number = f"{stem}-{number}", number + 1
         taken.add(name.casefold())
         folders.append(out / name)
     return folders
@@ -148,5 +156,7 @@ def _complain(path: Path, error: BaseException) -> None:
     text = str(error) or type(error).__name__
     if isinstance(error, MemoryError):
         text = "not enough memory"
+    elif not isinstance(error, MlanetError | OSError):
+        text = f"unexpected {type(error).__name__}: {text}"
     line = text if str(path) in text else f"{path}: {text}"
     print("mlanet: " + " ".join(line.split()), file=sys.stderr)

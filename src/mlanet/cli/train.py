@@ -1,5 +1,6 @@
 """`mlanet train`: train a network on labelled faces, or go on with a run."""
 
+import os
 import sys
 import time
 from collections import deque
@@ -10,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlanet.errors import ConfigurationError
+from mlanet.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
     from mlanet.training import TrainingConfig
@@ -62,14 +63,14 @@ def train(
     """
     require_training_extra()
     if threads < 1:
-        raise ConfigurationError(f"threads: must be positive, got {threads}")
+        raise UsageError(f"--threads must be positive, got {threads}")
     import torch
 
     from mlanet.training.loop import CHECKPOINT
     from mlanet.training.loop import train as run
     from mlanet.training.plan import make_plan
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(min(threads, os.cpu_count() or 1))
     changes = {
         "preset": preset,
         "steps": steps,

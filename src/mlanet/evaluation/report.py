@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -14,6 +13,7 @@ from jaxtyping import Float
 
 from mlanet.datasets.aflw2000 import AnnotationKind
 from mlanet.errors import DataError
+from mlanet.image import atomic_path
 from mlanet.metrics import (
     YAW_BINS,
     BinnedMean,
@@ -142,8 +142,11 @@ class AFLW2000Report:
         report = folder / "report.json"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _write(folder / "errors.csv", self._csv())
-            _write(report, json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n")
+            with atomic_path(folder / "errors.csv") as temporary:
+                temporary.write_text(self._csv(), encoding="utf-8", newline="\n")
+            with atomic_path(report) as temporary:
+                text = json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
+                temporary.write_text(text, encoding="utf-8", newline="\n")
         except OSError as error:
             raise DataError(f"{folder}: the report cannot be written ({error})") from error
         return report
@@ -184,10 +187,3 @@ def _badness(result: ImageResult) -> float:
 
 def _number(value: float) -> float | None:
     return None if math.isnan(value) else value
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a file at once, so that nobody reads half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(temporary, path)  # noqa: PTH105

@@ -106,12 +106,12 @@ def eight_bit(image: Shaped[np.ndarray, "..."], name: str) -> UInt8[np.ndarray, 
 
 def _content(path: Path) -> bytes:
     """The file's bytes."""
+    if path.is_dir():
+        raise ImageError(f"{path}: is a folder, not a picture")
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise ImageError(f"{path}: there is no such file") from error
-    except IsADirectoryError as error:
-        raise ImageError(f"{path}: is a folder, not a picture") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{path}: cannot be read ({reason})") from error

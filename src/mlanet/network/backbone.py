@@ -46,7 +46,7 @@ def _place_in_bottlenecks(body: nn.Module) -> None:
 
 
 def _place_in_inverted_residuals(body: nn.Module) -> None:
-    """On the depth-wise convolution's output in the ten inverted residuals with a shortcut.
+    """After depth-wise convolution, norm and activation in the ten blocks with a shortcut.
 
     As in Hou et al. (2021), the gate sits on the expanded features before the projection. The
     six blocks that change resolution or width stay plain.

@@ -74,4 +74,8 @@ PRESETS: dict[str, NetworkConfig] = {
         backbone="resnet50", layout=BASEL_LAYOUT, input_size=224, bounded_expression=False
     ),
 }
-"""`mobile` ships; `paper` is the network of arXiv 2509.10024."""
+"""`mobile` ships; `paper` has the architecture of arXiv 2509.10024.
+
+Both read the pose as `mlanet.geometry.decode_pose` does: the paper's code regresses a translation
+in decimetres and angles of another order.
+"""

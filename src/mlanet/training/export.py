@@ -103,7 +103,7 @@ def convert(trained: TrainedNetwork) -> "onnx.ModelProto":
             verbose=False,
         )
     if program is None:
-        raise RuntimeError("torch returned no ONNX program")
+        raise AssetError("torch returned no ONNX program")
     model = program.model_proto
     strip(model)
     described = {
@@ -117,7 +117,7 @@ def convert(trained: TrainedNetwork) -> "onnx.ModelProto":
     onnx.checker.check_model(model, full_check=True)
     left = [node.name for node in model.graph.node if node.op_type == "BatchNormalization"]
     if left:
-        raise RuntimeError(f"batch norms were not folded: {', '.join(left)}")
+        raise AssetError(f"batch norms were not folded: {', '.join(left)}")
     return model
 
 

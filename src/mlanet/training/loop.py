@@ -3,9 +3,10 @@
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -71,8 +72,10 @@ def train(
         device=device,
     )
     faces = LabelledFaces(data, config.held_out)
-    prepare_folder(out, config)
+    prepare_folder(out, config, {"backbone": backbone, "init": init})
     start = learner.load(checkpoint) if resuming else 0
+    if not resuming:
+        learner.save(checkpoint, 0)  # a run that is killed early keeps the weights it began with
 
     validation: dict[str, float] = {}
     last_saved = last_logged = time.monotonic()
@@ -104,8 +107,15 @@ def train(
     return validation or learner.validate(faces, config.input_size_at(config.steps - 1))
 
 
-def prepare_folder(out: Path, config: TrainingConfig) -> None:
+def prepare_folder(
+    out: Path, config: TrainingConfig, start: Mapping[str, Path | None] | None = None
+) -> None:
     """Write the run's configuration, or check it against the run that is there.
+
+    Args:
+        out: folder of the run.
+        config: the configuration.
+        start: files that the weights start from; their names and hashes are written down.
 
     Raises:
         ConfigurationError: the folder holds a run of another configuration.
@@ -118,6 +128,11 @@ def prepare_folder(out: Path, config: TrainingConfig) -> None:
         return
     described = {
         "training": asdict(config),
+        "start": {
+            name: f"{path.name}, sha256 {sha256(path.read_bytes()).hexdigest()}"
+            for name, path in (start or {}).items()
+            if path is not None
+        },
         "mlanet": __version__,
         "commit": code_version(),
         "torch": torch.__version__,
