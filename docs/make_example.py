@@ -32,7 +32,7 @@ def main() -> None:
     box = box + np.array([-0.25, -0.35, 0.25, 0.15]) * (box[2] - box[0])
     tiles = [crop_square(picture, box, SIDE).image for picture in (photo, face.render())]
     white = np.full((SIDE, SIDE, 3), 255, np.uint8)
-    camera = Camera(4.5 * SIDE, (SIDE / 2.0, SIDE / 2.0))
+    camera = Camera(4.1 * SIDE, (SIDE / 2.0, SIDE / 2.0))
     for yaw in YAWS_DEG:
         rotation = matrix_from_euler(np.radians(np.array([0.0, yaw, 0.0])))
         pose = Pose(rotation, np.array([0.0, -12.0, 1150.0]) - rotation @ [0.0, 0.0, 35.0])

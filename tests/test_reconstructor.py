@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import mlanet
 from mlanet.assets import verified_path
@@ -96,3 +97,22 @@ def test_more_threads_than_the_machine_has_are_not_started(photo):
     options = reconstructor.regressor.session.get_session_options()
     assert options.intra_op_num_threads <= (os.cpu_count() or 1)
     assert len(reconstructor(photo)) == 1
+
+
+def test_paths_and_pillow_images_are_pictures_too(reconstructor, photo):
+    (reference,) = reconstructor(photo)
+    path = verified_path("example-image")
+    with Image.open(path) as picture:
+        for given in (path, str(path), picture):
+            (face,) = reconstructor(given)
+            np.testing.assert_allclose(face.landmarks_px, reference.landmarks_px, atol=1e-3)
+    with pytest.raises(ImageError, match="no such file"):
+        reconstructor("nowhere.jpg")
+
+
+def test_results_do_not_change_with_the_callers_array(reconstructor, photo):
+    frame = photo.copy()
+    (face,) = reconstructor(frame)
+    frame[:] = 0
+    assert face.texture.image.mean() > 50
+    assert "image" not in repr(face)

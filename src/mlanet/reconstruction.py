@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -57,12 +57,12 @@ class Reconstruction:
         model: the face model that the coefficients drive.
     """
 
-    image: UInt8[np.ndarray, "h w 3"]
+    image: UInt8[np.ndarray, "h w 3"] = field(repr=False)
     detection: Detection | None
-    crop: Crop
+    crop: Crop = field(repr=False)
     coefficients: Coefficients
     rotation_kind: RotationKind
-    model: MorphableModel
+    model: MorphableModel = field(repr=False)
 
     @cached_property
     def pose(self) -> Pose:

@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 
 from mlanet.detection import CenterFace, Detection, square_from_detection
 from mlanet.errors import AssetError
-from mlanet.image import Crop, as_rgb_uint8, crop_square
+from mlanet.image import Crop, as_rgb_uint8, crop_square, read_image
 from mlanet.morphable import MorphableModel
 from mlanet.network.runtime import CoefficientRegressor
 from mlanet.reconstruction import Reconstruction
@@ -36,7 +36,9 @@ class Reconstructor:
     model: MorphableModel
 
     @classmethod
-    def load(cls, *, threads: int = 1, weights: Path | None = None) -> "Reconstructor":
+    def load(
+        cls, *, threads: int = 1, weights: str | os.PathLike[str] | None = None
+    ) -> "Reconstructor":
         """The shipped detector, network and face model, or a network of the user's.
 
         Args:
@@ -49,7 +51,7 @@ class Reconstructor:
             ValueError: `threads` is not positive.
         """
         threads = min(threads, os.cpu_count() or 1)
-        regressor = CoefficientRegressor.load(weights, threads)
+        regressor = CoefficientRegressor.load(None if weights is None else Path(weights), threads)
         model = MorphableModel.load()
         if regressor.config.layout != model.layout:
             raise AssetError(
@@ -62,16 +64,20 @@ class Reconstructor:
         """All faces in a photo, best detection first; an empty list if there are none.
 
         Args:
-            image: (H, W, 3) RGB, uint8 or floats in [0, 1]; grey and alpha are accepted.
+            image: (H, W, 3) RGB, uint8 or floats in [0, 1]; grey and alpha are accepted. Or a
+                file's path, or a Pillow image.
             max_faces: keep the largest faces only.
 
         Raises:
-            ImageError: the array is no picture.
+            ImageError: the file or the array is no picture.
             ValueError: `max_faces` is not positive.
         """
         if max_faces is not None and max_faces < 1:
             raise ValueError(f"max_faces must be positive, got {max_faces}")
-        picture = np.array(as_rgb_uint8(image))  # results keep it; the caller's may change
+        if isinstance(image, str | os.PathLike):
+            picture = read_image(image)
+        else:  # results keep the picture; the caller's array may change
+            picture = np.array(as_rgb_uint8(np.asarray(image)))
         detections = self.detect(picture)
         if max_faces is not None:
             largest = sorted(detections, key=lambda d: -d.size_px)[:max_faces]

@@ -1,9 +1,11 @@
 """The main job, from a file to files: good pictures, bad pictures, wrong usage."""
 
 import json
+import os
 import struct
 import subprocess
 import sys
+import time
 import zlib
 from pathlib import Path
 
@@ -281,3 +283,17 @@ def test_own_weights_are_used(photo, tmp_path, capsys):
     assert run(*arguments, tmp_path / "mine.onnx") == 1
     assert "mine.onnx" in capsys.readouterr().err
     assert run(*arguments, verified_path("mobile")) == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to handle")
+def test_a_terminated_run_leaves_no_half_file(photo, tmp_path):
+    path = save(photo.resize((3000, 3000)), tmp_path / "large.png")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlanet", "reconstruct", *[str(path)] * 20, "--out", str(tmp_path)]
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("large/face_00.glb")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.terminate()
+    assert process.wait(timeout=60) == 143
+    assert list(tmp_path.rglob(".*")) == []

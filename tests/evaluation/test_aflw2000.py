@@ -6,11 +6,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import tyro
 from PIL import Image
 from scipy.io import savemat
 
-from mlanet.cli.evaluate import aflw2000
+from mlanet.cli import main
 from mlanet.datasets import AFLW2000, AFLW2000Annotations
 from mlanet.detection import Detection
 from mlanet.errors import DataError
@@ -247,7 +246,9 @@ def test_the_command_prints_the_protocol_and_writes_the_report(
     monkeypatch.setenv("COLUMNS", "100")
     arguments = ["--data", tmp_path, "--annotations", tmp_path / "annotations.npz"]
     arguments += ["--out", tmp_path / "out", "--crop", "detector", "--threads", 2]
-    assert tyro.cli(aflw2000, args=[str(argument) for argument in arguments]) == 0
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "aflw2000", *map(str, arguments)])
+    assert stop.value.code == 0
     printed = capsys.readouterr().out
     for fact in ("original annotation", "detector crop", "nme_2d_68", "missed as 100 %"):
         assert fact in printed

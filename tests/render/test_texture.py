@@ -184,3 +184,17 @@ def test_the_hidden_side_is_completed_from_the_visible_one(plane, atlas):
         for texture in textures
     ]
     assert apart[1] < 0.5 * apart[0]
+
+
+def test_a_face_in_the_dark_leaves_no_black_fill(plane, frontal, camera, atlas):
+    """Bright only where normals lean one way: the fit must not take all ambient light away."""
+    size = atlas.size
+    albedo = np.full((size, size, 3), 0.6, np.float32)
+    normals = np.zeros((size, size, 3), np.float32)
+    slope = np.linspace(0.0, 1.2, size)[None, :]
+    normals[..., 0], normals[..., 2] = np.sin(slope), np.cos(slope)
+    photo = np.repeat((0.02 + 0.9 * (slope > 0.9))[..., None], 3, axis=-1)
+    photo = np.broadcast_to(photo, albedo.shape).astype(np.float32)
+    lighting = fit_lighting(albedo, photo, normals, np.ones((size, size), np.float32))
+    median = np.median(photo) / 0.6 * AMBIENT_WHITE
+    assert (lighting[0] >= 0.499 * median).all()

@@ -1,7 +1,10 @@
 """The command line: one module a verb."""
 
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
+from types import FrameType
 
 from mlanet.errors import MlanetError, UsageError
 
@@ -31,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name that the terminal cannot show is no error
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         status = run(given)
@@ -55,6 +60,7 @@ def run(given: list[str]) -> int:
     """
     import tyro
 
+    style = (tyro.conf.FlagCreatePairsOff,)
     if given == ["--version"]:
         from mlanet import __version__
 
@@ -63,13 +69,22 @@ def run(given: list[str]) -> int:
     known = verbs()
     name = " ".join(given[:2])
     if name in known:
-        return tyro.cli(known[name], prog=f"mlanet {name}", args=given[2:])
+        return tyro.cli(known[name], prog=f"mlanet {name}", args=given[2:], config=style)
     members = [verb.split()[1] for verb in known if given and verb.startswith(f"{given[0]} ")]
     if members:
         if given[1:] in (["--help"], ["-h"]):
             print(f"usage: mlanet {given[0]} {{{','.join(members)}}} [OPTIONS]")
             return EXIT_OK
-        raise UsageError(f"mlanet {given[0]} needs one of: {', '.join(members)}")
+        raise UsageError(f"{given[0]} needs one of: {', '.join(members)}")
     return tyro.extras.subcommand_cli_from_dict(
-        known, prog="mlanet", description="One photo in, a textured 3D face out.", args=given
+        known,
+        prog="mlanet",
+        description="One photo in, a textured 3D face out. --version prints the version.",
+        args=given,
+        config=style,
     )
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    """Leave by an exception, so that files which are being written are cleaned away."""
+    sys.exit(128 + number)

@@ -153,10 +153,13 @@ def _say(line: str) -> None:
 
 
 def _complain(path: Path, error: BaseException) -> None:
-    text = str(error) or type(error).__name__
     if isinstance(error, MemoryError):
         text = "not enough memory"
-    elif not isinstance(error, MlanetError | OSError):
-        text = f"unexpected {type(error).__name__}: {text}"
-    line = text if str(path) in text else f"{path}: {text}"
+    elif isinstance(error, OSError) and error.filename is not None:
+        text = f"cannot write {error.filename} ({error.strerror})"
+    elif isinstance(error, MlanetError | OSError):
+        text = str(error)
+    else:
+        text = f"unexpected {type(error).__name__}: {error}"
+    line = text if text.startswith(str(path)) else f"{path}: {text}"
     print("mlanet: " + " ".join(line.split()), file=sys.stderr)

@@ -40,7 +40,7 @@ def train(
 ) -> int:
     """Train the network on labelled faces; needs the `train` extra.
 
-    A folder OUT that holds a run is gone on with, under that run's configuration. Options that
+    A run that OUT holds already is resumed under its own configuration. Options that
     are not given keep the values of the configuration.
 
     Args:
@@ -83,7 +83,7 @@ def train(
         print_plan(make_plan(resolved, data=data, device=device), device, threads)
         return 0
     if (out / CHECKPOINT).exists():
-        print(f"going on with the run in {out}", file=sys.stderr)
+        print(f"resuming the run in {out}", file=sys.stderr)
     elif backbone is None and init is None:
         print("no --backbone: the backbone starts from random weights", file=sys.stderr)
     with progress_bar(resolved.batch_size) as progress:

@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 from mlanet.assets import verified_path
 from mlanet.detection.decoding import Candidates, decode_maps, suppress
 from mlanet.detection.detection import Detection
+from mlanet.sessions import open_session
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -56,19 +57,9 @@ class CenterFace:
             AssetError: the shipped file is missing or altered.
             ValueError: `threads` is not positive or `threshold` not in (0, 1).
         """
-        if threads < 1:
-            raise ValueError(f"threads must be at least 1, got {threads}")
         if not 0.0 < threshold < 1.0:
             raise ValueError(f"threshold must lie between 0 and 1, got {threshold}")
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # Threads that spin while they wait double the time of a run beside another busy process.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        path = str(verified_path("detector"))
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = open_session(verified_path("detector"), threads)
         return cls(session, threshold)
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Detection]:

@@ -20,6 +20,9 @@ LANDMARK_LINES: tuple[tuple[int, int, bool], ...] = (
 )
 """iBUG's 68 points as lines: first point, point after the last, whether the line is closed."""
 
+LANDMARK_STROKE = 1 / 150
+"""Width of lines through landmarks over the landmarks' extent: small faces stay visible."""
+
 _SHIFT = 8
 _PER_PIXEL = 1 << _SHIFT
 
@@ -84,10 +87,13 @@ def draw_landmarks(
     if len(landmarks_px) != 68:
         raise ValueError(f"expected 68 landmarks, got {len(landmarks_px)}")
     points = landmarks_px[:, :2]
+    finite = points[np.isfinite(points).all(axis=1)]
+    extent = float(np.ptp(finite, axis=0).max()) if len(finite) else 0.0
+    width = min(max(extent * LANDMARK_STROKE, 0.6), 2.0 * stroke_px(image))
     for closed in (False, True):
         lines = [points[start:stop] for start, stop, loop in LANDMARK_LINES if loop == closed]
-        image = draw_polylines(image, lines, color, closed=closed)
-    return draw_points(image, points, color)
+        image = draw_polylines(image, lines, color, closed=closed, width_px=width)
+    return draw_points(image, points, color, radius_px=width)
 
 
 def draw_box(

@@ -15,6 +15,9 @@ MAX_SAMPLES = 8_000
 HUBER = 0.06
 """Colour error beyond which a texel counts less: hair, glasses, lips are no light."""
 
+LEAST_AMBIENT = 0.5
+"""A fit with less ambient light than this share of the plain answer tells of shadows only."""
+
 RIDGE = 0.02
 """Preference for plain ambient light, relative to the texels' own evidence."""
 
@@ -43,6 +46,10 @@ def fit_lighting(
         rows = basis * albedo[..., channel].reshape(-1)[used, None]
         target = photo[..., channel].reshape(-1)[used].astype(np.float64)
         lighting[:ORDERS, channel] = _robust(rows, target, trust)
+        shown = albedo[..., channel].reshape(-1)[used]
+        plain = AMBIENT_WHITE * float(np.median(target) / max(float(np.median(shown)), 1e-3))
+        if lighting[0, channel] < LEAST_AMBIENT * plain:  # all light from one side: no light there
+            lighting[:ORDERS, channel] = [plain, 0.0, 0.0, 0.0]
     return lighting
 
 

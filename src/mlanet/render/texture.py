@@ -13,13 +13,13 @@ from mlanet.render.rasterize import checked_mesh, rasterize
 from mlanet.render.sampling import sample_image, stretch
 from mlanet.render.shade import Box, box_in_picture, viewer_normals
 
-GRAZING = (0.15, 0.5)
+GRAZING = (0.25, 0.6)
 """Cosines of the angle between normal and line of sight: no trust below, full trust above."""
 
 DEPTH_TOLERANCE_MM = 3.0
 """A point this far behind the nearest surface still counts as seen."""
 
-OCCLUDER_MARGIN_MM = 2.0
+OCCLUDER_MARGIN_MM = 3.0
 """How far around it a part hides what is behind it: outlines never fit to the pixel."""
 
 BORDER = 0.02
@@ -199,9 +199,12 @@ def _matched_fill(
     small = np.float32(0.02)
     rest = lit * (near + small) / (_blur(lit * share, CORRECTION) + small)
     if symmetric:
-        relight = np.clip(factor / np.maximum(factor[:, ::-1], 1e-3), 1.0 / RELIGHT, RELIGHT)
+        # Brightness alone: colours of two sides differ by hair and background, not by light.
+        grey = factor.mean(axis=-1, keepdims=True)
+        relight = np.clip(grey / np.maximum(grey[:, ::-1], 1e-3), 1.0 / RELIGHT, RELIGHT)
         mirrored = photo[:, ::-1] * relight
-        change = (near + small) / (_blur(mirrored * share, CORRECTION) + small)
+        here = _blur((mirrored * share).mean(axis=-1), CORRECTION)
+        change = ((near.mean(axis=-1) + small) / (here + small))[..., None]
         mirrored = np.clip(mirrored * np.clip(change, 1.0 / RELIGHT, RELIGHT), 0.0, 1.0)
         sure = np.clip(2.0 * weight[:, ::-1, None] - 1.0, 0.0, 1.0)
         rest = rest + sure * (mirrored - rest)

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from mlanet.errors import AssetError, ConfigurationError
 from mlanet.image import atomic_path
 from mlanet.network.runtime import FORMAT, METADATA_KEY
+from mlanet.sessions import open_session
 from mlanet.training.checkpoint import TrainedNetwork, load_trained
 
 if TYPE_CHECKING:
@@ -156,14 +157,7 @@ def store_in_half(model: "onnx.ModelProto") -> None:
 
 def deviation(model: "onnx.ModelProto", trained: TrainedNetwork) -> float:
     """Largest difference of a coefficient between onnxruntime and torch on random pictures."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = open_session(model.SerializeToString(), threads=1)
     largest = 0.0
     for batch in (1, 4):
         crops = random_pictures(batch, trained.network.config.input_size)

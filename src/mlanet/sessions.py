@@ -1,0 +1,42 @@
+"""The one place where onnxruntime is imported: its threads, its silence, its telemetry off."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlanet.errors import AssetError
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+TELEMETRY_OFF = "ORT_DISABLE_TELEMETRY"
+"""onnxruntime's official builds report to their maker unless this variable is set before the
+import; faces are nobody else's business. A value that the user has set stays."""
+
+
+def open_session(model: Path | bytes, threads: int) -> "onnxruntime.InferenceSession":
+    """An ONNX model, from a file or its bytes, ready to run on the CPU with `threads` threads.
+
+    Raises:
+        AssetError: the file is missing or onnxruntime cannot read it.
+        ValueError: `threads` is not positive.
+    """
+    if threads < 1:
+        raise ValueError(f"threads must be at least 1, got {threads}")
+    name = model if isinstance(model, Path) else "the ONNX model"
+    if isinstance(model, Path) and not model.is_file():
+        raise AssetError(f"{name}: no such network")
+    os.environ.setdefault(TELEMETRY_OFF, "1")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Spinning threads starve their neighbours and gain nothing for one picture.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        source = str(model) if isinstance(model, Path) else model
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own errors have no common base
+        raise AssetError(f"{name}: onnxruntime cannot read it") from error
