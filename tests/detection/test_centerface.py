@@ -11,7 +11,7 @@ from PIL import Image
 
 from mlanet.assets import verified_path
 from mlanet.detection import CenterFace
-from mlanet.detection.decoding import overlaps
+from mlanet.geometry import box_iou
 from mlanet.image import read_image
 
 POINTS = np.array([[204.0, 101.0], [246.0, 103.0], [222.5, 126.5], [203.5, 142.0], [243.5, 141.0]])
@@ -32,7 +32,7 @@ def astronaut():
 
 def test_the_astronaut_has_one_face_and_its_points_are_in_order(detector, astronaut):
     (found,) = detector(astronaut)
-    assert overlaps(FACE, found.box_px[None])[0] > 0.8
+    assert box_iou(FACE[None], found.box_px[None])[0, 0] > 0.8
     assert np.abs(found.landmarks_px - POINTS).max() < 5
     assert found.score > 0.8
 
@@ -42,7 +42,7 @@ def test_sizes_and_shapes_of_the_picture_do_not_matter(detector, astronaut, heig
     width = round(height * 400 / 512)
     small = Image.fromarray(astronaut[:, :400]).resize((width, height), Image.Resampling.BOX)
     (found,) = detector(np.asarray(small))
-    assert overlaps(FACE, found.box_px[None] * 512 / height)[0] > 0.75
+    assert box_iou(FACE[None], found.box_px[None] * 512 / height)[0, 0] > 0.75
     assert np.abs(found.landmarks_px * 512 / height - POINTS).max() < 6
 
 
@@ -131,7 +131,7 @@ def test_at_most_two_of_400_faces_of_aflw2000_are_missed(detector):
             file = archive.extractfile(members[str(name)])
             found = detector(np.asarray(Image.open(io.BytesIO(file.read())).convert("RGB")))
             box = np.concatenate([point.min(1), point.max(1)])
-            best = max((overlaps(box, one.box_px[None])[0] for one in found), default=0.0)
+            best = max((box_iou(box[None], one.box_px[None])[0, 0] for one in found), default=0.0)
             if best < 0.3:
                 missed.append(str(name))
     assert len(missed) <= 2, missed

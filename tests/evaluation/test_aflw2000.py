@@ -14,7 +14,7 @@ from mlanet.datasets import AFLW2000, AFLW2000Annotations
 from mlanet.detection import Detection
 from mlanet.errors import DataError
 from mlanet.evaluation import evaluate_aflw2000, square_roi_box
-from mlanet.metrics import bounding_box
+from mlanet.geometry import bounding_box
 
 SIZE = 64
 YAWS = [0.0, 30.0, -30.5, 60.0, -75.0, 105.0]

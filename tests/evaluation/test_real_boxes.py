@@ -6,7 +6,8 @@ import pytest
 
 from mlanet.datasets import AFLW2000Annotations
 from mlanet.evaluation import square_roi_box
-from mlanet.metrics import bounding_box, mean_of_yaw_bins, nme_2d_68
+from mlanet.geometry import bounding_box
+from mlanet.metrics import mean_of_yaw_bins, nme_2d_68
 
 pytestmark = [
     pytest.mark.data,

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from mlanet.geometry import box_iou
+
 STRIDE = 4
 """Input pixels for one cell of the maps."""
 
@@ -64,16 +66,6 @@ def decode_maps(
     return Candidates(boxes, points[:, :, ::-1], scores)
 
 
-def overlaps(
-    box: Float[np.ndarray, "4"], boxes: Float[np.ndarray, "n 4"]
-) -> Float[np.ndarray, "n"]:
-    """Intersection over union of one box with each of the others."""
-    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
-    common = np.prod(np.maximum(high - low, 0.0), axis=1)
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    return common / (areas + np.prod(box[2:] - box[:2]) - common)
-
-
 def suppress(candidates: Candidates, max_overlap: float) -> Candidates:
     """Keep the best of those that overlap by more than `max_overlap`; best first."""
     order = np.argsort(-candidates.scores, kind="stable")
@@ -81,5 +73,6 @@ def suppress(candidates: Candidates, max_overlap: float) -> Candidates:
     while len(order):
         best, order = order[0], order[1:]
         kept.append(int(best))
-        order = order[overlaps(candidates.boxes[best], candidates.boxes[order]) <= max_overlap]
+        shared = box_iou(candidates.boxes[best][None], candidates.boxes[order])[0]
+        order = order[shared <= max_overlap]
     return candidates.take(np.array(kept, dtype=np.int64))

@@ -12,7 +12,8 @@ from mlanet.datasets.aflw2000 import AnnotationKind
 from mlanet.detection import Detection
 from mlanet.errors import DataError
 from mlanet.evaluation.report import AFLW2000Report, CropSource, ImageResult
-from mlanet.metrics import bounding_box, box_iou, nme_2d_68
+from mlanet.geometry import bounding_box, box_iou
+from mlanet.metrics import nme_2d_68
 
 MIN_IOU = 0.3
 """A detection is of the annotated face if its box overlaps the landmarks' box this much."""

@@ -1,6 +1,7 @@
 """Pure geometry: rotations, camera, meshes, light, alignment. No files, no networks."""
 
 from mlanet.geometry.alignment import Similarity, fit_similarity
+from mlanet.geometry.boxes import bounding_box, box_iou
 from mlanet.geometry.camera import (
     FOCAL_LENGTH_PER_CROP,
     REFERENCE_DISTANCE_MM,
@@ -39,6 +40,8 @@ __all__ = [
     "Pose",
     "Similarity",
     "angle_between",
+    "bounding_box",
+    "box_iou",
     "decode_lighting",
     "decode_pose",
     "euler_from_matrix",

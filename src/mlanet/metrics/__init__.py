@@ -1,6 +1,5 @@
 """Errors, each named by its protocol. Pure functions of arrays; nothing is read or written."""
 
-from mlanet.metrics.boxes import bounding_box, box_iou
 from mlanet.metrics.landmarks import nme_2d_68
 from mlanet.metrics.pose import MAX_POSE_DEG, HeadPoseMae, head_pose_mae, within_pose_range
 from mlanet.metrics.yaw import YAW_BINS, BinnedMean, mean_of_yaw_bins, yaw_bin_index
@@ -10,8 +9,6 @@ __all__ = [
     "YAW_BINS",
     "BinnedMean",
     "HeadPoseMae",
-    "bounding_box",
-    "box_iou",
     "head_pose_mae",
     "mean_of_yaw_bins",
     "nme_2d_68",

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from mlanet.metrics.boxes import bounding_box
+from mlanet.geometry import bounding_box
 
 
 def nme_2d_68(

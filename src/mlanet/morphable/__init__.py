@@ -1,6 +1,6 @@
 """Face models: the embedded one and the class that holds any of them."""
 
-from mlanet.morphable.linear import LinearShape
+from mlanet.morphable.linear import LinearShape, linear_combination
 from mlanet.morphable.model import MorphableModel, read_model
 
-__all__ = ["LinearShape", "MorphableModel", "read_model"]
+__all__ = ["LinearShape", "MorphableModel", "linear_combination", "read_model"]

@@ -10,6 +10,16 @@ from jaxtyping import Float
 from mlanet.coefficients import Array
 
 
+def linear_combination(
+    mean: Float[Array, "n 3"], basis: Float[Array, "n 3 k"], weights: Float[Array, "*b k"]
+) -> Float[Array, "*b n 3"]:
+    """Mean plus weighted modes: positions in mm or colours, whatever the basis holds."""
+    xp = array_namespace(weights)
+    flat = xp.reshape(basis, (-1, basis.shape[-1]))
+    offset = xp.matmul(weights, xp.matrix_transpose(flat))
+    return mean + xp.reshape(offset, (*weights.shape[:-1], *mean.shape))
+
+
 @dataclass(frozen=True, slots=True)
 class LinearShape:
     """`n` points in mm of the model frame: mean plus identity and expression modes.
@@ -28,9 +38,7 @@ class LinearShape:
         xp = array_namespace(identity, expression)
         basis = xp.concat([self.identity, self.expression], axis=-1)
         weights = xp.concat([identity, expression], axis=-1)
-        flat = xp.reshape(basis, (-1, basis.shape[-1]))
-        offset = xp.matmul(weights, xp.matrix_transpose(flat))
-        return self.mean + xp.reshape(offset, (*weights.shape[:-1], *self.mean.shape))
+        return linear_combination(self.mean, basis, weights)
 
     def at(self, corners: np.ndarray, barycentric: Float[np.ndarray, "m 3"]) -> "LinearShape":
         """The model of `m` surface points: corner vertices (m, 3) and barycentric weights."""

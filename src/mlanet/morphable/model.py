@@ -14,7 +14,7 @@ from mlanet.assets import verified_path
 from mlanet.coefficients import Array, CoefficientLayout
 from mlanet.errors import AssetError
 from mlanet.geometry import Mesh, MeshTopology, subdivide_faces, vertex_normals
-from mlanet.morphable.linear import LinearShape
+from mlanet.morphable.linear import LinearShape, linear_combination
 
 FORMAT = "mlanet-face-model-1"
 NUM_LANDMARKS = 68
@@ -113,10 +113,7 @@ class MorphableModel:
 
     def albedo(self, coefficients: Float[np.ndarray, "*b a"]) -> Float[np.ndarray, "*b w 3"]:
         """Albedo at the subdivided mesh's vertices: sRGB in [0, 1]."""
-        flat = self.albedo_basis.reshape(-1, self.albedo_basis.shape[-1])
-        base = self.albedo_mean + (coefficients @ flat.T).reshape(
-            *coefficients.shape[:-1], *self.albedo_mean.shape
-        )
+        base = linear_combination(self.albedo_mean, self.albedo_basis, coefficients)
         ends = np.take(base, self.midpoint_index[:, :2], axis=-2).mean(axis=-2)
         return np.clip(np.concatenate([base, ends], axis=-2), 0.0, 1.0)
 

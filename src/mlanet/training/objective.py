@@ -26,7 +26,7 @@ from mlanet.losses import (
     light_regularizer,
     photometric_distance,
 )
-from mlanet.morphable import LinearShape, MorphableModel
+from mlanet.morphable import LinearShape, MorphableModel, linear_combination
 from mlanet.training.config import TrainingConfig
 
 FACING = 0.15
@@ -139,8 +139,6 @@ class Objective(nn.Module):
             visible = (facing & inside & (observed.sum(dim=-1) > 0.02)).float()
             viewer = viewer_from_camera(normals.transpose(1, 2)).transpose(1, 2)
         basis = self.get_buffer("albedo_basis")[skin]
-        flat = basis.reshape(-1, basis.shape[-1])
-        albedo = self.get_buffer("albedo_mean")[skin] + (coefficients.albedo @ flat.T).reshape(
-            len(images), -1, 3
-        )
+        mean = self.get_buffer("albedo_mean")[skin]
+        albedo = linear_combination(mean, basis, coefficients.albedo)
         return photometric_distance(albedo * shading(viewer, lighting), observed, visible)

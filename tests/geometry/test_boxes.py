@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mlanet.metrics import bounding_box, box_iou
+from mlanet.geometry import bounding_box, box_iou
 
 
 def test_known_overlaps():
