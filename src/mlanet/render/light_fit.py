@@ -28,7 +28,7 @@ def fit_lighting(
     normals: Float[np.ndarray, "s s 3"],
     weight: Float[np.ndarray, "s s"],
 ) -> Float[np.ndarray, "9 3"]:
-    """Robust harmonics of order one with `albedo * shading = photo`, for each channel.
+    """Robust harmonics of order one with `albedo * shading = photo`, of one colour.
 
     Colours are in [0, 1], normals of unit length in the viewer's frame. Without any weight
     it is the ambient light that shows the albedo unchanged.
@@ -42,14 +42,19 @@ def fit_lighting(
     basis = harmonics_basis(normals.reshape(-1, 3)[used].astype(np.float64))[:, :ORDERS]
     basis = basis * np.array(COSINE_LOBE[:ORDERS])
     trust = weight.reshape(-1)[used].astype(np.float64)
+    plain = np.zeros(3)
     for channel in range(3):
-        rows = basis * albedo[..., channel].reshape(-1)[used, None]
-        target = photo[..., channel].reshape(-1)[used].astype(np.float64)
-        lighting[:ORDERS, channel] = _robust(rows, target, trust)
         shown = albedo[..., channel].reshape(-1)[used]
-        plain = AMBIENT_WHITE * float(np.median(target) / max(float(np.median(shown)), 1e-3))
-        if lighting[0, channel] < LEAST_AMBIENT * plain:  # all light from one side: no light there
-            lighting[:ORDERS, channel] = [plain, 0.0, 0.0, 0.0]
+        target = photo[..., channel].reshape(-1)[used].astype(np.float64)
+        lighting[:ORDERS, channel] = _robust(basis * shown[:, None], target, trust)
+        plain[channel] = AMBIENT_WHITE * np.median(target) / max(float(np.median(shown)), 1e-3)
+    if (lighting[0] < LEAST_AMBIENT * plain).any():  # shadows only: they say nothing of the rest
+        lighting[:ORDERS] = 0.0
+        lighting[0] = plain
+    elif lighting[0].min() > 0:  # one colour from all sides: the hidden side shall not be tinted
+        lighting[1:ORDERS] = lighting[0] * (lighting[1:ORDERS] / lighting[0]).mean(
+            axis=1, keepdims=True
+        )
     return lighting
 
 
