@@ -1,8 +1,10 @@
 """The library's front door."""
 
+import json
 import os
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
@@ -116,3 +118,13 @@ def test_results_do_not_change_with_the_callers_array(reconstructor, photo):
     frame[:] = 0
     assert face.texture.image.mean() > 50
     assert "image" not in repr(face)
+
+
+def test_a_network_of_another_face_model_is_refused(tmp_path):
+    model = onnx.load(verified_path("mobile"))
+    described = json.loads(model.metadata_props[0].value)
+    described["face_model"] = "another"
+    model.metadata_props[0].value = json.dumps(described)
+    onnx.save(model, tmp_path / "other.onnx")
+    with pytest.raises(AssetError, match=r"other\.onnx: drives the face model 'another'"):
+        Reconstructor.load(weights=tmp_path / "other.onnx")

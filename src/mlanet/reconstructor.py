@@ -53,10 +53,11 @@ class Reconstructor:
         threads = min(threads, os.cpu_count() or 1)
         regressor = CoefficientRegressor.load(None if weights is None else Path(weights), threads)
         model = MorphableModel.load()
-        if regressor.config.layout != model.layout:
+        name = weights or "the shipped network"
+        if regressor.face_model != model.name or regressor.config.layout != model.layout:
             raise AssetError(
-                f"{weights or 'the shipped network'}: regresses {regressor.config.layout}, "
-                f"the face model needs {model.layout}"
+                f"{name}: drives the face model {regressor.face_model!r} with "
+                f"{regressor.config.layout}, this one is {model.name!r} with {model.layout}"
             )
         return cls(CenterFace.load(threads), regressor, model)
 

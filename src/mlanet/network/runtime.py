@@ -27,10 +27,12 @@ class CoefficientRegressor:
     Attributes:
         session: onnxruntime's session of a network that `mlanet export` wrote.
         config: the network's configuration, read from the file.
+        face_model: name of the face model whose coefficients it regresses, from the file too.
     """
 
     session: "onnxruntime.InferenceSession"
     config: NetworkConfig
+    face_model: str
 
     @classmethod
     def load(cls, path: Path | None = None, threads: int = 1) -> "CoefficientRegressor":
@@ -46,7 +48,8 @@ class CoefficientRegressor:
             described = json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
             if described["format"] != FORMAT:
                 raise AssetError(f"{file}: of format {described['format']}, expected {FORMAT}")
-            return cls(session, NetworkConfig.from_dict(described["network"]))
+            network = NetworkConfig.from_dict(described["network"])
+            return cls(session, network, str(described["face_model"]))
         except (KeyError, ValueError, ConfigurationError) as error:
             raise AssetError(f"{file}: not a network written by `mlanet export`") from error
 
