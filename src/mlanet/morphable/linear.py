@@ -11,13 +11,13 @@ from mlanet.coefficients import Array
 
 
 def linear_combination(
-    mean: Float[Array, "n 3"], basis: Float[Array, "n 3 k"], weights: Float[Array, "*b k"]
+    mean: Float[Array, "*b n 3"], basis: Float[Array, "n 3 k"], weights: Float[Array, "*b k"]
 ) -> Float[Array, "*b n 3"]:
     """Mean plus weighted modes: positions in mm or colours, whatever the basis holds."""
     xp = array_namespace(weights)
     flat = xp.reshape(basis, (-1, basis.shape[-1]))
     offset = xp.matmul(weights, xp.matrix_transpose(flat))
-    return mean + xp.reshape(offset, (*weights.shape[:-1], *mean.shape))
+    return mean + xp.reshape(offset, (*weights.shape[:-1], *basis.shape[:-1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,8 @@ class LinearShape:
         self, identity: Float[Array, "*b i"], expression: Float[Array, "*b e"]
     ) -> Float[Array, "*b n 3"]:
         """Positions in mm for identity (in standard deviations) and expression coefficients."""
-        xp = array_namespace(identity, expression)
-        basis = xp.concat([self.identity, self.expression], axis=-1)
-        weights = xp.concat([identity, expression], axis=-1)
-        return linear_combination(self.mean, basis, weights)
+        person = linear_combination(self.mean, self.identity, identity)
+        return linear_combination(person, self.expression, expression)
 
     def at(self, corners: np.ndarray, barycentric: Float[np.ndarray, "m 3"]) -> "LinearShape":
         """The model of `m` surface points: corner vertices (m, 3) and barycentric weights."""

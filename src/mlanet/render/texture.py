@@ -200,15 +200,19 @@ def _matched_fill(
     rest = lit * (near + small) / (_blur(lit * share, CORRECTION) + small)
     if symmetric:
         # Brightness alone: colours of two sides differ by hair and background, not by light.
-        grey = factor.mean(axis=-1, keepdims=True)
+        grey = _grey(factor)[..., None]
         relight = np.clip(grey / np.maximum(grey[:, ::-1], 1e-3), 1.0 / RELIGHT, RELIGHT)
         mirrored = photo[:, ::-1] * relight
-        here = _blur((mirrored * share).mean(axis=-1), CORRECTION)
-        change = ((near.mean(axis=-1) + small) / (here + small))[..., None]
+        here = _blur(_grey(mirrored) * weight, CORRECTION)
+        change = ((_grey(near) + small) / (here + small))[..., None]
         mirrored = np.clip(mirrored * np.clip(change, 1.0 / RELIGHT, RELIGHT), 0.0, 1.0)
         sure = np.clip(2.0 * weight[:, ::-1, None] - 1.0, 0.0, 1.0)
         rest = rest + sure * (mirrored - rest)
     return rest
+
+
+def _grey(colors: Float[np.ndarray, "s s 3"]) -> Plane:
+    return (colors[..., 0] + colors[..., 1] + colors[..., 2]) / np.float32(3.0)
 
 
 def _flat_albedo(photo: Float[np.ndarray, "s s 3"], weight: Plane) -> Float[np.ndarray, "s s 3"]:
