@@ -34,7 +34,8 @@ def main() -> None:
         source=(
             f"last run of {report.step} steps (all runs: docs/training.md) on crops of AFLW with "
             "landmarks derived by 3DDFA_V2 and a fit to AFLW's points, and on YouTube Faces "
-            "frames; backbone started from torchvision's MobileNetV2 of ImageNet (assets/backbone.py)"
+            "frames; backbone started from torchvision's MobileNetV2 of ImageNet "
+            "(assets/backbone.py)"
         ),
         script="assets/weights.py",
     )
