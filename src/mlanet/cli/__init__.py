@@ -6,12 +6,8 @@ import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
 
+from mlanet.cli.status import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 from mlanet.errors import MlanetError, UsageError
-
-EXIT_OK = 0
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 
 
 def verbs() -> dict[str, Callable[..., int]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from mlanet.cli.status import EXIT_FAILED, EXIT_OK
 from mlanet.errors import MlanetError, UsageError
 
 if TYPE_CHECKING:
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
     from mlanet.reconstruction import Reconstruction
     from mlanet.reconstructor import Reconstructor
-
-EXIT_OK = 0
-EXIT_FAILED = 1
 
 OWN_FILE = re.compile(r"face_\d{2,}\.(glb|obj|mtl|png|json)")
 """What a run writes for a face, and what a later run on the same photo may remove."""
