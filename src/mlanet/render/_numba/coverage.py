@@ -11,7 +11,8 @@ WORST_WEIGHT = -0.25
 
 
 @compiled
-def _subpixel(position: float) -> Any:
+def subpixel(position: float) -> Any:
+    """A position in pixels, rounded to whole 1/256 px."""
     return np.int64(np.floor(position * 256.0 + 0.5))
 
 
@@ -33,8 +34,8 @@ def nearest_faces(
     inverse = np.zeros(len(vertices))
     for v in range(len(vertices)):
         if vertices[v, 2] > near and abs(vertices[v, 0]) <= guard and abs(vertices[v, 1]) <= guard:
-            x[v] = _subpixel(vertices[v, 0])
-            y[v] = _subpixel(vertices[v, 1])
+            x[v] = subpixel(vertices[v, 0])
+            y[v] = subpixel(vertices[v, 1])
             inverse[v] = 1.0 / vertices[v, 2]
     for f in range(len(faces)):
         a, b, c = np.uintp(faces[f, 0]), np.uintp(faces[f, 1]), np.uintp(faces[f, 2])
@@ -137,9 +138,9 @@ def weights_of_faces(
             z = (ea + eb + ec) / total
             if not _is_good(wa, wb, wc, z):
                 ea, eb, ec, wa, wb, wc, total = _weights(
-                    _subpixel(vertices[a, 0]) / 256.0, _subpixel(vertices[a, 1]) / 256.0, za,
-                    _subpixel(vertices[b, 0]) / 256.0, _subpixel(vertices[b, 1]) / 256.0, zb,
-                    _subpixel(vertices[c, 0]) / 256.0, _subpixel(vertices[c, 1]) / 256.0, zc,
+                    subpixel(vertices[a, 0]) / 256.0, subpixel(vertices[a, 1]) / 256.0, za,
+                    subpixel(vertices[b, 0]) / 256.0, subpixel(vertices[b, 1]) / 256.0, zb,
+                    subpixel(vertices[c, 0]) / 256.0, subpixel(vertices[c, 1]) / 256.0, zc,
                     j + 0.5, i + 0.5,
                 )  # fmt: skip
                 z = (ea + eb + ec) / total

@@ -10,7 +10,13 @@ from torch.autograd.function import once_differentiable
 
 from mlanet.coefficients import Array
 from mlanet.errors import RenderError
-from mlanet.render._torch.tensors import as_indices, as_loop_array, as_loop_indices, use_loops
+from mlanet.render._torch.tensors import (
+    as_indices,
+    as_loop_array,
+    as_loop_indices,
+    check_device,
+    use_loops,
+)
 from mlanet.render.checks import GUARD_PX, NEAR_DEPTH_MM, as_batch, check_faces, check_vertices
 from mlanet.render.fragments import Fragments
 from mlanet.render.parallel import for_each_image
@@ -40,6 +46,8 @@ def rasterize_tensors(
     """
     if not vertices.is_floating_point():
         raise RenderError(f"vertices must be floats, got {vertices.dtype}")
+    if isinstance(faces, Tensor):
+        check_device(faces, vertices, "faces")
     check_vertices(vertices.detach())
     check_faces(faces, vertices.shape[-2])
     loops = use_loops(vertices) if backend is None else backend == "numba"
