@@ -48,7 +48,9 @@ def rasterize_tensors(
         raise RenderError(f"vertices must be floats, got {vertices.dtype}")
     if isinstance(faces, Tensor):
         check_device(faces, vertices, "faces")
-    check_vertices(vertices.detach())
+    values = vertices.detach()
+    # NumPy's threads do not spin: torch's would still hold the cores when the loops begin.
+    check_vertices(values.numpy() if use_loops(values) else values)
     check_faces(faces, vertices.shape[-2])
     loops = use_loops(vertices) if backend is None else backend == "numba"
     if loops and not use_loops(vertices):
@@ -82,15 +84,14 @@ class _SurfaceWeights(torch.autograd.Function):
         from mlanet.render._numba import coverage as loops
 
         points, found = as_loop_array(vertices), face_index.numpy()
-        barycentric = vertices.new_zeros((*face_index.shape, 3))
-        depth = vertices.new_zeros(face_index.shape)
+        barycentric = vertices.new_empty((*face_index.shape, 3))
+        depth = vertices.new_empty(face_index.shape)
         weights, depths = barycentric.numpy(), depth.numpy()
 
         def weigh(k: int) -> None:
             loops.weights_of_faces(points[k], faces, found[k], weights[k], depths[k])
 
-        if len(faces):
-            for_each_image(weigh, len(points), threads)
+        for_each_image(weigh, len(points), threads)
         ctx.points, ctx.faces, ctx.found, ctx.threads = points, faces, found, threads
         ctx.dtype = vertices.dtype
         return barycentric, depth
@@ -111,8 +112,7 @@ class _SurfaceWeights(torch.autograd.Function):
                 ctx.points[k], ctx.faces, ctx.found[k], d_weights[k], d_depths[k], d_points[k]
             )
 
-        if len(ctx.faces):
-            for_each_image(weigh, len(d_points), ctx.threads)
+        for_each_image(weigh, len(d_points), ctx.threads)
         return result.to(ctx.dtype), None, None, None
 
 
