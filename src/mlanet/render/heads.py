@@ -15,6 +15,9 @@ from mlanet.render.rasterize import rasterize
 SIGHT_SIZE = 512
 """Side in pixels of the depth map that tells hidden points from visible ones."""
 
+SIGHT_RADIUS_PX = 3
+"""A hidden point counts as visible if the map shows its depth this near to it: at outlines."""
+
 SIGHT_TOLERANCE_MM = 4.0
 """A point this far behind the nearest surface still counts as visible."""
 
@@ -70,6 +73,8 @@ class PosedHead:
 
         By a depth map of the head alone, whose size does not depend on that of the picture.
         """
+        import cv2
+
         low = self.projected[:, :2].min(axis=0)
         side = float(np.ptp(self.projected[:, :2], axis=0).max())
         scale = SIGHT_SIZE / max(side, 1e-6)
@@ -80,10 +85,12 @@ class PosedHead:
             self.model.topology.faces,
             (SIGHT_SIZE, SIGHT_SIZE),
         ).depth
+        depth[depth == 0] = np.float32(np.finfo(np.float32).max)
         place = (self.landmarks - origin) * map_from_image
         column, row = np.clip(place[:, :2], 0, SIGHT_SIZE - 1).astype(int).T
-        nearest = depth[row, column]
-        return (nearest == 0) | (place[:, 2] <= nearest + SIGHT_TOLERANCE_MM)
+        around = np.ones((2 * SIGHT_RADIUS_PX + 1,) * 2, dtype=np.uint8)
+        nearest = np.asarray(cv2.dilate(depth, around))[row, column]
+        return place[:, 2] <= nearest + SIGHT_TOLERANCE_MM
 
 
 def far_to_near(heads: Iterable[PosedHead]) -> list[PosedHead]:

@@ -21,7 +21,7 @@ FACE_REGIONS = ("face", "eyes", "mouth")
 """Regions of the face model that make up the face: not the ears, the neck and the hair."""
 
 PART_COLORS: dict[str, tuple[int, int, int]] = {
-    "face": (136, 204, 238),
+    "skin": (136, 204, 238),
     "neck": (221, 204, 119),
     "scalp": (153, 153, 51),
     "ears": (136, 34, 85),
@@ -34,8 +34,11 @@ PART_COLORS: dict[str, tuple[int, int, int]] = {
 """Parts in the order of painting, in Paul Tol's "muted" colours (Technical Note SRON/EPS/TN/09-002,
 2021), which readers with any colour vision tell apart."""
 
-SURFACES = ("face", "neck", "scalp", "ears")
+SURFACES = ("skin", "neck", "scalp", "ears")
 """Parts that divide the whole mesh among them; the others lie upon these."""
+
+GHOSTS = ("ears", "nose", "brows", "eyes", "mouth", "lips")
+"""Parts that are shown where the face hides them; behind every face there is neck and scalp."""
 
 HIDDEN_OPACITY = 0.55
 """Of parts that the face itself hides, in a picture of whole parts."""
@@ -45,6 +48,13 @@ MAX_FINE_PX, MAX_FINENESS = 1600, 4
 
 SMOOTHING_STEPS = 12
 """Averaging over neighbours that rounds the ragged borders between `SURFACES`."""
+
+EAR_PROTRUSION_MM = 7.0
+"""Ears are what sticks out farther than this beyond the face's half width, and what it frames."""
+
+EAR_MARGIN_MM = 3.0
+RAMP_MM = 4.0
+"""Width of the border of a part that is an outline."""
 
 BRIDGE_HALF_WIDTH_MM = 8.0
 ALA_OUTSIDE_MM = 7.0
@@ -113,9 +123,9 @@ def part_masks(head: PosedHead, image_size: tuple[int, int]) -> PartMasks:
         seen = label == k
         own = faces[(inside[faces, k] > 0).any(axis=1)]
         fragments = rasterize(points, own, grid)
-        hidden = interpolate(fragments, own, inside[:, k : k + 1])[..., 0] > 0
+        present = interpolate(fragments, own, inside[:, k : k + 1])[..., 0] > 0
         visible[k] = _averaged(seen, fine)
-        whole[k] = _averaged(seen | hidden, fine)
+        whole[k] = _averaged(seen | present, fine)
     return PartMasks(names, visible, whole, box)
 
 
@@ -124,8 +134,8 @@ def draw_parts(
 ) -> UInt8[np.ndarray, "h w 3"]:
     """The picture with the parts of each head in the colours of `PART_COLORS`.
 
-    With `whole`, parts that the face itself hides (the far eye in profile, the ear behind the
-    cheek) shine through what hides them.
+    With `whole`, the parts named in `GHOSTS` shine through where the face itself hides them: the
+    far eye in profile, the ear behind the cheek.
     """
     canvas = image.copy()
     for head in far_to_near(heads):
@@ -134,8 +144,7 @@ def draw_parts(
         cover = masks.visible.sum(axis=0)
         drawn = np.einsum("khw,kc->hwc", masks.visible, colors)
         if whole:
-            order = (k for k, name in enumerate(masks.names) if name != "face")
-            for k in order:
+            for k in map(masks.names.index, GHOSTS):
                 alpha = HIDDEN_OPACITY * np.maximum(masks.whole[k] - masks.visible[k], 0.0)
                 drawn += alpha[..., None] * (colors[k] - drawn)
                 cover = cover + alpha * (1.0 - cover)
@@ -168,50 +177,70 @@ def _averaged(mask: Bool[np.ndarray, "g k"], fine: int) -> Float[np.ndarray, "h 
 @lru_cache(maxsize=4)
 def _inside(model: MorphableModel) -> Float[np.ndarray, "v p"]:
     """How far inside each part the vertices are: above zero inside, below outside."""
-    topology = model.topology
-    weights = np.stack([_weight(model, name) for name in PART_COLORS], axis=1)
-    count = len(SURFACES)
-    weights[:, :count] = _smoothed(weights[:, :count], topology)
-    ordered = np.sort(weights[:, :count], axis=1)
+    vertices = model.subdivide(model.shape.mean)
+    weights = {name: _region(model, name) for name in PART_COLORS}
+    # The regions of these names are other things: a reddish tip, the sides of the head.
+    weights["nose"] = _nose(model, vertices)
+    weights["ears"] = _ears(model, vertices)
+    weights["skin"] = 1.0 - np.maximum.reduce([weights[name] for name in SURFACES[1:]])
+    surfaces = np.stack([weights[name] for name in SURFACES], axis=1)
+    surfaces = _smoothed(surfaces, model.topology)
+    ordered = np.sort(surfaces, axis=1)
     best, second = ordered[:, -1:], ordered[:, -2:-1]
-    rival = np.where(weights[:, :count] == best, second, best)
-    inside = weights - 0.5
-    inside[:, :count] = weights[:, :count] - rival
-    return inside.astype(np.float32)
+    upon = [weights[name] - 0.5 for name in PART_COLORS if name not in SURFACES]
+    inside = [surfaces - np.where(surfaces == best, second, best), np.stack(upon, axis=1)]
+    return np.concatenate(inside, axis=1).astype(np.float32)
 
 
-def _weight(model: MorphableModel, name: str) -> Float[np.ndarray, "v"]:
-    if name == "nose":  # the model's own region of this name is the reddish tip only
-        return _nose(model)
-    regions = FACE_REGIONS if name == "face" else (name,)
-    present = [region for region in regions if region in model.regions]
-    return model.region(*present) if present else np.zeros(len(model.uv), dtype=np.float32)
+def _region(model: MorphableModel, name: str) -> Float[np.ndarray, "v"]:
+    known = name in model.regions
+    return model.region(name) if known else np.zeros(len(model.uv), dtype=np.float32)
 
 
-def _nose(model: MorphableModel) -> Float[np.ndarray, "v"]:
-    """1 inside the nose and 0 outside, from the front, with a ramp of 4 mm."""
-    base = model.shape.mean
+def _nose(model: MorphableModel, vertices: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v"]:
+    """1 inside the nose and 0 outside: a shape around its landmarks, from the front."""
     marks = points_on_surface(
-        base, model.base_faces, model.landmark_faces, model.landmark_barycentric
+        model.shape.mean, model.base_faces, model.landmark_faces, model.landmark_barycentric
     )
     bridge, right, middle, left = (marks[k, :2] for k in (27, 31, 33, 35))
     bottom = middle[1] - NOSE_BELOW_MM
-    outline = np.array(
-        [
-            [bridge[0] - BRIDGE_HALF_WIDTH_MM, bridge[1]],
-            [right[0] - ALA_OUTSIDE_MM, right[1] + ALA_OUTSIDE_MM],
-            [right[0] - ALA_OUTSIDE_MM, bottom],
-            [left[0] + ALA_OUTSIDE_MM, bottom],
-            [left[0] + ALA_OUTSIDE_MM, left[1] + ALA_OUTSIDE_MM],
-            [bridge[0] + BRIDGE_HALF_WIDTH_MM, bridge[1]],
-        ]
-    )
+    outline = [
+        [bridge[0] - BRIDGE_HALF_WIDTH_MM, bridge[1]],
+        [right[0] - ALA_OUTSIDE_MM, right[1] + ALA_OUTSIDE_MM],
+        [right[0] - ALA_OUTSIDE_MM, bottom],
+        [left[0] + ALA_OUTSIDE_MM, bottom],
+        [left[0] + ALA_OUTSIDE_MM, left[1] + ALA_OUTSIDE_MM],
+        [bridge[0] + BRIDGE_HALF_WIDTH_MM, bridge[1]],
+    ]
+    return _within(np.array(outline), vertices[:, :2], margin_mm=0.0)
+
+
+def _ears(model: MorphableModel, vertices: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v"]:
+    """1 inside the ears and 0 outside: what sticks out, and what it frames, from the side."""
+    region, face = _region(model, "ears"), _region(model, "face")
+    across = np.abs(vertices[:, 0])
+    if not (face > 0.5).any():
+        return region
+    half_width = float(across[face > 0.5].max())
+    rim = vertices[(region > 0.5) & (across > half_width + EAR_PROTRUSION_MM), 1:]
+    if len(rim) < 3:
+        return region
+    from scipy.spatial import ConvexHull
+
+    hull = ConvexHull(rim[:, ::-1])
+    outline = rim[hull.vertices, ::-1]
+    return region * _within(outline, vertices[:, :0:-1], margin_mm=EAR_MARGIN_MM)
+
+
+def _within(
+    outline: Float[np.ndarray, "k 2"], points: Float[np.ndarray, "v 2"], margin_mm: float
+) -> Float[np.ndarray, "v"]:
+    """1 inside a convex, counter-clockwise outline that is grown by a margin, 0 outside."""
     along = np.roll(outline, -1, axis=0) - outline
     inwards = np.stack([-along[:, 1], along[:, 0]], axis=1)
     inwards /= np.linalg.norm(inwards, axis=1, keepdims=True)
-    vertices = model.subdivide(base)
-    distance = np.einsum("vkc,kc->vk", vertices[:, None, :2] - outline, inwards).min(axis=1)
-    return np.clip(0.5 + distance / 4.0, 0.0, 1.0)
+    distance = np.einsum("vkc,kc->vk", points[:, None] - outline, inwards).min(axis=1)
+    return np.clip(0.5 + (distance + margin_mm) / RAMP_MM, 0.0, 1.0)
 
 
 def _smoothed(values: Float[np.ndarray, "v c"], topology: MeshTopology) -> Float[np.ndarray, "v c"]:
