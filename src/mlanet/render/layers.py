@@ -15,6 +15,9 @@ from mlanet.render.heads import PosedHead
 from mlanet.render.rasterize import rasterize
 from mlanet.render.renderer import Box
 
+MAX_FINE_PX, MAX_FINENESS = 1200, 3
+"""Samples form a grid up to 3 times as fine as the pixels, if it has no longer side than this."""
+
 Paint: TypeAlias = Callable[[Float[np.ndarray, "h w c"]], Float[np.ndarray, "h w k"]]
 """From attributes at pixels (zero where there is none) to what is drawn there."""
 
@@ -53,6 +56,8 @@ def head_layer(
     attributes: Float[np.ndarray, "v c"],
     paint: Paint | None = None,
     opacity: Float[np.ndarray, "v"] | None = None,
+    *,
+    fine: bool = False,
 ) -> Layer:
     """Attributes of a head's vertices as a layer with soft outlines.
 
@@ -62,6 +67,8 @@ def head_layer(
         attributes: drawn as they are, or by `paint`.
         paint: makes colours of attributes at pixels.
         opacity: of the layer at each vertex, in [0, 1]; without it, one.
+        fine: draw with more than one sample in each pixel of small heads, so that lids and lips
+            do not flicker.
 
     Raises:
         RenderError: a shape is wrong or a vertex is not finite.
@@ -74,8 +81,11 @@ def head_layer(
         channels = attributes.shape[1] if paint is None else 3
         empty = np.zeros((max(bottom - top, 0), max(right - left, 0), channels), dtype=np.float32)
         return Layer(empty, empty[..., 0], box)
-    local = head.projected - [left, top, 0.0]
-    fragments = rasterize(local, topology.faces, (bottom - top, right - left), cull_backfaces=True)
+    size = (bottom - top, right - left)
+    samples = fineness(size) if fine else 1
+    local = (head.projected - [left, top, 0.0]) * [samples, samples, 1.0]
+    grid = (size[0] * samples, size[1] * samples)
+    fragments = rasterize(local, topology.faces, grid, cull_backfaces=True)
     shown = attributes if opacity is None else np.column_stack([attributes, opacity])
     values = interpolate(fragments, topology.faces, shown)
     strength = fragments.mask[..., None].astype(np.float32)
@@ -84,4 +94,22 @@ def head_layer(
     colors = values if paint is None else paint(values)
     drawn = np.concatenate([colors * strength, strength], axis=-1)
     drawn = np.clip(antialias(drawn, fragments, local, topology.edge_opposites), 0.0, 1.0)
+    drawn = averaged(drawn, size)
     return Layer(drawn[..., :-1], drawn[..., -1], box)
+
+
+def fineness(size: tuple[int, int]) -> int:
+    """How many samples a side of each pixel of a small box may have."""
+    return int(np.clip(MAX_FINE_PX // max(size), 1, MAX_FINENESS))
+
+
+def averaged(
+    samples: Float[np.ndarray, "g k *c"], size: tuple[int, int]
+) -> Float[np.ndarray, "h w *c"]:
+    """Means over the pixels of a grid that is some whole number of times as fine."""
+    import cv2
+
+    if samples.shape[:2] == size:
+        return samples
+    reduced = cv2.resize(samples, size[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(reduced, dtype=np.float32)

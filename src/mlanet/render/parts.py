@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Float, Int, UInt8
 
 from mlanet.geometry import MeshTopology, points_on_surface
 from mlanet.morphable import MorphableModel
@@ -13,7 +13,7 @@ from mlanet.render.attributes import interpolate
 from mlanet.render.checks import checked_size
 from mlanet.render.drawing import box_in_picture
 from mlanet.render.heads import PosedHead, far_to_near
-from mlanet.render.layers import Layer, head_layer
+from mlanet.render.layers import Layer, averaged, fineness, head_layer
 from mlanet.render.rasterize import rasterize
 from mlanet.render.renderer import Box
 
@@ -42,9 +42,6 @@ GHOSTS = ("ears", "nose", "brows", "eyes", "mouth", "lips")
 
 HIDDEN_OPACITY = 0.55
 """Of parts that the face itself hides, in a picture of whole parts."""
-
-MAX_FINE_PX, MAX_FINENESS = 1600, 4
-"""Labels are found on a grid up to 4 times as fine as the pixels, if it has no longer side."""
 
 SMOOTHING_STEPS = 12
 """Averaging over neighbours that rounds the ragged borders between `SURFACES`."""
@@ -112,7 +109,7 @@ def part_masks(head: PosedHead, image_size: tuple[int, int]) -> PartMasks:
     if 0 in size:
         nothing = np.zeros((len(names), *size), dtype=np.float32)
         return PartMasks(names, nothing, nothing, box)
-    fine = int(np.clip(MAX_FINE_PX // max(size), 1, MAX_FINENESS))
+    fine = fineness(size)
     points = (head.projected - [left, top, 0.0]) * [fine, fine, 1.0]
     grid = (size[0] * fine, size[1] * fine)
     faces, inside = head.model.topology.faces, _inside(head.model)
@@ -124,8 +121,8 @@ def part_masks(head: PosedHead, image_size: tuple[int, int]) -> PartMasks:
         own = faces[(inside[faces, k] > 0).any(axis=1)]
         fragments = rasterize(points, own, grid)
         present = interpolate(fragments, own, inside[:, k : k + 1])[..., 0] > 0
-        visible[k] = _averaged(seen, fine)
-        whole[k] = _averaged(seen | present, fine)
+        visible[k] = averaged(seen.astype(np.float32), size)
+        whole[k] = averaged((seen | present).astype(np.float32), size)
     return PartMasks(names, visible, whole, box)
 
 
@@ -167,11 +164,6 @@ def _labels(
         label[values[..., k] > 0] = k
     label[~fragments.mask] = -1
     return label
-
-
-def _averaged(mask: Bool[np.ndarray, "g k"], fine: int) -> Float[np.ndarray, "h w"]:
-    height, width = mask.shape[0] // fine, mask.shape[1] // fine
-    return mask.reshape(height, fine, width, fine).mean(axis=(1, 3), dtype=np.float32)
 
 
 @lru_cache(maxsize=4)

@@ -151,7 +151,7 @@ def _draw(
 ) -> UInt8[np.ndarray, "h w 3"]:
     canvas = image.copy()
     for head in far_to_near(heads):
-        head_layer(head, image.shape[:2], attributes(head), paint).over_bytes(canvas)
+        head_layer(head, image.shape[:2], attributes(head), paint, fine=True).over_bytes(canvas)
     return canvas
 
 

@@ -17,7 +17,7 @@ AXIS_COLORS: dict[str, tuple[int, int, int]] = {
 """Of the model frame: x to the subject's left, y up, z out of the face."""
 
 BOX_COLOR = (255, 193, 7)
-FRONT_OPACITY = 0.28
+FRONT_OPACITY = 0.2
 HIDDEN_OPACITY = 0.45
 AXIS_LENGTH = 0.45
 """Over the height of the box."""
