@@ -15,6 +15,7 @@ from mlanet.render.pictures import (
     draw_overlay,
     draw_picture,
 )
+from mlanet.render.pose_box import AXIS_COLORS
 from mlanet.render.rasterize import rasterize
 from mlanet.render.renderer import Renderer, Rendering
 from mlanet.render.sampling import sample_image
@@ -22,6 +23,7 @@ from mlanet.render.shade import ambient_light, headlight, shade, shade_vertices
 from mlanet.render.texture import Texture, project_texture
 
 __all__ = [
+    "AXIS_COLORS",
     "FACE_REGIONS",
     "OVERLAY_OPACITY",
     "PART_COLORS",

@@ -11,8 +11,8 @@ from mlanet.render.heads import PosedHead, far_to_near
 
 AXIS_COLORS: dict[str, tuple[int, int, int]] = {
     "x": (214, 39, 40),
-    "y": (44, 160, 44),
-    "z": (31, 90, 220),
+    "y": (44, 140, 44),
+    "z": (31, 90, 180),
 }
 """Of the model frame: x to the subject's left, y up, z out of the face."""
 
