@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from mlanet.geometry import Camera, Pose, points_on_surface
 from mlanet.morphable import MorphableModel
 from mlanet.render.attributes import viewer_normals
+from mlanet.render.checks import NEAR_DEPTH_MM
 from mlanet.render.rasterize import rasterize
 
 SIGHT_SIZE = 512
@@ -56,11 +57,12 @@ class PosedHead:
 
     @cached_property
     def landmarks(self) -> Float[np.ndarray, "68 3"]:
-        """The 68 landmarks as x, y in pixels and depth in mm."""
+        """The 68 landmarks as x, y in pixels and depth in mm; NaN behind the camera."""
         model = self.model
         points = points_on_surface(
             self.points, model.base_faces, model.landmark_faces, model.landmark_barycentric
         )
+        points[points[:, 2] <= NEAR_DEPTH_MM] = np.nan
         return self.camera.project(points)
 
     @property
@@ -71,10 +73,13 @@ class PosedHead:
     def visible_landmarks(self) -> Bool[np.ndarray, "68"]:
         """Which landmarks no other part of the mesh hides, inside the picture or outside.
 
-        By a depth map of the head alone, whose size does not depend on that of the picture.
+        By a depth map of the head alone, whose size does not depend on that of the picture. Of a
+        head that reaches behind the camera, none.
         """
         import cv2
 
+        if self.points[:, 2].min() <= NEAR_DEPTH_MM:
+            return np.zeros(len(self.landmarks), dtype=bool)
         low = self.projected[:, :2].min(axis=0)
         side = float(np.ptp(self.projected[:, :2], axis=0).max())
         scale = SIGHT_SIZE / max(side, 1e-6)
