@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mlanet.errors import RenderError
 from mlanet.geometry import Camera, Pose
 from mlanet.render import PICTURES, draw_overlay, draw_picture, render_mesh
 from mlanet.render.pictures import DARKEST_DEPTH, normalized_coordinates
@@ -65,6 +66,21 @@ def test_faces_out_of_sight_change_nothing(ball, photo, kind, where):
 def test_an_unknown_kind_lists_the_known_ones(ball, photo):
     with pytest.raises(ValueError, match=r"no picture 'x-ray'.*overlay, shape.*landmarks"):
         draw_picture("x-ray", photo, [ball])
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_pictures_of_another_type_and_broken_heads_are_refused(ball, kind):
+    for wrong in (BLACK[..., 0], BLACK.astype(np.float32), BLACK[..., :2]):
+        with pytest.raises(RenderError, match="image must be"):
+            draw_picture(kind, wrong, [ball])
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PICTURES if kind != "pose"])
+def test_vertices_that_are_not_finite_are_named(ball, kind):
+    broken = ball.vertices.copy()
+    broken[3, 1] = np.nan
+    with pytest.raises(RenderError, match="vertex 3"):
+        draw_picture(kind, BLACK, [replace(ball, vertices=broken)])
 
 
 @pytest.mark.parametrize("kind", MAPS)

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from mlanet.geometry import Camera, Pose, points_on_surface
 from mlanet.morphable import MorphableModel
 from mlanet.render.attributes import viewer_normals
-from mlanet.render.checks import NEAR_DEPTH_MM
+from mlanet.render.checks import NEAR_DEPTH_MM, check_vertices
 from mlanet.render.rasterize import rasterize
 
 SIGHT_SIZE = 512
@@ -75,9 +75,13 @@ class PosedHead:
 
         By a depth map of the head alone, whose size does not depend on that of the picture. Of a
         head that reaches behind the camera, none.
+
+        Raises:
+            RenderError: a vertex is not finite.
         """
         import cv2
 
+        check_vertices(self.projected)
         if self.points[:, 2].min() <= NEAR_DEPTH_MM:
             return np.zeros(len(self.landmarks), dtype=bool)
         low = self.projected[:, :2].min(axis=0)

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from mlanet.errors import RenderError
 from mlanet.render.antialias import antialias
 from mlanet.render.attributes import interpolate
 from mlanet.render.checks import checked_size
@@ -96,6 +97,17 @@ def head_layer(
     drawn = np.clip(antialias(drawn, fragments, local, topology.edge_opposites), 0.0, 1.0)
     drawn = averaged(drawn, size)
     return Layer(drawn[..., :-1], drawn[..., -1], box)
+
+
+def canvas_of(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    """A copy to draw on.
+
+    Raises:
+        RenderError: it is not an RGB picture of bytes.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise RenderError(f"image must be (h, w, 3) uint8, got {image.shape} {image.dtype}")
+    return image.copy()
 
 
 def fineness(size: tuple[int, int]) -> int:

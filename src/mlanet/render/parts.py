@@ -13,7 +13,7 @@ from mlanet.render.attributes import interpolate
 from mlanet.render.checks import checked_size
 from mlanet.render.drawing import box_in_picture
 from mlanet.render.heads import PosedHead, far_to_near
-from mlanet.render.layers import Layer, averaged, fineness, head_layer
+from mlanet.render.layers import Layer, averaged, canvas_of, fineness, head_layer
 from mlanet.render.rasterize import rasterize
 from mlanet.render.renderer import Box
 
@@ -134,7 +134,7 @@ def draw_parts(
     With `whole`, the parts named in `GHOSTS` shine through where the face itself hides them: the
     far eye in profile, the ear behind the cheek.
     """
-    canvas = image.copy()
+    canvas = canvas_of(image)
     for head in far_to_near(heads):
         masks = part_masks(head, image.shape[:2])
         colors = np.array([PART_COLORS[name] for name in masks.names], dtype=np.float32) / 255.0

@@ -15,7 +15,7 @@ from mlanet.geometry import shading
 from mlanet.image import draw_landmarks as draw_landmark_lines
 from mlanet.morphable import MorphableModel
 from mlanet.render.heads import PosedHead, far_to_near
-from mlanet.render.layers import Paint, head_layer
+from mlanet.render.layers import Paint, canvas_of, head_layer
 from mlanet.render.parts import FACE_REGIONS, draw_parts
 from mlanet.render.pose_box import draw_pose
 from mlanet.render.shade import CLAY, headlight
@@ -36,7 +36,7 @@ def draw_overlay(
     landmarks: bool = True,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """See-through clay on the face region, whose edge is soft, and the 68 landmarks."""
-    canvas = image.copy()
+    canvas = canvas_of(image)
     for head in far_to_near(heads):
         region = head.model.region(*FACE_REGIONS)
         layer = head_layer(head, image.shape[:2], _clay(head), opacity=region)
@@ -102,9 +102,10 @@ def draw_landmarks(
     image: UInt8[np.ndarray, "h w 3"], heads: Sequence[PosedHead]
 ) -> UInt8[np.ndarray, "h w 3"]:
     """The 68 landmarks; those that the face itself hides are hollow, and their lines paler."""
+    canvas = canvas_of(image)
     for head in far_to_near(heads):
-        image = draw_landmark_lines(image, head.landmarks, visible=head.visible_landmarks())
-    return image
+        canvas = draw_landmark_lines(canvas, head.landmarks, visible=head.visible_landmarks())
+    return canvas
 
 
 PICTURES: dict[str, Callable[[Picture, Sequence[PosedHead]], Picture]] = {
@@ -129,6 +130,7 @@ def draw_picture(
 
     Raises:
         ValueError: there is no such kind; the message lists them.
+        RenderError: the image is not (h, w, 3) uint8, or a vertex is not finite.
     """
     if kind not in PICTURES:
         raise ValueError(f"no picture {kind!r}; there are {', '.join(PICTURES)}")
@@ -149,7 +151,7 @@ def _draw(
     attributes: Callable[[PosedHead], Float[np.ndarray, "v c"]],
     paint: Paint | None = None,
 ) -> UInt8[np.ndarray, "h w 3"]:
-    canvas = image.copy()
+    canvas = canvas_of(image)
     for head in far_to_near(heads):
         head_layer(head, image.shape[:2], attributes(head), paint, fine=True).over_bytes(canvas)
     return canvas

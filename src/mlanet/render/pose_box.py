@@ -8,6 +8,7 @@ from jaxtyping import Float, UInt8
 from mlanet.image import blend, draw_polygon, draw_polylines
 from mlanet.render.checks import NEAR_DEPTH_MM
 from mlanet.render.heads import PosedHead, far_to_near
+from mlanet.render.layers import canvas_of
 
 AXIS_COLORS: dict[str, tuple[int, int, int]] = {
     "x": (214, 39, 40),
@@ -63,12 +64,13 @@ def draw_pose(
     the middle of the front: x (to the subject's left) red, y (up) green, z (forwards) blue.
     A head that reaches behind the camera has no box.
     """
+    canvas = canvas_of(image)
     for head in far_to_near(heads):
         model_corners = head_box(head)
         corners = head.pose.apply(model_corners)
         if corners[:, 2].min() > NEAR_DEPTH_MM:
-            image = _draw_box(image, head, model_corners, sides_towards_camera(corners))
-    return image
+            canvas = _draw_box(canvas, head, model_corners, sides_towards_camera(corners))
+    return canvas
 
 
 def _draw_box(
