@@ -11,6 +11,7 @@ from mlanet.image.crop import (
 from mlanet.image.draw import (
     blend,
     draw_box,
+    draw_circles,
     draw_landmarks,
     draw_points,
     draw_polygon,
@@ -28,6 +29,7 @@ __all__ = [
     "blend",
     "crop_square",
     "draw_box",
+    "draw_circles",
     "draw_landmarks",
     "draw_points",
     "draw_polygon",
