@@ -78,7 +78,8 @@ def render_mesh(
         part = slice(top, bottom), slice(left, right)
         np.clip(found.image, 0.0, 1.0, out=image[part])
         np.clip(found.mask, 0.0, 1.0, out=mask[part])
-        depth[part], normals[part] = found.depth, found.normals
+        depth[part] = found.depth
+        normals[part] = found.normals
     return Rendering(image, mask, depth, normals, box)
 
 

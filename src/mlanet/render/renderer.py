@@ -30,14 +30,14 @@ class Rendering:
         mask: share of each pixel that the mesh covers, in [0, 1].
         depth: at the pixel's centre, mm along the camera's axis; zero where nothing is hit.
         normals: in the viewer's frame at the pixel's centre, not normalised again after
-            interpolation; zero where nothing is hit.
+            interpolation; zero where nothing is hit. None if they were not asked for.
         box_px: nothing is drawn outside this part of the picture. None is everywhere.
     """
 
     image: Float[Array, "*b h w 3"]
     mask: Float[Array, "*b h w"]
     depth: Float[Array, "*b h w"]
-    normals: Float[Array, "*b h w 3"]
+    normals: Float[Array, "*b h w 3"] | None = None
     box_px: Box | None = None
 
     @property
@@ -58,6 +58,7 @@ class Renderer:
         cull_backfaces: leave out triangles seen from inside.
         soft_outlines: blend outlines by `antialias`; without it there are no gradients of
             visibility.
+        normals: draw the normals, too.
         backend: of `rasterize`.
     """
 
@@ -67,6 +68,7 @@ class Renderer:
     uv_faces: Int[Array, "f 3"] | None = None
     cull_backfaces: bool = True
     soft_outlines: bool = True
+    normals: bool = True
     backend: Backend | None = None
 
     def __call__(
@@ -111,23 +113,22 @@ class Renderer:
         xp = array_namespace(projected)
         outward = viewer_normals(points, self.topology)
         light = None if lighting is None else shading(outward, lighting)
+        one = xp.ones_like(outward[..., :1])
         if albedo is None:
-            shown = [outward] if light is None else [outward, light]
+            shown = xp.ones_like(outward) if light is None else light
         else:
-            shown = [outward, albedo if light is None else albedo * light]
-        values = interpolate(fragments, self.topology.faces, xp.concat(shown, axis=-1))
-        normals, colors = values[..., :3], values[..., 3:]
+            shown = albedo if light is None else albedo * light
+        # The mask is drawn like a colour: one pass blends the outlines of both.
+        picture = interpolate(fragments, self.topology.faces, xp.concat([shown, one], axis=-1))
         if texture is not None:
             found = self._textured(texture, fragments, projected)
-            colors = found if light is None else found * colors
+            picture = picture * xp.concat([found, xp.ones_like(found[..., :1])], axis=-1)
         if background is not None:
-            colors = xp.where(fragments.mask[..., None], colors, background)
-        elif texture is not None:  # texture coordinates of nothing have a colour, too
-            colors = xp.where(fragments.mask[..., None], colors, xp.zeros_like(colors))
-        mask = xp.astype(fragments.mask, colors.dtype)[..., None]
-        picture = xp.concat([colors, mask], axis=-1)
+            behind = xp.concat([background, xp.zeros_like(background[..., :1])], axis=-1)
+            picture = xp.where(fragments.mask[..., None], picture, behind)
         if self.soft_outlines:
             picture = antialias(picture, fragments, projected, self.topology.edge_opposites)
+        normals = interpolate(fragments, self.topology.faces, outward) if self.normals else None
         return Rendering(picture[..., :3], picture[..., 3], fragments.depth, normals)
 
     def _textured(

@@ -10,6 +10,59 @@ from mlanet.render.antialias import MOST_BEYOND
 
 
 @compiled
+def _blended_pixels(crossing: Any) -> Any:
+    """The pixel inside and the pixel outside an outline, and where outward is on the line."""
+    i, j = crossing[0], crossing[1]
+    k, m = (i + 1, j) if crossing[3] & 2 else (i, j + 1)
+    if crossing[3] & 1:
+        return k, m, i, j, -1.0
+    return i, j, k, m, 1.0
+
+
+@compiled
+def _reach(vertices: Any, edges: Any, crossing: Any) -> Any:
+    """Distance from the inner pixel's centre to the outline, and where on the edge it lies."""
+    a, b = np.uintp(edges[crossing[2], 0]), np.uintp(edges[crossing[2], 1])
+    p = crossing[3] >> 1
+    start, line = (crossing[0], crossing[1]) if p else (crossing[1], crossing[0])
+    dq = vertices[b, 1 - p] - vertices[a, 1 - p]
+    t = (line + 0.5 - vertices[a, 1 - p]) / dq if dq != 0.0 else 0.5
+    t = min(max(t, -MOST_BEYOND), 1.0 + MOST_BEYOND)
+    place = vertices[a, p] + t * (vertices[b, p] - vertices[a, p])
+    reach = start + 1.5 - place if crossing[3] & 1 else place - (start + 0.5)
+    return reach, t
+
+
+@compiled
+def _of_the_larger_share(vertices: Any, edges: Any, crossings: Any, shares: Any) -> Any:
+    """The crossings that are used: those in the direction in which a pixel takes more.
+
+    `shares` (2, h, w) is overwritten by the largest along the row and along the column.
+    """
+    shares[:] = 0.0
+    for n in range(len(crossings)):
+        i, j, k, m, _ = _blended_pixels(crossings[n])
+        reach, _ = _reach(vertices, edges, crossings[n])
+        alpha = reach - 0.5
+        if alpha < 0.0:
+            k, m, alpha = i, j, -alpha
+        p = crossings[n, 3] >> 1
+        # Rounding lets outlines pass a centre a little before the pixel changes hands.
+        shares[p, k, m] = max(shares[p, k, m], np.float32(min(alpha, 1.0 - alpha)))
+    count = 0
+    for n in range(len(crossings)):
+        i, j, k, m, _ = _blended_pixels(crossings[n])
+        reach, _ = _reach(vertices, edges, crossings[n])
+        if reach < 0.5:
+            k, m = i, j
+        below = shares[1, k, m] > shares[0, k, m]
+        if below == (crossings[n, 3] >= 2):
+            crossings[count] = crossings[n]
+            count += 1
+    return crossings[:count].copy()
+
+
+@compiled
 def _walk_edge(
     e: int,
     below: int,
@@ -135,61 +188,13 @@ def find_crossings(
                     found[n, 2] = chosen[below, i, j] >> 1
                     found[n, 3] = 2 * below + (chosen[below, i, j] & 1)
                     n += 1
-    return found
-
-
-@compiled
-def _blended_pixels(crossing: Any) -> Any:
-    """The pixel inside and the pixel outside an outline, and where outward is on the line."""
-    i, j = crossing[0], crossing[1]
-    k, m = (i + 1, j) if crossing[3] & 2 else (i, j + 1)
-    if crossing[3] & 1:
-        return k, m, i, j, -1.0
-    return i, j, k, m, 1.0
-
-
-@compiled
-def _reach(vertices: Any, edges: Any, crossing: Any) -> Any:
-    """Distance from the inner pixel's centre to the outline, and where on the edge it lies."""
-    a, b = np.uintp(edges[crossing[2], 0]), np.uintp(edges[crossing[2], 1])
-    p = crossing[3] >> 1
-    start, line = (crossing[0], crossing[1]) if p else (crossing[1], crossing[0])
-    dq = vertices[b, 1 - p] - vertices[a, 1 - p]
-    t = (line + 0.5 - vertices[a, 1 - p]) / dq if dq != 0.0 else 0.5
-    t = min(max(t, -MOST_BEYOND), 1.0 + MOST_BEYOND)
-    place = vertices[a, p] + t * (vertices[b, p] - vertices[a, p])
-    reach = start + 1.5 - place if crossing[3] & 1 else place - (start + 0.5)
-    return reach, t
-
-
-@compiled
-def _shares(vertices: Any, edges: Any, crossings: Any, height: int, width: int) -> Any:
-    """Largest share that each pixel takes, (2, h, w): along its row and along its column."""
-    shares = np.zeros((2, height, width))
-    for n in range(len(crossings)):
-        i, j, k, m, _ = _blended_pixels(crossings[n])
-        reach, _ = _reach(vertices, edges, crossings[n])
-        alpha = reach - 0.5
-        if alpha < 0.0:
-            k, m, alpha = i, j, -alpha
-        # Rounding lets outlines pass a centre a little before the pixel changes hands.
-        p = crossings[n, 3] >> 1
-        shares[p, k, m] = max(shares[p, k, m], min(alpha, 1.0 - alpha))
-    return shares
-
-
-@compiled
-def _is_used(shares: Any, below: int, i: int, j: int) -> bool:
-    if below:
-        return shares[1, i, j] > shares[0, i, j]
-    return shares[0, i, j] >= shares[1, i, j]
+    return _of_the_larger_share(vertices, edges, found, farthest)
 
 
 @compiled
 def blend_crossings(vertices: Any, edges: Any, crossings: Any, image: Any, blended: Any) -> None:
     """Write the anti-aliased `image` (h, w, c) into `blended`."""
-    height, width, channels = image.shape
-    shares = _shares(vertices, edges, crossings, height, width)
+    channels = image.shape[2]
     blended[:] = image
     for n in range(len(crossings)):
         i, j, k, m, _ = _blended_pixels(crossings[n])
@@ -197,9 +202,8 @@ def blend_crossings(vertices: Any, edges: Any, crossings: Any, image: Any, blend
         alpha = reach - 0.5
         if alpha < 0.0:
             i, j, k, m, alpha = k, m, i, j, -alpha
-        if _is_used(shares, crossings[n, 3] >> 1, k, m):
-            for c in range(channels):
-                blended[k, m, c] += alpha * (image[i, j, c] - image[k, m, c])
+        for c in range(channels):
+            blended[k, m, c] += alpha * (image[i, j, c] - image[k, m, c])
 
 
 @compiled
@@ -213,8 +217,7 @@ def blend_backward(
     d_vertices: Any,
 ) -> None:
     """Write `d_image` (h, w, c) and add to `d_vertices` (v, 3)."""
-    height, width, channels = image.shape
-    shares = _shares(vertices, edges, crossings, height, width)
+    channels = image.shape[2]
     d_image[:] = d_blended
     for n in range(len(crossings)):
         i, j, k, m, outward = _blended_pixels(crossings[n])
@@ -222,9 +225,6 @@ def blend_backward(
         alpha = reach - 0.5
         if alpha < 0.0:
             i, j, k, m, alpha, outward = k, m, i, j, -alpha, -outward
-        p = crossings[n, 3] >> 1
-        if not _is_used(shares, p, k, m):
-            continue
         d_alpha = 0.0
         for c in range(channels):
             g = d_blended[k, m, c]
@@ -234,6 +234,7 @@ def blend_backward(
         d_place = d_alpha * outward
         a = np.uintp(edges[crossings[n, 2], 0])
         b = np.uintp(edges[crossings[n, 2], 1])
+        p = crossings[n, 3] >> 1
         d_vertices[a, p] += d_place * (1.0 - t)
         d_vertices[b, p] += d_place * t
         if t == -MOST_BEYOND or t == 1.0 + MOST_BEYOND:

@@ -251,7 +251,7 @@ def blend(
     source = torch.where(alpha >= 0, crossings.inner, crossings.outer)
     alpha = torch.where(alpha >= 0, alpha, -alpha)
     share = alpha.detach()
-    share = torch.minimum(share, 1.0 - share)
+    share = torch.minimum(share, 1.0 - share).to(torch.float32)
     shares = share.new_zeros(2 * len(flat)).scatter_reduce(
         0, crossings.axis * len(flat) + target, share, "amax"
     )
