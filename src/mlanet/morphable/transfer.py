@@ -1,0 +1,261 @@
+"""Shapes of the embedded model in another model's topology and coefficients."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from mlanet.errors import AssetError
+from mlanet.geometry import MeshTopology, Similarity, fit_similarity
+from mlanet.morphable.linear import LinearShape
+from mlanet.morphable.model import UNKNOWN, MorphableModel
+from mlanet.morphable.registration import (
+    Registration,
+    edge_differences,
+    landmarks_of,
+    register,
+    ridge,
+    weighted_similarity,
+)
+
+EXTENSION_TIE = 1e-3
+"""Weight of what the nearest covered vertices do beside smoothness, where nothing is covered."""
+
+NEAREST = 8
+FIT_STEPS = 5
+FIT_PRIOR_MM2 = 1.0
+"""Square of the distance, in mm, that a coefficient of one is worth at a thousand points."""
+
+LANDMARK_LIMIT_MM = 3.0
+"""A landmark of the embedded model farther from the other surface is not taken over."""
+
+
+@dataclass(frozen=True, slots=True)
+class FittedShape:
+    """Coefficients of a model whose mesh comes closest to given vertices.
+
+    Attributes:
+        identity: in the model's units, see `MorphableModel`.
+        expression: within [0, 1] where the model's expressions are blend shapes.
+        motion: from the model's frame to that of the vertices.
+        error_mm: root mean square distance of corresponding points, after the fit.
+    """
+
+    identity: Float[np.ndarray, "i"]
+    expression: Float[np.ndarray, "e"]
+    motion: Similarity
+    error_mm: float
+
+
+def connect(embedded: MorphableModel, other: MorphableModel) -> tuple[MorphableModel, Registration]:
+    """Another model with all that registration to the embedded one tells about it.
+
+    It gets the correspondence, the embedded model's regions, and those landmarks that it lacks.
+
+    Raises:
+        AssetError: see `register`.
+    """
+    found = register(embedded, other)
+    link = found.correspondence
+    corners = embedded.topology.faces[link.face_index]
+    regions = {
+        name: np.where(
+            link.covered, (embedded.region(name)[corners] * link.barycentric).sum(axis=1), 0.0
+        ).astype(np.float32)
+        for name in embedded.regions
+    }
+    places = landmarks_of(embedded, found.surface, other)
+    take = ~other.known_landmarks & (places.distance < LANDMARK_LIMIT_MM)
+    faces = np.where(take, places.face_index, other.landmark_faces).astype(np.int32)
+    barycentric = np.where(take[:, None], places.barycentric, other.landmark_barycentric)
+    assert faces.min() >= UNKNOWN
+    return (
+        replace(
+            other,
+            regions=regions,
+            landmark_faces=faces,
+            landmark_barycentric=barycentric.astype(np.float32),
+            correspondence=link,
+        ),
+        found,
+    )
+
+
+class Transfer:
+    """Carries shapes and values of the embedded model's decoded mesh to another model."""
+
+    def __init__(self, embedded: MorphableModel, other: MorphableModel) -> None:
+        """Both models; the other one with its correspondence.
+
+        Raises:
+            AssetError: the other model has none, or one to another version of the embedded model.
+        """
+        link = other.correspondence
+        if link is None:
+            raise AssetError(
+                f"the face model {other.name} has no correspondence to the embedded one:"
+                " mlanet models convert SOURCE --out FILE writes it"
+            )
+        count = len(embedded.topology.faces)
+        outside = link.face_index.min() < 0 or link.face_index.max() >= count
+        if link.model_sha256 != embedded.provenance.sha256 or outside:
+            raise AssetError(
+                f"the face model {other.name} was converted for another version of the embedded"
+                " model: convert it again (mlanet models convert)"
+            )
+        self.embedded = embedded
+        self.other = other
+        self.covered = link.covered
+        self._corners = embedded.topology.faces[link.face_index]
+        self._weights = link.barycentric
+
+    def values(self, values: Float[np.ndarray, "w c"]) -> Float[np.ndarray, "v c"]:
+        """Values at the embedded model's vertices at the other model's; of no meaning where
+        nothing is covered."""
+        return (values[self._corners] * self._weights[..., None]).sum(axis=1)
+
+    def vertices(self, vertices: Float[np.ndarray, "w 3"]) -> Float[np.ndarray, "v 3"]:
+        """A shape of the embedded model (mm, any frame) in the other model's topology.
+
+        Covered vertices lie on the shape's surface. The rest is the other model's mean, moved and
+        smoothly deformed so that it goes on from them.
+        """
+        found = self.values(np.asarray(vertices, dtype=np.float64))
+        covered, mean = self.covered, np.asarray(self.other.shape.mean, dtype=np.float64)
+        if covered.all():
+            return found
+        motion = fit_similarity(mean[covered], found[covered])
+        rest = motion.apply(mean)
+        return np.where(covered[:, None], found, rest + self._extend(found - rest))
+
+    def fit(self, vertices: Float[np.ndarray, "w 3"]) -> FittedShape:
+        """The other model's coefficients for a shape of the embedded model (mm, any frame)."""
+        return fit_shape(
+            self.other.shape.only(np.flatnonzero(self.covered)),
+            self.values(np.asarray(vertices, dtype=np.float64))[self.covered],
+            bounded=self.other.expression_bounded,
+        )
+
+    def fit_embedded(self, vertices: Float[np.ndarray, "v 3"]) -> FittedShape:
+        """The embedded model's coefficients for vertices of the other model (mm, any frame)."""
+        chosen = np.flatnonzero(self.covered)
+        return fit_shape(
+            self._embedded_points,
+            np.asarray(vertices, dtype=np.float64)[chosen],
+            bounded=self.embedded.expression_bounded,
+        )
+
+    @cached_property
+    def _embedded_points(self) -> LinearShape:
+        """The embedded model at the covered vertices."""
+
+        def decoded(modes: Float[np.ndarray, "v 3 k"]) -> Float[np.ndarray, "w 3 k"]:
+            fine = self.embedded.subdivide(modes.reshape(len(modes), -1))
+            return fine.reshape(-1, *modes.shape[1:])
+
+        shape = self.embedded.shape
+        fine = LinearShape(
+            self.embedded.subdivide(shape.mean), decoded(shape.identity), decoded(shape.expression)
+        )
+        return fine.at(self._corners[self.covered], self._weights[self.covered])
+
+    def _extend(self, offsets: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v 3"]:
+        """Offsets of covered vertices continued over the rest, as smoothly as the mesh allows."""
+        right = self._coupling @ offsets[self.covered]
+        found = np.zeros_like(offsets)
+        found[~self.covered] = self._factors.solve(np.asarray(right))
+        return found
+
+    @cached_property
+    def _system(self) -> tuple[Any, Any]:
+        """The matrix of the vertices that are not covered, and how it depends on the others.
+
+        Minimises the squared graph Laplacian plus a tie to the nearest covered vertices, which
+        alone moves what hangs on nothing that is covered (eyeballs, teeth).
+        """
+        from scipy.sparse import csr_matrix, diags
+        from scipy.spatial import cKDTree
+
+        topology = MeshTopology(self.other.base_faces, self.other.num_base_vertices)
+        differences = edge_differences(topology)
+        laplacian: Any = differences.T @ differences
+        degree = np.maximum(laplacian.diagonal(), 1.0)
+        laplacian = diags(1.0 / degree) @ laplacian
+        smooth = (laplacian.T @ laplacian).tocsr()
+        free, fixed = np.flatnonzero(~self.covered), np.flatnonzero(self.covered)
+        mean = self.other.shape.mean
+        count = min(NEAREST, len(fixed))
+        distance, nearest = cKDTree(mean[fixed]).query(mean[free], k=count)
+        weight = 1.0 / (distance.reshape(len(free), count) + 1.0)
+        weight /= weight.sum(axis=1, keepdims=True)
+        row = np.repeat(np.arange(len(free)), count)
+        tie: Any = csr_matrix(
+            (weight.reshape(-1), (row, nearest.reshape(-1))), shape=(len(free), len(fixed))
+        )
+        matrix = smooth[free][:, free] + EXTENSION_TIE * diags(np.ones(len(free)))
+        return matrix.tocsc(), EXTENSION_TIE * tie - smooth[free][:, fixed]
+
+    @cached_property
+    def _factors(self) -> Any:
+        from scipy.sparse.linalg import splu
+
+        return splu(self._system[0])
+
+    @property
+    def _coupling(self) -> Any:
+        return self._system[1]
+
+
+def fit_shape(
+    shape: LinearShape, vertices: Float[np.ndarray, "n 3"], *, bounded: bool
+) -> FittedShape:
+    """Coefficients whose points come closest to given ones, by regularised least squares.
+
+    Args:
+        shape: the model of the points.
+        vertices: where they should be, mm, in any frame and of any size.
+        bounded: expressions are weights in [0, 1], else unit normal.
+    """
+    mean = np.asarray(shape.mean, dtype=np.float64)
+    modes = np.concatenate([shape.identity, shape.expression], axis=-1).astype(np.float64)
+    split, count = shape.identity.shape[-1], modes.shape[-1]
+    weight = np.full(len(mean), 1000.0 / len(mean))
+    found = np.zeros(count)
+    motion = fit_similarity(mean, vertices)
+    for _ in range(FIT_STEPS):
+        unposed = (vertices - motion.translation) @ motion.rotation / motion.scale
+        found = _bounded_ridge(modes, unposed - mean, weight, split if bounded else count)
+        motion = weighted_similarity(mean + modes @ found, vertices, weight)
+    apart = motion.apply(mean + modes @ found) - vertices
+    return FittedShape(
+        found[:split].astype(np.float32),
+        found[split:].astype(np.float32),
+        motion,
+        float(np.sqrt((apart**2).sum(axis=1).mean())),
+    )
+
+
+def _bounded_ridge(
+    modes: Float[np.ndarray, "n 3 k"],
+    rest: Float[np.ndarray, "n 3"],
+    weight: Float[np.ndarray, "n"],
+    free: int,
+) -> Float[np.ndarray, "k"]:
+    """`ridge`, in which the modes from `free` on stay within [0, 1]."""
+    count = modes.shape[-1]
+    prior = np.full(count, FIT_PRIOR_MM2)
+    if free == count:
+        return ridge(modes, rest, weight, prior)
+    from scipy.optimize import lsq_linear
+
+    scaled = (modes * np.sqrt(weight)[:, None, None]).reshape(-1, count)
+    right = (rest * np.sqrt(weight)[:, None]).reshape(-1)
+    normal = scaled.T @ scaled + np.diag(prior)
+    root = np.linalg.cholesky(normal)
+    low, high = np.full(count, -np.inf), np.full(count, np.inf)
+    low[free:], high[free:] = 0.0, 1.0
+    # The same minimum with as many rows as modes: |root.T x - root^-1 scaled.T right|.
+    goal = np.linalg.solve(root, scaled.T @ right)
+    return lsq_linear(root.T, goal, bounds=(low, high)).x
