@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import UInt8
 
+    from mlanet.morphable import Transfer
     from mlanet.reconstruction import Reconstruction
     from mlanet.reconstructor import Reconstructor
 
-OWN_FILE = re.compile(r"face_\d{2,}\.(glb|obj|mtl|png|json)")
+OWN_FILE = re.compile(r"face_\d{2,}(\.topology)?\.(glb|obj|mtl|png|json)")
 """What a run writes for a face, and what a later run on the same photo may remove."""
 
 
@@ -32,11 +33,13 @@ def reconstruct(
     max_faces: int | None = None,
     threads: int = 0,
     weights: Path | None = None,
+    topology: Path | None = None,
 ) -> int:
     """Turn every face of every photo into a textured mesh.
 
     For photo.jpg the folder OUT/photo/ receives overlay.png and, for each face, face_NN.glb,
-    face_NN.obj (with .mtl and .png) and face_NN.json.
+    face_NN.obj (with .mtl and .png) and face_NN.json; with --topology the same five files again,
+    named face_NN.topology, in the vertices and triangles of another face model.
 
     Args:
         images: Photos: JPEG, PNG, WebP, GIF, BMP, TIFF.
@@ -45,6 +48,7 @@ def reconstruct(
         max_faces: Keep only the largest faces of a photo.
         threads: CPU threads for one photo; 0 is all there are, at most 4.
         weights: A network of your own, written by mlanet export.
+        topology: A face model of your own, written by mlanet models convert.
 
     Returns:
         Exit status: 0 all done, 1 some photos failed (each named on stderr), 2 wrong usage.
@@ -61,6 +65,7 @@ def reconstruct(
     paths = [*images, *([verified_path("example-image")] if example else [])]
     threads = threads or min(os.cpu_count() or 1, 4)
     reconstructor = Reconstructor.load(threads=threads, weights=weights)
+    transfer = None if topology is None else load_transfer(reconstructor, topology)
     failed = 0
     console = Console(stderr=True)
     quiet = len(paths) < 2 or not console.is_terminal
@@ -68,7 +73,7 @@ def reconstruct(
         task = progress.add_task("Reconstructing", total=len(paths))
         for path, folder in zip(paths, folders_for(paths, out), strict=True):
             try:
-                count = reconstruct_file(reconstructor, path, folder, max_faces)
+                count = reconstruct_file(reconstructor, path, folder, max_faces, transfer)
                 faces = "1 face" if count == 1 else f"{count} faces"
                 _say(f"{path}: {faces} -> {folder}")
             except Exception as error:  # whatever one photo does, the others are still done
@@ -79,7 +84,11 @@ def reconstruct(
 
 
 def reconstruct_file(
-    reconstructor: "Reconstructor", path: Path, folder: Path, max_faces: int | None = None
+    reconstructor: "Reconstructor",
+    path: Path,
+    folder: Path,
+    max_faces: int | None = None,
+    transfer: "Transfer | None" = None,
 ) -> int:
     """Reconstruct one photo into a folder and return how many faces there were.
 
@@ -98,12 +107,26 @@ def reconstruct_file(
     folder.mkdir(parents=True, exist_ok=True)
     written: set[Path] = {folder / "overlay.png"}
     for number, face in enumerate(faces):
-        written |= set(face.save(folder, f"face_{number:02d}"))
+        name = f"face_{number:02d}"
+        written |= set(face.save(folder, name))
+        if transfer is not None:
+            written |= set(face.save_topology(transfer, folder, name))
     write_image(folder / "overlay.png", draw_all(image, faces))
     for leftover in folder.iterdir():
         if OWN_FILE.fullmatch(leftover.name) and leftover not in written:
             leftover.unlink()
     return len(faces)
+
+
+def load_transfer(reconstructor: "Reconstructor", path: Path) -> "Transfer":
+    """The way from the reconstructor's face model to a converted one.
+
+    Raises:
+        AssetError: the file is no face model, or was not converted for this one.
+    """
+    from mlanet.morphable import MorphableModel, Transfer
+
+    return Transfer(reconstructor.model, MorphableModel.load(path))
 
 
 def draw_all(

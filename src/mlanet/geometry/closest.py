@@ -32,12 +32,12 @@ class SurfaceIndex:
     """
 
     def __init__(self, vertices: Float[np.ndarray, "v 3"], topology: MeshTopology) -> None:
-        from scipy.spatial import cKDTree
+        from scipy.spatial import KDTree
 
         self._vertices = np.asarray(vertices, dtype=np.float64)
         self._faces = topology.faces
         used = np.unique(topology.faces)
-        self._tree: Any = cKDTree(self._vertices[used])
+        self._tree: Any = KDTree(self._vertices[used])
         self._around = topology.faces_of_vertex[used]
 
     def query(self, points: Float[np.ndarray, "n 3"]) -> SurfacePoints:
@@ -58,9 +58,7 @@ class SurfaceIndex:
         candidates = self._around[nearest.reshape(len(points), -1)].reshape(len(points), -1)
         missing = candidates == len(self._faces)
         candidates = np.where(missing, 0, candidates)
-        weights = barycentric_of_closest(
-            points[:, None], self._vertices[self._faces[candidates]]
-        )
+        weights = barycentric_of_closest(points[:, None], self._vertices[self._faces[candidates]])
         return _best(points, self._vertices, self._faces, candidates, weights, missing)
 
 

@@ -6,12 +6,16 @@ from mlanet.morphable.model import MorphableModel
 from mlanet.morphable.native import save_model
 from mlanet.morphable.provenance import Provenance
 from mlanet.morphable.reading import read_model
+from mlanet.morphable.transfer import FittedShape, Transfer, connect
 
 __all__ = [
     "Correspondence",
+    "FittedShape",
     "LinearShape",
     "MorphableModel",
     "Provenance",
+    "Transfer",
+    "connect",
     "linear_combination",
     "read_model",
     "save_model",

@@ -77,7 +77,7 @@ class MorphableModel:
     expression_bounded: bool = True
     identity_sd: Float[np.ndarray, "i"] = field(default_factory=lambda: np.zeros(0, np.float32))
     expression_sd: Float[np.ndarray, "e"] = field(default_factory=lambda: np.zeros(0, np.float32))
-    provenance: Provenance = Provenance()
+    provenance: Provenance = field(default_factory=Provenance)
     correspondence: Correspondence | None = None
 
     @classmethod
@@ -156,7 +156,7 @@ class MorphableModel:
 
     @cached_property
     def uv(self) -> Float[np.ndarray, "t 2"]:
-        """Texture coordinates of the decoded mesh, indexed by `uv_faces`; `(0, 2)` if it has none."""
+        """Texture coordinates of the decoded mesh, indexed by `uv_faces`; `(0, 2)` if none."""
         return self._spread(self.base_uv) if len(self.base_uv) else self.base_uv
 
     @property
@@ -244,9 +244,7 @@ class MorphableModel:
         """Area-weighted unit normals of the decoded mesh, in the vertices' frame."""
         return vertex_normals(vertices, self.topology.faces, self.topology.faces_of_vertex)
 
-    def _spread(
-        self, values: Float[np.ndarray, "..."], axis: int = 0
-    ) -> Float[np.ndarray, "..."]:
+    def _spread(self, values: Float[np.ndarray, "..."], axis: int = 0) -> Float[np.ndarray, "..."]:
         """Values at base vertices with the mean of each edge's ends appended."""
         if not self.subdivided:
             return values

@@ -15,7 +15,6 @@ from jaxtyping import Bool, Float, Int
 from mlanet.errors import AssetError
 from mlanet.geometry import (
     MeshTopology,
-    Similarity,
     SurfaceIndex,
     SurfacePoints,
     face_normals,
@@ -150,7 +149,7 @@ def on_border(
 ) -> Bool[np.ndarray, "n"]:
     """Points on a vertex or an edge of the border: beyond it is where they were looked for."""
     inside = ~border[topology.faces[points.face_index]]
-    return ~(inside & (points.barycentric > 1e-6)).any(axis=1)
+    return np.asarray(~(inside & (points.barycentric > 1e-6)).any(axis=1))
 
 
 def _matched(embedded: MorphableModel) -> Bool[np.ndarray, "v"]:
@@ -195,25 +194,12 @@ def _fit_model(
                 np.full(len(anchors), (1.0 - 0.9 * share) * 500.0 / len(anchors)),
             ]
         )
-        motion = weighted_similarity(here, there, weight)
-        unposed = _inverse(motion, there)
+        motion = fit_similarity(here, there, weights=weight)
+        unposed = motion.undo(there)
         rows = np.concatenate([modes[chosen], mark_modes])
         rest = unposed - np.concatenate([mean[chosen], mark_mean])
         identity = ridge(rows, rest, weight, FIT_PRIOR * np.ones(modes.shape[-1]))
     return motion.apply(mean + modes @ identity)
-
-
-def weighted_similarity(
-    source: Float[np.ndarray, "n 3"], goal: Float[np.ndarray, "n 3"], weight: Float[np.ndarray, "n"]
-) -> Similarity:
-    """`fit_similarity` with weights: the points' spread is scaled around weighted means."""
-    total = weight.sum()
-    first, second = ((weight[:, None] * part).sum(axis=0) / total for part in (source, goal))
-    root = np.sqrt(weight)[:, None]
-    # Mirrored copies keep the scaled points' mean at zero, which the closed form subtracts.
-    a, b = root * (source - first), root * (goal - second)
-    found = fit_similarity(np.concatenate([a, -a]), np.concatenate([b, -b]))
-    return Similarity(found.scale, found.rotation, second - found.scale * found.rotation @ first)
 
 
 def ridge(
@@ -326,7 +312,3 @@ def _consistent(
     _, label = connected_components(graph, directed=False)
     size = np.bincount(label[covered], minlength=int(label.max()) + 1)
     return covered & (size[label] > ISLAND * covered.sum())
-
-
-def _inverse(motion: Similarity, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
-    return (points - motion.translation) @ motion.rotation / motion.scale

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from mlanet.errors import AssetError
 from mlanet.geometry import MeshTopology, Similarity, fit_similarity
+from mlanet.morphable.arkit import are_arkit, weights_by_name
 from mlanet.morphable.linear import LinearShape
 from mlanet.morphable.model import UNKNOWN, MorphableModel
 from mlanet.morphable.registration import (
@@ -17,7 +18,6 @@ from mlanet.morphable.registration import (
     landmarks_of,
     register,
     ridge,
-    weighted_similarity,
 )
 
 EXTENSION_TIE = 1e-3
@@ -25,8 +25,11 @@ EXTENSION_TIE = 1e-3
 
 NEAREST = 8
 FIT_STEPS = 5
-FIT_PRIOR_MM2 = 1.0
-"""Square of the distance, in mm, that a coefficient of one is worth at a thousand points."""
+FIT_PRIOR_MM2 = 10.0
+"""Weight of a coefficient's square beside a thousand squared millimetres.
+
+With it, unit-normal heads of either model get coefficients of about unit size in the other.
+"""
 
 LANDMARK_LIMIT_MM = 3.0
 """A landmark of the embedded model farther from the other surface is not taken over."""
@@ -112,8 +115,10 @@ class Transfer:
         self._weights = link.barycentric
 
     def values(self, values: Float[np.ndarray, "w c"]) -> Float[np.ndarray, "v c"]:
-        """Values at the embedded model's vertices at the other model's; of no meaning where
-        nothing is covered."""
+        """Values at the embedded model's vertices carried to the other model's.
+
+        Where nothing is covered they are those of the nearest point.
+        """
         return (values[self._corners] * self._weights[..., None]).sum(axis=1)
 
     def vertices(self, vertices: Float[np.ndarray, "w 3"]) -> Float[np.ndarray, "v 3"]:
@@ -137,6 +142,29 @@ class Transfer:
             self.values(np.asarray(vertices, dtype=np.float64))[self.covered],
             bounded=self.other.expression_bounded,
         )
+
+    def coefficients(
+        self, identity: Float[np.ndarray, "i"], expression: Float[np.ndarray, "e"]
+    ) -> FittedShape:
+        """The other model's coefficients for those of the embedded model.
+
+        Expressions of the same names (ARKit's) keep their weights, and identity is fitted to the
+        face at rest; else both are fitted to the face as it is.
+        """
+        names, others = self.embedded.expression_names, self.other.expression_names
+        if not are_arkit(others, names):
+            return self.fit(self.embedded.vertices(identity, expression))
+        rest = self.fit_identity(self.embedded.vertices(identity, np.zeros_like(expression)))
+        weights = dict(zip(names, map(float, expression), strict=True))
+        return replace(rest, expression=np.array(weights_by_name(others, weights), np.float32))
+
+    def fit_identity(self, vertices: Float[np.ndarray, "w 3"]) -> FittedShape:
+        """As `fit`, for a face at rest: all expressions are zero."""
+        shape = self.other.shape.only(np.flatnonzero(self.covered))
+        still = LinearShape(shape.mean, shape.identity, shape.expression[..., :0])
+        goal = self.values(np.asarray(vertices, dtype=np.float64))[self.covered]
+        found = fit_shape(still, goal, bounded=False)
+        return replace(found, expression=np.zeros(shape.expression.shape[-1], np.float32))
 
     def fit_embedded(self, vertices: Float[np.ndarray, "v 3"]) -> FittedShape:
         """The embedded model's coefficients for vertices of the other model (mm, any frame)."""
@@ -176,7 +204,7 @@ class Transfer:
         alone moves what hangs on nothing that is covered (eyeballs, teeth).
         """
         from scipy.sparse import csr_matrix, diags
-        from scipy.spatial import cKDTree
+        from scipy.spatial import KDTree
 
         topology = MeshTopology(self.other.base_faces, self.other.num_base_vertices)
         differences = edge_differences(topology)
@@ -187,7 +215,7 @@ class Transfer:
         free, fixed = np.flatnonzero(~self.covered), np.flatnonzero(self.covered)
         mean = self.other.shape.mean
         count = min(NEAREST, len(fixed))
-        distance, nearest = cKDTree(mean[fixed]).query(mean[free], k=count)
+        distance, nearest = KDTree(mean[fixed]).query(mean[free], k=count)
         weight = 1.0 / (distance.reshape(len(free), count) + 1.0)
         weight /= weight.sum(axis=1, keepdims=True)
         row = np.repeat(np.arange(len(free)), count)
@@ -225,9 +253,10 @@ def fit_shape(
     found = np.zeros(count)
     motion = fit_similarity(mean, vertices)
     for _ in range(FIT_STEPS):
-        unposed = (vertices - motion.translation) @ motion.rotation / motion.scale
-        found = _bounded_ridge(modes, unposed - mean, weight, split if bounded else count)
-        motion = weighted_similarity(mean + modes @ found, vertices, weight)
+        found = _bounded_ridge(
+            modes, motion.undo(vertices) - mean, weight, split if bounded else count
+        )
+        motion = fit_similarity(mean + modes @ found, vertices)
     apart = motion.apply(mean + modes @ found) - vertices
     return FittedShape(
         found[:split].astype(np.float32),

@@ -1,6 +1,7 @@
 """Meshes to pictures and pictures to textures, on the CPU."""
 
 from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
+from mlanet.render.carry import TexturedMesh, carry_textured
 from mlanet.render.fragments import Fragments
 from mlanet.render.naive import rasterize_naive
 from mlanet.render.rasterize import rasterize
@@ -20,7 +21,9 @@ __all__ = [
     "Fragments",
     "Rendering",
     "Texture",
+    "TexturedMesh",
     "UvAtlas",
+    "carry_textured",
     "composite",
     "headlight",
     "interpolate",

@@ -17,7 +17,7 @@ from mlanet.morphable.provenance import Provenance
 CORNERS = (36, 45)
 """Landmarks at the outer corners of the eyes."""
 
-BRIDGE, NOSE_TIP, CHIN = 27, 30, 8
+NOSE_TIP, CHIN = 30, 8
 
 EYES_FROM_EARS_MM = np.array([0.0, 20.0, 87.0])
 """Middle of the outer corners of the eyes as seen from the middle of the ears; an average head."""
@@ -100,8 +100,8 @@ def assemble(parts: Parts, path: Path, landmarks: Path | None = None) -> Morphab
             shape=LinearShape(
                 (mean - _origin(mean, faces, places, path)).astype(np.float32),
                 *(
-                    (modes * np.float32(parts.millimetres)).astype(np.float32)
-                    for modes in (parts.identity, parts.expression)
+                    (basis * np.float32(parts.millimetres)).astype(np.float32)
+                    for basis in (parts.identity, parts.expression)
                 ),
             ),
             albedo_mean=np.zeros((0, 3), np.float32)
@@ -123,9 +123,7 @@ def assemble(parts: Parts, path: Path, landmarks: Path | None = None) -> Morphab
             expression_mirror=np.zeros(0, np.int32),
             identity_names=numbered("identity", modes[0]),
             expression_names=parts.expression_names or numbered("expression", modes[1]),
-            albedo_names=numbered(
-                "albedo", 0 if parts.albedo is None else parts.albedo.shape[-1]
-            ),
+            albedo_names=numbered("albedo", 0 if parts.albedo is None else parts.albedo.shape[-1]),
             regions={},
             base_uv_faces=None
             if parts.uv_faces is None
@@ -204,7 +202,8 @@ def _origin(
             f"{path}: the outer corners of the eyes are {apart:.1f} mm apart along x,"
             f" expected {low:.0f} to {high:.0f}: landmarks of another order, or another unit"
         )
-    for name, number, axis, sign in (("chin", CHIN, 1, -1.0), ("tip of the nose", NOSE_TIP, 2, 1.0)):
+    below, before = ("chin", CHIN, 1, -1.0), ("tip of the nose", NOSE_TIP, 2, 1.0)
+    for name, number, axis, sign in (below, before):
         if known[number] and sign * (points[number] - eyes)[axis] <= 0.0:
             raise AssetError(
                 f"{path}: the {name} lies at {np.round(points[number] - eyes).tolist()} mm from the"

@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from mlanet.errors import AssetError
 from mlanet.morphable.archive import checked_size
+from mlanet.morphable.arkit import arkit_name
 from mlanet.morphable.model import NUM_LANDMARKS, MorphableModel
 from mlanet.morphable.native import sha256_of
 from mlanet.morphable.provenance import Provenance
@@ -25,29 +26,7 @@ MM_PER_CM = 10.0
 MM_PER_UNIT = {"mm": 1.0, "cm": MM_PER_CM, "m": 1000.0}
 NPZ_KEYS = ("mean", "id_basis", "exp_basis", "exp_names", "faces", "lm68", "unit")
 
-SIDES = {"_L": "Left", "_R": "Right"}
-SPLIT = ("browInnerUp", "cheekPuff")
-"""ARKit's shapes of the whole face that ICT has for each side. ARKit's `tongueOut` it lacks."""
-
 NOT_A_MODE = ("identity", "pupildilate")
-
-
-def arkit_name(name: str) -> str:
-    """ARKit's name of one of ICT's expressions; halves of a whole shape keep `Left` or `Right`.
-
-    `mouthSmile_L` is `mouthSmileLeft`. `browInnerUpLeft` and its right half together are
-    ARKit's `browInnerUp`.
-    """
-    for suffix, side in SIDES.items():
-        if name.endswith(suffix):
-            return name.removesuffix(suffix) + side
-    return name
-
-
-def weights_from_arkit(names: tuple[str, ...], arkit: dict[str, float]) -> list[float]:
-    """Weights of ICT's expressions from ARKit's by name: both halves get the whole's weight."""
-    halves = {whole + side: whole for whole in SPLIT for side in SIDES.values()}
-    return [arkit.get(name, arkit.get(halves.get(name, name), 0.0)) for name in names]
 
 
 def read_ict_folder(path: Path, landmarks: Path | None = None) -> MorphableModel:
