@@ -29,7 +29,7 @@ def read_mat(path: Path, names: tuple[str, ...], obtained: str) -> dict[str, np.
         AssetError: the file is missing, truncated, too large or no .mat file of version 5.
     """
     try:
-        checked_size(path, _decompressed_size(path))
+        checked_size(path, _decompressed_size(path), MAX_BYTES)
         from scipy.io import loadmat
 
         found = loadmat(str(path), variable_names=list(names))
@@ -53,7 +53,7 @@ def variable_names(path: Path) -> set[str]:
         AssetError: the file is damaged or too large.
     """
     try:
-        checked_size(path, _decompressed_size(path))
+        checked_size(path, _decompressed_size(path), MAX_BYTES)
         from scipy.io import whosmat
 
         return {name for name, _, _ in whosmat(str(path))}
