@@ -38,9 +38,8 @@ def small_face(embedded_landmarks):
     z = 104 - 60 * (x / 80) ** 2 - 12 * (y / 100) ** 2 + nose
     mean = np.stack([x, y, z], axis=-1).reshape(-1, 3)
     corner = (np.arange(ROWS - 1)[:, None] * COLUMNS + np.arange(COLUMNS - 1)).reshape(-1, 1)
-    faces = np.concatenate(
-        [corner + [0, 1, COLUMNS + 1], corner + [0, COLUMNS + 1, COLUMNS]]
-    ).astype(np.int32)
+    halves = np.array([[0, 1, COLUMNS + 1], [0, COLUMNS + 1, COLUMNS]])
+    faces = np.concatenate([corner + half for half in halves]).astype(np.int32)
     apart = np.linalg.norm(embedded_landmarks[:, None, :2] - mean[None, :, :2], axis=-1)
     keypoints = apart.argmin(axis=1)
     eyes = mean[keypoints[[36, 45]]].mean(axis=0)

@@ -8,6 +8,8 @@ import struct
 import subprocess
 import sys
 import types
+from functools import partial
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -47,13 +49,11 @@ def chumpy():
 class Python2Pickler(pickle._Pickler):
     """Writes bytes as Python 2's strings and names modules as Python 2's numpy and scipy did."""
 
-    dispatch = dict(pickle._Pickler.dispatch)
-
     def save_bytes(self, value):
         self.write(b"T" + struct.pack("<i", len(value)) + value)
         self.memoize(value)
 
-    dispatch[bytes] = save_bytes
+    dispatch: ClassVar = {**pickle._Pickler.dispatch, bytes: save_bytes}
 
 
 def python_2(content):
@@ -94,9 +94,10 @@ def landmarks(small_face, tmp_path):
     return path
 
 
-@pytest.mark.parametrize(
-    "dump", [python_2, *(lambda c, p=p: pickle.dumps(c, p) for p in (0, 2, 4, 5))]
-)
+DUMPS = [python_2, *(partial(pickle.dumps, protocol=protocol) for protocol in (0, 2, 4, 5))]
+
+
+@pytest.mark.parametrize("dump", DUMPS)
 def test_flame(small_face, content, landmarks, tmp_path, dump):
     path = tmp_path / "generic_model.pkl"
     path.write_bytes(dump(content))
