@@ -1,6 +1,6 @@
 """One picture of a face model: mean, modes, expressions, landmarks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -25,7 +25,8 @@ NUM_MODES = 6
 NUM_EXPRESSIONS = 12
 """Of blend shapes: those that move the most."""
 
-VIEWS_DEG = ((0.0, 0.0, 0.0), (0.0, 45.0, 0.0), (0.0, 90.0, 0.0))
+FRONT_DEG = (0.0, 0.0, 0.0)
+VIEWS_DEG = (FRONT_DEG, (0.0, 45.0, 0.0), (0.0, 90.0, 0.0))
 CLAY_VIEWS_DEG = ((0.0, 20.0, 0.0), (30.0, 20.0, 0.0))
 
 CORRECTED = {"mouthClose": "jawOpen"}
@@ -68,19 +69,17 @@ class _Drawer:
     def tile(
         self,
         title: str,
-        angles_deg: tuple[float, float, float] = (0.0, 0.0, 0.0),
+        angles_deg: tuple[float, float, float],
+        coefficients: Mapping[str, dict[int, float]] | None = None,
         *,
-        identity: dict[int, float] | None = None,
-        expression: dict[int, float] | None = None,
-        albedo: dict[int, float] | None = None,
         clay: bool = False,
     ) -> UInt8[np.ndarray, "t w 3"]:
-        """The model with some coefficients by number, over its title."""
-        layout = self._model.layout
+        """The model with some coefficients by kind and number, over its title."""
+        layout, given = self._model.layout, coefficients or {}
         mesh = self._model.mesh(
-            _vector(layout.identity, identity),
-            _vector(layout.expression, expression),
-            _vector(layout.albedo, albedo),
+            _vector(layout.identity, given.get("identity")),
+            _vector(layout.expression, given.get("expression")),
+            _vector(layout.albedo, given.get("albedo")),
         )
         if clay:
             mesh = Mesh(mesh.vertices, mesh.faces)
@@ -92,14 +91,17 @@ class _Drawer:
         name = names[number]
         base = CORRECTED.get(name)
         if base is None or base not in names:
-            return self.tile(name, expression={number: 1.0})
-        return self.tile(f"{base} + {name}", expression={number: 1.0, names.index(base): 1.0})
+            return self.tile(name, FRONT_DEG, {"expression": {number: 1.0}})
+        both = {number: 1.0, names.index(base): 1.0}
+        return self.tile(f"{base} + {name}", FRONT_DEG, {"expression": both})
 
     def both_signs(self, kind: str, names: Sequence[str]) -> list[list[UInt8[np.ndarray, "t w 3"]]]:
         """Two rows: modes at minus and at plus `DEVIATIONS`."""
         return [
             [
-                self.tile(f"{_short(name)} {sign}{DEVIATIONS:.0f} sd", **{kind: {k: value}})
+                self.tile(
+                    f"{_short(name)} {sign}{DEVIATIONS:.0f} sd", FRONT_DEG, {kind: {k: value}}
+                )
                 for k, name in enumerate(names)
             ]
             for sign, value in (("-", -DEVIATIONS), ("+", DEVIATIONS))
@@ -111,14 +113,14 @@ class _Drawer:
         model = self._model
         known = model.known_landmarks
         clay = Mesh(model.subdivide(model.shape.mean), model.topology.faces)
-        picture = self._draw(clay, VIEWS_DEG[0])
+        picture = self._draw(clay, FRONT_DEG)
         points = points_on_surface(
             np.asarray(model.shape.mean, dtype=np.float64),
             model.base_faces,
             model.landmark_faces[known],
             model.landmark_barycentric[known],
         )
-        pixels = self._camera.project(self._pose(VIEWS_DEG[0]).apply(points))[:, :2]
+        pixels = self._camera.project(self._pose(FRONT_DEG).apply(points))[:, :2]
         marked = draw_points(picture, pixels, MARK, radius_px=1.6)
         return _titled(marked, f"{int(known.sum())} of {len(known)} landmarks")
 

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+import torch
 from scipy.sparse import csc_matrix
 
 from mlanet.errors import AssetError
@@ -141,6 +142,7 @@ def test_deca_s_landmark_file(small_face, content, landmarks, tmp_path):
         "full_lmk_faces_idx": by_vertex.landmark_faces[None].astype(np.int64),
         "full_lmk_bary_coords": by_vertex.landmark_barycentric[None].astype(np.float64),
         "static_lmk_faces_idx": np.zeros(51, np.int64),
+        "dynamic_lmk_faces_idx": torch.zeros((79, 17), dtype=torch.int64),  # as in DECA's file
     }
     file = tmp_path / "landmark_embedding.npy"
     np.save(file, np.array(embedding, dtype=object), allow_pickle=True)
