@@ -14,11 +14,19 @@ if TYPE_CHECKING:
 EMBEDDED = "embedded"
 """Stands for the embedded model where a file is asked for."""
 
+BASEL = "https://faces.dmi.unibas.ch/bfm/ (form to sign, non-commercial)"
+FLAME = "https://flame.is.tue.mpg.de (account; licence of the version)"
+ICT = "https://github.com/ICT-VGL/ICT-FaceKit (MIT)"
+
 Source = Annotated[Path, tyro.conf.Positional]
 
 
 def list_models() -> int:
-    """Print the embedded model, the formats that are read, and where those models are obtained."""
+    """Print the embedded model, the formats that are read, and where those models are obtained.
+
+    Returns:
+        Exit status.
+    """
     model = load(Path(EMBEDDED), None)
     layout = model.layout
     print(f"{EMBEDDED}: {model.name}, {layout.identity} identity, {layout.expression} expression,")
@@ -33,11 +41,6 @@ def list_models() -> int:
     ):
         print(f"  {name:<18}{what}" + (f"\n  {'':<18}{where}" if where else ""))
     return EXIT_OK
-
-
-BASEL = "https://faces.dmi.unibas.ch/bfm/ (form to sign, non-commercial)"
-FLAME = "https://flame.is.tue.mpg.de (account; licence of the version)"
-ICT = "https://github.com/ICT-VGL/ICT-FaceKit (MIT)"
 
 
 def info(model: Source, /, *, landmarks: Path | None = None) -> int:

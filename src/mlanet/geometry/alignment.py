@@ -42,9 +42,8 @@ def fit_similarity(
     """
     if source.shape != target.shape or source.ndim != 2 or len(source) < source.shape[1]:
         raise ValueError(f"cannot align {source.shape} to {target.shape}")
-    weight = np.ones(len(source)) if weights is None else weights
-    weight = (weight / weight.sum())[:, None]
-    source_mean, target_mean = (weight * source).sum(0), (weight * target).sum(0)
+    weight = (np.ones(len(source)) if weights is None else weights)[:, None]
+    source_mean, target_mean = ((weight * part).sum(0) / weight.sum() for part in (source, target))
     a, b = np.sqrt(weight) * (source - source_mean), np.sqrt(weight) * (target - target_mean)
     u, singular, vt = np.linalg.svd(b.T @ a)
     sign = np.ones(source.shape[1])

@@ -1,12 +1,13 @@
 """Face models: the embedded one and the class that holds any of them."""
 
 from mlanet.morphable.correspondence import Correspondence
+from mlanet.morphable.least_squares import FittedShape
 from mlanet.morphable.linear import LinearShape, linear_combination
 from mlanet.morphable.model import MorphableModel
 from mlanet.morphable.native import save_model
 from mlanet.morphable.provenance import Provenance
 from mlanet.morphable.reading import read_model
-from mlanet.morphable.transfer import FittedShape, Transfer, connect
+from mlanet.morphable.transfer import Transfer, connect
 
 __all__ = [
     "Correspondence",

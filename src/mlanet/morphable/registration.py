@@ -10,18 +10,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from mlanet.errors import AssetError
 from mlanet.geometry import (
     MeshTopology,
     SurfaceIndex,
     SurfacePoints,
-    face_normals,
     fit_similarity,
     vertex_normals,
 )
 from mlanet.morphable.correspondence import Correspondence
+from mlanet.morphable.least_squares import ridge
+from mlanet.morphable.matching import (
+    MEMBRANES,
+    Target,
+    border_vertices,
+    covered_vertices,
+    edge_differences,
+)
 from mlanet.morphable.model import MorphableModel
 
 ANCHORS = (8, *range(17, 68))
@@ -29,9 +36,6 @@ ANCHORS = (8, *range(17, 68))
 whether its edge or a contour was marked; the chin is the same."""
 
 MIN_ANCHORS = 6
-
-MEMBRANES = ("eyes", "mouth")
-"""Regions of the embedded model that other models do not have as a surface."""
 
 FIT_STEPS = 12
 FIT_PRIOR = 0.5
@@ -46,16 +50,6 @@ ANCHOR_WEIGHT = (4.0, 2.0, 1.0, 0.5, 0.2, 0.0)
 
 FAR_MM = (20.0, 6.0)
 """Matches farther apart are left out, at the first and from the last step of the model fit on."""
-
-COVERED_MM = 3.0
-SAME_SIDE = 0.5
-"""Least cosine of the angle between the normals of a match."""
-
-TEAR, TEAR_MM = 2.0, 0.5
-"""An expression stretches an edge by at most this multiple of its length plus this much."""
-
-ISLAND = 0.01
-"""Share of the covered vertices below which a connected part of them is dropped."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,14 +83,21 @@ def register(embedded: MorphableModel, other: MorphableModel) -> Registration:
             f"the face model {other.name} has {len(anchors)} known landmarks beside the jaw,"
             f" registration needs {MIN_ANCHORS}: give them with --landmarks FILE"
         )
-    target = _Target(other)
+    target = Target(other)
     faces, weights = other.landmark_faces[anchors], other.landmark_barycentric[anchors]
     goal = (target.vertices[other.base_faces[faces]] * weights[..., None]).sum(axis=1)
     matched = _matched(embedded)
     base = _fit_model(embedded, target, anchors, goal, matched)
     base = _deform(embedded, base, target, anchors, goal, matched)
     surface = embedded.subdivide(base)
-    return _correspond(embedded, surface, target)
+    found = SurfaceIndex(surface, embedded.topology).query(target.vertices)
+    correspondence = Correspondence(
+        model_sha256=embedded.provenance.sha256,
+        face_index=found.face_index.astype(np.int32),
+        barycentric=found.barycentric.astype(np.float32),
+        covered=covered_vertices(embedded, surface, found, target),
+    )
+    return Registration(surface, correspondence, found.distance)
 
 
 def landmarks_of(
@@ -110,48 +111,6 @@ def landmarks_of(
     return SurfaceIndex(other.shape.mean, topology).query(points)
 
 
-class _Target:
-    """The other model's mean, ready to be searched."""
-
-    def __init__(self, model: MorphableModel) -> None:
-        self.vertices = np.asarray(model.shape.mean, dtype=np.float64)
-        self.topology = MeshTopology(model.base_faces, len(self.vertices))
-        self.index = SurfaceIndex(self.vertices, self.topology)
-        self.normals = vertex_normals(
-            self.vertices, self.topology.faces, self.topology.faces_of_vertex
-        )
-        normals = face_normals(self.vertices, self.topology.faces)
-        length = np.linalg.norm(normals, axis=1, keepdims=True)
-        self.face_normals = normals / np.maximum(length, 1e-12)
-        self.border = border_vertices(self.topology)
-
-    def match(
-        self, points: Float[np.ndarray, "n 3"], normals: Float[np.ndarray, "n 3"], far_mm: float
-    ) -> tuple[Float[np.ndarray, "n 3"], Bool[np.ndarray, "n"]]:
-        """Closest points, and which of them are near, of the same side and inside the mesh."""
-        found = self.index.query(points)
-        good = found.distance < far_mm
-        good &= (self.face_normals[found.face_index] * normals).sum(axis=1) > SAME_SIDE
-        return found.points, good & ~on_border(found, self.topology, self.border)
-
-
-def border_vertices(topology: MeshTopology) -> Bool[np.ndarray, "v"]:
-    """Vertices of edges that one triangle alone has."""
-    pairs = np.sort(topology.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
-    edges, count = np.unique(pairs, axis=0, return_counts=True)
-    found = np.zeros(topology.num_vertices, dtype=bool)
-    found[edges[count == 1]] = True
-    return found
-
-
-def on_border(
-    points: SurfacePoints, topology: MeshTopology, border: Bool[np.ndarray, "v"]
-) -> Bool[np.ndarray, "n"]:
-    """Points on a vertex or an edge of the border: beyond it is where they were looked for."""
-    inside = ~border[topology.faces[points.face_index]]
-    return np.asarray(~(inside & (points.barycentric > 1e-6)).any(axis=1))
-
-
 def _matched(embedded: MorphableModel) -> Bool[np.ndarray, "v"]:
     """Base vertices that have a counterpart on other models."""
     membrane = np.maximum.reduce([embedded.regions[name] for name in MEMBRANES]) > 0.5
@@ -161,7 +120,7 @@ def _matched(embedded: MorphableModel) -> Bool[np.ndarray, "v"]:
 
 def _fit_model(
     embedded: MorphableModel,
-    target: _Target,
+    target: Target,
     anchors: list[int],
     goal: Float[np.ndarray, "k 3"],
     matched: Bool[np.ndarray, "v"],
@@ -202,23 +161,10 @@ def _fit_model(
     return motion.apply(mean + modes @ identity)
 
 
-def ridge(
-    rows: Float[np.ndarray, "n 3 k"],
-    rest: Float[np.ndarray, "n 3"],
-    weight: Float[np.ndarray, "n"],
-    prior: Float[np.ndarray, "k"],
-) -> Float[np.ndarray, "k"]:
-    """Coefficients that minimise weighted squared distances plus `prior` times their squares."""
-    count = rows.shape[-1]
-    scaled = (rows * np.sqrt(weight)[:, None, None]).reshape(-1, count)
-    right = (rest * np.sqrt(weight)[:, None]).reshape(-1)
-    return np.linalg.solve(scaled.T @ scaled + np.diag(prior), scaled.T @ right)
-
-
 def _deform(
     embedded: MorphableModel,
     base: Float[np.ndarray, "v 3"],
-    target: _Target,
+    target: Target,
     anchors: list[int],
     goal: Float[np.ndarray, "k 3"],
     matched: Bool[np.ndarray, "v"],
@@ -247,68 +193,3 @@ def _deform(
             solve = splu((left + 1e-6 * diags(np.ones(len(base)))).tocsc())
             base = base + solve.solve(np.asarray(right))
     return base
-
-
-def edge_differences(topology: MeshTopology) -> Any:
-    """Sparse matrix (edges, vertices) of differences along edges."""
-    from scipy.sparse import csr_matrix
-
-    edges = topology.edges
-    row = np.repeat(np.arange(len(edges)), 2)
-    sign = np.tile([1.0, -1.0], len(edges))
-    return csr_matrix((sign, (row, edges.reshape(-1))), shape=(len(edges), topology.num_vertices))
-
-
-def _correspond(
-    embedded: MorphableModel, surface: Float[np.ndarray, "w 3"], target: _Target
-) -> Registration:
-    topology = embedded.topology
-    found = SurfaceIndex(surface, topology).query(target.vertices)
-    normals = vertex_normals(surface, topology.faces, topology.faces_of_vertex)
-    corners: Int[np.ndarray, "v 3"] = topology.faces[found.face_index]
-    here = (normals[corners] * found.barycentric[..., None]).sum(axis=1)
-    membrane = embedded.region(*MEMBRANES)[corners]
-    covered = found.distance < COVERED_MM
-    covered &= (here * target.normals).sum(axis=1) > SAME_SIDE
-    covered &= (membrane * found.barycentric).sum(axis=1) < 0.5
-    covered &= ~on_border(found, topology, border_vertices(topology))
-    covered = _consistent(embedded, corners, found.barycentric, covered, target)
-    correspondence = Correspondence(
-        model_sha256=embedded.provenance.sha256,
-        face_index=found.face_index.astype(np.int32),
-        barycentric=found.barycentric.astype(np.float32),
-        covered=covered,
-    )
-    return Registration(surface, correspondence, found.distance)
-
-
-def _consistent(
-    embedded: MorphableModel,
-    corners: Int[np.ndarray, "v 3"],
-    barycentric: Float[np.ndarray, "v 3"],
-    covered: Bool[np.ndarray, "v"],
-    target: _Target,
-) -> Bool[np.ndarray, "v"]:
-    """Covered vertices without those that lie on the wrong lip or lid.
-
-    Closed lips touch, so that closest points mix them up. Expressions part them: edges of the
-    other mesh that some expression would tear are cut, and islands that remain are dropped.
-    """
-    from scipy.sparse import csr_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    modes = embedded.shape.expression
-    fine = embedded.subdivide(modes.reshape(len(modes), -1))
-    edges = target.topology.edges
-    edges = edges[covered[edges].all(axis=1)]
-    first, second = (
-        (fine[corners[end]] * barycentric[end, :, None]).sum(axis=1) for end in edges.T
-    )
-    tear = np.linalg.norm((first - second).reshape(len(edges), 3, -1), axis=1).max(axis=1)
-    length = np.linalg.norm(target.vertices[edges[:, 0]] - target.vertices[edges[:, 1]], axis=1)
-    whole = edges[tear < TEAR * length + TEAR_MM]
-    count = len(covered)
-    graph = csr_matrix((np.ones(len(whole)), (whole[:, 0], whole[:, 1])), shape=(count, count))
-    _, label = connected_components(graph, directed=False)
-    size = np.bincount(label[covered], minlength=int(label.max()) + 1)
-    return covered & (size[label] > ISLAND * covered.sum())
