@@ -88,10 +88,13 @@ def array_kind(file: IO[bytes]) -> str:
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(file)
-    if version == (2, 0):
-        return np.lib.format.read_array_header_2_0(file)
+    try:
+        if version == (1, 0):
+            return np.lib.format.read_array_header_1_0(file)
+        if version == (2, 0):
+            return np.lib.format.read_array_header_2_0(file)
+    except Exception as error:  # the header is parsed as Python, with all that can go wrong
+        raise ValueError("npy header") from error
     raise ValueError(f"npy version {version}")
 
 

@@ -74,7 +74,14 @@ def read_landmarks(path: Path, faces: Int[np.ndarray, "f 3"]) -> SurfaceLandmark
             raise ValueError("weights whose sum is not one")
     except OSError as error:
         raise AssetError(f"{path}: no such landmark file") from error
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         reason = " ".join(str(error).split())
         raise AssetError(f"{path}: not 68 landmarks ({reason}); expected {FORMS}") from error
     return SurfaceLandmarks(index.astype(np.int32), weights)

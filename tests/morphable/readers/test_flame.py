@@ -248,3 +248,10 @@ def refused(path, message=""):
     with pytest.raises(AssetError, match=re.escape(str(path)) + ".*" + message) as caught:
         MorphableModel.load(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_number_that_would_take_all_memory(tmp_path):
+    """A memo entry of a high number makes the usual unpickler allocate gigabytes."""
+    path = tmp_path / "flame.pkl"
+    path.write_bytes(b"\x80\x02}r" + struct.pack("<I", 2**32 - 2) + b".")
+    refused(path, "lacks v_template")

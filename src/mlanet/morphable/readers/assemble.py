@@ -82,6 +82,11 @@ def assemble(parts: Parts, path: Path, landmarks: Path | None = None) -> Morphab
         AssetError: arrays do not fit each other, hold numbers that are not finite or indices out
             of range, or the landmarks are not those of a face in this frame and unit.
     """
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found at the end
+        return _assembled(parts, path, landmarks)
+
+
+def _assembled(parts: Parts, path: Path, landmarks: Path | None) -> MorphableModel:
     modes = (parts.identity.shape[-1], parts.expression.shape[-1])
     vertices, colors = len(parts.mean), parts.albedo_mean is not None
     try:

@@ -52,16 +52,16 @@ def read_basel_h5(path: Path, landmarks: Path | None = None) -> MorphableModel:
     try:
         with h5py.File(path, "r") as file:
             parts = _parts(file, path)
-    except (OSError, RuntimeError) as error:
-        raise AssetError(f"{path}: a damaged or truncated HDF5 file; see {OBTAINED}") from error
     except KeyError as error:
         raise AssetError(
             f"{path}: not a Basel Face Model of 2017 or 2019: it lacks {error.args[0]};"
             f" they are obtained from {OBTAINED}"
         ) from error
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, IndexError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise AssetError(f"{path}: a damaged Basel Face Model ({reason})") from error
+    except (OSError, RuntimeError) as error:
+        raise AssetError(f"{path}: a damaged or truncated HDF5 file; see {OBTAINED}") from error
     return assemble(parts, path, landmarks)
 
 

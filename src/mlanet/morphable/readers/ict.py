@@ -113,7 +113,7 @@ def _info(path: Path) -> dict[str, Any]:
             raise ValueError("idx_to_landmark_verts")
         if not all(isinstance(name, str) and Path(name).name == name for name in names):
             raise ValueError("expressions")
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise AssetError(f"{path}: not ICT-FaceKit's list of indices; see {OBTAINED}") from error
     return content
 

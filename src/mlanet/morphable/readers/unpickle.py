@@ -101,23 +101,28 @@ ALLOWED: dict[tuple[str, str], type[Inert]] = {
 """All names that a pickle may hold, beside the classes of chumpy."""
 
 
-class _Reader(pickle.Unpickler):
+# The implementation in C allocates a table as long as the largest number that a pickle names,
+# which takes all memory for a few bytes; the one in Python keeps a dictionary.
+_Unpickler = pickle._Unpickler  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+
+
+class _Reader(_Unpickler):
     """An unpickler that knows the stand-ins only."""
 
-    def find_class(self, module_name: str, global_name: str, /) -> Any:
+    def find_class(self, module: str, name: str) -> Any:
         """The stand-in of a name.
 
         Raises:
             UnpicklingError: there is none.
         """
-        if module_name.split(".")[0] == "chumpy":
-            return type(global_name, (_Chumpy,), {"kind": global_name})
-        found = ALLOWED.get((module_name, global_name))
+        if module.split(".")[0] == "chumpy":
+            return type(name, (_Chumpy,), {"kind": name})
+        found = ALLOWED.get((module, name))
         if found is None:
-            raise pickle.UnpicklingError(f"it would run {module_name}.{global_name}")
+            raise pickle.UnpicklingError(f"it would run {module}.{name}")
         return found
 
-    def persistent_load(self, pid: Any, /) -> Any:
+    def persistent_load(self, pid: Any) -> Any:
         """Nothing: no face model refers to other files.
 
         Raises:
@@ -148,6 +153,7 @@ def load_pickle(file: IO[bytes], path: Path) -> Any:
         IndexError,
         OverflowError,
         UnicodeError,
+        AssertionError,
         struct.error,
     ) as error:
         reason = " ".join(str(error).split()) or "it is truncated"

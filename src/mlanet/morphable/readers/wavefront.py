@@ -7,6 +7,10 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mlanet.errors import AssetError
+from mlanet.morphable.archive import checked_size
+
+MEMORY_PER_BYTE = 10
+"""What a byte of text takes at most while it is read, as one of a list of words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ def read_obj_vertices(path: Path) -> Float[np.ndarray, "v 3"]:
 
 def _lines(path: Path) -> list[bytes]:
     try:
+        checked_size(path, path.stat().st_size * MEMORY_PER_BYTE)
         return path.read_bytes().splitlines()
     except OSError as error:
         raise AssetError(f"{path}: no such file") from error
