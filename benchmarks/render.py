@@ -79,7 +79,7 @@ def measure(repeats: int) -> dict[str, float]:
         "rasterize_ms": lambda: rasterize(projected, mesh.faces, (224, 224)),
         "render_450_ms": lambda: render_mesh(mesh, pose, portrait, (450, 450), topology=topology),
         "render_450_hard_ms": lambda: render_mesh(
-            mesh, pose, portrait, (450, 450), topology=topology, antialias=False
+            mesh, pose, portrait, (450, 450), topology=topology, soft_outlines=False
         ),
         "render_in_4000x3000_ms": lambda: render_mesh(
             mesh, pose, in_large, large.shape[:2], topology=topology

@@ -149,11 +149,11 @@ def test_bad_input_is_named(vertices, faces, size, message):
 
 
 def test_compiles_without_a_writable_cache():
-    from mlanet.render import _numba
+    from mlanet.render._numba.compiling import compiled
 
     namespace = {}
     exec("def double(x):\n    return 2 * x", namespace)  # no source file, hence no cache
-    assert _numba._compiled(namespace["double"])(21) == 42
+    assert compiled(namespace["double"])(21) == 42
 
 
 def test_import_is_cheap():

@@ -41,6 +41,30 @@ class MeshTopology:
         return np.unique(pairs, axis=0)
 
     @cached_property
+    def edge_opposites(self) -> Int[np.ndarray, "e 4"]:
+        """Edges as two ends and the corners opposite them in the triangles on either side.
+
+        Ends and the first opposite corner go round the first triangle in its own direction. The
+        last number is -1 where only one triangle has the edge. Of an edge of more than two
+        triangles each further triangle counts as one with a border.
+        """
+        corner = self.faces.astype(np.int64)
+        ends = corner[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
+        opposite = corner[:, [2, 0, 1]].reshape(-1)
+        key = ends.min(axis=1) * self.num_vertices + ends.max(axis=1)
+        order = np.argsort(key, kind="stable")
+        key, ends, opposite = key[order], ends[order], opposite[order]
+        like_next = np.zeros(len(key), dtype=bool)
+        like_next[:-1] = key[1:] == key[:-1]
+        second = np.zeros_like(like_next)
+        second[1:] = like_next[:-1]
+        second[2:] &= ~like_next[:-2]
+        other = np.full(len(key), -1, dtype=np.int64)
+        other[:-1] = np.where(second[1:], opposite[1:], -1)
+        table = np.concatenate([ends, opposite[:, None], other[:, None]], axis=1)
+        return np.ascontiguousarray(table[~second], dtype=np.int32)
+
+    @cached_property
     def faces_of_vertex(self) -> Int[np.ndarray, "v k"]:
         """Faces around each vertex, padded with `len(faces)`."""
         num_faces = len(self.faces)

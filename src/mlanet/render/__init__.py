@@ -1,28 +1,28 @@
-"""Meshes to pictures and pictures to textures, on the CPU."""
+"""Meshes to pictures, with gradients for tensors, and pictures to textures, without a GPU."""
 
+from mlanet.render.antialias import antialias
 from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
+from mlanet.render.attributes import interpolate, viewer_normals
 from mlanet.render.carry import TexturedMesh, carry_textured
+from mlanet.render.drawing import composite, render_mesh
 from mlanet.render.fragments import Fragments
+from mlanet.render.lookup import sample_texture, texel_distance
 from mlanet.render.naive import rasterize_naive
 from mlanet.render.rasterize import rasterize
+from mlanet.render.renderer import Renderer, Rendering
 from mlanet.render.sampling import sample_image
-from mlanet.render.shade import (
-    Rendering,
-    composite,
-    headlight,
-    interpolate,
-    render_mesh,
-    shade_vertices,
-    viewer_normals,
-)
+from mlanet.render.shade import ambient_light, headlight, shade, shade_vertices
 from mlanet.render.texture import Texture, project_texture
 
 __all__ = [
     "Fragments",
+    "Renderer",
     "Rendering",
     "Texture",
     "TexturedMesh",
     "UvAtlas",
+    "ambient_light",
+    "antialias",
     "carry_textured",
     "composite",
     "headlight",
@@ -32,7 +32,10 @@ __all__ = [
     "rasterize_naive",
     "render_mesh",
     "sample_image",
+    "sample_texture",
+    "shade",
     "shade_vertices",
+    "texel_distance",
     "vertex_attributes_to_uv",
     "viewer_normals",
 ]

@@ -7,10 +7,10 @@ from jaxtyping import Float, Int, Shaped
 
 from mlanet.errors import RenderError
 from mlanet.geometry import Mesh
+from mlanet.render.attributes import interpolate
 from mlanet.render.fragments import Fragments
 from mlanet.render.rasterize import rasterize
 from mlanet.render.sampling import texels_from_uv
-from mlanet.render.shade import interpolate
 
 
 @dataclass(frozen=True, slots=True)

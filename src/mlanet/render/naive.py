@@ -5,14 +5,10 @@ import math
 import numpy as np
 from jaxtyping import Float, Int
 
+from mlanet.render.checks import GUARD_PX, NEAR_DEPTH_MM, checked_mesh, checked_size
 from mlanet.render.fragments import Fragments
-from mlanet.render.rasterize import (
-    GUARD_PX,
-    NEAR_DEPTH_MM,
-    SUBPIXELS,
-    checked_mesh,
-    checked_size,
-)
+from mlanet.render.rasterize import SUBPIXELS
+from mlanet.render.weights import surface_weights
 
 
 def rasterize_naive(
@@ -30,8 +26,6 @@ def rasterize_naive(
     height, width = checked_size(image_size)
     points, corners = checked_mesh(vertices, faces)
     face_index = np.full((height, width), -1, dtype=np.int32)
-    barycentric = np.zeros((height, width, 3), dtype=np.float32)
-    depth = np.zeros((height, width), dtype=np.float32)
     nearness = np.zeros((height, width), dtype=np.float32)
     for face, corner in enumerate(corners):
         triangle = points[corner]
@@ -51,9 +45,10 @@ def rasterize_naive(
                 if here > nearness[row, column]:
                     nearness[row, column] = here
                     face_index[row, column] = face
-                    barycentric[row, column] = [w / sum(inverse) for w in inverse]
-                    depth[row, column] = abs(area) / sum(inverse)
-    return Fragments(face_index, barycentric, depth)
+    weights, depth = surface_weights(points[None], corners, face_index[None])
+    return Fragments(
+        face_index, weights[0].astype(np.float32), depth[0].astype(np.float32), cull_backfaces
+    )
 
 
 def _subpixel(position: float) -> int:

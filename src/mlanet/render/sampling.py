@@ -3,7 +3,10 @@
 import math
 
 import numpy as np
+from array_api_compat import array_namespace
 from jaxtyping import Float, Int, Shaped
+
+from mlanet.coefficients import Array
 
 MAX_SIDE = 32_000
 """OpenCV's remapping addresses pixels with 16 bits."""
@@ -39,11 +42,12 @@ def sample_image(
 
 
 def texels_from_uv(
-    uv: Float[np.ndarray, "t 2"], texture_size: tuple[int, int]
-) -> Float[np.ndarray, "t 2"]:
+    uv: Float[Array, "*b t 2"], texture_size: tuple[int, int]
+) -> Float[Array, "*b t 2"]:
     """Positions, x right and y down, in texels of a texture of height and width `texture_size`."""
     height, width = texture_size
-    return np.stack([uv[:, 0] * float(width), (1.0 - uv[:, 1]) * float(height)], axis=1)
+    u, v = uv[..., 0], uv[..., 1]
+    return array_namespace(uv).stack([u * float(width), (1.0 - v) * float(height)], axis=-1)
 
 
 def stretch(

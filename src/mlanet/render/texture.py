@@ -8,10 +8,13 @@ from jaxtyping import Bool, Float, Shaped, UInt8
 from mlanet.errors import RenderError
 from mlanet.geometry import AMBIENT_WHITE, Camera, Mesh, MeshTopology, shading
 from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
+from mlanet.render.attributes import viewer_normals
+from mlanet.render.checks import checked_mesh
+from mlanet.render.drawing import box_in_picture
 from mlanet.render.light_fit import fit_lighting
-from mlanet.render.rasterize import checked_mesh, rasterize
+from mlanet.render.rasterize import rasterize
+from mlanet.render.renderer import Box
 from mlanet.render.sampling import sample_image, stretch
-from mlanet.render.shade import Box, box_in_picture, viewer_normals
 
 GRAZING = (0.25, 0.6)
 """Cosines of the angle between normal and line of sight: no trust below, full trust above."""

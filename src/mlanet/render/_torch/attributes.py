@@ -1,0 +1,136 @@
+"""Attributes at pixels and normals of vertices, for tensors."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from mlanet.coefficients import Array
+from mlanet.errors import RenderError
+from mlanet.geometry import MeshTopology, face_normals
+from mlanet.render._torch.tensors import as_indices, as_loop_indices, check_device, use_loops
+from mlanet.render.attributes import interpolated
+from mlanet.render.checks import as_batch
+from mlanet.render.fragments import Fragments
+from mlanet.render.parallel import for_each_image
+
+
+def interpolate_tensors(
+    fragments: Fragments, faces: Int[Array, "f 3"], attributes: Float[Tensor, "*b v c"]
+) -> Float[Tensor, "*b h w c"]:
+    """`mlanet.render.interpolate` for tensors.
+
+    Raises:
+        RenderError: an argument lies on another device or does not fit the fragments.
+    """
+    check_device(fragments.face_index, attributes, "fragments")
+    found, weights = as_batch(fragments.face_index, 2), as_batch(fragments.barycentric, 3)
+    if found.numel() and int(found.max()) >= len(faces):
+        raise RenderError(f"the fragments see more triangles than the {len(faces)} of faces")
+    values = as_batch(attributes, 2).expand(len(found), -1, -1)
+    if use_loops(attributes):
+        pixels = _Interpolate.apply(weights, values, as_loop_indices(faces), found)
+    else:
+        pixels = interpolated(found, weights, as_indices(faces, attributes, "faces"), values)
+    return pixels[0] if fragments.face_index.ndim == 2 else pixels
+
+
+class _Interpolate(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, weights: Tensor, values: Tensor, faces: Any, face_index: Tensor
+    ) -> Tensor:
+        from mlanet.render._numba.attributes import interpolate_corners
+
+        weights, values = weights.detach().to(values.dtype).contiguous(), values.detach()
+        values = values.contiguous()
+        pixels = values.new_zeros((*face_index.shape, values.shape[-1]))
+        found, shares = face_index.numpy(), weights.numpy()
+        sources, targets = values.numpy(), pixels.numpy()
+        ctx.threads = torch.get_num_threads()
+
+        def draw(k: int) -> None:
+            interpolate_corners(found[k], shares[k], faces, sources[k], targets[k])
+
+        if len(faces):
+            for_each_image(draw, len(found), ctx.threads)
+        ctx.save_for_backward(weights, values)
+        ctx.faces, ctx.found = faces, found
+        return pixels
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *gradients: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        from mlanet.render._numba.attributes import interpolate_backward
+
+        weights, values = ctx.saved_tensors
+        d_weights, d_values = torch.zeros_like(weights), torch.zeros_like(values)
+        shares, sources = weights.numpy(), values.numpy()
+        d_pixels = gradients[0].detach().contiguous().numpy()
+        d_shares, d_sources = d_weights.numpy(), d_values.numpy()
+
+        def draw(k: int) -> None:
+            interpolate_backward(
+                ctx.found[k], shares[k], ctx.faces, sources[k],
+                d_pixels[k], d_shares[k], d_sources[k],
+            )  # fmt: skip
+
+        if len(ctx.faces):
+            for_each_image(draw, len(ctx.found), ctx.threads)
+        return d_weights, d_values, None, None
+
+
+def summed_face_normals(
+    vertices: Float[Tensor, "*b v 3"], topology: MeshTopology
+) -> Float[Tensor, "*b v 3"]:
+    """Sums of the normals (twice the area long) of the triangles around each vertex."""
+    batch = as_batch(vertices, 2)
+    if use_loops(vertices):
+        total = _SumFaceNormals.apply(batch, topology.faces)
+    else:
+        faces = torch.from_numpy(topology.faces.astype(np.int64)).to(vertices.device)
+        normals = face_normals(batch, faces)
+        total = torch.zeros_like(batch)
+        for k in range(3):
+            total = total.index_add(1, faces[:, k], normals)
+    return total[0] if vertices.ndim == 2 else total
+
+
+class _SumFaceNormals(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, vertices: Tensor, faces: Any) -> Tensor:
+        from mlanet.render._numba.attributes import sum_face_normals
+
+        points = vertices.detach().contiguous()
+        total = torch.zeros_like(points)
+        sources, targets = points.numpy(), total.numpy()
+        ctx.threads = torch.get_num_threads()
+        for_each_image(
+            lambda k: sum_face_normals(sources[k], faces, targets[k]), len(points), ctx.threads
+        )
+        ctx.save_for_backward(points)
+        ctx.faces = faces
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *gradients: Tensor
+    ) -> tuple[Tensor, None]:
+        from mlanet.render._numba.attributes import sum_face_normals_backward
+
+        (points,) = ctx.saved_tensors
+        result = torch.zeros_like(points)
+        d_total = gradients[0].detach().contiguous().numpy()
+        sources, targets = points.numpy(), result.numpy()
+        for_each_image(
+            lambda k: sum_face_normals_backward(sources[k], ctx.faces, d_total[k], targets[k]),
+            len(points),
+            ctx.threads,
+        )
+        return result, None

@@ -1,0 +1,107 @@
+"""Attributes of vertices at pixels, and normals of vertices."""
+
+import numpy as np
+from array_api_compat import array_namespace, device, is_torch_array
+from jaxtyping import Float, Int
+
+from mlanet.coefficients import Array
+from mlanet.errors import RenderError
+from mlanet.geometry import MeshTopology, viewer_from_camera
+from mlanet.render.checks import as_batch, check_faces
+from mlanet.render.fragments import Fragments
+
+
+def interpolate(
+    fragments: Fragments, faces: Int[Array, "f 3"], attributes: Float[Array, "*b v c"]
+) -> Float[Array, "*b h w c"]:
+    """Attributes of vertices at each pixel; zero where nothing is seen.
+
+    `faces` may be other corners of the rasterised triangles, such as `Mesh.uv_faces`.
+    `attributes` may be one set for a batch of pictures. NumPy gives float32; tensors keep their
+    precision and have gradients in the attributes and, by the fragments, in the vertices.
+
+    Raises:
+        RenderError: `faces` and `attributes` do not fit each other or the fragments, or lie on
+            another device.
+    """
+    if attributes.ndim < 2 or faces.ndim != 2 or faces.shape[1] != 3:
+        raise RenderError(
+            "attributes must be (v, c) and faces (f, 3), "
+            f"got {tuple(attributes.shape)} and {tuple(faces.shape)}"
+        )
+    lead = tuple(fragments.face_index.shape[:-2])
+    if attributes.ndim > 2 and tuple(attributes.shape[:-2]) != lead:
+        raise RenderError(
+            f"attributes must be (v, c) or {(*lead, 'v', 'c')}, got {tuple(attributes.shape)}"
+        )
+    check_faces(faces, attributes.shape[-2], "attributes")
+    if is_torch_array(attributes):
+        from mlanet.render._torch.attributes import interpolate_tensors
+
+        return interpolate_tensors(fragments, faces, attributes)
+    corners = np.ascontiguousarray(faces, dtype=np.int32)
+    values = np.ascontiguousarray(attributes, dtype=np.float32)
+    _check_triangles(fragments, len(corners))
+    pixels = np.zeros((*fragments.face_index.shape, values.shape[-1]), dtype=np.float32)
+    if len(corners):
+        from mlanet.render._numba.attributes import interpolate_corners
+
+        found, weights = as_batch(fragments.face_index, 2), as_batch(fragments.barycentric, 3)
+        targets = as_batch(pixels, 3)
+        for k in range(len(found)):
+            own = values if values.ndim == 2 else values[k]
+            interpolate_corners(found[k], weights[k], corners, own, targets[k])
+    return pixels
+
+
+def _check_triangles(fragments: Fragments, count: int) -> None:
+    found = fragments.face_index
+    if 0 not in found.shape and int(found.max()) >= count:
+        raise RenderError(f"the fragments see more triangles than the {count} of faces")
+
+
+def interpolated(
+    face_index: Int[Array, "b h w"],
+    barycentric: Float[Array, "b h w 3"],
+    faces: Int[Array, "f 3"],
+    attributes: Float[Array, "b v c"],
+) -> Float[Array, "b h w c"]:
+    """`interpolate` by array operations: the oracle of the loops, and what devices run."""
+    xp = array_namespace(attributes)
+    batch, count, channels = attributes.shape
+    if faces.shape[0] == 0:
+        shape = (*face_index.shape, channels)
+        return xp.zeros(shape, dtype=attributes.dtype, device=device(attributes))
+    face = xp.reshape(xp.where(face_index >= 0, face_index, 0), (-1,))
+    picture = xp.arange(batch, device=device(attributes))[:, None, None] * count
+    picture = xp.reshape(xp.broadcast_to(picture, face_index.shape), (-1, 1))
+    corner = xp.take(faces, face, axis=0) + picture
+    flat = xp.reshape(attributes, (-1, channels))
+    values = xp.take(flat, xp.reshape(corner, (-1,)), axis=0)
+    values = xp.reshape(values, (*face_index.shape, 3, channels))
+    return xp.sum(values * barycentric[..., None], axis=-2)
+
+
+def viewer_normals(
+    vertices_camera: Float[Array, "*b v 3"], topology: MeshTopology
+) -> Float[Array, "*b v 3"]:
+    """Area-weighted unit normals in the viewer's frame of camera-frame vertices (mm).
+
+    `mlanet.geometry.vertex_normals` by compiled loops on the CPU; zero at vertices of no or
+    degenerate triangles.
+    """
+    if is_torch_array(vertices_camera):
+        from mlanet.render._torch.attributes import summed_face_normals
+
+        total = summed_face_normals(vertices_camera, topology)
+    else:
+        from mlanet.render._numba.attributes import sum_face_normals
+
+        points = np.ascontiguousarray(vertices_camera, dtype=np.float64)
+        total = np.zeros_like(points)
+        flat, sums = as_batch(points, 2), as_batch(total, 2)
+        for k in range(len(flat)):
+            sum_face_normals(flat[k], topology.faces, sums[k])
+    xp = array_namespace(total)
+    normals = total / xp.sqrt(xp.sum(total * total, axis=-1, keepdims=True) + 1e-20)
+    return xp.matrix_transpose(viewer_from_camera(xp.matrix_transpose(normals)))

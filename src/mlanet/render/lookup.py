@@ -1,0 +1,122 @@
+"""Textures read at the pixels of a picture: bilinear, from reduced copies where they are far."""
+
+from array_api_compat import array_namespace, device
+from jaxtyping import Float, Int
+
+from mlanet.coefficients import Array
+from mlanet.errors import RenderError
+from mlanet.render.fragments import Fragments
+
+
+def sample_texture(
+    texture: Float[Array, "*b t s c"],
+    uv: Float[Array, "*b h w 2"],
+    texels_per_pixel: Float[Array, "*b h w"] | None = None,
+) -> Float[Array, "*b h w c"]:
+    """Colours of a texture at texture coordinates; beyond its border those of the border.
+
+    Differentiable in the texture and in the coordinates. Where neighbouring pixels are several
+    texels apart, colours come from copies halved so often that they are not, mixed between the
+    two nearest sizes (Williams, "Pyramidal Parametrics", 1983).
+
+    Args:
+        texture: its first row is at v = 1; one for all pictures, or one for each.
+        uv: in [0, 1], origin at the lower left.
+        texels_per_pixel: distance of neighbouring pixels in texels of the whole texture, as
+            `texel_distance` gives it; without it, the texture is read as it is.
+
+    Raises:
+        RenderError: the shapes do not fit each other.
+    """
+    if texture.ndim < 3 or uv.shape[-1] != 2:
+        raise RenderError(
+            f"texture must be (t, s, c) and uv (h, w, 2), got {tuple(texture.shape)} and "
+            f"{tuple(uv.shape)}"
+        )
+    if texture.ndim > 3 and tuple(texture.shape[:-3]) != tuple(uv.shape[:-3]):
+        raise RenderError(
+            f"texture must be (t, s, c) or one for each picture, got {tuple(texture.shape)}"
+        )
+    xp = array_namespace(texture, uv)
+    if texels_per_pixel is None:
+        return _bilinear(texture, uv)
+    level = xp.log2(xp.clip(texels_per_pixel, min=1.0))
+    copies = [texture]
+    deepest = float(xp.max(level)) if 0 not in level.shape else 0.0
+    while len(copies) <= deepest and all(side % 2 == 0 for side in copies[-1].shape[-3:-1]):
+        copies.append(_halved(copies[-1]))
+    level = xp.clip(level, max=float(len(copies) - 1))
+    result = xp.zeros_like(_bilinear(copies[0][..., :1, :1, :], uv))
+    for number, copy in enumerate(copies):
+        share = xp.clip(1.0 - xp.abs(level - float(number)), min=0.0)
+        if bool(xp.any(share > 0)):
+            result = result + share[..., None] * _bilinear(copy, uv)
+    return result
+
+
+def texel_distance(
+    fragments: Fragments,
+    positions_px: Float[Array, "*b v 2"],
+    faces: Int[Array, "f 3"],
+    texels: Float[Array, "t 2"],
+    uv_faces: Int[Array, "f 3"],
+) -> Float[Array, "*b h w"]:
+    """How many texels neighbouring pixels are apart, by the areas of the triangle seen there.
+
+    Without gradients; 1 where nothing is seen. Triangles that are almost edge-on count as if they
+    covered a hundredth of a pixel for each texel.
+    """
+    xp = array_namespace(positions_px)
+    in_picture = _areas(positions_px, faces)
+    in_texture = _areas(texels, uv_faces)
+    ratio = xp.sqrt(in_texture / xp.clip(in_picture, min=1e-12))
+    ratio = xp.clip(ratio, max=100.0)
+    found = fragments.face_index
+    face = xp.where(found >= 0, found, 0)
+    if ratio.ndim == 1:
+        values = xp.take(ratio, xp.reshape(face, (-1,)), axis=0)
+    else:
+        batch, count = ratio.shape
+        offset = xp.reshape(xp.arange(batch, device=device(ratio)) * count, (-1, 1, 1))
+        values = xp.take(xp.reshape(ratio, (-1,)), xp.reshape(face + offset, (-1,)), axis=0)
+    return xp.where(found >= 0, xp.reshape(values, found.shape), xp.ones_like(values[0]))
+
+
+def _areas(points: Float[Array, "*b v 2"], faces: Int[Array, "f 3"]) -> Float[Array, "*b f"]:
+    xp = array_namespace(points)
+    a, b, c = (xp.take(points, faces[:, k], axis=-2) for k in range(3))
+    return xp.abs(
+        (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1])
+        - (b[..., 1] - a[..., 1]) * (c[..., 0] - a[..., 0])
+    )
+
+
+def _halved(texture: Float[Array, "*b t s c"]) -> Float[Array, "*b u r c"]:
+    xp = array_namespace(texture)
+    *lead, height, width, channels = texture.shape
+    parts = xp.reshape(texture, (*lead, height // 2, 2, width // 2, 2, channels))
+    return xp.mean(parts, axis=(-4, -2))
+
+
+def _bilinear(texture: Float[Array, "*b t s c"], uv: Float[Array, "*b h w 2"]) -> Array:
+    xp = array_namespace(texture, uv)
+    height, width, channels = texture.shape[-3:]
+    x = xp.clip(uv[..., 0] * float(width) - 0.5, 0.0, float(width - 1))
+    y = xp.clip((1.0 - uv[..., 1]) * float(height) - 0.5, 0.0, float(height - 1))
+    left = xp.clip(xp.astype(xp.floor(x), xp.int64), 0, max(width - 2, 0))
+    top = xp.clip(xp.astype(xp.floor(y), xp.int64), 0, max(height - 2, 0))
+    dx, dy = (x - xp.astype(left, x.dtype))[..., None], (y - xp.astype(top, y.dtype))[..., None]
+    base = top * width + left
+    if texture.ndim > 3:
+        picture = xp.arange(texture.shape[0], device=device(texture)) * (height * width)
+        base = base + xp.reshape(picture, (-1, 1, 1))
+    flat = xp.reshape(texture, (-1, channels))
+
+    def read(offset: int) -> Array:
+        found = xp.take(flat, xp.reshape(base + offset, (-1,)), axis=0)
+        return xp.reshape(found, (*base.shape, channels))
+
+    right, below = (1 if width > 1 else 0), (width if height > 1 else 0)
+    upper = read(0) * (1.0 - dx) + read(right) * dx
+    lower = read(below) * (1.0 - dx) + read(below + right) * dx
+    return upper * (1.0 - dy) + lower * dy

@@ -1,0 +1,149 @@
+"""Meshes to pictures: one pipeline for NumPy and for tensors with gradients."""
+
+from dataclasses import dataclass
+
+from array_api_compat import array_namespace, device
+from jaxtyping import Bool, Float, Int
+
+from mlanet.coefficients import Array
+from mlanet.errors import RenderError
+from mlanet.geometry import Camera, MeshTopology, Pose, shading
+from mlanet.render.antialias import antialias
+from mlanet.render.attributes import interpolate, viewer_normals
+from mlanet.render.fragments import Fragments
+from mlanet.render.lookup import sample_texture, texel_distance
+from mlanet.render.rasterize import Backend, rasterize
+from mlanet.render.sampling import texels_from_uv
+from mlanet.render.weights import without_gradient
+
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom in whole pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """A drawn mesh in the frame of the whole picture; one picture, or a batch.
+
+    Attributes:
+        image: sRGB over the background; without a background, over black: then it is multiplied
+            by the mask. Clipped to [0, 1] only by `render_mesh`.
+        mask: share of each pixel that the mesh covers, in [0, 1].
+        depth: at the pixel's centre, mm along the camera's axis; zero where nothing is hit.
+        normals: in the viewer's frame at the pixel's centre, not normalised again after
+            interpolation; zero where nothing is hit.
+        box_px: nothing is drawn outside this part of the picture. None is everywhere.
+    """
+
+    image: Float[Array, "*b h w 3"]
+    mask: Float[Array, "*b h w"]
+    depth: Float[Array, "*b h w"]
+    normals: Float[Array, "*b h w 3"]
+    box_px: Box | None = None
+
+    @property
+    def hit(self) -> Bool[Array, "*b h w"]:
+        """Pixels whose centre sees the mesh."""
+        return self.depth > 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Renderer:
+    """Draws meshes of one topology; differentiable where it is given tensors.
+
+    Attributes:
+        topology: triangles of the mesh, counter-clockwise seen from outside.
+        image_size: height and width of the pictures in pixels.
+        uv: texture coordinates, for textures.
+        uv_faces: their corners for each triangle; without them, one coordinate for each vertex.
+        cull_backfaces: leave out triangles seen from inside.
+        soft_outlines: blend outlines by `antialias`; without it there are no gradients of
+            visibility.
+        backend: of `rasterize`.
+    """
+
+    topology: MeshTopology
+    image_size: tuple[int, int]
+    uv: Float[Array, "t 2"] | None = None
+    uv_faces: Int[Array, "f 3"] | None = None
+    cull_backfaces: bool = True
+    soft_outlines: bool = True
+    backend: Backend | None = None
+
+    def __call__(
+        self,
+        vertices: Float[Array, "*b v 3"],
+        pose: Pose,
+        camera: Camera,
+        lighting: Float[Array, "*b 9 3"] | None = None,
+        *,
+        albedo: Float[Array, "*b v 3"] | None = None,
+        texture: Float[Array, "*b t s 3"] | None = None,
+        background: Float[Array, "*b h w 3"] | None = None,
+    ) -> Rendering:
+        """Draw vertices of the model frame.
+
+        Light is evaluated at the vertices and interpolated, colour is albedo times light.
+
+        Args:
+            vertices: mm; one head, or a batch.
+            pose: model to camera, one for each head.
+            camera: in pixels of the picture.
+            lighting: harmonics in the viewer's frame; without it, albedo is shown as it is.
+            albedo: sRGB at the vertices, in [0, 1].
+            texture: replaces the albedo; floats in [0, 1], its first row at v = 1.
+            background: sRGB behind the mesh; without it, black.
+
+        Raises:
+            RenderError: a shape or index is wrong, a vertex is not finite, neither or both of
+                albedo and texture are given, or the texture has no coordinates.
+        """
+        if (albedo is None) == (texture is None):
+            raise RenderError("albedo or texture must be given, and not both")
+        points = pose.apply(vertices)
+        projected = camera.project(points)
+        fragments = rasterize(
+            projected,
+            self.topology.faces,
+            self.image_size,
+            cull_backfaces=self.cull_backfaces,
+            backend=self.backend,
+        )
+        xp = array_namespace(projected)
+        outward = viewer_normals(points, self.topology)
+        light = None if lighting is None else shading(outward, lighting)
+        if albedo is None:
+            shown = [outward] if light is None else [outward, light]
+        else:
+            shown = [outward, albedo if light is None else albedo * light]
+        values = interpolate(fragments, self.topology.faces, xp.concat(shown, axis=-1))
+        normals, colors = values[..., :3], values[..., 3:]
+        if texture is not None:
+            found = self._textured(texture, fragments, projected)
+            colors = found if light is None else found * colors
+        if background is not None:
+            colors = xp.where(fragments.mask[..., None], colors, background)
+        elif texture is not None:  # texture coordinates of nothing have a colour, too
+            colors = xp.where(fragments.mask[..., None], colors, xp.zeros_like(colors))
+        mask = xp.astype(fragments.mask, colors.dtype)[..., None]
+        picture = xp.concat([colors, mask], axis=-1)
+        if self.soft_outlines:
+            picture = antialias(picture, fragments, projected, self.topology.edge_opposites)
+        return Rendering(picture[..., :3], picture[..., 3], fragments.depth, normals)
+
+    def _textured(
+        self, texture: Float[Array, "*b t s 3"], fragments: Fragments, projected: Array
+    ) -> Float[Array, "*b h w 3"]:
+        if self.uv is None:
+            raise RenderError("texture needs uv")
+        xp, place = array_namespace(projected), device(projected)
+        corners = self.topology.faces if self.uv_faces is None else self.uv_faces
+        uv = xp.asarray(self.uv, dtype=texture.dtype, device=place)
+        uv_faces = xp.asarray(corners, device=place)
+        distance = texel_distance(
+            fragments,
+            without_gradient(projected)[..., :2],
+            xp.asarray(self.topology.faces, device=place),
+            texels_from_uv(uv, texture.shape[-3:-1]),
+            uv_faces,
+        )
+        return sample_texture(texture, interpolate(fragments, uv_faces, uv), distance)

@@ -1,0 +1,79 @@
+"""Weights of a triangle's corners at pixels: the formula that the compiled loops repeat."""
+
+from array_api_compat import array_namespace, device, is_torch_array
+from jaxtyping import Float, Int
+
+from mlanet.coefficients import Array
+from mlanet.render.rasterize import SUBPIXELS
+
+WORST_WEIGHT = -0.25
+"""Weights below this come from a triangle that rounding to 1/256 px has made: a sliver."""
+
+
+def surface_weights(
+    vertices: Float[Array, "b v 3"], faces: Int[Array, "f 3"], face_index: Int[Array, "b h w"]
+) -> tuple[Float[Array, "b h w 3"], Float[Array, "b h w"]]:
+    """Perspective-correct weights and depth of the triangles found at pixels' centres.
+
+    From the corners as they are, not as they were rounded, so that gradients are exact. Slivers
+    that only rounding has made visible take the rounded corners, and have no gradient.
+
+    Args:
+        vertices: x, y in pixels and depth.
+        faces: corners.
+        face_index: -1 where there is nothing.
+    """
+    xp = array_namespace(vertices)
+    kind = {"dtype": vertices.dtype, "device": device(vertices)}
+    barycentric = xp.zeros((*face_index.shape, 3), **kind)
+    depth = xp.zeros(face_index.shape, **kind)
+    picture, row, column = xp.nonzero(face_index >= 0)
+    if not picture.shape[0]:
+        return barycentric, depth
+    face = xp.astype(face_index[picture, row, column], xp.int64)
+    flat = xp.reshape(vertices, (-1, 3))
+    place = picture * vertices.shape[1]
+    corner = [xp.take(flat, xp.take(faces[:, k], face) + place, axis=0) for k in range(3)]
+    centre = [xp.astype(column, vertices.dtype) + 0.5, xp.astype(row, vertices.dtype) + 0.5]
+
+    fixed = [without_gradient(point) for point in corner]
+    weights, found = _weights(fixed, centre)
+    good = xp.isfinite(found) & (found > 0) & (xp.min(weights, axis=-1) >= WORST_WEIGHT)
+    if not bool(xp.all(good)):
+        corner = [
+            xp.where(good[:, None], point, xp.concat([_on_grid(own[:, :2]), own[:, 2:]], axis=-1))
+            for point, own in zip(corner, fixed, strict=True)
+        ]
+    weights, found = _weights(corner, centre)
+    barycentric[picture, row, column] = weights
+    depth[picture, row, column] = found
+    return barycentric, depth
+
+
+def _on_grid(positions_px: Float[Array, "n 2"]) -> Float[Array, "n 2"]:
+    xp = array_namespace(positions_px)
+    return xp.floor(positions_px * SUBPIXELS + 0.5) / SUBPIXELS
+
+
+def _weights(
+    corner: list[Float[Array, "n 3"]], centre: list[Float[Array, "n"]]
+) -> tuple[Float[Array, "n 3"], Float[Array, "n"]]:
+    """Weights and depth at a centre; the depth of a triangle without area is not finite."""
+    xp = array_namespace(*corner)
+    px, py = centre
+    x, y, z = ([point[:, axis] for point in corner] for axis in range(3))
+    edges = [
+        (x[end] - x[start]) * (py - y[start]) - (y[end] - y[start]) * (px - x[start])
+        for start, end in ((1, 2), (2, 0), (0, 1))
+    ]
+    shares = [edge / depth for edge, depth in zip(edges, z, strict=True)]
+    total = shares[0] + shares[1] + shares[2]
+    empty = total == 0
+    safe = xp.where(empty, xp.ones_like(total), total)
+    area = xp.where(empty, xp.full_like(total, float("inf")), edges[0] + edges[1] + edges[2])
+    return xp.stack([share / safe for share in shares], axis=-1), area / safe
+
+
+def without_gradient(array: Array) -> Array:
+    """The values without their gradient."""
+    return array.detach() if is_torch_array(array) else array
