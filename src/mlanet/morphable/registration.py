@@ -48,8 +48,14 @@ STEPS_EACH = 2
 ANCHOR_WEIGHT = (4.0, 2.0, 1.0, 0.5, 0.2, 0.0)
 """Of a landmark beside a match, falling as `STIFFNESS` does: annotators differ by millimetres."""
 
-FAR_MM = (20.0, 6.0)
-"""Matches farther apart are left out, at the first and from the last step of the model fit on."""
+REACH_MM = (20.0, 15.0, 10.0, 8.0, 6.0, 6.0)
+"""Matches farther apart are left out; falling as `STIFFNESS` does, in the model fit all the way."""
+
+EARS = "ears"
+"""Region left to the free deformation: folds find wrong matches, which modes would follow."""
+
+EAR_EDGE = 0.1
+"""Of the region's mask."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +93,9 @@ def register(embedded: MorphableModel, other: MorphableModel) -> Registration:
     faces, weights = other.landmark_faces[anchors], other.landmark_barycentric[anchors]
     goal = (target.vertices[other.base_faces[faces]] * weights[..., None]).sum(axis=1)
     matched = _matched(embedded)
-    base = _fit_model(embedded, target, anchors, goal, matched)
+    base = _fit_model(
+        embedded, target, anchors, goal, matched & (embedded.regions[EARS] < EAR_EDGE)
+    )
     base = _deform(embedded, base, target, anchors, goal, matched)
     surface = embedded.subdivide(base)
     found = SurfaceIndex(surface, embedded.topology).query(target.vertices)
@@ -139,7 +147,7 @@ def _fit_model(
     motion = fit_similarity(mark_mean, goal)
     for step in range(FIT_STEPS):
         share = step / (FIT_STEPS - 1)
-        far = FAR_MM[0] + share * (FAR_MM[1] - FAR_MM[0])
+        far = REACH_MM[0] + share * (REACH_MM[-1] - REACH_MM[0])
         shape = mean + modes @ identity
         posed = motion.apply(shape)
         normals = vertex_normals(posed, topology.faces, topology.faces_of_vertex)
@@ -182,10 +190,10 @@ def _deform(
         (embedded.landmark_barycentric[anchors].reshape(-1), (rows, corners.reshape(-1))),
         shape=(len(anchors), len(base)),
     )
-    for stiffness, anchor in zip(STIFFNESS, ANCHOR_WEIGHT, strict=True):
+    for stiffness, anchor, reach in zip(STIFFNESS, ANCHOR_WEIGHT, REACH_MM, strict=True):
         for _ in range(STEPS_EACH):
             normals = vertex_normals(base, topology.faces, topology.faces_of_vertex)
-            points, good = target.match(base, normals, FAR_MM[1])
+            points, good = target.match(base, normals, reach)
             data: Any = diags((good & matched).astype(np.float64))
             left = data + stiffness * smooth + anchor * (marks.T @ marks)
             right = data @ (points - base) + anchor * (marks.T @ (goal - marks @ base))
