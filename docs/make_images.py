@@ -5,10 +5,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from mlanet.assets import verified_path
 from mlanet.geometry import Camera, Pose, matrix_from_euler
-from mlanet.image import draw_polylines, write_image
+from mlanet.image import crop_square, draw_polylines, read_image, write_image
 from mlanet.morphable import MorphableModel
-from mlanet.render import composite, render_mesh
+from mlanet.reconstruction import draw_faces
+from mlanet.reconstructor import Reconstructor
+from mlanet.render import AXIS_COLORS, PICTURES, composite, render_mesh
 
 FOLDER = Path(__file__).resolve().parent / "images"
 DISTANCE_MM = 1500.0
@@ -16,7 +19,8 @@ WIDTH_MM = 250.0
 CENTRE_MM = np.array([0.0, -8.0, 20.0])
 BACKGROUND = 244
 TEXT_HEIGHT = 30
-AXES = {"x": (214, 39, 40), "y": (44, 140, 44), "z": (31, 90, 180)}
+GALLERY_TILE = 240
+GALLERY_ROOM = 1.35
 TEXT = (30, 30, 30)
 
 ANGLES = (
@@ -84,7 +88,7 @@ def with_axes(image: np.ndarray, angles_deg: tuple[float, float, float]) -> np.n
     """The model's axes drawn from the tip of the nose, 60 mm long."""
     start = np.array([0.0, -18.0, 118.0])
     pose, camera = pose_of(angles_deg), camera_of(len(image))
-    for direction, (name, color) in zip(np.eye(3), AXES.items(), strict=True):
+    for direction, (name, color) in zip(np.eye(3), AXIS_COLORS.items(), strict=True):
         line = np.stack([start, start + 60.0 * direction, start + 70.0 * direction])
         line = camera.project(pose.apply(line))[:, :2]
         image = draw_polylines(image, [line[:2]], color, width_px=3.0)
@@ -152,12 +156,33 @@ def draw_face_model(model: MorphableModel) -> None:
     write("face-model.png", [mean, samples, expressions])
 
 
+def draw_gallery() -> None:
+    """Every kind of picture that `mlanet reconstruct --draw` knows, on the example photo."""
+    photo = read_image(verified_path("example-image"))
+    faces = Reconstructor.load()(photo)
+    box = square_around(faces[0].head.projected[:, :2])
+    tiles = []
+    for kind in PICTURES:
+        drawn = crop_square(draw_faces(faces, kind), box, GALLERY_TILE)
+        tiles.append(titled(drawn.image, kind))
+    columns = len(tiles) // 2
+    write("gallery.png", [tiles[:columns], tiles[columns:]])
+
+
+def square_around(points_px: np.ndarray) -> np.ndarray:
+    """A square (left, top, right, bottom) with some room around points."""
+    low, high = points_px.min(axis=0), points_px.max(axis=0)
+    centre, half = (low + high) / 2, GALLERY_ROOM * (high - low).max() / 2
+    return np.concatenate([centre - half, centre + half])
+
+
 def main() -> None:
     """Draw all of them into docs/images."""
     FOLDER.mkdir(exist_ok=True)
     model = MorphableModel.load()
     draw_angles(model)
     draw_face_model(model)
+    draw_gallery()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -14,7 +15,6 @@ from mlanet.coefficients import Coefficients, RotationKind
 from mlanet.detection import Detection
 from mlanet.export import write_glb, write_obj
 from mlanet.geometry import (
-    AMBIENT_WHITE,
     Camera,
     Mesh,
     Pose,
@@ -22,17 +22,20 @@ from mlanet.geometry import (
     decode_pose,
     landmarks_in_pixels,
 )
-from mlanet.image import Crop, atomic_path, draw_landmarks
+from mlanet.image import Crop, atomic_path
 from mlanet.morphable import MorphableModel, Transfer
 from mlanet.render import (
+    FACE_REGIONS,
+    OVERLAY_OPACITY,
+    PosedHead,
     Texture,
     TexturedMesh,
     UvAtlas,
     carry_textured,
-    composite,
-    headlight,
+    draw_overlay,
+    draw_picture,
+    face_mask,
     project_texture,
-    render_mesh,
     vertex_attributes_to_uv,
 )
 
@@ -42,9 +45,6 @@ SAVED = ("glb", "obj", "mtl", "png", "json")
 
 TEXTURE_SIZES = (256, 512, 1024)
 """Texture sides in texels; the smallest that does not lose the photo's detail is taken."""
-
-OVERLAY_OPACITY = 0.72
-FACE_REGIONS = ("face", "eyes", "mouth")
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +98,11 @@ class Reconstruction:
         return self.model.mesh(coefficients.identity, coefficients.expression, coefficients.albedo)
 
     @cached_property
+    def head(self) -> PosedHead:
+        """The mesh where the photo shows it: what pictures are drawn from."""
+        return PosedHead(self.model, self.mesh.vertices, self.pose, self.camera)
+
+    @cached_property
     def lighting(self) -> Float[np.ndarray, "9 3"]:
         """Spherical-harmonics radiance in the viewer's frame (docs/conventions.md)."""
         return decode_lighting(self.coefficients.lighting)
@@ -137,17 +142,27 @@ class Reconstruction:
     ) -> UInt8[np.ndarray, "h w 3"]:
         """The face region as clay over the photo (or another picture of its size)."""
         under = self.image if background is None else background
-        mesh, region = self.mesh, self.model.region(*FACE_REGIONS)
-        faces = mesh.faces[(region[mesh.faces] > 0.0).any(axis=1)]
-        size = under.shape[:2]
-        clay = render_mesh(Mesh(mesh.vertices, faces), self.pose, self.camera, size, headlight())
-        # The region's soft edge, drawn as a colour under the light that shows colours unchanged.
-        edge = Mesh(mesh.vertices, faces, colors=np.repeat(region[:, None], 3, axis=1))
-        unlit = np.zeros((9, 3))
-        unlit[0] = AMBIENT_WHITE
-        alpha = render_mesh(edge, self.pose, self.camera, size, unlit).image[..., 0]
-        picture = composite(clay, under, opacity * alpha)
-        return draw_landmarks(picture, self.landmarks_px) if landmarks else picture
+        return draw_overlay(under, [self.head], opacity=opacity, landmarks=landmarks)
+
+    def draw(
+        self, kind: str, background: UInt8[np.ndarray, "h w 3"] | None = None
+    ) -> UInt8[np.ndarray, "h w 3"]:
+        """A kind of picture over the photo (or another picture of its size); docs/output.md.
+
+        Raises:
+            ValueError: there is no such kind; the message lists them.
+        """
+        return draw_faces([self], kind, background)
+
+    def mask(self, *regions: str) -> Float[np.ndarray, "h w"]:
+        """Share of each pixel of the photo, in [0, 1], that shows regions of the face model.
+
+        Without names, those that make up the face.
+
+        Raises:
+            ValueError: there is no such region; the message lists them.
+        """
+        return face_mask([self.head], self.image.shape[:2], *(regions or FACE_REGIONS))
 
     def as_dict(self) -> dict[str, Any]:
         """Everything but the mesh as plain values: the content of the JSON file."""
@@ -241,6 +256,27 @@ class Reconstruction:
             text = json.dumps(content, indent=1, allow_nan=False)
             temporary.write_text(text + "\n", encoding="utf-8")
         return paths
+
+
+def draw_faces(
+    faces: Sequence[Reconstruction],
+    kind: str = "overlay",
+    background: UInt8[np.ndarray, "h w 3"] | None = None,
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A kind of picture with all faces of a photo, nearer ones over farther ones.
+
+    Without a background, over the photo. A black one gives maps for machines: with `pncc`, `uv`,
+    `normal` or `depth`, black is where there is no face.
+
+    Raises:
+        ValueError: there is no such kind (the message lists them), or neither a face nor a
+            background.
+    """
+    if background is None:
+        if not faces:
+            raise ValueError("without faces there must be a background")
+        background = faces[0].image
+    return draw_picture(kind, background, [face.head for face in faces])
 
 
 @lru_cache(maxsize=4)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from PIL import Image
 from mlanet.assets import verified_path
 from mlanet.cli import main
 from mlanet.metrics import nme_2d_68
+from mlanet.render import PICTURES
 
 FACE_FILES = {"face_00.glb", "face_00.obj", "face_00.mtl", "face_00.png", "face_00.json"}
 
@@ -209,6 +211,51 @@ def test_equal_names_do_not_overwrite_each_other(photo, tmp_path):
         paths.append(save(photo, tmp_path / name / "me.png"))
     assert run("reconstruct", *paths, "--out", tmp_path / "out") == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"me", "me-2"}
+
+
+def test_pictures_are_written_that_are_asked_for_and_old_ones_removed(photo, tmp_path):
+    path = save(photo, tmp_path / "me.png")
+    arguments = ["reconstruct", path, "--out", tmp_path / "out"]
+    folder = tmp_path / "out/me"
+    assert run(*arguments, "--draw", "depth, parts-whole,depth") == 0
+    found = {entry.name for entry in folder.iterdir()}
+    assert found == FACE_FILES | {"overlay.png", "depth.png", "parts-whole.png"}
+    with Image.open(folder / "depth.png") as picture:
+        depth = np.asarray(picture)
+    original = np.asarray(photo)
+    assert depth.shape == original.shape
+    changed = (depth != original).any(axis=2)
+    assert 0.02 < changed.mean() < 0.4
+    grey = depth[changed]
+    assert np.mean(grey.max(axis=1) == grey.min(axis=1)) > 0.95
+
+    (folder / "poses.png").write_text("mine")
+    assert run(*arguments, "--draw", "pose") == 0
+    found = {entry.name for entry in folder.iterdir()}
+    assert found == FACE_FILES | {"overlay.png", "pose.png", "poses.png"}
+    assert run(*arguments) == 0
+    found = {entry.name for entry in folder.iterdir()}
+    assert found == FACE_FILES | {"overlay.png", "poses.png"}
+
+
+def test_every_kind_is_drawn_and_named_in_the_help(photo, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["reconstruct", "--help"])
+    text = " ".join(re.sub(r"[│╭╰─╮╯]", " ", capsys.readouterr().out).split())
+    assert ", ".join(kind for kind in PICTURES if kind != "overlay") in text
+    path = save(photo, tmp_path / "me.png")
+    assert run("reconstruct", path, "--out", tmp_path / "out", "--draw", ",".join(PICTURES)) == 0
+    contents = {(tmp_path / f"out/me/{kind}.png").read_bytes() for kind in PICTURES}
+    assert len(contents) == len(PICTURES)
+
+
+@pytest.mark.parametrize("draw", ["x-ray", "shape,", "shape,x-ray", "SHAPE", ","])
+def test_an_unknown_kind_of_picture_is_wrong_usage(draw, tmp_path, capsys):
+    assert run("reconstruct", "--example", "--out", tmp_path / "out", "--draw", draw) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("mlanet: --draw ")
+    assert all(kind in line for kind in PICTURES)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from mlanet.image import draw_box, draw_landmarks, draw_points, draw_polylines
+from mlanet.image import (
+    blend,
+    draw_box,
+    draw_landmarks,
+    draw_points,
+    draw_polygon,
+    draw_polylines,
+)
 
 
 @pytest.fixture
@@ -51,3 +58,29 @@ def test_landmarks_are_drawn_with_points_far_outside_too(canvas):
         assert out[int(y), int(x)].max() > 0
     with pytest.raises((ValueError, TypeError), match="68"):
         draw_landmarks(canvas, points[:5])
+
+
+def test_hidden_landmarks_are_hollow_and_pale():
+    x = np.linspace(20.0, 380.0, 68)
+    points = np.stack([x, np.full(68, 100.0)], axis=1)
+    visible = np.arange(68) < 34
+    black = np.zeros((200, 400, 3), np.uint8)
+    picture = draw_landmarks(black, points, color=(200, 200, 200), visible=visible)
+    full = draw_landmarks(black, points, color=(200, 200, 200), visible=np.ones(68, bool))
+    np.testing.assert_array_equal(full, draw_landmarks(black, points, color=(200, 200, 200)))
+    np.testing.assert_array_equal(picture[:, :180], full[:, :180])
+    assert picture[:, :190].max() == 200
+    assert picture[:, 210:].max() == 100
+    assert (black == 0).all()
+
+
+def test_a_polygon_is_filled_and_pictures_blend():
+    black = np.zeros((40, 60, 3), np.uint8)
+    corners = np.array([[10.0, 5.0], [50.0, 5.0], [50.0, 35.0], [10.0, 35.0]])
+    filled = draw_polygon(black, corners, color=(100, 200, 50))
+    assert (filled[10:30, 15:45] == [100, 200, 50]).all()
+    assert (filled[:3] == 0).all()
+    area = filled.sum(axis=(0, 1)) / [100, 200, 50]  # OpenCV paints half the outline's pixels, too
+    assert area == pytest.approx(41 * 31, rel=0.05)
+    np.testing.assert_array_equal(blend(black, filled, 0.5)[20, 30], [50, 100, 25])
+    np.testing.assert_array_equal(draw_polygon(black, np.full((4, 2), np.nan)), black)

@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 import trimesh
 
-from mlanet.geometry import Camera, Mesh, Pose
+from mlanet.geometry import Camera, Mesh, MeshTopology, Pose, matrix_from_euler
+from mlanet.morphable import MorphableModel
+from mlanet.morphable.linear import LinearShape
+from mlanet.render import PosedHead
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +43,62 @@ def frontal():
 def camera():
     """For pictures of 100 x 100 pixels: 4 mm in a pixel at a metre."""
     return Camera(250.0, (50.0, 50.0))
+
+
+@pytest.fixture(scope="session")
+def ball_model():
+    """A face model that is a ball of 100 mm: 642 vertices, UV from the front, landmarks at the
+    34 triangles nearest to +z and, after them, those nearest to -z."""
+    ball = trimesh.creation.icosphere(subdivisions=2, radius=100.0)
+    base = np.asarray(ball.vertices, dtype=np.float32)
+    faces = np.asarray(ball.faces, dtype=np.int32)
+    edges = MeshTopology(faces, len(base)).edges
+    index = np.zeros((len(edges), 8), dtype=np.int32)
+    index[:, :2] = edges
+    weight = np.zeros((len(edges), 8), dtype=np.float32)
+    weight[:, :2] = 0.5
+    order = np.argsort(-base[faces].mean(axis=1)[:, 2])
+    return MorphableModel(
+        name="ball",
+        shape=LinearShape(base, base[..., None] * 0, base[..., None] * 0),
+        albedo_mean=np.full_like(base, 0.5),
+        albedo_basis=base[..., None] * 0,
+        base_faces=faces,
+        base_uv=base[:, :2] / 200.0 + 0.5,
+        midpoint_index=index,
+        midpoint_weight=weight,
+        landmark_faces=np.concatenate([order[:34], order[-34:]]).astype(np.int32),
+        landmark_barycentric=np.full((68, 3), 1 / 3, dtype=np.float32),
+        mirror=np.arange(len(base), dtype=np.int32),
+        identity_mirror=np.ones(1, dtype=np.float32),
+        expression_mirror=np.zeros(1, dtype=np.int32),
+        identity_names=("nothing",),
+        expression_names=("nothing",),
+        albedo_names=("nothing",),
+        regions={
+            "face": (base[:, 2] > -1.0).astype(np.float32),
+            "eyes": (base[:, 1] > 60.0).astype(np.float32),
+            "mouth": np.zeros(len(base), dtype=np.float32),
+        },
+    )
+
+
+@pytest.fixture(scope="session")
+def ball(ball_model, frontal, camera):
+    """The ball a metre away, in the middle of a picture of 100 x 100 pixels: radius 25 pixels."""
+    vertices = ball_model.subdivide(ball_model.shape.mean.astype(np.float64))
+    vertices *= 100.0 / np.linalg.norm(vertices, axis=1, keepdims=True)
+    return PosedHead(ball_model, vertices, frontal, camera)
+
+
+@pytest.fixture(scope="session")
+def turned_mean():
+    """The embedded model's mean head in 200 x 200 pixels, by (pitch, yaw, roll) in degrees."""
+    model = MorphableModel.load()
+    vertices = model.subdivide(model.shape.mean.astype(np.float64))
+
+    def turn(*angles_deg):
+        pose = Pose(matrix_from_euler(np.radians(angles_deg)), np.array([0.0, 0.0, 1500.0]))
+        return PosedHead(model, vertices, pose, Camera(900.0, (100.0, 100.0)))
+
+    return turn

@@ -7,30 +7,15 @@ import pytest
 from mlanet.errors import RenderError
 from mlanet.render import interpolate, rasterize, rasterize_naive
 
+from .scenes import triangle_soup
+
 SIZE = (23, 31)
-
-
-def random_scene(seed):
-    """Triangles of every kind: tiny, large, off-screen, on pixel centres, behind, repeated."""
-    rng = np.random.default_rng(seed)
-    corners = rng.uniform(-8.0, 38.0, (40, 3, 2))
-    corners[8:16] = corners[8:16, :1] + rng.uniform(-1.5, 1.5, (8, 3, 2))
-    corners[16:24] = np.round(corners[16:24] * 2.0) / 2.0
-    corners[24:28] *= 1000.0
-    corners[28:30, 2] = corners[28:30, 1]
-    depth = rng.uniform(1.0, 3.0, (40, 3, 1))
-    depth[30:32, 1] = -1.0
-    vertices = np.concatenate([corners, depth], axis=2).reshape(-1, 3)
-    faces = np.arange(120).reshape(-1, 3)
-    shared = rng.integers(0, 72, (15, 3))
-    again = faces[[3, 9, 17]][:, [1, 2, 0]]
-    return vertices, np.concatenate([faces, shared, again, faces[:4]]).astype(np.int32)
 
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("cull_backfaces", [False, True])
 def test_agrees_with_the_naive_loop(seed, cull_backfaces):
-    vertices, faces = random_scene(seed)
+    vertices, faces = triangle_soup(seed)
     fast = rasterize(vertices, faces, SIZE, cull_backfaces=cull_backfaces)
     slow = rasterize_naive(vertices, faces, SIZE, cull_backfaces=cull_backfaces)
     np.testing.assert_array_equal(fast.face_index, slow.face_index)

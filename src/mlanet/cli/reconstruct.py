@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,15 +13,11 @@ from mlanet.cli.status import EXIT_FAILED, EXIT_OK
 from mlanet.errors import MlanetError, UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from jaxtyping import UInt8
-
     from mlanet.morphable import Transfer
-    from mlanet.reconstruction import Reconstruction
     from mlanet.reconstructor import Reconstructor
 
 OWN_FILE = re.compile(r"face_\d{2,}(\.topology)?\.(glb|obj|mtl|png|json)")
-"""What a run writes for a face, and what a later run on the same photo may remove."""
+"""What a run writes for a face; a later run on the same photo may remove it, and pictures."""
 
 
 def reconstruct(
@@ -34,12 +30,14 @@ def reconstruct(
     threads: int = 0,
     weights: Path | None = None,
     topology: Path | None = None,
+    draw: str = "",
 ) -> int:
     """Turn every face of every photo into a textured mesh.
 
-    For photo.jpg the folder OUT/photo/ receives overlay.png and, for each face, face_NN.glb,
-    face_NN.obj (with .mtl and .png) and face_NN.json; with --topology the same five files again,
-    named face_NN.topology, in the vertices and triangles of another face model.
+    For photo.jpg the folder OUT/photo/ receives overlay.png, the other pictures asked for and, for
+    each face, face_NN.glb, face_NN.obj (with .mtl and .png) and face_NN.json;
+    with --topology the same five files again, named face_NN.topology, in the vertices and triangles
+    of another face model.
 
     Args:
         images: Photos: JPEG, PNG, WebP, GIF, BMP, TIFF.
@@ -49,6 +47,8 @@ def reconstruct(
         threads: CPU threads for one photo; 0 is all there are, at most 4.
         weights: A network of your own, written by mlanet export.
         topology: A face model of your own, written by mlanet models convert.
+        draw: More pictures, separated by commas: shape, depth, normal, uv, pncc, parts,
+            parts-whole, pose, landmarks.
 
     Returns:
         Exit status: 0 all done, 1 some photos failed (each named on stderr), 2 wrong usage.
@@ -56,6 +56,7 @@ def reconstruct(
     problem = _usage_problem(images, out, example, max_faces, threads)
     if problem is not None:
         raise UsageError(problem)
+    kinds = kinds_of(draw)
     from rich.console import Console
     from rich.progress import Progress
 
@@ -73,7 +74,7 @@ def reconstruct(
         task = progress.add_task("Reconstructing", total=len(paths))
         for path, folder in zip(paths, folders_for(paths, out), strict=True):
             try:
-                count = reconstruct_file(reconstructor, path, folder, max_faces, transfer)
+                count = reconstruct_file(reconstructor, path, folder, max_faces, kinds, transfer)
                 faces = "1 face" if count == 1 else f"{count} faces"
                 _say(f"{path}: {faces} -> {folder}")
             except Exception as error:  # whatever one photo does, the others are still done
@@ -83,14 +84,32 @@ def reconstruct(
     return EXIT_FAILED if failed else EXIT_OK
 
 
+def kinds_of(draw: str) -> tuple[str, ...]:
+    """The kinds of pictures that `--draw` names, each once, `overlay` first.
+
+    Raises:
+        UsageError: there is no such kind; the message lists them.
+    """
+    if not draw:
+        return ("overlay",)
+    from mlanet.render import PICTURES
+
+    kinds = [kind.strip() for kind in draw.split(",")]
+    for kind in kinds:
+        if kind not in PICTURES:
+            raise UsageError(f"--draw knows no {kind!r}, only {', '.join(PICTURES)}")
+    return tuple(dict.fromkeys(["overlay", *kinds]))
+
+
 def reconstruct_file(
     reconstructor: "Reconstructor",
     path: Path,
     folder: Path,
     max_faces: int | None = None,
+    kinds: Sequence[str] = ("overlay",),
     transfer: "Transfer | None" = None,
 ) -> int:
-    """Reconstruct one photo into a folder and return how many faces there were.
+    """Reconstruct one photo into a folder, draw it and return how many faces there were.
 
     Raises:
         ImageError: the photo cannot be read.
@@ -99,22 +118,27 @@ def reconstruct_file(
     """
     from mlanet.errors import NoFaceError
     from mlanet.image import read_image, write_image
+    from mlanet.reconstruction import draw_faces
+    from mlanet.render import PICTURES
 
     image = read_image(path)
     faces = reconstructor(image, max_faces=max_faces)
     if not faces:
         raise NoFaceError(f"{path}: no face found")
     folder.mkdir(parents=True, exist_ok=True)
-    written: set[Path] = {folder / "overlay.png"}
+    written = {folder / f"{kind}.png" for kind in kinds}
     for number, face in enumerate(faces):
         name = f"face_{number:02d}"
         written |= set(face.save(folder, name))
         if transfer is not None:
             written |= set(face.save_topology(transfer, folder, name))
-    write_image(folder / "overlay.png", draw_all(image, faces))
-    for leftover in folder.iterdir():
-        if OWN_FILE.fullmatch(leftover.name) and leftover not in written:
-            leftover.unlink()
+    for kind in kinds:
+        write_image(folder / f"{kind}.png", draw_faces(faces, kind))
+    own_pictures = {f"{kind}.png" for kind in PICTURES}
+    for file in folder.iterdir():
+        own = OWN_FILE.fullmatch(file.name) or file.name in own_pictures
+        if own and file not in written:
+            file.unlink()
     return len(faces)
 
 
@@ -127,16 +151,6 @@ def load_transfer(reconstructor: "Reconstructor", path: Path) -> "Transfer":
     from mlanet.morphable import MorphableModel, Transfer
 
     return Transfer(reconstructor.model, MorphableModel.load(path))
-
-
-def draw_all(
-    image: "UInt8[np.ndarray, 'h w 3']", faces: "Iterable[Reconstruction]"
-) -> "UInt8[np.ndarray, 'h w 3']":
-    """The photo with all faces drawn over it, the farthest first."""
-    picture = image
-    for face in sorted(faces, key=lambda face: face.camera.focal_length_px):
-        picture = face.render(picture)
-    return picture
 
 
 def folders_for(paths: Iterable[Path], out: Path) -> list[Path]:

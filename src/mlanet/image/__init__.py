@@ -8,7 +8,15 @@ from mlanet.image.crop import (
     square_transform,
     transform_points,
 )
-from mlanet.image.draw import draw_box, draw_landmarks, draw_points, draw_polylines
+from mlanet.image.draw import (
+    blend,
+    draw_box,
+    draw_circles,
+    draw_landmarks,
+    draw_points,
+    draw_polygon,
+    draw_polylines,
+)
 from mlanet.image.files import atomic_path, write_image
 from mlanet.image.read import MAX_PIXELS, MIN_SIDE_PX, as_rgb_uint8, read_image
 
@@ -18,10 +26,13 @@ __all__ = [
     "Crop",
     "as_rgb_uint8",
     "atomic_path",
+    "blend",
     "crop_square",
     "draw_box",
+    "draw_circles",
     "draw_landmarks",
     "draw_points",
+    "draw_polygon",
     "draw_polylines",
     "invert_transform",
     "read_image",

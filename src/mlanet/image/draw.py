@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 Color = tuple[int, int, int]
 
@@ -19,6 +19,9 @@ LANDMARK_LINES: tuple[tuple[int, int, bool], ...] = (
     (60, 68, True),  # inner lips
 )
 """iBUG's 68 points as lines: first point, point after the last, whether the line is closed."""
+
+HIDDEN_OPACITY = 0.5
+"""Of lines and circles at hidden landmarks."""
 
 LANDMARK_STROKE = 1 / 150
 """Width of lines through landmarks over the landmarks' extent: small faces stay visible."""
@@ -53,6 +56,23 @@ def draw_points(
     return canvas
 
 
+def draw_circles(
+    image: UInt8[np.ndarray, "h w 3"],
+    centers_px: Float[np.ndarray, "n 2"],
+    color: Color,
+    radius_px: float,
+    width_px: float,
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A new picture with a circle around each point (pixels)."""
+    import cv2
+
+    canvas = image.copy()
+    radius, width = round(radius_px * _PER_PIXEL), max(1, round(width_px))
+    for center in _fixed(centers_px):
+        cv2.circle(canvas, center.tolist(), radius, color, width, cv2.LINE_AA, _SHIFT)
+    return canvas
+
+
 def draw_polylines(
     image: UInt8[np.ndarray, "h w 3"],
     lines_px: Sequence[Float[np.ndarray, "n 2"]],
@@ -78,8 +98,11 @@ def draw_landmarks(
     image: UInt8[np.ndarray, "h w 3"],
     landmarks_px: Float[np.ndarray, "68 d"],
     color: Color = (0, 230, 118),
+    visible: Bool[np.ndarray, "68"] | None = None,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """A new picture with the 68 landmarks (iBUG, pixels) as lines and points.
+
+    Where `visible` is false, points are hollow and lines to them half transparent.
 
     Raises:
         ValueError: there are not 68 points.
@@ -90,10 +113,39 @@ def draw_landmarks(
     finite = points[np.isfinite(points).all(axis=1)]
     extent = float(np.ptp(finite, axis=0).max()) if len(finite) else 0.0
     width = min(max(extent * LANDMARK_STROKE, 0.6), 2.0 * stroke_px(image))
-    for closed in (False, True):
-        lines = [points[start:stop] for start, stop, loop in LANDMARK_LINES if loop == closed]
-        image = draw_polylines(image, lines, color, closed=closed, width_px=width)
-    return draw_points(image, points, color, radius_px=width)
+    seen = np.ones(68, dtype=bool) if visible is None else visible
+    pairs = _landmark_pairs()
+    shown = seen[pairs].all(axis=1)
+    if not seen.all():
+        pale = draw_polylines(image, list(points[pairs[~shown]]), color, width_px=width)
+        pale = draw_circles(pale, points[~seen], color, 1.5 * width, width)
+        image = blend(image, pale, HIDDEN_OPACITY)
+    image = draw_polylines(image, list(points[pairs[shown]]), color, width_px=width)
+    return draw_points(image, points[seen], color, radius_px=width)
+
+
+def blend(
+    image: UInt8[np.ndarray, "h w 3"], over: UInt8[np.ndarray, "h w 3"], opacity: float
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A new picture between two; `opacity` is the share of the second."""
+    import cv2
+
+    return np.asarray(cv2.addWeighted(image, 1.0 - opacity, over, opacity, 0.0), dtype=np.uint8)
+
+
+def draw_polygon(
+    image: UInt8[np.ndarray, "h w 3"],
+    corners_px: Float[np.ndarray, "n 2"],
+    color: Color = (0, 230, 118),
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A new picture with the inside of a convex polygon (pixels) filled."""
+    import cv2
+
+    canvas = image.copy()
+    corners = _fixed(corners_px)
+    if len(corners):
+        cv2.fillConvexPoly(canvas, corners, color, cv2.LINE_AA, _SHIFT)
+    return canvas
 
 
 def draw_box(
@@ -106,6 +158,15 @@ def draw_box(
     left, top, right, bottom = box_px
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
     return draw_polylines(image, [corners], color, closed=True, width_px=width_px)
+
+
+def _landmark_pairs() -> Int[np.ndarray, "n 2"]:
+    """First and last point of each piece of `LANDMARK_LINES`."""
+    pairs: list[tuple[int, int]] = []
+    for start, stop, closed in LANDMARK_LINES:
+        pairs += [(k, k + 1) for k in range(start, stop - 1)]
+        pairs += [(stop - 1, start)] if closed else []
+    return np.array(pairs)
 
 
 def _fixed(points_px: Float[np.ndarray, "n 2"]) -> np.ndarray:

@@ -6,8 +6,17 @@ from mlanet.render.attributes import interpolate, viewer_normals
 from mlanet.render.carry import TexturedMesh, carry_textured
 from mlanet.render.drawing import composite, render_mesh
 from mlanet.render.fragments import Fragments
+from mlanet.render.heads import PosedHead, far_to_near
 from mlanet.render.lookup import sample_texture, texel_distance
 from mlanet.render.naive import rasterize_naive
+from mlanet.render.parts import FACE_REGIONS, PART_COLORS, PartMasks, face_mask, part_masks
+from mlanet.render.pictures import (
+    OVERLAY_OPACITY,
+    PICTURES,
+    draw_overlay,
+    draw_picture,
+)
+from mlanet.render.pose_box import AXIS_COLORS
 from mlanet.render.rasterize import rasterize
 from mlanet.render.renderer import Renderer, Rendering
 from mlanet.render.sampling import sample_image
@@ -15,7 +24,14 @@ from mlanet.render.shade import ambient_light, headlight, shade, shade_vertices
 from mlanet.render.texture import Texture, project_texture
 
 __all__ = [
+    "AXIS_COLORS",
+    "FACE_REGIONS",
+    "OVERLAY_OPACITY",
+    "PART_COLORS",
+    "PICTURES",
     "Fragments",
+    "PartMasks",
+    "PosedHead",
     "Renderer",
     "Rendering",
     "Texture",
@@ -25,8 +41,13 @@ __all__ = [
     "antialias",
     "carry_textured",
     "composite",
+    "draw_overlay",
+    "draw_picture",
+    "face_mask",
+    "far_to_near",
     "headlight",
     "interpolate",
+    "part_masks",
     "project_texture",
     "rasterize",
     "rasterize_naive",

@@ -9,6 +9,10 @@ from mlanet.errors import RenderError
 from mlanet.render.checks import GUARD_PX, NEAR_DEPTH_MM, as_batch
 from mlanet.render.fragments import Fragments
 
+MOST_BEYOND = 0.5
+"""How far beyond its ends, of its length, an edge is followed to a line of pixels' centres that
+it reaches only when it is rounded to 1/256 px."""
+
 
 def antialias(
     image: Float[Array, "*b h w c"],
@@ -22,9 +26,10 @@ def antialias(
     crosses the line from a pixel's centre inside to its neighbour's outside at the share d of the
     way, the neighbour takes the share d - 1/2 of the inner colour, or the inner pixel 1/2 - d of
     the neighbour's: moving the outline moves the picture, and the sum over a row is that of the
-    exact coverage. Steep edges are looked at along rows and flat ones along columns; of
-    several crossings on one line, the farthest out counts. An outline is seen where the inner
-    pixel is nearer than the outer one, and the edge itself too.
+    exact coverage. Neighbours are those in the row and those in the column; of the two
+    directions a pixel takes the one that changes it more, which is the one nearer the outline's
+    normal. Of several crossings on one line the farthest out counts. An outline is seen where
+    the inner pixel is nearer than the outer one, and the edge itself too.
 
     After Laine et al., "Modular Primitives for High-Performance Differentiable Rendering", 2020,
     section 3.4; edges are walked, instead of those of the triangles at pixels' centres, since the

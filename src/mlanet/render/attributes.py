@@ -42,15 +42,14 @@ def interpolate(
     corners = np.ascontiguousarray(faces, dtype=np.int32)
     values = np.ascontiguousarray(attributes, dtype=np.float32)
     _check_triangles(fragments, len(corners))
-    pixels = np.zeros((*fragments.face_index.shape, values.shape[-1]), dtype=np.float32)
-    if len(corners):
-        from mlanet.render._numba.attributes import interpolate_corners
+    pixels = np.empty((*fragments.face_index.shape, values.shape[-1]), dtype=np.float32)
+    from mlanet.render._numba.attributes import interpolate_corners
 
-        found, weights = as_batch(fragments.face_index, 2), as_batch(fragments.barycentric, 3)
-        targets = as_batch(pixels, 3)
-        for k in range(len(found)):
-            own = values if values.ndim == 2 else values[k]
-            interpolate_corners(found[k], weights[k], corners, own, targets[k])
+    found, weights = as_batch(fragments.face_index, 2), as_batch(fragments.barycentric, 3)
+    targets = as_batch(pixels, 3)
+    for k in range(len(found)):
+        own = values if values.ndim == 2 else values[k]
+        interpolate_corners(found[k], weights[k], corners, own, targets[k])
     return pixels
 
 

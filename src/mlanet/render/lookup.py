@@ -43,7 +43,7 @@ def sample_texture(
     level = xp.log2(xp.clip(texels_per_pixel, min=1.0))
     copies = [texture]
     deepest = float(xp.max(level)) if 0 not in level.shape else 0.0
-    while len(copies) <= deepest and all(side % 2 == 0 for side in copies[-1].shape[-3:-1]):
+    while len(copies) - 1 < deepest and all(side % 2 == 0 for side in copies[-1].shape[-3:-1]):
         copies.append(_halved(copies[-1]))
     level = xp.clip(level, max=float(len(copies) - 1))
     result = xp.zeros_like(_bilinear(copies[0][..., :1, :1, :], uv))

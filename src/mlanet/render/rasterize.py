@@ -10,7 +10,7 @@ from mlanet.coefficients import Array
 from mlanet.errors import RenderError
 from mlanet.render.checks import GUARD_PX, NEAR_DEPTH_MM, as_batch, checked_mesh, checked_size
 from mlanet.render.fragments import Fragments
-from mlanet.render.parallel import for_each_image
+from mlanet.render.parallel import for_each_image, for_each_part
 
 SUBPIXELS = 256
 """Positions are rounded to 1/256 px; inside or outside is then decided in integers."""
@@ -63,15 +63,14 @@ def rasterize(
     points, corners = checked_mesh(vertices, faces)
     batch = as_batch(points, 2)
     found = coverage(batch, corners, size, cull_backfaces=cull_backfaces, threads=threads or 1)
-    barycentric = np.zeros((*found.shape, 3), dtype=np.float32)
-    depth = np.zeros(found.shape, dtype=np.float32)
-    if len(corners):
-        from mlanet.render._numba import coverage as loops
+    barycentric = np.empty((*found.shape, 3), dtype=np.float32)
+    depth = np.empty(found.shape, dtype=np.float32)
+    from mlanet.render._numba.coverage import weights_of_faces
 
-        def weigh(k: int) -> None:
-            loops.weights_of_faces(batch[k], corners, found[k], barycentric[k], depth[k])
+    def weigh(k: int) -> None:
+        weights_of_faces(batch[k], corners, found[k], barycentric[k], depth[k])
 
-        for_each_image(weigh, len(batch), threads or 1)
+    for_each_image(weigh, len(batch), threads or 1)
     if points.ndim == 2:
         return Fragments(found[0], barycentric[0], depth[0], cull_backfaces)
     return Fragments(found, barycentric, depth, cull_backfaces)
@@ -86,12 +85,16 @@ def coverage(
     threads: int,
 ) -> Int[np.ndarray, "b h w"]:
     """Indices of the nearest triangles by the compiled loops, of arguments that were checked."""
-    found = np.full((len(vertices), *image_size), -1, dtype=np.int32)
-    if len(faces):
-        from mlanet.render._numba.coverage import nearest_faces
+    from mlanet.render._numba.coverage import nearest_faces
 
-        def find(k: int) -> None:
-            nearest_faces(vertices[k], faces, cull_backfaces, NEAR_DEPTH_MM, GUARD_PX, found[k])
+    found = np.empty((len(vertices), *image_size), dtype=np.int32)
 
-        for_each_image(find, len(vertices), threads)
+    def find(indices: range) -> None:
+        nearness = np.empty(image_size, dtype=np.float32)
+        for k in indices:
+            nearest_faces(
+                vertices[k], faces, cull_backfaces, NEAR_DEPTH_MM, GUARD_PX, nearness, found[k]
+            )
+
+    for_each_part(find, len(vertices), threads)
     return found

@@ -28,8 +28,6 @@ def surface_weights(
     barycentric = xp.zeros((*face_index.shape, 3), **kind)
     depth = xp.zeros(face_index.shape, **kind)
     picture, row, column = xp.nonzero(face_index >= 0)
-    if not picture.shape[0]:
-        return barycentric, depth
     face = xp.astype(face_index[picture, row, column], xp.int64)
     flat = xp.reshape(vertices, (-1, 3))
     place = picture * vertices.shape[1]

@@ -17,6 +17,8 @@ def interpolate_corners(
         for j in range(width):
             f = face_index[i, j]
             if f < 0:
+                for k in range(attributes.shape[1]):
+                    values[i, j, k] = 0.0
                 continue
             a, b, c = np.uintp(faces[f, 0]), np.uintp(faces[f, 1]), np.uintp(faces[f, 2])
             wa, wb, wc = barycentric[i, j, 0], barycentric[i, j, 1], barycentric[i, j, 2]
@@ -42,6 +44,7 @@ def interpolate_backward(
         for j in range(width):
             f = face_index[i, j]
             if f < 0:
+                d_barycentric[i, j, 0] = d_barycentric[i, j, 1] = d_barycentric[i, j, 2] = 0.0
                 continue
             a, b, c = np.uintp(faces[f, 0]), np.uintp(faces[f, 1]), np.uintp(faces[f, 2])
             wa, wb, wc = barycentric[i, j, 0], barycentric[i, j, 1], barycentric[i, j, 2]

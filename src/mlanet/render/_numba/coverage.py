@@ -11,30 +11,39 @@ WORST_WEIGHT = -0.25
 
 
 @compiled
-def _subpixel(position: float) -> Any:
+def subpixel(position: float) -> Any:
+    """A position in pixels, rounded to whole 1/256 px."""
     return np.int64(np.floor(position * 256.0 + 0.5))
 
 
 @compiled
 def nearest_faces(
-    vertices: Any, faces: Any, cull: bool, near: float, guard: float, face_index: Any
+    vertices: Any,
+    faces: Any,
+    cull: bool,
+    near: float,
+    guard: float,
+    nearness: Any,
+    face_index: Any,
 ) -> None:
     """Write the nearest triangle at each pixel's centre into `face_index` (h, w) int32.
 
-    `vertices` (v, 3) float64: x, y in pixels, depth; `faces` (f, 3) int32. The rules are those
-    of `mlanet.render.rasterize`; positions are integers in 1/256 px, so that edge functions are
-    exact.
+    `vertices` (v, 3) float64: x, y in pixels, depth; `faces` (f, 3) int32; `nearness` (h, w)
+    float32 is overwritten. The rules are those of `mlanet.render.rasterize`; positions are
+    integers in 1/256 px, so that edge functions are exact.
     """
     height, width = face_index.shape
     face_index[:] = -1
-    nearness = np.zeros((height, width), np.float32)
-    x = np.zeros(len(vertices), np.int64)
-    y = np.zeros(len(vertices), np.int64)
-    inverse = np.zeros(len(vertices))
+    nearness[:] = 0.0
+    x = np.empty(len(vertices), np.int64)
+    y = np.empty(len(vertices), np.int64)
+    inverse = np.empty(len(vertices))
     for v in range(len(vertices)):
+        x[v] = y[v] = 0
+        inverse[v] = 0.0
         if vertices[v, 2] > near and abs(vertices[v, 0]) <= guard and abs(vertices[v, 1]) <= guard:
-            x[v] = _subpixel(vertices[v, 0])
-            y[v] = _subpixel(vertices[v, 1])
+            x[v] = subpixel(vertices[v, 0])
+            y[v] = subpixel(vertices[v, 1])
             inverse[v] = 1.0 / vertices[v, 2]
     for f in range(len(faces)):
         a, b, c = np.uintp(faces[f, 0]), np.uintp(faces[f, 1]), np.uintp(faces[f, 2])
@@ -125,6 +134,8 @@ def weights_of_faces(
         for j in range(width):
             f = face_index[i, j]
             if f < 0:
+                barycentric[i, j, 0] = barycentric[i, j, 1] = barycentric[i, j, 2] = 0.0
+                depth[i, j] = 0.0
                 continue
             a, b, c = np.uintp(faces[f, 0]), np.uintp(faces[f, 1]), np.uintp(faces[f, 2])
             za, zb, zc = vertices[a, 2], vertices[b, 2], vertices[c, 2]
@@ -137,9 +148,9 @@ def weights_of_faces(
             z = (ea + eb + ec) / total
             if not _is_good(wa, wb, wc, z):
                 ea, eb, ec, wa, wb, wc, total = _weights(
-                    _subpixel(vertices[a, 0]) / 256.0, _subpixel(vertices[a, 1]) / 256.0, za,
-                    _subpixel(vertices[b, 0]) / 256.0, _subpixel(vertices[b, 1]) / 256.0, zb,
-                    _subpixel(vertices[c, 0]) / 256.0, _subpixel(vertices[c, 1]) / 256.0, zc,
+                    subpixel(vertices[a, 0]) / 256.0, subpixel(vertices[a, 1]) / 256.0, za,
+                    subpixel(vertices[b, 0]) / 256.0, subpixel(vertices[b, 1]) / 256.0, zb,
+                    subpixel(vertices[c, 0]) / 256.0, subpixel(vertices[c, 1]) / 256.0, zc,
                     j + 0.5, i + 0.5,
                 )  # fmt: skip
                 z = (ea + eb + ec) / total

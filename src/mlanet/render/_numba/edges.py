@@ -5,6 +5,75 @@ from typing import Any
 import numpy as np
 
 from mlanet.render._numba.compiling import compiled
+from mlanet.render._numba.coverage import subpixel
+from mlanet.render.antialias import MOST_BEYOND
+
+
+@compiled
+def _walk_edge(
+    e: int,
+    below: int,
+    side: int,
+    xa: int,
+    ya: int,
+    za: float,
+    dx: int,
+    dy: int,
+    zb: float,
+    face_index: Any,
+    depth: Any,
+    farthest: Any,
+    chosen: Any,
+) -> int:
+    """Enter an outline's crossings of rows (or columns) of centres; returns how many are new.
+
+    Positions are integers in 1/256 px. `p` runs along the pixels' line, `q` across the lines.
+    """
+    height, width = face_index.shape
+    count = 0
+    pa, qa, dp, dq = (ya, xa, dy, dx) if below else (xa, ya, dx, dy)
+    limit_p, limit_q = (height, width) if below else (width, height)
+    first = max((min(qa, qa + dq) + 127) >> 8, 0)
+    last = min((max(qa, qa + dq) + 127) >> 8, limit_q)
+    # Inside at the smaller p: the sign of `side` at a point before the edge.
+    inside_last = (side > 0) == ((dq < 0) == (below == 0))
+    # Whether a centre on the edge is inside: at the left, or level and at the top.
+    owned = dy > 0 if side < 0 else dy < 0
+    if dy == 0:
+        owned = dx > 0 if side > 0 else dx < 0
+    for q in range(first, last):
+        t = (q * 256 + 128 - qa) / dq
+        crossing = (pa + t * dp) / 256.0
+        if crossing < -1.0 or crossing > limit_p + 1.0:
+            continue
+        p = int(np.rint(crossing - 0.5))
+        cp, cq = p * 256 + 128, q * 256 + 128
+        px, py = (cq, cp) if below else (cp, cq)
+        value = dx * (py - ya) - dy * (px - xa)
+        inside = owned if value == 0 else (value > 0) == (side > 0)
+        if inside == inside_last:
+            p -= 1
+        if p < 0 or p + 1 >= limit_p:
+            continue
+        i, j = (p, q) if below else (q, p)
+        k, m = (p + 1, q) if below else (q, p + 1)
+        if inside_last:
+            i, j, k, m = k, m, i, j
+        if face_index[i, j] < 0 or face_index[i, j] == face_index[k, m]:
+            continue
+        if face_index[k, m] >= 0:
+            outer = depth[k, m]
+            here = 1.0 / ((1.0 - t) / za + t / zb)
+            if not (depth[i, j] < outer and here < outer):
+                continue
+        reach = np.float32(p + 1.5 - crossing if inside_last else crossing - (p + 0.5))
+        i, j = (p, q) if below else (q, p)
+        if reach > farthest[below, i, j]:
+            if chosen[below, i, j] < 0:
+                count += 1
+            farthest[below, i, j] = reach
+            chosen[below, i, j] = 2 * e + (1 if inside_last else 0)
+    return count
 
 
 @compiled
@@ -26,56 +95,36 @@ def find_crossings(
     height, width = face_index.shape
     chosen = np.full((2, height, width), -1, np.int32)
     farthest = np.full((2, height, width), np.float32(-1.0))
+    x = np.zeros(len(vertices), np.int64)
+    y = np.zeros(len(vertices), np.int64)
+    usable = np.zeros(len(vertices), np.bool_)
+    for v in range(len(vertices)):
+        if vertices[v, 2] > near and abs(vertices[v, 0]) <= guard and abs(vertices[v, 1]) <= guard:
+            x[v] = subpixel(vertices[v, 0])
+            y[v] = subpixel(vertices[v, 1])
+            usable[v] = True
     count = 0
     for e in range(len(edges)):
-        a, b = np.uintp(edges[e, 0]), np.uintp(edges[e, 1])
-        za, zb = vertices[a, 2], vertices[b, 2]
-        if not (za > near and zb > near):
+        a, b, c = np.uintp(edges[e, 0]), np.uintp(edges[e, 1]), np.uintp(edges[e, 2])
+        if not (usable[a] and usable[b]):
             continue
-        xa, ya, xb, yb = vertices[a, 0], vertices[a, 1], vertices[b, 0], vertices[b, 1]
-        if abs(xa) > guard or abs(ya) > guard or abs(xb) > guard or abs(yb) > guard:
-            continue
-        dx, dy = xb - xa, yb - ya
-        c = np.uintp(edges[e, 2])
-        side = dx * (vertices[c, 1] - ya) - dy * (vertices[c, 0] - xa)
+        dx, dy = x[b] - x[a], y[b] - y[a]
+        side = dx * (y[c] - y[a]) - dy * (x[c] - x[a])
         if edges[e, 3] >= 0:
             d = np.uintp(edges[e, 3])
-            if side * (dx * (vertices[d, 1] - ya) - dy * (vertices[d, 0] - xa)) <= 0.0:
+            other = dx * (y[d] - y[a]) - dy * (x[d] - x[a])
+            if (side < 0) == (other > 0):
                 continue
-        elif side == 0.0 or (cull and side > 0.0):  # seen from inside
+            side = side if side < 0 else other
+        elif cull and side > 0:  # seen from inside
             continue
-        below = 1 if abs(dx) > abs(dy) else 0
-        # From here on `p` runs along the pixels' line, `q` across the lines.
-        pa, qa, dp, dq = (ya, xa, dy, dx) if below else (xa, ya, dx, dy)
-        limit_p, limit_q = (height, width) if below else (width, height)
-        first = max(int(np.ceil(max(min(qa, qa + dq) - 0.5, -1.0))), 0)
-        last = min(int(np.ceil(min(max(qa, qa + dq) - 0.5, limit_q + 1.0))), limit_q)
-        for q in range(first, last):
-            t = (q + 0.5 - qa) / dq
-            crossing = pa + t * dp
-            p = int(np.floor(crossing - 0.5))
-            if p < 0 or p + 1 >= limit_p:
-                continue
-            # Inside at the smaller p: the sign of `side` at a point before the edge.
-            inside_last = (side > 0.0) == ((dq < 0.0) == (below == 0))
-            i, j = (p, q) if below else (q, p)
-            k, m = (p + 1, q) if below else (q, p + 1)
-            if inside_last:
-                i, j, k, m = k, m, i, j
-            if face_index[i, j] < 0 or face_index[i, j] == face_index[k, m]:
-                continue
-            if face_index[k, m] >= 0:
-                outer = depth[k, m]
-                here = 1.0 / ((1.0 - t) / za + t / zb)
-                if not (depth[i, j] < outer and here < outer):
-                    continue
-            reach = np.float32(p + 1.5 - crossing if inside_last else crossing - (p + 0.5))
-            i, j = (p, q) if below else (q, p)
-            if reach > farthest[below, i, j]:
-                if chosen[below, i, j] < 0:
-                    count += 1
-                farthest[below, i, j] = reach
-                chosen[below, i, j] = 2 * e + (1 if inside_last else 0)
+        if side == 0:
+            continue
+        for below in range(2):
+            count += _walk_edge(
+                e, below, side, x[a], y[a], vertices[a, 2], dx, dy, vertices[b, 2],
+                face_index, depth, farthest, chosen,
+            )  # fmt: skip
     found = np.empty((count, 4), np.int32)
     n = 0
     for below in range(2):
@@ -103,21 +152,44 @@ def _blended_pixels(crossing: Any) -> Any:
 def _reach(vertices: Any, edges: Any, crossing: Any) -> Any:
     """Distance from the inner pixel's centre to the outline, and where on the edge it lies."""
     a, b = np.uintp(edges[crossing[2], 0]), np.uintp(edges[crossing[2], 1])
-    p = 1 if crossing[3] & 2 else 0
-    q = 1 - p
-    start = crossing[0] if p else crossing[1]
-    line = crossing[1] if p else crossing[0]
-    t = (line + 0.5 - vertices[a, q]) / (vertices[b, q] - vertices[a, q])
+    p = crossing[3] >> 1
+    start, line = (crossing[0], crossing[1]) if p else (crossing[1], crossing[0])
+    dq = vertices[b, 1 - p] - vertices[a, 1 - p]
+    t = (line + 0.5 - vertices[a, 1 - p]) / dq if dq != 0.0 else 0.5
+    t = min(max(t, -MOST_BEYOND), 1.0 + MOST_BEYOND)
     place = vertices[a, p] + t * (vertices[b, p] - vertices[a, p])
     reach = start + 1.5 - place if crossing[3] & 1 else place - (start + 0.5)
     return reach, t
 
 
 @compiled
+def _shares(vertices: Any, edges: Any, crossings: Any, height: int, width: int) -> Any:
+    """Largest share that each pixel takes, (2, h, w): along its row and along its column."""
+    shares = np.zeros((2, height, width))
+    for n in range(len(crossings)):
+        i, j, k, m, _ = _blended_pixels(crossings[n])
+        reach, _ = _reach(vertices, edges, crossings[n])
+        alpha = reach - 0.5
+        if alpha < 0.0:
+            k, m, alpha = i, j, -alpha
+        # Rounding lets outlines pass a centre a little before the pixel changes hands.
+        p = crossings[n, 3] >> 1
+        shares[p, k, m] = max(shares[p, k, m], min(alpha, 1.0 - alpha))
+    return shares
+
+
+@compiled
+def _is_used(shares: Any, below: int, i: int, j: int) -> bool:
+    if below:
+        return shares[1, i, j] > shares[0, i, j]
+    return shares[0, i, j] >= shares[1, i, j]
+
+
+@compiled
 def blend_crossings(vertices: Any, edges: Any, crossings: Any, image: Any, blended: Any) -> None:
     """Write the anti-aliased `image` (h, w, c) into `blended`."""
     height, width, channels = image.shape
-    share = np.zeros((height, width), blended.dtype)
+    shares = _shares(vertices, edges, crossings, height, width)
     blended[:] = image
     for n in range(len(crossings)):
         i, j, k, m, _ = _blended_pixels(crossings[n])
@@ -125,20 +197,9 @@ def blend_crossings(vertices: Any, edges: Any, crossings: Any, image: Any, blend
         alpha = reach - 0.5
         if alpha < 0.0:
             i, j, k, m, alpha = k, m, i, j, -alpha
-        share[k, m] += alpha
-        for c in range(channels):
-            blended[k, m, c] += alpha * (image[i, j, c] - image[k, m, c])
-    for n in range(len(crossings)):
-        for end in range(2):
-            i, j, k, m, _ = _blended_pixels(crossings[n])
-            if end:
-                i, j = k, m
-            if share[i, j] > 1.0:
-                for c in range(channels):
-                    blended[i, j, c] = (
-                        image[i, j, c] + (blended[i, j, c] - image[i, j, c]) / (share[i, j])
-                    )
-                share[i, j] = 1.0
+        if _is_used(shares, crossings[n, 3] >> 1, k, m):
+            for c in range(channels):
+                blended[k, m, c] += alpha * (image[i, j, c] - image[k, m, c])
 
 
 @compiled
@@ -147,21 +208,13 @@ def blend_backward(
     edges: Any,
     crossings: Any,
     image: Any,
-    blended: Any,
     d_blended: Any,
     d_image: Any,
     d_vertices: Any,
 ) -> None:
     """Write `d_image` (h, w, c) and add to `d_vertices` (v, 3)."""
     height, width, channels = image.shape
-    share = np.zeros((height, width), image.dtype)
-    for n in range(len(crossings)):
-        i, j, k, m, _ = _blended_pixels(crossings[n])
-        reach, _ = _reach(vertices, edges, crossings[n])
-        alpha = reach - 0.5
-        if alpha < 0.0:
-            k, m, alpha = i, j, -alpha
-        share[k, m] += alpha
+    shares = _shares(vertices, edges, crossings, height, width)
     d_image[:] = d_blended
     for n in range(len(crossings)):
         i, j, k, m, outward = _blended_pixels(crossings[n])
@@ -169,23 +222,23 @@ def blend_backward(
         alpha = reach - 0.5
         if alpha < 0.0:
             i, j, k, m, alpha, outward = k, m, i, j, -alpha, -outward
-        total = max(share[k, m], 1.0)
+        p = crossings[n, 3] >> 1
+        if not _is_used(shares, p, k, m):
+            continue
         d_alpha = 0.0
         for c in range(channels):
-            g = d_blended[k, m, c] / total
-            step = image[i, j, c] - image[k, m, c]
-            if share[k, m] > 1.0:
-                step -= blended[k, m, c] - image[k, m, c]
-            d_alpha += g * step
+            g = d_blended[k, m, c]
+            d_alpha += g * (image[i, j, c] - image[k, m, c])
             d_image[i, j, c] += alpha * g
             d_image[k, m, c] -= alpha * g
         d_place = d_alpha * outward
         a = np.uintp(edges[crossings[n, 2], 0])
         b = np.uintp(edges[crossings[n, 2], 1])
-        p = 1 if crossings[n, 3] & 2 else 0
-        q = 1 - p
-        slope = (vertices[b, p] - vertices[a, p]) / (vertices[b, q] - vertices[a, q])
         d_vertices[a, p] += d_place * (1.0 - t)
         d_vertices[b, p] += d_place * t
+        if t == -MOST_BEYOND or t == 1.0 + MOST_BEYOND:
+            continue
+        q = 1 - p
+        slope = (vertices[b, p] - vertices[a, p]) / (vertices[b, q] - vertices[a, q])
         d_vertices[a, q] -= d_place * (1.0 - t) * slope
         d_vertices[b, q] -= d_place * t * slope

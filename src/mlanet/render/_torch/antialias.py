@@ -16,9 +16,11 @@ from mlanet.render._torch.tensors import (
     check_device,
     use_loops,
 )
+from mlanet.render.antialias import MOST_BEYOND
 from mlanet.render.checks import GUARD_PX, NEAR_DEPTH_MM, as_batch
 from mlanet.render.fragments import Fragments
 from mlanet.render.parallel import for_each_image
+from mlanet.render.rasterize import SUBPIXELS
 
 _EDGE_BITS = 32
 _NO_EDGE = (1 << 31) - 1
@@ -78,7 +80,7 @@ class _Antialias(torch.autograd.Function):
 
         ctx.threads = torch.get_num_threads()
         for_each_image(draw, len(points), ctx.threads)
-        ctx.save_for_backward(picture, blended)
+        ctx.save_for_backward(picture)
         ctx.points, ctx.edges, ctx.crossings, ctx.dtype = points, edges, crossings, vertices.dtype
         return blended
 
@@ -89,7 +91,7 @@ class _Antialias(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         from mlanet.render._numba import edges as loops
 
-        before, after = (tensor.numpy() for tensor in ctx.saved_tensors)
+        before = ctx.saved_tensors[0].numpy()
         d_blended = gradients[0].detach().contiguous().numpy()
         d_image = torch.empty_like(ctx.saved_tensors[0])
         d_points = torch.zeros(ctx.points.shape, dtype=torch.float64)
@@ -98,7 +100,7 @@ class _Antialias(torch.autograd.Function):
         def draw(k: int) -> None:
             loops.blend_backward(
                 ctx.points[k], ctx.edges, ctx.crossings[k],
-                before[k], after[k], d_blended[k], d_before[k], d_places[k],
+                before[k], d_blended[k], d_before[k], d_places[k],
             )  # fmt: skip
 
         for_each_image(draw, len(d_places), ctx.threads)
@@ -139,82 +141,93 @@ def find_crossings(
 ) -> Crossings:
     """The crossings that the compiled loops find, by tensor operations."""
     height, width = face_index.shape[1:]
+    place = vertices.device
     points = vertices.to(torch.float64)
-    image, edge = _outlines(points, edges, cull_backfaces).nonzero(as_tuple=True)
-    a, b, c = (points[image, edges[edge, k]] for k in range(3))
-    step = b - a
-    side = step[:, 0] * (c[:, 1] - a[:, 1]) - step[:, 1] * (c[:, 0] - a[:, 0])
-    axis = (step[:, 0].abs() > step[:, 1].abs()).to(torch.int64)
+    usable = (points[..., 2] > NEAR_DEPTH_MM) & (points[..., :2].abs() <= GUARD_PX).all(dim=-1)
+    fixed = torch.where(usable[..., None], points[..., :2], 0.0) * SUBPIXELS + 0.5
+    fixed = fixed.floor().to(torch.int64)
+    sides = _inner_sides(fixed, usable, edges, cull_backfaces)
+    image, edge = (sides != 0).nonzero(as_tuple=True)
+    side = sides[image, edge].repeat(2)
+    axis = torch.arange(2, device=place).repeat_interleave(len(image))
+    image, edge = image.repeat(2), edge.repeat(2)
+    a, b = fixed[image, edges[edge, 0]], fixed[image, edges[edge, 1]]
 
     def along(vector: Tensor, coordinate: Tensor) -> Tensor:
         return vector.gather(1, coordinate[:, None])[:, 0]
 
-    size = torch.tensor([width, height], device=vertices.device)
-    low = torch.minimum(along(a, 1 - axis), along(b, 1 - axis))
-    high = torch.maximum(along(a, 1 - axis), along(b, 1 - axis))
-    limit = size[1 - axis]
-    first = (low - 0.5).clamp(min=-1.0).ceil().to(torch.int64).clamp(min=0)
-    last = torch.minimum((high - 0.5).ceil().clamp(-1.0, float(max(height, width))), limit)
-    count = (last.to(torch.int64) - first).clamp(min=0)
-    which = torch.repeat_interleave(torch.arange(len(count), device=count.device), count)
-    line = torch.arange(len(which), device=count.device) - (count.cumsum(0) - count)[which]
-    line = line + first[which]
-    a, b, axis, side, step = a[which], b[which], axis[which], side[which], step[which]
+    # `p` runs along the pixels' line, `q` across the lines.
+    limit = torch.tensor([width, height], device=place)
+    qa, qb = along(a, 1 - axis), along(b, 1 - axis)
+    half = SUBPIXELS // 2
+    first = ((torch.minimum(qa, qb) + half - 1) >> 8).clamp(min=0)
+    last = torch.minimum((torch.maximum(qa, qb) + half - 1) >> 8, limit[1 - axis])
+    count = (last - first).clamp(min=0)
+    which = torch.repeat_interleave(count)
+    q = torch.arange(len(which), device=place) - (count.cumsum(0) - count - first)[which]
+    a, b, axis, side = a[which], b[which], axis[which], side[which]
     image, edge = image[which], edge[which]
-    start, slope = along(a, 1 - axis), along(step, 1 - axis)
-    t = (line + 0.5 - start) / slope
-    crossing = along(a, axis) + t * along(step, axis)
-    before = (crossing - 0.5).floor().clamp(-1.0, float(max(height, width))).to(torch.int64)
-    inside_last = (side > 0) == ((slope < 0) == (axis == 0))
+    dx, dy = (b - a).unbind(1)
+    qa, dq = along(a, 1 - axis), along(b - a, 1 - axis)
+    t = (q * SUBPIXELS + half - qa).to(torch.float64) / dq
+    crossing = (along(a, axis) + t * along(b - a, axis)) / SUBPIXELS
+    near = (crossing >= -1.0) & (crossing <= limit[axis] + 1.0)
+    p = torch.where(near, crossing - 0.5, -1.0).round().to(torch.int64)
+    cp, cq = p * SUBPIXELS + half, q * SUBPIXELS + half
+    px, py = torch.where(axis == 0, cp, cq), torch.where(axis == 0, cq, cp)
+    value = dx * (py - a[:, 1]) - dy * (px - a[:, 0])
+    turn = side.sign()
+    owned = torch.where(dy == 0, dx * turn > 0, dy * turn < 0)
+    inside = torch.where(value == 0, owned, (value > 0) == (side > 0))
+    inside_last = (side > 0) == ((dq < 0) == (axis == 0))
+    p = p - (inside == inside_last).to(torch.int64)
 
-    stride = torch.where(axis == 0, 1, width)
-    left = torch.where(axis == 0, line * width + before, before * width + line)
-    left = left + image * (height * width)
-    shown = (before >= 0) & (before + 1 < size[axis])
+    shown = near & (p >= 0) & (p + 1 < limit[axis])
+    left = torch.where(axis == 0, q * width + p, p * width + q) + image * (height * width)
     left = torch.where(shown, left, 0)
-    right = torch.where(shown, left + stride, 0)
+    right = torch.where(shown, left + torch.where(axis == 0, 1, width), 0)
     inner, outer = torch.where(inside_last, right, left), torch.where(inside_last, left, right)
     face, far = face_index.reshape(-1), depth.reshape(-1)
-    here = 1.0 / ((1.0 - t) / a[:, 2] + t / b[:, 2])
+    za, zb = points[image, edges[edge, 0], 2], points[image, edges[edge, 1], 2]
+    here = 1.0 / ((1.0 - t) / za + t / zb)
     nearer = (far[inner] < far[outer]) & (here < far[outer])
     shown &= (face[inner] >= 0) & (face[inner] != face[outer]) & (nearer | (face[outer] < 0))
-    reach = torch.where(inside_last, before + 1.5 - crossing, crossing - (before + 0.5))
+    reach = torch.where(inside_last, p + 1.5 - crossing, crossing - (p + 0.5))
 
-    kept = shown.nonzero(as_tuple=True)[0]
+    kept = shown.nonzero()[:, 0]
     bits = reach[kept].to(torch.float32).clamp(min=0.0).view(torch.int32).to(torch.int64)
     key = (bits << _EDGE_BITS) | (_NO_EDGE - edge[kept])
     slot = left[kept] + axis[kept] * face_index.numel()
-    best = torch.full((2 * face_index.numel(),), -1, dtype=torch.int64, device=key.device)
+    best = torch.full((2 * face_index.numel(),), -1, dtype=torch.int64, device=place)
     best.scatter_reduce_(0, slot, key, "amax")
     kept = kept[best[slot] == key]
-    last = inside_last[kept].to(points.dtype)
+    final = inside_last[kept].to(points.dtype)
     return Crossings(
         inner=inner[kept],
         outer=outer[kept],
         edge=edge[kept],
         image=image[kept],
         axis=axis[kept],
-        line=line[kept] + 0.5,
-        centre=before[kept] + 0.5 + last,
-        outward=1.0 - 2.0 * last,
+        line=q[kept] + 0.5,
+        centre=p[kept] + 0.5 + final,
+        outward=1.0 - 2.0 * final,
     )
 
 
-def _outlines(points: Tensor, edges: Tensor, cull_backfaces: bool) -> Tensor:
-    """Which edges (b, e) are outlines of triangles before the camera."""
-    usable = (points[..., 2] > NEAR_DEPTH_MM) & (points[..., :2].abs() <= GUARD_PX).all(dim=-1)
-    a, b = points[:, edges[:, 0], :2], points[:, edges[:, 1], :2]
+def _inner_sides(fixed: Tensor, usable: Tensor, edges: Tensor, cull_backfaces: bool) -> Tensor:
+    """Of each edge (b, e), on which side the surface lies whose outline it is; 0 if of none."""
+    a, b = fixed[:, edges[:, 0]], fixed[:, edges[:, 1]]
     step = b - a
 
     def side(k: int) -> Tensor:
-        way = points[:, edges[:, k], :2] - a
+        way = fixed[:, edges[:, k]] - a
         return step[..., 0] * way[..., 1] - step[..., 1] * way[..., 0]
 
-    first = side(2)
-    border = (first < 0) if cull_backfaces else (first != 0)
-    fold = first * side(3) > 0
-    outline = torch.where(edges[:, 3] >= 0, fold, border)
-    return outline & usable[:, edges[:, 0]] & usable[:, edges[:, 1]]
+    first, second = side(2), side(3)
+    border = first.clamp(max=0) if cull_backfaces else first
+    fold = torch.where((first < 0) == (second > 0), 0, torch.where(first < 0, first, second))
+    found = torch.where(edges[:, 3] >= 0, fold, border)
+    return torch.where(usable[:, edges[:, 0]] & usable[:, edges[:, 1]], found, 0)
 
 
 def blend(
@@ -229,14 +242,22 @@ def blend(
     b = vertices[crossings.image, edges[crossings.edge, 1]].to(torch.float64)
     across, along = (1 - crossings.axis)[:, None], crossings.axis[:, None]
     start, end = a.gather(1, across)[:, 0], b.gather(1, across)[:, 0]
-    t = (crossings.line - start) / (end - start)
+    length = torch.where(end == start, torch.ones_like(start), end - start)
+    t = torch.where(end == start, 0.5, (crossings.line - start) / length)
+    t = t.clamp(-MOST_BEYOND, 1.0 + MOST_BEYOND)
     place = a.gather(1, along)[:, 0] + t * (b - a).gather(1, along)[:, 0]
     alpha = (place - crossings.centre) * crossings.outward - 0.5
     target = torch.where(alpha >= 0, crossings.outer, crossings.inner)
     source = torch.where(alpha >= 0, crossings.inner, crossings.outer)
-    alpha = torch.where(alpha >= 0, alpha, -alpha).to(image.dtype)
-    share = torch.zeros_like(flat[:, 0]).index_add(0, target, alpha)
-    change = torch.zeros_like(flat).index_add(
-        0, target, alpha[:, None] * (flat[source] - flat[target])
+    alpha = torch.where(alpha >= 0, alpha, -alpha)
+    share = alpha.detach()
+    share = torch.minimum(share, 1.0 - share)
+    shares = share.new_zeros(2 * len(flat)).scatter_reduce(
+        0, crossings.axis * len(flat) + target, share, "amax"
     )
-    return (flat + change / share.clamp(min=1.0)[:, None]).reshape(image.shape)
+    shares = shares.reshape(2, -1)
+    along_row = (shares[0] >= shares[1])[target]
+    used = (along_row == (crossings.axis == 0)).nonzero()[:, 0]
+    target, source, alpha = target[used], source[used], alpha[used]
+    change = alpha.to(image.dtype)[:, None] * (flat[source] - flat[target])
+    return flat.index_add(0, target, change).reshape(image.shape)

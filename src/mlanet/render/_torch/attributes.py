@@ -47,7 +47,7 @@ class _Interpolate(torch.autograd.Function):
 
         weights, values = weights.detach().to(values.dtype).contiguous(), values.detach()
         values = values.contiguous()
-        pixels = values.new_zeros((*face_index.shape, values.shape[-1]))
+        pixels = values.new_empty((*face_index.shape, values.shape[-1]))
         found, shares = face_index.numpy(), weights.numpy()
         sources, targets = values.numpy(), pixels.numpy()
         ctx.threads = torch.get_num_threads()
@@ -55,8 +55,7 @@ class _Interpolate(torch.autograd.Function):
         def draw(k: int) -> None:
             interpolate_corners(found[k], shares[k], faces, sources[k], targets[k])
 
-        if len(faces):
-            for_each_image(draw, len(found), ctx.threads)
+        for_each_image(draw, len(found), ctx.threads)
         ctx.save_for_backward(weights, values)
         ctx.faces, ctx.found = faces, found
         return pixels
@@ -69,7 +68,7 @@ class _Interpolate(torch.autograd.Function):
         from mlanet.render._numba.attributes import interpolate_backward
 
         weights, values = ctx.saved_tensors
-        d_weights, d_values = torch.zeros_like(weights), torch.zeros_like(values)
+        d_weights, d_values = torch.empty_like(weights), torch.zeros_like(values)
         shares, sources = weights.numpy(), values.numpy()
         d_pixels = gradients[0].detach().contiguous().numpy()
         d_shares, d_sources = d_weights.numpy(), d_values.numpy()
@@ -80,8 +79,7 @@ class _Interpolate(torch.autograd.Function):
                 d_pixels[k], d_shares[k], d_sources[k],
             )  # fmt: skip
 
-        if len(ctx.faces):
-            for_each_image(draw, len(ctx.found), ctx.threads)
+        for_each_image(draw, len(ctx.found), ctx.threads)
         return d_weights, d_values, None, None
 
 

@@ -10,7 +10,13 @@ from torch.autograd.function import once_differentiable
 
 from mlanet.coefficients import Array
 from mlanet.errors import RenderError
-from mlanet.render._torch.tensors import as_indices, as_loop_array, as_loop_indices, use_loops
+from mlanet.render._torch.tensors import (
+    as_indices,
+    as_loop_array,
+    as_loop_indices,
+    check_device,
+    use_loops,
+)
 from mlanet.render.checks import GUARD_PX, NEAR_DEPTH_MM, as_batch, check_faces, check_vertices
 from mlanet.render.fragments import Fragments
 from mlanet.render.parallel import for_each_image
@@ -40,7 +46,11 @@ def rasterize_tensors(
     """
     if not vertices.is_floating_point():
         raise RenderError(f"vertices must be floats, got {vertices.dtype}")
-    check_vertices(vertices.detach())
+    if isinstance(faces, Tensor):
+        check_device(faces, vertices, "faces")
+    values = vertices.detach()
+    # NumPy's threads do not spin: torch's would still hold the cores when the loops begin.
+    check_vertices(values.numpy() if use_loops(values) else values)
     check_faces(faces, vertices.shape[-2])
     loops = use_loops(vertices) if backend is None else backend == "numba"
     if loops and not use_loops(vertices):
@@ -74,15 +84,14 @@ class _SurfaceWeights(torch.autograd.Function):
         from mlanet.render._numba import coverage as loops
 
         points, found = as_loop_array(vertices), face_index.numpy()
-        barycentric = vertices.new_zeros((*face_index.shape, 3))
-        depth = vertices.new_zeros(face_index.shape)
+        barycentric = vertices.new_empty((*face_index.shape, 3))
+        depth = vertices.new_empty(face_index.shape)
         weights, depths = barycentric.numpy(), depth.numpy()
 
         def weigh(k: int) -> None:
             loops.weights_of_faces(points[k], faces, found[k], weights[k], depths[k])
 
-        if len(faces):
-            for_each_image(weigh, len(points), threads)
+        for_each_image(weigh, len(points), threads)
         ctx.points, ctx.faces, ctx.found, ctx.threads = points, faces, found, threads
         ctx.dtype = vertices.dtype
         return barycentric, depth
@@ -103,8 +112,7 @@ class _SurfaceWeights(torch.autograd.Function):
                 ctx.points[k], ctx.faces, ctx.found[k], d_weights[k], d_depths[k], d_points[k]
             )
 
-        if len(ctx.faces):
-            for_each_image(weigh, len(d_points), ctx.threads)
+        for_each_image(weigh, len(d_points), ctx.threads)
         return result.to(ctx.dtype), None, None, None
 
 

@@ -11,7 +11,7 @@ from mlanet.errors import RenderError
 
 def as_loop_array(tensor: Tensor) -> np.ndarray:
     """The tensor's values as contiguous float64 that a compiled loop may read."""
-    return np.ascontiguousarray(tensor.detach().to(torch.float64).numpy())
+    return np.ascontiguousarray(tensor.detach().numpy(), dtype=np.float64)
 
 
 def as_loop_indices(indices: Int[Array, "f k"]) -> Int[np.ndarray, "f k"]:

@@ -1,0 +1,95 @@
+"""Results draw themselves."""
+
+import numpy as np
+import pytest
+
+from mlanet import Reconstructor
+from mlanet.assets import verified_path
+from mlanet.image import read_image
+from mlanet.reconstruction import draw_faces
+from mlanet.render import PICTURES
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return read_image(verified_path("example-image"))
+
+
+@pytest.fixture(scope="module")
+def reconstructor():
+    return Reconstructor.load()
+
+
+@pytest.fixture(scope="module")
+def face(reconstructor, photo):
+    (found,) = reconstructor(photo)
+    return found
+
+
+@pytest.fixture(scope="module")
+def pair(reconstructor, photo):
+    """Two faces side by side in a photo, the right one twice as large."""
+    head = photo[10:210, 130:330]
+    picture = np.zeros((400, 600, 3), dtype=np.uint8)
+    picture[200:, :200] = head
+    picture[:, 200:] = np.repeat(np.repeat(head, 2, axis=0), 2, axis=1)
+    faces = reconstructor(picture)
+    assert len(faces) == 2
+    return picture, sorted(faces, key=lambda face: face.landmarks_px[30, 0])
+
+
+def test_the_head_is_the_mesh_before_the_photos_camera(face):
+    head = face.head
+    np.testing.assert_allclose(head.landmarks[:, :2], face.landmarks_px[:, :2], atol=1e-2)
+    assert head.vertices.shape == face.mesh.vertices.shape
+
+
+def test_every_kind_draws_over_the_photo_or_another_picture(face, photo):
+    black = np.zeros_like(photo)
+    for kind in PICTURES:
+        over_photo, over_black = face.draw(kind), face.draw(kind, black)
+        assert over_photo.dtype == np.uint8
+        assert (over_photo[:10] == photo[:10]).all(), kind
+        assert (over_black[:10] == 0).all(), kind
+        assert (over_black > 0).any(), kind
+    with pytest.raises(ValueError, match="overlay, shape"):
+        face.draw("nonsense")
+
+
+def test_rendering_is_the_overlay(face, photo):
+    np.testing.assert_array_equal(face.render(), face.draw("overlay"))
+    unmarked = face.render(landmarks=False)
+    changed = (unmarked != photo).any(axis=2)
+    mask = face.mask()
+    assert mask[changed].min() >= 0.0
+    assert mask[changed].mean() > 0.9
+    assert mask[~changed].max() < 0.05
+    np.testing.assert_array_equal(face.render(opacity=0.0, landmarks=False), photo)
+
+
+def test_masks_show_regions_where_their_landmarks_are(face, photo):
+    eyes = face.mask("eyes")
+    assert eyes.shape == photo.shape[:2]
+    for marks in (slice(36, 42), slice(42, 48)):
+        x, y = face.landmarks_px[marks, :2].mean(axis=0).astype(int)
+        assert eyes[y - 1 : y + 2, x].max() > 0.5
+    x, y = face.landmarks_px[30, :2].astype(int)
+    assert eyes[y, x] == 0.0
+    assert face.mask()[y, x] == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="no region"):
+        face.mask("hats")
+
+
+def test_all_faces_of_a_photo_are_drawn(pair):
+    picture, (left, right) = pair
+    both = draw_faces([left, right], "normal")
+    for face, half in ((left, np.s_[:, :200]), (right, np.s_[:, 230:])):
+        np.testing.assert_array_equal(both[half], face.draw("normal")[half])
+        assert (both[half] != picture[half]).any()
+    np.testing.assert_array_equal(both, draw_faces([right, left], "normal"))
+
+
+def test_no_faces_need_a_background(photo):
+    np.testing.assert_array_equal(draw_faces([], "depth", photo), photo)
+    with pytest.raises(ValueError, match="background"):
+        draw_faces([])
