@@ -23,13 +23,15 @@ from mlanet.geometry import (
     landmarks_in_pixels,
 )
 from mlanet.image import Crop, atomic_path
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import MorphableModel, Transfer
 from mlanet.render import (
     FACE_REGIONS,
     OVERLAY_OPACITY,
     PosedHead,
     Texture,
+    TexturedMesh,
     UvAtlas,
+    carry_textured,
     draw_overlay,
     draw_picture,
     face_mask,
@@ -38,6 +40,9 @@ from mlanet.render import (
 )
 
 SCHEMA_VERSION = 1
+SAVED = ("glb", "obj", "mtl", "png", "json")
+"""Suffixes of what is written for a face."""
+
 TEXTURE_SIZES = (256, 512, 1024)
 """Texture sides in texels; the smallest that does not lose the photo's detail is taken."""
 
@@ -209,7 +214,48 @@ class Reconstruction:
         with atomic_path(target / f"{name}.json") as temporary:
             text = json.dumps(self.as_dict(), indent=1, allow_nan=False)
             temporary.write_text(text + "\n", encoding="utf-8")
-        return [target / f"{name}.{kind}" for kind in ("glb", "obj", "mtl", "png", "json")]
+        return [target / f"{name}.{kind}" for kind in SAVED]
+
+    def in_topology(self, transfer: Transfer) -> TexturedMesh:
+        """The textured mesh with another model's vertices and triangles, model frame, mm."""
+        return carry_textured(transfer, self.mesh.vertices, self.texture.image)
+
+    def save_topology(
+        self, transfer: Transfer, folder: str | os.PathLike[str], name: str = "face_00"
+    ) -> list[Path]:
+        """Write the mesh in another model's topology, and that model's coefficients.
+
+        The files are `name`.topology.glb, .obj (with .mtl and .png) and .json; returns the paths.
+
+        Raises:
+            OSError: the folder cannot be written to.
+        """
+        base = Path(folder) / f"{name}.topology"
+        base.parent.mkdir(parents=True, exist_ok=True)
+        carried = self.in_topology(transfer)
+        fitted = transfer.coefficients(self.coefficients.identity, self.coefficients.expression)
+        paths = [base.with_name(f"{base.name}.{kind}") for kind in SAVED]
+        write_glb(paths[0], carried.mesh, carried.texture, name=name)
+        write_obj(paths[1], carried.mesh, carried.texture)
+        other = transfer.other
+        expression = zip(other.expression_names, fitted.expression.tolist(), strict=True)
+        content = {
+            "schema": SCHEMA_VERSION,
+            "face_model": other.name,
+            "face_model_licence": other.provenance.licence,
+            "face_model_sha256": other.provenance.sha256,
+            "covered": _rounded(transfer.covered.mean(), 4),
+            "identity": _rounded(fitted.identity, 5),
+            "expression": {mode: round(value, 5) for mode, value in expression},
+            "fit_error_mm": round(fitted.error_mm, 3),
+            "scale": round(fitted.motion.scale, 6),
+            "rotation": _rounded(fitted.motion.rotation, 7),
+            "translation_mm": _rounded(fitted.motion.translation, 4),
+        }
+        with atomic_path(paths[-1]) as temporary:
+            text = json.dumps(content, indent=1, allow_nan=False)
+            temporary.write_text(text + "\n", encoding="utf-8")
+        return paths
 
 
 def draw_faces(

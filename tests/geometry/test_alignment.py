@@ -80,6 +80,17 @@ def test_no_other_similarity_is_closer():
         assert ((other.apply(source) - target) ** 2).sum() >= least
 
 
+def test_weights_count_like_repeated_points():
+    source, target = cloud(10), cloud(10, seed=1)
+    times = np.arange(10) % 4
+    found = fit_similarity(source, target, weights=times.astype(float))
+    expected = fit_similarity(np.repeat(source, times, axis=0), np.repeat(target, times, axis=0))
+    assert found.scale == pytest.approx(expected.scale)
+    np.testing.assert_allclose(found.rotation, expected.rotation, atol=1e-9)
+    np.testing.assert_allclose(found.translation, expected.translation, atol=1e-9)
+    np.testing.assert_allclose(found.undo(found.apply(source)), source, atol=1e-9)
+
+
 def test_a_single_repeated_point_is_only_moved():
     found = fit_similarity(np.ones((5, 3)), np.full((5, 3), 4.0))
     assert found.scale == 1

@@ -12,13 +12,18 @@ from mlanet.errors import MlanetError, UsageError
 
 def verbs() -> dict[str, Callable[..., int]]:
     """The verbs by name; their modules import nothing heavy. Two words make a group."""
-    from mlanet.cli import evaluate, export, reconstruct, train
+    from mlanet.cli import evaluate, export, models, reconstruct, train
 
     return {
         "reconstruct": reconstruct.reconstruct,
         "evaluate aflw2000": evaluate.aflw2000,
         "train": train.train,
         "export": export.export,
+        "models list": models.list_models,
+        "models info": models.info,
+        "models convert": models.convert,
+        "models sheet": models.sheet,
+        "models verify": models.verify,
     }
 
 

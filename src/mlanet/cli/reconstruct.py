@@ -13,9 +13,10 @@ from mlanet.cli.status import EXIT_FAILED, EXIT_OK
 from mlanet.errors import MlanetError, UsageError
 
 if TYPE_CHECKING:
+    from mlanet.morphable import Transfer
     from mlanet.reconstructor import Reconstructor
 
-OWN_FILE = re.compile(r"face_\d{2,}\.(glb|obj|mtl|png|json)")
+OWN_FILE = re.compile(r"face_\d{2,}(\.topology)?\.(glb|obj|mtl|png|json)")
 """What a run writes for a face; a later run on the same photo may remove it, and pictures."""
 
 
@@ -28,12 +29,15 @@ def reconstruct(
     max_faces: int | None = None,
     threads: int = 0,
     weights: Path | None = None,
+    topology: Path | None = None,
     draw: str = "",
 ) -> int:
     """Turn every face of every photo into a textured mesh.
 
     For photo.jpg the folder OUT/photo/ receives overlay.png, the other pictures asked for and, for
-    each face, face_NN.glb, face_NN.obj (with .mtl and .png) and face_NN.json.
+    each face, face_NN.glb, face_NN.obj (with .mtl and .png) and face_NN.json;
+    with --topology the same five files again, named face_NN.topology, in the vertices and triangles
+    of another face model.
 
     Args:
         images: Photos: JPEG, PNG, WebP, GIF, BMP, TIFF.
@@ -42,6 +46,7 @@ def reconstruct(
         max_faces: Keep only the largest faces of a photo.
         threads: CPU threads for one photo; 0 is all there are, at most 4.
         weights: A network of your own, written by mlanet export.
+        topology: A face model of your own, written by mlanet models convert.
         draw: More pictures, separated by commas: shape, depth, normal, uv, pncc, parts,
             parts-whole, pose, landmarks.
 
@@ -61,6 +66,7 @@ def reconstruct(
     paths = [*images, *([verified_path("example-image")] if example else [])]
     threads = threads or min(os.cpu_count() or 1, 4)
     reconstructor = Reconstructor.load(threads=threads, weights=weights)
+    transfer = None if topology is None else load_transfer(reconstructor, topology)
     failed = 0
     console = Console(stderr=True)
     quiet = len(paths) < 2 or not console.is_terminal
@@ -68,7 +74,7 @@ def reconstruct(
         task = progress.add_task("Reconstructing", total=len(paths))
         for path, folder in zip(paths, folders_for(paths, out), strict=True):
             try:
-                count = reconstruct_file(reconstructor, path, folder, max_faces, kinds)
+                count = reconstruct_file(reconstructor, path, folder, max_faces, kinds, transfer)
                 faces = "1 face" if count == 1 else f"{count} faces"
                 _say(f"{path}: {faces} -> {folder}")
             except Exception as error:  # whatever one photo does, the others are still done
@@ -101,6 +107,7 @@ def reconstruct_file(
     folder: Path,
     max_faces: int | None = None,
     kinds: Sequence[str] = ("overlay",),
+    transfer: "Transfer | None" = None,
 ) -> int:
     """Reconstruct one photo into a folder, draw it and return how many faces there were.
 
@@ -121,7 +128,10 @@ def reconstruct_file(
     folder.mkdir(parents=True, exist_ok=True)
     written = {folder / f"{kind}.png" for kind in kinds}
     for number, face in enumerate(faces):
-        written |= set(face.save(folder, f"face_{number:02d}"))
+        name = f"face_{number:02d}"
+        written |= set(face.save(folder, name))
+        if transfer is not None:
+            written |= set(face.save_topology(transfer, folder, name))
     for kind in kinds:
         write_image(folder / f"{kind}.png", draw_faces(faces, kind))
     own_pictures = {f"{kind}.png" for kind in PICTURES}
@@ -130,6 +140,17 @@ def reconstruct_file(
         if own and file not in written:
             file.unlink()
     return len(faces)
+
+
+def load_transfer(reconstructor: "Reconstructor", path: Path) -> "Transfer":
+    """The way from the reconstructor's face model to a converted one.
+
+    Raises:
+        AssetError: the file is no face model, or was not converted for this one.
+    """
+    from mlanet.morphable import MorphableModel, Transfer
+
+    return Transfer(reconstructor.model, MorphableModel.load(path))
 
 
 def folders_for(paths: Iterable[Path], out: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from mlanet.geometry.camera import (
     decode_pose,
     landmarks_in_pixels,
 )
+from mlanet.geometry.closest import SurfaceIndex, SurfacePoints, closest_points_naive
 from mlanet.geometry.harmonics import AMBIENT_WHITE, decode_lighting, harmonics_basis, shading
 from mlanet.geometry.mesh import (
     Mesh,
@@ -39,9 +40,12 @@ __all__ = [
     "MeshTopology",
     "Pose",
     "Similarity",
+    "SurfaceIndex",
+    "SurfacePoints",
     "angle_between",
     "bounding_box",
     "box_iou",
+    "closest_points_naive",
     "decode_lighting",
     "decode_pose",
     "euler_from_matrix",

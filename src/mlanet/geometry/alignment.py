@@ -18,11 +18,21 @@ class Similarity:
         """Transformed points."""
         return self.scale * points @ self.rotation.T + self.translation
 
+    def undo(self, points: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """The points that `apply` brings here."""
+        return (points - self.translation) @ self.rotation / self.scale
+
 
 def fit_similarity(
-    source: Float[np.ndarray, "n d"], target: Float[np.ndarray, "n d"], *, with_scale: bool = True
+    source: Float[np.ndarray, "n d"],
+    target: Float[np.ndarray, "n d"],
+    *,
+    with_scale: bool = True,
+    weights: Float[np.ndarray, "n"] | None = None,
 ) -> Similarity:
     """Least-squares similarity (or rigid motion) from `source` to `target`.
+
+    With `weights` the squared distance of each pair counts that much.
 
     Umeyama, "Least-squares estimation of transformation parameters between two point
     patterns", PAMI 1991, equations 34-43.
@@ -32,8 +42,9 @@ def fit_similarity(
     """
     if source.shape != target.shape or source.ndim != 2 or len(source) < source.shape[1]:
         raise ValueError(f"cannot align {source.shape} to {target.shape}")
-    source_mean, target_mean = source.mean(0), target.mean(0)
-    a, b = source - source_mean, target - target_mean
+    weight = (np.ones(len(source)) if weights is None else weights)[:, None]
+    source_mean, target_mean = ((weight * part).sum(0) / weight.sum() for part in (source, target))
+    a, b = np.sqrt(weight) * (source - source_mean), np.sqrt(weight) * (target - target_mean)
     u, singular, vt = np.linalg.svd(b.T @ a)
     sign = np.ones(source.shape[1])
     sign[-1] = np.sign(np.linalg.det(u) * np.linalg.det(vt)) or 1.0

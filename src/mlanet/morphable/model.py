@@ -1,32 +1,59 @@
 """The morphable model: shape, albedo, topology, landmarks and regions of faces."""
 
-import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from array_api_compat import array_namespace, device
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from mlanet.assets import verified_path
 from mlanet.coefficients import Array, CoefficientLayout
 from mlanet.errors import AssetError
 from mlanet.geometry import Mesh, MeshTopology, subdivide_faces, vertex_normals
+from mlanet.morphable.correspondence import Correspondence
 from mlanet.morphable.linear import LinearShape, linear_combination
+from mlanet.morphable.provenance import Provenance
 
-FORMAT = "mlanet-face-model-1"
 NUM_LANDMARKS = 68
+UNKNOWN = -1
+"""Face index of a landmark whose place on a model is not known."""
 
 
 @dataclass(frozen=True, eq=False)
 class MorphableModel:
-    """A linear face model on a base mesh of `v` vertices that is subdivided once after decoding.
+    """A linear face model on a base mesh of `v` vertices, subdivided once after decoding or not.
 
     Frame and unit are those of docs/conventions.md (mm; x to the subject's left, y up, z out of
-    the face). Identity and albedo modes are scaled to unit standard deviation; a value of 1 of
-    an expression mode is its full extent. Subdivision appends one vertex for each edge.
+    the face). Identity and albedo modes are scaled to unit standard deviation. Every part that a
+    model may lack has an empty form, and what needs it says so when it is asked for.
+
+    Attributes:
+        name: of the model, for people.
+        shape: mean, identity and expression modes of the base mesh, mm.
+        albedo_mean: sRGB in [0, 1]; without albedo `(0, 3)`.
+        albedo_basis: modes of the albedo; without albedo `(0, 3, 0)`.
+        base_faces: triangles of the base mesh.
+        base_uv: texture coordinates; without them `(0, 2)`.
+        midpoint_index: vertices that make a new one for each edge; without subdivision `(0, 8)`.
+        midpoint_weight: their weights.
+        landmark_faces: triangle of each of the 68 landmarks, `UNKNOWN` where it is not known.
+        landmark_barycentric: weights of that triangle's corners.
+        mirror: vertex on the other side; empty where not known, as the next two.
+        identity_mirror: sign of each identity mode under mirroring.
+        expression_mirror: expression mode that each one becomes under mirroring.
+        identity_names: of the modes, as the next two.
+        expression_names: ARKit's names where the modes are ARKit's.
+        albedo_names: of the modes.
+        regions: masks in [0, 1] by name.
+        base_uv_faces: triangles of texture coordinates where the texture has seams; None where
+            there is one coordinate for each vertex.
+        expression_bounded: expressions are blend shapes with weights in [0, 1], else unit normal.
+        identity_sd: standard deviation of the modes in the coefficients of the source's own
+            literature where these are not unit normal; empty where they are.
+        expression_sd: the same of the expression modes.
+        provenance: whose model it is.
+        correspondence: to the embedded model, where the file stores it.
     """
 
     name: str
@@ -46,15 +73,47 @@ class MorphableModel:
     expression_names: tuple[str, ...]
     albedo_names: tuple[str, ...]
     regions: dict[str, Float[np.ndarray, "v"]]
+    base_uv_faces: Int[np.ndarray, "f 3"] | None = None
+    expression_bounded: bool = True
+    identity_sd: Float[np.ndarray, "i"] = field(default_factory=lambda: np.zeros(0, np.float32))
+    expression_sd: Float[np.ndarray, "e"] = field(default_factory=lambda: np.zeros(0, np.float32))
+    provenance: Provenance = field(default_factory=Provenance)
+    correspondence: Correspondence | None = None
 
     @classmethod
-    def load(cls, path: Path | None = None) -> "MorphableModel":
-        """The embedded model, or one in our own format (npz without pickles).
+    def load(cls, path: Path | None = None, landmarks: Path | None = None) -> "MorphableModel":
+        """The embedded model, or a user's in any of the formats of docs/face-models.md.
+
+        Args:
+            path: a file or folder; its content, not its name, tells the format.
+            landmarks: a file with the places of the 68 landmarks, for models without them.
 
         Raises:
-            AssetError: the file is missing, truncated or of another format.
+            AssetError: the file is missing, truncated, hostile or of another format.
         """
-        return read_model(verified_path("open_face") if path is None else path)
+        from mlanet.morphable.reading import load_embedded, read_model
+
+        return load_embedded() if path is None else read_model(path, landmarks)
+
+    @property
+    def num_base_vertices(self) -> int:
+        """Vertices before subdivision."""
+        return len(self.shape.mean)
+
+    @property
+    def subdivided(self) -> bool:
+        """Whether decoding adds a vertex for each edge."""
+        return len(self.midpoint_index) > 0
+
+    @property
+    def has_albedo(self) -> bool:
+        """Whether the model has colours."""
+        return len(self.albedo_mean) > 0
+
+    @property
+    def known_landmarks(self) -> Bool[np.ndarray, "68"]:
+        """Which of the 68 landmarks have a place."""
+        return self.landmark_faces != UNKNOWN
 
     @property
     def layout(self) -> CoefficientLayout:
@@ -67,23 +126,48 @@ class MorphableModel:
 
     @cached_property
     def landmarks(self) -> LinearShape:
-        """The model of the 68 landmarks alone."""
-        return self.shape.at(self.base_faces[self.landmark_faces], self.landmark_barycentric)
+        """The model of the 68 landmarks alone.
+
+        Raises:
+            AssetError: the places of some of them are not known.
+        """
+        missing = np.flatnonzero(~self.known_landmarks)
+        if len(missing):
+            raise AssetError(
+                f"the face model {self.name} lacks {len(missing)} of the 68 landmarks:"
+                " give them with --landmarks FILE, or convert it (mlanet models convert)"
+            )
+        return self.surface_shape(self.landmark_faces, self.landmark_barycentric)
+
+    def surface_shape(
+        self, face_index: Int[np.ndarray, "n"], barycentric: Float[np.ndarray, "n 3"]
+    ) -> LinearShape:
+        """The model of `n` points on the base mesh alone."""
+        return self.shape.at(self.base_faces[face_index], barycentric)
 
     @cached_property
     def topology(self) -> MeshTopology:
-        """Triangles of the subdivided mesh."""
-        faces, _ = subdivide_faces(self.base_faces, len(self.base_uv))
-        return MeshTopology(faces, len(self.base_uv) + len(self.midpoint_index))
+        """Triangles of the decoded mesh."""
+        count = self.num_base_vertices
+        if not self.subdivided:
+            return MeshTopology(self.base_faces, count)
+        faces, _ = subdivide_faces(self.base_faces, count)
+        return MeshTopology(faces, count + len(self.midpoint_index))
 
     @cached_property
-    def uv(self) -> Float[np.ndarray, "w 2"]:
-        """Texture coordinates of the subdivided mesh: one for each vertex, without overlaps."""
-        ends = self.base_uv[self.midpoint_index[:, :2]]
-        return np.concatenate([self.base_uv, ends.mean(axis=1)])
+    def uv(self) -> Float[np.ndarray, "t 2"]:
+        """Texture coordinates of the decoded mesh, indexed by `uv_faces`; `(0, 2)` if none."""
+        return self._spread(self.base_uv) if len(self.base_uv) else self.base_uv
+
+    @property
+    def uv_faces(self) -> Int[np.ndarray, "g 3"]:
+        """Triangles of texture coordinates: those of the mesh where the texture has no seams."""
+        return self.topology.faces if self.base_uv_faces is None else self.base_uv_faces
 
     def subdivide(self, values: Float[Array, "*b v c"]) -> Float[Array, "*b w c"]:
-        """Values at base vertices carried to the subdivided mesh (butterfly scheme)."""
+        """Values at base vertices carried to the decoded mesh (butterfly scheme)."""
+        if not self.subdivided:
+            return values
         xp, place = array_namespace(values), device(values)
         index = xp.asarray(self.midpoint_index, device=place)
         weight = xp.asarray(self.midpoint_weight, dtype=values.dtype, device=place)
@@ -93,29 +177,33 @@ class MorphableModel:
         return xp.concat([values, middle], axis=-2)
 
     def region(self, *names: str) -> Float[np.ndarray, "w"]:
-        """Largest of some regions' masks on the subdivided mesh, in [0, 1].
+        """Largest of some regions' masks on the decoded mesh, in [0, 1].
 
         Raises:
             ValueError: there is no such region; the message lists them.
         """
         unknown = set(names) - set(self.regions)
         if unknown:
-            raise ValueError(f"no region {sorted(unknown)}; there are {sorted(self.regions)}")
-        base = np.maximum.reduce([self.regions[name] for name in names])
-        ends = base[self.midpoint_index[:, :2]]
-        return np.concatenate([base, ends.mean(axis=1)])
+            known = sorted(self.regions) or "none (mlanet models convert adds them)"
+            raise ValueError(f"no region {sorted(unknown)}; there are {known}")
+        return self._spread(np.maximum.reduce([self.regions[name] for name in names]))
 
     def vertices(
         self, identity: Float[np.ndarray, "*b i"], expression: Float[np.ndarray, "*b e"]
     ) -> Float[np.ndarray, "*b w 3"]:
-        """Vertices of the subdivided mesh, mm."""
+        """Vertices of the decoded mesh, mm."""
         return self.subdivide(self.shape(identity, expression))
 
     def albedo(self, coefficients: Float[np.ndarray, "*b a"]) -> Float[np.ndarray, "*b w 3"]:
-        """Albedo at the subdivided mesh's vertices: sRGB in [0, 1]."""
+        """Albedo at the decoded mesh's vertices: sRGB in [0, 1].
+
+        Raises:
+            ValueError: the model has no albedo.
+        """
+        if not self.has_albedo:
+            raise ValueError(f"the face model {self.name} has no albedo")
         base = linear_combination(self.albedo_mean, self.albedo_basis, coefficients)
-        ends = np.take(base, self.midpoint_index[:, :2], axis=-2).mean(axis=-2)
-        return np.clip(np.concatenate([base, ends], axis=-2), 0.0, 1.0)
+        return np.clip(self._spread(base, axis=-2), 0.0, 1.0)
 
     def mesh(
         self,
@@ -123,106 +211,42 @@ class MorphableModel:
         expression: Float[np.ndarray, "e"],
         albedo: Float[np.ndarray, "a"],
     ) -> Mesh:
-        """The subdivided mesh with albedo colours and texture coordinates, model frame, mm."""
+        """The decoded mesh in the model frame, mm, with albedo and texture coordinates, if any."""
+        vertices = self.vertices(identity, expression)
+        return self.mesh_of(vertices, self.albedo(albedo) if self.has_albedo else None)
+
+    def mesh_of(
+        self, vertices: Float[np.ndarray, "w 3"], colors: Float[np.ndarray, "w 3"] | None = None
+    ) -> Mesh:
+        """Any vertices in the decoded mesh's topology, with its texture coordinates, if any."""
+        textured = len(self.uv) > 0
         return Mesh(
-            vertices=self.vertices(identity, expression),
+            vertices=vertices,
             faces=self.topology.faces,
-            colors=self.albedo(albedo),
-            uv=self.uv,
-            uv_faces=self.topology.faces,
+            colors=colors,
+            uv=self.uv if textured else None,
+            uv_faces=self.uv_faces if textured else None,
+        )
+
+    def standardized(
+        self, identity: Float[np.ndarray, "*b i"], expression: Float[np.ndarray, "*b e"]
+    ) -> tuple[Float[np.ndarray, "*b i"], Float[np.ndarray, "*b e"]]:
+        """Coefficients of the source's literature in this class's units.
+
+        3DDFA's parameters, and so those of 300W-LP and AFLW2000-3D, are not unit normal.
+        """
+        return (
+            identity / self.identity_sd if len(self.identity_sd) else identity,
+            expression / self.expression_sd if len(self.expression_sd) else expression,
         )
 
     def normals(self, vertices: Float[np.ndarray, "*b w 3"]) -> Float[np.ndarray, "*b w 3"]:
-        """Area-weighted unit normals of the subdivided mesh, in the vertices' frame."""
+        """Area-weighted unit normals of the decoded mesh, in the vertices' frame."""
         return vertex_normals(vertices, self.topology.faces, self.topology.faces_of_vertex)
 
-
-def read_model(path: Path) -> MorphableModel:
-    """Read a model in our own npz format.
-
-    Raises:
-        AssetError: the file is missing, truncated or of another format.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            data = {key: file[key] for key in file.files}
-    except FileNotFoundError as error:
-        raise AssetError(f"{path}: no such face model") from error
-    except (OSError, ValueError, TypeError, BadZipFile, EOFError, zlib.error) as error:
-        raise AssetError(f"{path}: not a face model in mlanet's npz format") from error
-    if str(data.get("format")) != FORMAT:
-        raise AssetError(f"{path}: not a face model in mlanet's npz format ({FORMAT})")
-    try:
-        model = MorphableModel(
-            name=str(data["name"]),
-            shape=LinearShape(
-                *(data[key].astype(np.float32) for key in ("mean", "identity", "expression"))
-            ),
-            albedo_mean=data["albedo_mean"].astype(np.float32),
-            albedo_basis=data["albedo"].astype(np.float32),
-            base_faces=data["faces"].astype(np.int32),
-            base_uv=data["uv"].astype(np.float32),
-            midpoint_index=data["midpoint_index"].astype(np.int32),
-            midpoint_weight=data["midpoint_weight"].astype(np.float32),
-            landmark_faces=data["landmark_faces"].astype(np.int32),
-            landmark_barycentric=data["landmark_barycentric"].astype(np.float32),
-            mirror=data["mirror"].astype(np.int32),
-            identity_mirror=data["identity_mirror"].astype(np.float32),
-            expression_mirror=data["expression_mirror"].astype(np.int32),
-            identity_names=tuple(data["identity_names"].tolist()),
-            expression_names=tuple(data["expression_names"].tolist()),
-            albedo_names=tuple(data["albedo_names"].tolist()),
-            regions=dict(
-                zip(
-                    data["region_names"].tolist(),
-                    data["regions"].T.astype(np.float32),
-                    strict=True,
-                )
-            ),
-        )
-        _check_shapes(model, path)
-    except KeyError as error:
-        raise AssetError(f"{path}: the face model lacks {error}") from error
-    except (ValueError, TypeError, AttributeError) as error:
-        raise AssetError(f"{path}: an array of the face model is malformed") from error
-    return model
-
-
-def _check_shapes(model: MorphableModel, path: Path) -> None:
-    v, f, e = len(model.shape.mean), len(model.base_faces), len(model.midpoint_index)
-    modes = [len(names) for names in (model.identity_names, model.expression_names)]
-    expected = {
-        "mean": (model.shape.mean, (v, 3)),
-        "identity": (model.shape.identity, (v, 3, modes[0])),
-        "expression": (model.shape.expression, (v, 3, modes[1])),
-        "albedo_mean": (model.albedo_mean, (v, 3)),
-        "albedo": (model.albedo_basis, (v, 3, len(model.albedo_names))),
-        "faces": (model.base_faces, (f, 3)),
-        "uv": (model.base_uv, (v, 2)),
-        "midpoint_index": (model.midpoint_index, (e, 8)),
-        "midpoint_weight": (model.midpoint_weight, (e, 8)),
-        "landmark_faces": (model.landmark_faces, (NUM_LANDMARKS,)),
-        "landmark_barycentric": (model.landmark_barycentric, (NUM_LANDMARKS, 3)),
-        "mirror": (model.mirror, (v,)),
-        "identity_mirror": (model.identity_mirror, modes[:1]),
-        "expression_mirror": (model.expression_mirror, modes[1:]),
-        **{f"regions ({name})": (mask, (v,)) for name, mask in model.regions.items()},
-    }
-    for name, (array, shape) in expected.items():
-        if array.shape != tuple(shape):
-            raise AssetError(f"{path}: {name} must be {tuple(shape)}, got {array.shape}")
-        if not np.isfinite(array).all():
-            raise AssetError(f"{path}: {name} holds numbers that are not finite")
-    for name, count in (
-        ("faces", v),
-        ("midpoint_index", v),
-        ("mirror", v),
-        ("landmark_faces", f),
-        ("expression_mirror", modes[1]),
-    ):
-        index = expected[name][0]
-        if index.size and (index.min() < 0 or index.max() >= count):
-            raise AssetError(f"{path}: {name} must index {count} elements")
-    edges = len(MeshTopology(model.base_faces, v).edges)
-    if e != edges:
-        raise AssetError(f"{path}: midpoint_index must have a row for each of {edges} edges")
+    def _spread(self, values: Float[np.ndarray, "..."], axis: int = 0) -> Float[np.ndarray, "..."]:
+        """Values at base vertices with the mean of each edge's ends appended."""
+        if not self.subdivided:
+            return values
+        middle = np.take(values, self.midpoint_index[:, :2], axis=axis)
+        return np.concatenate([values, middle.mean(axis=axis if axis < 0 else axis + 1)], axis=axis)

@@ -3,6 +3,7 @@
 from mlanet.render.antialias import antialias
 from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
 from mlanet.render.attributes import interpolate, viewer_normals
+from mlanet.render.carry import TexturedMesh, carry_textured
 from mlanet.render.drawing import composite, render_mesh
 from mlanet.render.fragments import Fragments
 from mlanet.render.heads import PosedHead, far_to_near
@@ -34,9 +35,11 @@ __all__ = [
     "Renderer",
     "Rendering",
     "Texture",
+    "TexturedMesh",
     "UvAtlas",
     "ambient_light",
     "antialias",
+    "carry_textured",
     "composite",
     "draw_overlay",
     "draw_picture",

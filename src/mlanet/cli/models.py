@@ -1,0 +1,180 @@
+"""`mlanet models`: face models listed, described, converted, drawn and checked."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from mlanet.cli.status import EXIT_FAILED, EXIT_OK
+from mlanet.errors import AssetError, UsageError
+
+if TYPE_CHECKING:
+    from mlanet.morphable import MorphableModel
+
+EMBEDDED = "embedded"
+"""Stands for the embedded model where a file is asked for."""
+
+BASEL = "https://faces.dmi.unibas.ch/bfm/ (form to sign, non-commercial)"
+FLAME = "https://flame.is.tue.mpg.de (account; licence of the version)"
+ICT = "https://github.com/ICT-VGL/ICT-FaceKit (MIT)"
+
+Source = Annotated[Path, tyro.conf.Positional]
+
+
+def list_models() -> int:
+    """Print the embedded model, the formats that are read, and where those models are obtained.
+
+    Returns:
+        Exit status.
+    """
+    model = load(Path(EMBEDDED), None)
+    layout = model.layout
+    print(f"{EMBEDDED}: {model.name}, {layout.identity} identity, {layout.expression} expression,")
+    print(f"  {layout.albedo} albedo modes; {model.provenance.licence}; ships with mlanet")
+    print("read from files of yours, chosen by content (docs/face-models.md):")
+    for name, what, where in (
+        ("mlanet", "npz, as mlanet models convert writes it", ""),
+        ("basel 2009", "01_MorphableModel.mat, BFM_model_front.mat, Model_Shape.mat", BASEL),
+        ("basel 2017, 2019", ".h5; needs the models extra", BASEL),
+        ("flame 2020, 2023", ".pkl; --landmarks landmark_embedding.npy", FLAME),
+        ("ict-facekit", "the folder FaceXModel", ICT),
+    ):
+        print(f"  {name:<18}{what}" + (f"\n  {'':<18}{where}" if where else ""))
+    return EXIT_OK
+
+
+def info(model: Source, /, *, landmarks: Path | None = None) -> int:
+    """Print what a face model is, whose it is and what it holds.
+
+    Args:
+        model: File or folder of a face model, or embedded.
+        landmarks: File with the places of the 68 landmarks, for models without them.
+
+    Returns:
+        Exit status.
+    """
+    found = load(model, landmarks)
+    for name, text in describe(found):
+        print(f"{name:<16}{text}")
+    return EXIT_OK
+
+
+def convert(source: Source, /, *, out: Path, landmarks: Path | None = None) -> int:
+    """Write a face model as one npz of our own, with its correspondence to the embedded model.
+
+    The mean is registered to the embedded model's; the file then serves
+    mlanet reconstruct --topology. Landmarks that the source lacks are taken from there.
+
+    Args:
+        source: File or folder of a face model.
+        out: The .npz file to write.
+        landmarks: File with the places of the 68 landmarks, for models without them.
+
+    Returns:
+        Exit status.
+    """
+    if out.suffix != ".npz":
+        raise UsageError(f"--out must end in .npz, got {out}")
+    if str(source) == EMBEDDED:
+        raise UsageError("the embedded model needs no conversion")
+    from mlanet.morphable import MorphableModel, save_model
+    from mlanet.morphable.transfer import connect
+
+    model = load(source, landmarks)
+    if model.subdivided:
+        raise AssetError(f"{source}: models that are subdivided cannot be converted")
+    connected, registration = connect(MorphableModel.load(), model)
+    save_model(connected, out)
+    covered = registration.correspondence.covered
+    close = registration.distance_mm[covered]
+    print(f"{out} written: {model.name}, {out.stat().st_size / 1e6:.1f} MB")
+    print(
+        f"{covered.mean():.0%} of {len(covered)} vertices correspond to the embedded model;"
+        f" {float(close.mean()):.2f} mm from it on average, 95 % within"
+        f" {sorted(close.tolist())[int(0.95 * (len(close) - 1))]:.2f} mm"
+    )
+    print(f"licence: {model.provenance.licence}")
+    return EXIT_OK
+
+
+def sheet(model: Source, /, *, out: Path, landmarks: Path | None = None) -> int:
+    """Draw the mean, the first modes at 3 standard deviations, expressions and landmarks.
+
+    Args:
+        model: File or folder of a face model, or embedded.
+        out: The .png file to write.
+        landmarks: File with the places of the 68 landmarks, for models without them.
+
+    Returns:
+        Exit status.
+    """
+    from mlanet.cli.model_sheet import draw_sheet
+    from mlanet.image import write_image
+
+    write_image(out, draw_sheet(load(model, landmarks)))
+    print(f"{out} written")
+    return EXIT_OK
+
+
+def verify() -> int:
+    """Check every file that ships with mlanet against its hash.
+
+    Returns:
+        Exit status: 1 if a file is missing or altered.
+    """
+    from mlanet.assets import asset_records, verified_path
+
+    failed = 0
+    for name, record in asset_records().items():
+        try:
+            verified_path(name)
+            print(f"ok       {name} {record.sha256}")
+        except AssetError as error:
+            failed += 1
+            print(f"FAILED   {error}")
+    return EXIT_FAILED if failed else EXIT_OK
+
+
+def load(path: Path, landmarks: Path | None) -> "MorphableModel":
+    """A model by its path or as `embedded`.
+
+    Raises:
+        AssetError: it cannot be read.
+    """
+    from mlanet.morphable import MorphableModel
+
+    if str(path) == EMBEDDED and not path.exists():
+        return MorphableModel.load()
+    return MorphableModel.load(path, landmarks)
+
+
+def describe(model: "MorphableModel") -> list[tuple[str, str]]:
+    """What `info` prints, as pairs of name and text."""
+    layout, provenance, link = model.layout, model.provenance, model.correspondence
+    base, decoded = model.num_base_vertices, model.topology.num_vertices
+    known = int(model.known_landmarks.sum())
+    kind = "blend shapes, weights in [0, 1]" if model.expression_bounded else "unit normal"
+    uv = "none"
+    if len(model.base_uv):
+        uv = "with seams" if model.base_uv_faces is not None else "one for each vertex"
+    size = model.shape.mean.max(axis=0) - model.shape.mean.min(axis=0)
+    rows = [
+        ("name", model.name),
+        ("format", provenance.kind),
+        ("licence", provenance.licence),
+        ("source", provenance.source),
+        ("sha256", provenance.sha256),
+        ("vertices", f"{base:,}" + (f", {decoded:,} after subdivision" if decoded > base else "")),
+        ("triangles", f"{len(model.topology.faces):,}"),
+        ("size", " x ".join(f"{side:.0f}" for side in size.tolist()) + " mm"),
+        ("identity", f"{layout.identity} modes"),
+        ("expression", f"{layout.expression} modes, {kind}"),
+        ("albedo", f"{layout.albedo} modes" if model.has_albedo else "none"),
+        ("uv", uv),
+        ("landmarks", f"{known} of {len(model.known_landmarks)}"),
+        ("regions", ", ".join(model.regions) or "none"),
+        ("mirror", "known" if len(model.mirror) else "not known"),
+    ]
+    if link is not None:
+        rows.append(("correspondence", f"{link.covered.mean():.0%} of the vertices"))
+    return rows

@@ -1,0 +1,114 @@
+"""The 68 landmarks of a model: from vertices, and from files that users give."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from mlanet.errors import AssetError
+from mlanet.morphable.archive import array_kind, array_of_file, read_npz
+from mlanet.morphable.model import NUM_LANDMARKS, UNKNOWN
+
+FORMS = (
+    "a JSON list of 68 vertex indices, or a JSON object with face_index (68) and barycentric"
+    " (68 x 3), or DECA's landmark_embedding.npy"
+)
+NPY_MAGIC = b"\x93NUMPY"
+
+
+@dataclass(frozen=True, slots=True)
+class SurfaceLandmarks:
+    """Where the 68 landmarks are: triangles (`UNKNOWN` where missing) and weights."""
+
+    faces: Int[np.ndarray, "68"]
+    barycentric: Float[np.ndarray, "68 3"]
+
+
+def landmarks_at_vertices(
+    faces: Int[np.ndarray, "f 3"], vertices: dict[int, int]
+) -> SurfaceLandmarks:
+    """Landmarks that are vertices, by iBUG's number; the others are unknown.
+
+    Raises:
+        ValueError: a vertex belongs to no triangle.
+    """
+    found = SurfaceLandmarks(
+        np.full(NUM_LANDMARKS, UNKNOWN, np.int32), np.zeros((NUM_LANDMARKS, 3), np.float32)
+    )
+    if not vertices:
+        return found
+    flat = faces.reshape(-1)
+    count = int(flat.max()) + 1
+    corner = np.full(count, UNKNOWN, np.int64)
+    corner[flat[::-1]] = np.arange(len(flat))[::-1]  # the first corner of each vertex
+    for number, vertex in vertices.items():
+        if not 0 <= vertex < count or corner[vertex] == UNKNOWN:
+            raise ValueError(f"landmark {number} is vertex {vertex}, which no triangle uses")
+        found.faces[number] = corner[vertex] // 3
+        found.barycentric[number, corner[vertex] % 3] = 1.0
+    return found
+
+
+def read_landmarks(path: Path, faces: Int[np.ndarray, "f 3"]) -> SurfaceLandmarks:
+    """Landmarks that a user gives for a model with these triangles; for the forms see `FORMS`.
+
+    Raises:
+        AssetError: the file is missing or malformed, or does not fit the model.
+    """
+    try:
+        content = _content(path)
+        if isinstance(content, list):
+            if len(content) != NUM_LANDMARKS:
+                raise ValueError(f"{len(content)} landmarks")
+            return landmarks_at_vertices(faces, {k: int(v) for k, v in enumerate(content)})
+        index = np.asarray(content["face_index"]).reshape(-1)
+        weights = np.asarray(content["barycentric"], dtype=np.float32).reshape(-1, 3)
+        if len(index) != NUM_LANDMARKS or len(weights) != NUM_LANDMARKS:
+            raise ValueError(f"{len(index)} faces and {len(weights)} weights")
+        if index.min() < 0 or index.max() >= len(faces):
+            raise ValueError(f"a face index beyond the model's {len(faces)} triangles")
+        if not (np.abs(weights.sum(axis=1) - 1.0) < 1e-2).all():
+            raise ValueError("weights whose sum is not one")
+    except OSError as error:
+        raise AssetError(f"{path}: no such landmark file") from error
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
+        reason = " ".join(str(error).split())
+        raise AssetError(f"{path}: not 68 landmarks ({reason}); expected {FORMS}") from error
+    return SurfaceLandmarks(index.astype(np.int32), weights)
+
+
+def _content(path: Path) -> Any:
+    with path.open("rb") as file:
+        magic = file.read(len(NPY_MAGIC))
+    if magic == NPY_MAGIC:
+        return _numpy_file(path)
+    if magic[:4] == b"PK\x03\x04":
+        return read_npz(path, "an npz of landmarks")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _numpy_file(path: Path) -> Any:
+    """68 vertex indices, or DECA's file: one pickled dictionary, of which two arrays are needed."""
+    from mlanet.morphable.readers.unpickle import as_array, load_pickle, only_item
+
+    with path.open("rb") as file:
+        kind = array_kind(file)
+        file.seek(0)
+        if kind != "O":
+            return array_of_file(file, path.stat().st_size).reshape(-1).tolist()
+        array_kind(file)  # leaves the file where the pickle begins
+        table = only_item(load_pickle(file, path))
+    return {
+        "face_index": as_array(table["full_lmk_faces_idx"]),
+        "barycentric": as_array(table["full_lmk_bary_coords"]),
+    }

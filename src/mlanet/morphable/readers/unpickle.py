@@ -1,0 +1,238 @@
+"""Pickles of face models, read without running anything that they name.
+
+A pickle is a program. Here each class or function that it may name is an inert stand-in of ours
+that only remembers its arguments and its state; any other name is an error. Arrays are rebuilt
+afterwards from what was remembered. Neither chumpy nor torch nor Python 2 is needed.
+"""
+
+import pickle
+import struct
+from pathlib import Path
+from typing import IO, Any, ClassVar
+
+import numpy as np
+from jaxtyping import Shaped
+
+from mlanet.errors import AssetError
+
+NUMERIC = "biuf"
+"""NumPy's letters for booleans and numbers: all that an array of a face model may hold."""
+
+
+class Inert:
+    """Stands in for a class or a function: remembers what it was given."""
+
+    arguments: tuple[Any, ...]
+    state: Any
+
+    def __new__(cls, *arguments: Any) -> "Inert":
+        """Remember the arguments; some opcodes make objects without calling `__init__`."""
+        found = super().__new__(cls)
+        found.arguments = arguments
+        found.state = None
+        return found
+
+    def __init__(self, *_arguments: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+class _Reconstructed(Inert):
+    """numpy's `_reconstruct` and `ndarray`: the array is in the state."""
+
+
+class _Buffer(Inert):
+    """numpy's `_frombuffer` of protocol 5: bytes, dtype, shape, order."""
+
+
+class _DType(Inert):
+    """numpy's `dtype`."""
+
+
+class _Scalar(Inert):
+    """numpy's `scalar`: dtype and bytes."""
+
+
+class _Text(Inert):
+    """`_codecs.encode`: text that stands for bytes, and its encoding."""
+
+
+class _Instance(Inert):
+    """`copyreg._reconstructor` of old protocols: class, base, base's state."""
+
+
+class _Tensor(Inert):
+    """torch's `_rebuild_tensor_v2`; not rebuilt, since no array that is needed is one."""
+
+
+class _Chumpy(Inert):
+    """Any class of chumpy."""
+
+    kind: ClassVar[str] = ""
+
+
+ALLOWED: dict[tuple[str, str], type[Inert]] = {
+    **{
+        (f"numpy.{core}.multiarray", name): kind
+        for core in ("core", "_core")
+        for name, kind in (("_reconstruct", _Reconstructed), ("scalar", _Scalar))
+    },
+    **{(f"numpy.{core}.numeric", "_frombuffer"): _Buffer for core in ("core", "_core")},
+    ("numpy", "ndarray"): _Reconstructed,
+    ("numpy", "dtype"): _DType,
+    ("_codecs", "encode"): _Text,
+    **{(module, "_reconstructor"): _Instance for module in ("copyreg", "copy_reg")},
+    **{
+        (module, name): Inert
+        for module in ("builtins", "__builtin__")
+        for name in ("object", "set", "frozenset", "bytearray")
+    },
+    ("collections", "OrderedDict"): Inert,
+    **{
+        (f"scipy.sparse{module}", f"{name}_matrix"): Inert
+        for name in ("csc", "csr", "coo")
+        for module in ("", f".{name}", f"._{name}")
+    },
+    ("torch._utils", "_rebuild_tensor_v2"): _Tensor,
+    ("torch.storage", "_load_from_bytes"): Inert,
+}
+"""All names that a pickle may hold, beside the classes of chumpy."""
+
+
+# The implementation in C allocates a table as long as the largest number that a pickle names,
+# which takes all memory for a few bytes; the one in Python keeps a dictionary.
+_Unpickler = pickle._Unpickler  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+
+
+class _Reader(_Unpickler):
+    """An unpickler that knows the stand-ins only."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The stand-in of a name.
+
+        Raises:
+            UnpicklingError: there is none.
+        """
+        if module.split(".")[0] == "chumpy":
+            return type(name, (_Chumpy,), {"kind": name})
+        found = ALLOWED.get((module, name))
+        if found is None:
+            raise pickle.UnpicklingError(f"it would run {module}.{name}")
+        return found
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Nothing: no face model refers to other files.
+
+        Raises:
+            UnpicklingError: always.
+        """
+        raise pickle.UnpicklingError("it refers to an object outside of the file")
+
+
+def load_pickle(file: IO[bytes], path: Path) -> Any:
+    """What a pickle holds, with stand-ins instead of objects; Python 2's text is latin-1.
+
+    Raises:
+        AssetError: it is truncated, malformed or names something that is not allowed.
+    """
+    try:
+        return _Reader(file, encoding="latin1").load()
+    except RecursionError as error:
+        raise AssetError(f"{path}: not a face model: the pickle is too deep") from error
+    except MemoryError as error:
+        raise AssetError(f"{path}: not a face model: the pickle is too large") from error
+    except (
+        pickle.UnpicklingError,
+        EOFError,
+        AttributeError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        OverflowError,
+        UnicodeError,
+        AssertionError,
+        struct.error,
+    ) as error:
+        reason = " ".join(str(error).split()) or "it is truncated"
+        raise AssetError(f"{path}: not a face model: unreadable pickle ({reason})") from error
+
+
+def as_array(value: Any) -> Shaped[np.ndarray, "..."]:
+    """The numbers of an array, or of a chumpy object over one.
+
+    Raises:
+        ValueError: it holds none.
+    """
+    if isinstance(value, _Instance):
+        value = _merged(value)
+    if isinstance(value, _Chumpy):
+        return _of_chumpy(value)
+    if isinstance(value, _Buffer) and len(value.arguments) == 4:
+        data, dtype, shape, order = value.arguments
+        return _from_bytes(data, dtype, shape, order)
+    if isinstance(value, _Reconstructed) and isinstance(value.state, tuple):
+        _, shape, dtype, fortran, data = value.state
+        return _from_bytes(data, dtype, shape, "F" if fortran else "C")
+    raise ValueError("an entry holds no numbers")
+
+
+def only_item(value: Any) -> Any:
+    """The only element of an array of objects, or the value itself if it is a dictionary.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(value, _Reconstructed) and isinstance(value.state, tuple):
+        content = value.state[-1]
+        if isinstance(content, list) and len(content) == 1:
+            value = content[0]
+    if not isinstance(value, dict):
+        raise ValueError("no dictionary")
+    return value
+
+
+def _merged(value: _Instance) -> Any:
+    """An object of an old protocol: its class's stand-in with its state."""
+    kind = value.arguments[0] if value.arguments else None
+    if not (isinstance(kind, type) and issubclass(kind, Inert)):
+        raise ValueError("an entry holds no numbers")
+    found = kind()
+    found.state = value.state
+    return found
+
+
+def _of_chumpy(value: _Chumpy) -> Shaped[np.ndarray, "..."]:
+    """`Ch` holds its array as `x`; `Select` picks elements of another object."""
+    state = value.state if isinstance(value.state, dict) else {}
+    if "x" in state:
+        return as_array(state["x"])
+    if value.kind == "Select" and {"a", "idxs", "preferred_shape"} <= state.keys():
+        shape = tuple(int(side) for side in state["preferred_shape"])
+        return as_array(state["a"]).reshape(-1)[as_array(state["idxs"])].reshape(shape)
+    raise ValueError(f"a chumpy object of kind {value.kind} is not understood")
+
+
+def _from_bytes(data: Any, dtype: Any, shape: Any, order: str) -> Shaped[np.ndarray, "..."]:
+    if isinstance(data, _Text):
+        data = data.arguments[0]
+    if isinstance(data, str):
+        data = data.encode("latin1")
+    if not isinstance(data, bytes | bytearray):
+        raise ValueError("an array holds no numbers")
+    found = np.frombuffer(data, dtype=_dtype(dtype))
+    return found.reshape(tuple(int(side) for side in shape), order="F" if order == "F" else "C")
+
+
+def _dtype(value: Any) -> np.dtype[Any]:
+    if not isinstance(value, _DType) or not value.arguments:
+        raise ValueError("an array is of no known type")
+    name = value.arguments[0]
+    if isinstance(name, bytes):
+        name = name.decode("latin1")
+    if not isinstance(name, str) or name[:1] not in NUMERIC:
+        raise ValueError("an array holds no numbers")
+    order = value.state[1] if isinstance(value.state, tuple) and len(value.state) > 1 else "="
+    return np.dtype(name).newbyteorder(order if order in ("<", ">") else "=")
