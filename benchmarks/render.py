@@ -267,14 +267,11 @@ def measure(repeats: int) -> dict[str, Any]:
         repeats,
     )
     many = torch.from_numpy(np.repeat(projected[None], 32, axis=0)).float()
-    whole = batch_step(32)
     draw = lambda: rasterize(many, mesh.faces, size)  # noqa: E731
     slow = medians_ms(
         {
             "rasterize 1": at_threads(1, draw),
             "rasterize 2": at_threads(2, draw),
-            "whole 1": at_threads(1, whole),
-            "whole 2": at_threads(2, whole),
             "render 64": batch_step(64),
             "training step": training_step(),
         },
@@ -288,7 +285,6 @@ def measure(repeats: int) -> dict[str, Any]:
         "forward_backward_ms": found["ours"],
         "forward_backward_over_deodr": found["ours"] / found["deodr"],
         "thread_scaling": slow["rasterize 1"] / slow["rasterize 2"],
-        "thread_scaling_forward_backward": slow["whole 1"] / slow["whole 2"],
         "batch_64_forward_backward_ms": slow["render 64"],
         "share_of_training_step": slow["render 64"] / slow["training step"],
         "torch_over_numba": found["torch"] / found["numba"],

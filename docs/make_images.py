@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from mlanet.assets import verified_path
@@ -11,7 +12,7 @@ from mlanet.image import crop_square, draw_polylines, read_image, write_image
 from mlanet.morphable import MorphableModel
 from mlanet.reconstruction import draw_faces
 from mlanet.reconstructor import Reconstructor
-from mlanet.render import AXIS_COLORS, PICTURES, composite, render_mesh
+from mlanet.render import AXIS_COLORS, PICTURES, Renderer, composite, headlight, render_mesh
 
 FOLDER = Path(__file__).resolve().parent / "images"
 DISTANCE_MM = 1500.0
@@ -169,6 +170,56 @@ def draw_gallery() -> None:
     write("gallery.png", [tiles[:columns], tiles[columns:]])
 
 
+def draw_renderer(model: MorphableModel) -> None:
+    """Outlines with and without blending, and the picture's change with a step to the side.
+
+    The change by the renderer's gradients stands beside that of the exact coverage, from many
+    samples in each pixel.
+    """
+    side, magnified, step_mm = 36, 7, 0.5
+    layout = model.layout
+    vertices = torch.from_numpy(
+        model.vertices(np.zeros(layout.identity), np.zeros(layout.expression))
+    )
+    albedo = torch.from_numpy(model.albedo(np.zeros(layout.albedo))).double()
+    pose = pose_of((0.0, 30.0, 0.0))
+    rotation, start = torch.from_numpy(pose.rotation), torch.from_numpy(pose.translation)
+    light = torch.from_numpy(headlight()).double()
+
+    def drawn(shift_mm: torch.Tensor, samples: int = 1, *, soft: bool = True) -> torch.Tensor:
+        size = side * samples
+        renderer = Renderer(model.topology, (size, size), soft_outlines=soft, normals=False)
+        moved = Pose(rotation, start + torch.stack([shift_mm, 0.0 * shift_mm, 0.0 * shift_mm]))
+        behind = torch.full((size, size, 3), BACKGROUND / 255.0, dtype=torch.float64)
+        image = renderer(
+            vertices, moved, camera_of(size), light, albedo=albedo, background=behind
+        ).image
+        return image.reshape(side, samples, side, samples, 3).mean(dim=(1, 3))
+
+    def change(brightness: torch.Tensor) -> np.ndarray:
+        grey = np.clip(0.5 + 2.0 * brightness.reshape(side, side).numpy(), 0.0, 1.0)
+        return np.repeat(grey[..., None], 3, axis=2)
+
+    zero = torch.zeros((), dtype=torch.float64)
+    shift = zero.clone().requires_grad_()
+    values = drawn(shift).mean(dim=-1).reshape(-1)
+    slopes = [torch.autograd.grad(v, shift, retain_graph=True)[0] for v in values]
+    exact = [drawn(zero + k * step_mm, 12, soft=False) for k in (-1.0, 1.0)]
+    tiles = {
+        "without blending": drawn(zero, soft=False).numpy(),
+        "outlines blended": drawn(zero).numpy(),
+        "gradient: one mm to the side": change(torch.stack(slopes)),
+        "exact coverage: the same": change((exact[1] - exact[0]).mean(dim=-1) / (2.0 * step_mm)),
+    }
+    large = {
+        name: np.kron(
+            np.rint(255.0 * tile).astype(np.uint8), np.ones((magnified, magnified, 1), np.uint8)
+        )
+        for name, tile in tiles.items()
+    }
+    write("renderer.png", [[titled(tile, name) for name, tile in large.items()]])
+
+
 def square_around(points_px: np.ndarray) -> np.ndarray:
     """A square (left, top, right, bottom) with some room around points."""
     low, high = points_px.min(axis=0), points_px.max(axis=0)
@@ -183,6 +234,7 @@ def main() -> None:
     draw_angles(model)
     draw_face_model(model)
     draw_gallery()
+    draw_renderer(model)
 
 
 if __name__ == "__main__":

@@ -76,6 +76,11 @@ def rasterize(
     return Fragments(found, barycentric, depth, cull_backfaces)
 
 
+def as_points(vertices: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v 3"]:
+    """Vertices of one picture as the loops read them: contiguous, in double precision."""
+    return np.ascontiguousarray(vertices, dtype=np.float64)
+
+
 def coverage(
     vertices: Float[np.ndarray, "b v 3"],
     faces: Int[np.ndarray, "f 3"],
@@ -92,8 +97,9 @@ def coverage(
     def find(indices: range) -> None:
         nearness = np.empty(image_size, dtype=np.float32)
         for k in indices:
+            points = as_points(vertices[k])
             nearest_faces(
-                vertices[k], faces, cull_backfaces, NEAR_DEPTH_MM, GUARD_PX, nearness, found[k]
+                points, faces, cull_backfaces, NEAR_DEPTH_MM, GUARD_PX, nearness, found[k]
             )
 
     for_each_part(find, len(vertices), threads)

@@ -80,8 +80,8 @@ class _Antialias(torch.autograd.Function):
 
         ctx.threads = torch.get_num_threads()
         for_each_image(draw, len(points), ctx.threads)
-        ctx.save_for_backward(picture)
-        ctx.points, ctx.edges, ctx.crossings, ctx.dtype = points, edges, crossings, vertices.dtype
+        ctx.save_for_backward(picture, vertices)
+        ctx.edges, ctx.crossings = edges, crossings
         return blended
 
     @staticmethod
@@ -91,20 +91,21 @@ class _Antialias(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         from mlanet.render._numba import edges as loops
 
-        before = ctx.saved_tensors[0].numpy()
+        picture, vertices = ctx.saved_tensors
+        before, points = picture.numpy(), as_loop_array(vertices)
         d_blended = gradients[0].detach().contiguous().numpy()
-        d_image = torch.empty_like(ctx.saved_tensors[0])
-        d_points = torch.zeros(ctx.points.shape, dtype=torch.float64)
+        d_image = torch.empty_like(picture)
+        d_points = torch.zeros(points.shape, dtype=torch.float64)
         d_before, d_places = d_image.numpy(), d_points.numpy()
 
         def draw(k: int) -> None:
             loops.blend_backward(
-                ctx.points[k], ctx.edges, ctx.crossings[k],
+                points[k], ctx.edges, ctx.crossings[k],
                 before[k], d_blended[k], d_before[k], d_places[k],
             )  # fmt: skip
 
         for_each_image(draw, len(d_places), ctx.threads)
-        return d_image, d_points.to(ctx.dtype), None, None, None, None
+        return d_image, d_points.to(vertices.dtype), None, None, None, None
 
 
 @dataclass(frozen=True, slots=True)

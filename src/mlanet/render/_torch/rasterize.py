@@ -12,7 +12,6 @@ from mlanet.coefficients import Array
 from mlanet.errors import RenderError
 from mlanet.render._torch.tensors import (
     as_indices,
-    as_loop_array,
     as_loop_indices,
     check_device,
     use_loops,
@@ -20,7 +19,7 @@ from mlanet.render._torch.tensors import (
 from mlanet.render.checks import GUARD_PX, NEAR_DEPTH_MM, as_batch, check_faces, check_vertices
 from mlanet.render.fragments import Fragments
 from mlanet.render.parallel import for_each_image
-from mlanet.render.rasterize import SUBPIXELS, coverage
+from mlanet.render.rasterize import SUBPIXELS, as_points, coverage
 from mlanet.render.weights import surface_weights
 
 CANDIDATES = 1 << 22
@@ -60,7 +59,7 @@ def rasterize_tensors(
         corners = as_loop_indices(faces)
         workers = threads or torch.get_num_threads()
         found = coverage(
-            as_loop_array(batch), corners, image_size,
+            batch.detach().numpy(), corners, image_size,
             cull_backfaces=cull_backfaces, threads=workers,
         )  # fmt: skip
         face_index = torch.from_numpy(found)
@@ -83,17 +82,17 @@ class _SurfaceWeights(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         from mlanet.render._numba import coverage as loops
 
-        points, found = as_loop_array(vertices), face_index.numpy()
+        points, found = vertices.detach().numpy(), face_index.numpy()
         barycentric = vertices.new_empty((*face_index.shape, 3))
         depth = vertices.new_empty(face_index.shape)
         weights, depths = barycentric.numpy(), depth.numpy()
 
         def weigh(k: int) -> None:
-            loops.weights_of_faces(points[k], faces, found[k], weights[k], depths[k])
+            loops.weights_of_faces(as_points(points[k]), faces, found[k], weights[k], depths[k])
 
         for_each_image(weigh, len(points), threads)
-        ctx.points, ctx.faces, ctx.found, ctx.threads = points, faces, found, threads
-        ctx.dtype = vertices.dtype
+        ctx.save_for_backward(vertices)
+        ctx.faces, ctx.found, ctx.threads = faces, found, threads
         return barycentric, depth
 
     @staticmethod
@@ -104,16 +103,19 @@ class _SurfaceWeights(torch.autograd.Function):
         from mlanet.render._numba import coverage as loops
 
         d_weights, d_depths = (g.detach().contiguous().numpy() for g in gradients)
-        result = torch.zeros(ctx.points.shape, dtype=torch.float64)
+        (vertices,) = ctx.saved_tensors
+        points = vertices.detach().numpy()
+        result = torch.zeros(points.shape, dtype=torch.float64)
         d_points = result.numpy()
 
         def weigh(k: int) -> None:
             loops.weights_backward(
-                ctx.points[k], ctx.faces, ctx.found[k], d_weights[k], d_depths[k], d_points[k]
-            )
+                as_points(points[k]), ctx.faces, ctx.found[k],
+                d_weights[k], d_depths[k], d_points[k],
+            )  # fmt: skip
 
         for_each_image(weigh, len(d_points), ctx.threads)
-        return result.to(ctx.dtype), None, None, None
+        return result.to(vertices.dtype), None, None, None
 
 
 def nearest_faces(
