@@ -12,7 +12,6 @@ from mlanet.geometry import (
     Similarity,
     fit_similarity,
     matrix_from_euler,
-    points_on_surface,
     vertex_normals,
 )
 from mlanet.morphable import LinearShape, MorphableModel
@@ -198,18 +197,43 @@ def fitted_surface(model: MorphableModel, fit: SurfaceFit) -> np.ndarray:
 
 
 def visible_from_outside(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Vertices (n,) bool of triangles seen from the front, from either side, above or below.
+    """Vertices (n,) bool of triangles seen from the front or from 45 degrees at either side.
 
-    What lies inside nostrils, between the lips and under the lids is no face to be compared.
+    Openings but the outer border are closed first: what lies inside nostrils, between the lips
+    and behind the lids is no face to be compared.
     """
-    seen = np.zeros(len(vertices), bool)
     middle, extent = vertices.mean(axis=0), np.ptp(vertices, axis=0).max()
-    for pitch, yaw in ((0, 0), (0, 45), (0, -45), (30, 0), (-20, 0)):
-        turned = (vertices - middle) @ matrix_from_euler(np.radians([pitch, yaw, 0.0])).T
+    loops = sorted(border_loops(faces), key=len)[:-1]
+    centres = [vertices[loop].mean(axis=0) for loop in loops]
+    caps = [
+        np.column_stack([np.roll(loop, -1), loop, np.full(len(loop), len(vertices) + k)])
+        for k, loop in enumerate(loops)
+    ]
+    closed = np.concatenate([faces, *caps])
+    points = np.concatenate([vertices, *(centre[None] for centre in centres)])
+    seen = np.zeros(len(points), bool)
+    for yaw in (0, 45, -45):
+        turned = (points - middle) @ matrix_from_euler(np.radians([0.0, yaw, 0.0])).T
         turned = turned * (800 / extent) + [512, 512, 2000]
-        found = rasterize(turned, faces, (1024, 1024), cull_backfaces=True).face_index
-        seen[faces[np.unique(found[found >= 0])]] = True
-    return seen
+        found = rasterize(turned, closed, (1024, 1024), cull_backfaces=True).face_index
+        seen[closed[np.unique(found[found >= 0])]] = True
+    return seen[: len(vertices)]
+
+
+def border_loops(faces: np.ndarray) -> list[np.ndarray]:
+    """Vertices of the mesh's borders, each in the direction of its triangles."""
+    edges = faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2).tolist()
+    both = set(map(tuple, edges))
+    following = {a: b for a, b in edges if (b, a) not in both}
+    loops = []
+    while following:
+        start, vertex = following.popitem()
+        loop = [start]
+        while vertex != start:
+            loop.append(vertex)
+            vertex = following.pop(vertex)
+        loops.append(np.array(loop))
+    return loops
 
 
 def surface_distance(
@@ -226,8 +250,3 @@ def surface_distance(
         counts = b.inner[index] & other[b.faces[index]].any(axis=1)
         ways.append(np.linalg.norm(on - a.vertices[area], axis=1)[counts].mean())
     return float(np.mean(ways))
-
-
-def carried(vertices: np.ndarray, faces: np.ndarray, place: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """Surface points (n, 3) of stored triangles and weights."""
-    return points_on_surface(vertices, faces, *place)

@@ -80,7 +80,7 @@ def fit_landmarks(
 
     Raises:
         ValueError: shapes do not fit, a number is not finite, or a face has fewer than four
-            weighted points.
+            weighted points or no extent.
     """
     config = config or FittingConfig()
     labels = np.asarray(landmarks_px, dtype=np.float64)
@@ -93,6 +93,8 @@ def fit_landmarks(
         raise ValueError("landmarks and weights must be finite, weights not negative")
     if ((weights > 0).sum(axis=1) < 4).any():
         raise ValueError("each face needs four points with a weight")
+    if not (_size(labels, weights) > 0).all():
+        raise ValueError("the points of each face need an extent")
     shape = points.convert(lambda array: array.astype(np.float64))
     parts = [
         _fit(shape, view, labels[k : k + FACES_AT_ONCE], weights[k : k + FACES_AT_ONCE], config)
