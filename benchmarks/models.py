@@ -14,6 +14,7 @@
   `ict_mm_mean_shape`: with the pose alone. `ict_sliding_mm`: distance of ICT's 51 inner landmarks
   from where the fit to ICT's mean head would carry them; landmarks start a fit, and are not used
   after four steps. `ict_expression_mm`: 53 other heads, each with one expression at 1.
+- `albedo_gain_percent`: see albedo.py.
 - `decode_ms`: vertices of one face from all coefficients, one thread, NumPy.
 
 One prior for all: identity N(0, 1) within 3, expressions N(0, 0.3²) within [0, 1].
@@ -30,6 +31,7 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
 import numpy as np
+from albedo import albedo_figures
 from surface_fit import (
     Surface,
     fit_surface,
@@ -72,6 +74,7 @@ def main() -> None:
         **ict_figures(
             model, arguments.data / "ict_facekit" / "ict_face_light_9409.npz", arguments.heads
         ),
+        **albedo_figures(model, arguments.data / "aflw_train", 200),
         "decode_ms": decode_ms(model),
         "asset_mb": path.stat().st_size / 1e6,
     }
@@ -80,6 +83,7 @@ def main() -> None:
           f"landmarks {100 * NOISE:g} % of the face")  # fmt: skip
     for name, value in figures.items():
         bar = f"  (at most {BARS[name]:g})" if name in BARS else ""
+        bar = "  (at least 25)" if name == "albedo_gain_percent" else bar
         print(f"{name:24}{value:9.3f}{bar}")
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n")

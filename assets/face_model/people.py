@@ -31,7 +31,7 @@ CONFIG = FittingConfig(noise=0.01, depth_weight=0.25, steps=6)
 SYNTHETIC_SHARE = 0.5
 """Of the covariance: labels come from a model of 50 dimensions and cannot vouch for the rest."""
 
-LIPS_APART_MM = 0.2
+LIPS_APART_MM = 0.05
 """Standard deviation by which an identity may part the lips; expressions open the mouth."""
 
 JAW_WEIGHT_2D = 0.05
