@@ -21,7 +21,7 @@ from mlanet.assets import asset_records
 from mlanet.morphable import MorphableModel
 from mlanet.network.runtime import METADATA_KEY
 
-LANDMARK_WEIGHT = 10.0
+LANDMARK_WEIGHT = 60.0
 """A landmark counts as much as this many vertices of the face."""
 
 RIDGE_MM = 0.03
@@ -107,8 +107,8 @@ def _change(
     found = np.linalg.solve(normal, basis.T @ targets)
     left = targets - basis @ found
     print(
-        f"root mean square of the old modes {np.sqrt((targets[:, :-1]**2).sum()):.4f}, not kept "
-        f"{np.sqrt((left[:, :-1]**2).sum()):.4f}; of the means' difference "
+        f"root mean square of the old modes {np.sqrt((targets[:, :-1] ** 2).sum()):.4f}, not kept "
+        f"{np.sqrt((left[:, :-1] ** 2).sum()):.4f}; of the means' difference "
         f"{np.linalg.norm(targets[:, -1]):.4f}, not kept {np.linalg.norm(left[:, -1]):.4f}"
     )
     return Affine(found[:, :-1], found[:, -1])

@@ -43,7 +43,8 @@ def albedo_figures(model: MorphableModel, folder: Path, faces: int) -> dict[str,
             light = fitted_light(shown, colors, harmonics, trust)
             pair.append(mean_error(shown * light, colors, trust))
             # The lit albedo is linear in the coefficients.
-            z, _ = posterior(albedo.basis * light[..., None], colors - albedo.mean * light, trust)
+            lit, rest = albedo.basis * light[..., None], colors - albedo.mean * light
+            z = posterior(lit, rest[None], trust[None])[0][0]
         shown = albedo.mean + albedo.basis @ z
         light = fitted_light(shown, colors, harmonics, trust)
         errors.append((pair[0], mean_error(shown * light, colors, trust)))

@@ -27,8 +27,8 @@ import statistics
 import time
 from pathlib import Path
 
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 from albedo import albedo_figures
@@ -139,7 +139,7 @@ def ict_figures(model: MorphableModel, path: Path, heads: int) -> dict[str, floa
     on_mean, _ = fitted(mean)
     place = Surface.of(on_mean, skin, model.topology).closest(mean[marks[17:]])[:2]
     rng = np.random.default_rng(0)
-    neutral, plain, sliding, moved = [], [], [], []
+    neutral, plain, sliding = [], [], []
     for _ in range(heads):
         head = mean + people @ rng.normal(size=people.shape[-1])
         vertices, distance = fitted(head)
@@ -147,8 +147,10 @@ def ict_figures(model: MorphableModel, path: Path, heads: int) -> dict[str, floa
         plain.append(fitted(head, shape_free=False)[1])
         carried = points_on_surface(vertices, skin, *place)
         sliding.append(np.linalg.norm(carried - head[marks[17:]], axis=1).mean())
-    for action in actions[:: max(1, len(actions) // heads)]:
-        moved.append(fitted(mean + people @ rng.normal(size=people.shape[-1]) + action)[1])
+    moved = [
+        fitted(mean + people @ rng.normal(size=people.shape[-1]) + action)[1]
+        for action in actions[:: max(1, len(actions) // heads)]
+    ]
     return {
         "ict_mm": float(np.mean(neutral)),
         "ict_mm_mean_shape": float(np.mean(plain)),

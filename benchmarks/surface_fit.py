@@ -190,9 +190,7 @@ def _step(
 
 def fitted_surface(model: MorphableModel, fit: SurfaceFit) -> np.ndarray:
     """Vertices of the subdivided model on the mesh, mm."""
-    vertices = model.vertices(
-        fit.identity.astype(np.float32), fit.expression.astype(np.float32)
-    )
+    vertices = model.vertices(fit.identity.astype(np.float32), fit.expression.astype(np.float32))
     return fit.pose.apply(vertices.astype(np.float64))
 
 
@@ -245,7 +243,10 @@ def surface_distance(
     area do not count.
     """
     ways = []
-    for a, area, b, other in ((mine, my_area, target, target_area), (target, target_area, mine, my_area)):
+    for a, area, b, other in (
+        (mine, my_area, target, target_area),
+        (target, target_area, mine, my_area),
+    ):
         index, _, on = b.closest(a.vertices[area])
         counts = b.inner[index] & other[b.faces[index]].any(axis=1)
         ways.append(np.linalg.norm(on - a.vertices[area], axis=1)[counts].mean())

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mlanet.geometry import Camera, Pose, matrix_from_euler
 from mlanet.image import draw_polylines, write_image
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import AlbedoModel, MorphableModel
 from mlanet.render import composite, render_mesh
 
 FOLDER = Path(__file__).resolve().parent / "images"
@@ -28,6 +28,7 @@ ANGLES = (
     ("roll -30: tilts to their right", (0.0, 0.0, -30.0)),
 )
 MEAN_VIEWS_DEG = ((0.0, 0.0, 0.0), (0.0, 40.0, 0.0), (0.0, 85.0, 0.0), (-15.0, -40.0, 0.0))
+SAMPLE_YAW_DEG = (0.0, 30.0, 0.0, -60.0, 0.0, 75.0, 0.0, -30.0)
 EXPRESSIONS = (
     {"jawOpen": 0.7},
     {
@@ -134,7 +135,7 @@ def draw_angles(model: MorphableModel) -> None:
 
 
 def draw_face_model(model: MorphableModel) -> None:
-    """The mean, random heads (albedo at 0.6 standard deviations), expressions."""
+    """The mean, random heads, expressions."""
     rng = np.random.default_rng(4)
     layout = model.layout
     mean = [head(model, 276, angles, clay=k % 2 == 1) for k, angles in enumerate(MEAN_VIEWS_DEG)]
@@ -144,12 +145,41 @@ def draw_face_model(model: MorphableModel) -> None:
             184,
             (0.0, 15.0, 0.0),
             identity=rng.normal(size=layout.identity).astype(np.float32),
-            albedo=0.6 * rng.normal(size=layout.albedo).astype(np.float32),
+            albedo=rng.normal(size=layout.albedo).astype(np.float32),
         )
         for _ in range(6)
     ]
     expressions = [head(model, 184, expression=extents) for extents in EXPRESSIONS]
     write("face-model.png", [mean, samples, expressions])
+
+
+def draw_samples(model: MorphableModel) -> None:
+    """Random heads, every second one turned."""
+    rng = np.random.default_rng(64)
+    layout = model.layout
+    tiles = [
+        head(
+            model,
+            144,
+            (0.0, SAMPLE_YAW_DEG[k % len(SAMPLE_YAW_DEG)], 0.0),
+            identity=rng.normal(size=layout.identity).astype(np.float32),
+            albedo=rng.normal(size=layout.albedo).astype(np.float32),
+        )
+        for k in range(64)
+    ]
+    write("face-samples.png", [tiles[k : k + 8] for k in range(0, 64, 8)])
+
+
+def draw_photo_albedo(model: MorphableModel) -> None:
+    """The photographic albedo: its mean, large, and samples on the mean head."""
+    model = AlbedoModel.load().on(model)
+    rng = np.random.default_rng(7)
+    mean = [head(model, 288, (0.0, yaw, 0.0)) for yaw in (0.0, 35.0, -35.0, 70.0)]
+    tiles = [
+        head(model, 144, albedo=rng.normal(size=model.layout.albedo).astype(np.float32))
+        for _ in range(40)
+    ]
+    write("photo-albedo.png", [mean, *(tiles[k : k + 8] for k in range(0, 40, 8))])
 
 
 def main() -> None:
@@ -158,6 +188,8 @@ def main() -> None:
     model = MorphableModel.load()
     draw_angles(model)
     draw_face_model(model)
+    draw_samples(model)
+    draw_photo_albedo(model)
 
 
 if __name__ == "__main__":

@@ -142,9 +142,7 @@ def symmetric_expressions(
     return (fields + mirrored(fields[partner], mirror)) / 2, partner
 
 
-def lids_that_meet(
-    blink: np.ndarray, mean: np.ndarray, pairs: np.ndarray
-) -> np.ndarray:
+def lids_that_meet(blink: np.ndarray, mean: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """A blink (V, 3) of one eye at whose full extent the upper lid meets the lower one.
 
     What lacks or is too much at each pair of facing vertices (n, 2: upper, lower) is added to

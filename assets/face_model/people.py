@@ -9,7 +9,6 @@ it. Half of AFLW's faces, those of even position, are never looked at.
 """
 
 import argparse
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +46,9 @@ FRONTAL_SINE = 0.35
 START_OFFSET_MM = np.zeros((68, 3))
 START_OFFSET_MM[31:36, 1] = 2.5
 """The base of the nose begins at the nostrils' rim; jaw points begin where they were."""
+
+INNER_LIPS = slice(60, 68)
+"""They stay on the rims: labels of mouths that are open on average say nothing of the surface."""
 
 TABLE = FOLDER / "people.npz"
 
@@ -178,7 +180,8 @@ def posterior_spread(points: LinearShape, labels: Labels, fit: LandmarkFit) -> n
         kinds = np.array([1.0, 1.0, np.sqrt(CONFIG.depth_weight)])[:columns]
         trust = np.sqrt(labels.weight[part])[..., None] * kinds / noise[:, None, None]
         rows = np.concatenate(
-            [view.by_pose * POSE_SD, np.einsum("bndx,nxk->bndk", view.by_point, basis) * sd], axis=-1
+            [view.by_pose * POSE_SD, np.einsum("bndx,nxk->bndk", view.by_point, basis) * sd],
+            axis=-1,
         )[:, :, :columns]
         rows = (rows * trust[..., None]).reshape(len(shape), -1, rows.shape[-1])
         held = (fit.expression[part] <= 0) | (fit.expression[part] >= 1)
@@ -204,7 +207,9 @@ def landmark_offsets(labels: Labels, fit: LandmarkFit) -> np.ndarray:
     apart = labels.points[frontal] - fit.landmarks_px[frontal]
     apart *= [1.0, 1.0, -np.sqrt(CONFIG.depth_weight)]
     turned = apart @ fit.rotation[frontal] / np.exp(fit.place[frontal, 2])[:, None, None]
-    return np.median(turned, axis=0)
+    offsets = np.median(turned, axis=0)
+    offsets[INNER_LIPS] = 0.0
+    return offsets
 
 
 def moved(

@@ -87,6 +87,10 @@ def nearest_places(
         if MIRRORED[k] < k:
             continue
         point = (wanted[k] + wanted[MIRRORED[k]] * flip) / 2
+        if MIRRORED[k] == k:
+            index[k], weights[k] = _nearest_on_midline(space, faces[usable], mirror, point)
+            index[k] = usable[index[k]]
+            continue
         _, near = centres.query(point, CANDIDATES)
         triangles = space[faces[usable[near]]]
         inside = barycentric_of_nearest(point, triangles)
@@ -95,16 +99,31 @@ def nearest_places(
         for best in np.argsort(np.linalg.norm(on - point, axis=1)):
             mine = usable[near[best]]
             other = partner.get(tuple(sorted(mirror[faces[mine]].tolist())))
-            if other is not None or MIRRORED[k] == k:
+            if other is not None:
                 break
         else:
             raise SystemExit(f"no symmetric triangle near landmark {k}")
         index[k], weights[k] = mine, inside[best]
-        if MIRRORED[k] != k:
-            index[MIRRORED[k]] = other
-            images = dict(zip(mirror[faces[mine]].tolist(), inside[best], strict=True))
-            weights[MIRRORED[k]] = [images[v] for v in faces[other].tolist()]
+        index[MIRRORED[k]] = other
+        images = dict(zip(mirror[faces[mine]].tolist(), inside[best], strict=True))
+        weights[MIRRORED[k]] = [images[v] for v in faces[other].tolist()]
     return LandmarkPlaces(index, weights)
+
+
+def _nearest_on_midline(
+    space: np.ndarray, faces: np.ndarray, mirror: np.ndarray, point: np.ndarray
+) -> tuple[int, np.ndarray]:
+    """The triangle and weights of the nearest point on an edge that is its own mirror image."""
+    middle = mirror[faces] == faces
+    rows = np.flatnonzero(middle.sum(axis=1) == 2)
+    corners = np.stack([np.flatnonzero(row) for row in middle[rows]])
+    start = space[faces[rows, corners[:, 0]]]
+    side = space[faces[rows, corners[:, 1]]] - start
+    along = np.clip(((point - start) * side).sum(1) / (side * side).sum(1), 0, 1)
+    best = np.linalg.norm(start + along[:, None] * side - point, axis=1).argmin()
+    weights = np.zeros(3)
+    weights[corners[best]] = 1 - along[best], along[best]
+    return int(rows[best]), weights
 
 
 def outside_faces(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:

@@ -44,9 +44,7 @@ def whitened(
             power, turn = np.linalg.eigh(flat.T @ flat)
             modes = modes @ turn
             modes = modes * fixed_signs(modes)
-            found += [
-                (group, -power[k], sign, modes[..., k]) for k in range(modes.shape[-1])
-            ]
+            found += [(group, -power[k], sign, modes[..., k]) for k in range(modes.shape[-1])]
     found.sort(key=lambda item: item[:2])
     return (
         np.stack([mode for *_, mode in found], axis=-1),

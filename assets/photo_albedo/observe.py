@@ -18,7 +18,7 @@ FITTING = FittingConfig(noise=0.003)
 SUPERSAMPLED = 4
 """Visibility is decided on a grid this much finer than the photo."""
 
-LEAST_FACING = 0.15
+LEAST_FACING = 0.25
 """A vertex counts if its normal's component towards the viewer is larger."""
 
 JAW_WEIGHT_2D = 0.05

@@ -30,7 +30,9 @@ def faces(model, view, count=6, seed=0):
     return rotation, place, view.project(rotation, place, points).image * view.unit_px
 
 
-@pytest.mark.parametrize("view", [OrthographicView(), CropView(120.0)], ids=lambda v: type(v).__name__)
+@pytest.mark.parametrize(
+    "view", [OrthographicView(), CropView(120.0)], ids=lambda v: type(v).__name__
+)
 @pytest.mark.parametrize("columns", [2, 3])
 def test_landmarks_of_known_faces_are_met(model, view, columns):
     rotation, _, labels = faces(model, view)

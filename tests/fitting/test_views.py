@@ -5,8 +5,13 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from mlanet.fitting import CropView, OrthographicView
-from mlanet.geometry import Camera, decode_pose, landmarks_in_pixels, matrix_from_euler
-from mlanet.geometry import six_d_from_matrix
+from mlanet.geometry import (
+    Camera,
+    decode_pose,
+    landmarks_in_pixels,
+    matrix_from_euler,
+    six_d_from_matrix,
+)
 
 VIEWS = [OrthographicView(), CropView(120.0)]
 

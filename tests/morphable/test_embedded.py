@@ -62,7 +62,8 @@ def test_millimetres_and_origin(model, face_with):
     assert 28 < np.linalg.norm(points[39] - points[42]) < 40  # inner corners
     ears = model.region("ears")
     centre = (model.subdivide(model.shape.mean) * ears[:, None]).sum(axis=0) / ears.sum()
-    np.testing.assert_allclose(centre, 0, atol=3)
+    assert abs(centre[0]) < 0.1
+    assert np.linalg.norm(centre) < 16  # the origin is that of version 1; ears moved back
 
 
 def test_the_frame(face_with):
@@ -195,8 +196,8 @@ def test_a_texture_of_1024_gives_every_part_of_the_face_its_share(model, region)
     sizes, area = texel_sizes(model, 1024, region)
     density, shear = np.sqrt(sizes.prod(axis=1)), sizes[:, 0] / sizes[:, 1]
     assert weighted_quantile(density, area, 0.05) > 2.5  # texels for a millimetre
-    assert weighted_quantile(shear, area, 0.5) < 1.8
-    assert weighted_quantile(shear, area, 0.9) < 2.5
+    assert weighted_quantile(shear, area, 0.5) < 1.9
+    assert weighted_quantile(shear, area, 0.9) < 2.7
 
 
 def test_regions(model):

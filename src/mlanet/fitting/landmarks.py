@@ -146,9 +146,9 @@ def _fit(
         rows = np.empty((faces, *trust.shape[1:], NUM_POSE + len(low)))
         rows[..., :NUM_POSE] = by_pose * trust[..., None]
         by_coefficient = by_point.reshape(len(basis), -1, 3) @ basis
-        rows[..., NUM_POSE:] = by_coefficient.reshape(
-            len(basis), faces, columns, -1
-        ).transpose(1, 0, 2, 3)
+        rows[..., NUM_POSE:] = by_coefficient.reshape(len(basis), faces, columns, -1).transpose(
+            1, 0, 2, 3
+        )
         rows = rows.reshape(faces, -1, rows.shape[-1])
         current = np.concatenate([np.zeros((faces, NUM_POSE)), coefficients], axis=1)
         right = ((target - image) * trust).reshape(faces, -1)
@@ -196,6 +196,10 @@ def _turned(angles: Float[np.ndarray, "b 3"]) -> Float[np.ndarray, "b 3 3"]:
 
 
 def _empty(shape: LinearShape) -> LandmarkFit:
-    counts = shape.identity.shape[-1], shape.expression.shape[-1]
-    parts = [np.zeros((0, count)) for count in counts]
-    return LandmarkFit(*parts, np.zeros((0, 3, 3)), np.zeros((0, 4)), np.zeros((0, len(shape.mean), 3)))
+    return LandmarkFit(
+        identity=np.zeros((0, shape.identity.shape[-1])),
+        expression=np.zeros((0, shape.expression.shape[-1])),
+        rotation=np.zeros((0, 3, 3)),
+        place=np.zeros((0, 4)),
+        landmarks_px=np.zeros((0, len(shape.mean), 3)),
+    )
