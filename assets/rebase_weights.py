@@ -50,8 +50,10 @@ def main() -> None:
         raise SystemExit("the face models differ in more than identity and albedo modes")
     network = onnx.load(arguments.network)
     (metadata,) = (p for p in network.metadata_props if p.key == METADATA_KEY)
-    if json.loads(metadata.value)["face_model"] != after.name:
-        raise SystemExit(f"{arguments.network}: drives another face model than {after.name}")
+    described = json.loads(metadata.value)
+    if described["face_model"] != before.name:
+        raise SystemExit(f"{arguments.network}: drives another face model than {before.name}")
+    metadata.value = json.dumps(described | {"face_model": after.name})
     fold(network, "heads.identity", identity_change(before, after))
     fold(network, "heads.albedo", albedo_change(before, after))
     onnx.checker.check_model(network, full_check=True)

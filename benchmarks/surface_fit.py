@@ -21,7 +21,7 @@ CANDIDATES = 12
 """Triangles whose exact distance is looked at: those of the nearest centres."""
 
 NOISE_MM = 0.1
-SLIDING_NOISE_MM = 0.3
+SLIDING_NOISE_MM = 0.35
 """Standard deviation of a vertex across the surface, and along it from one step to the next."""
 
 STEPS = 16

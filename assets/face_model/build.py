@@ -29,6 +29,8 @@ from face_model.whitening import whitened
 from mlanet.geometry import MeshTopology
 
 VERSION = "2"
+NAME = f"open-{VERSION}"
+"""Networks name the model whose coefficients they regress: another version is another model."""
 
 
 def main() -> None:
@@ -79,7 +81,7 @@ def main() -> None:
     np.savez_compressed(
         out,
         format=np.array("mlanet-face-model-1"),
-        name=np.array("open"),
+        name=np.array(NAME),
         mean=stored_mean,
         identity=identity.astype(np.float16),
         identity_names=np.array(numbers),

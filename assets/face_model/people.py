@@ -23,15 +23,16 @@ from mlanet.fitting import FittingConfig, LandmarkFit, OrthographicView, fit_lan
 from mlanet.morphable import LinearShape
 
 NUM_AFLW, NUM_YTF = 3000, 600
-ROUNDS = 5
+ROUNDS = 4
 CONFIG = FittingConfig(noise=0.01, depth_weight=0.25, steps=6)
 """One per cent of noise; labelled depths, which a face model guessed, count a quarter."""
 
 SYNTHETIC_SHARE = 0.5
 """Of the covariance: labels come from a model of 50 dimensions and cannot vouch for the rest."""
 
-LIPS_APART_MM = 0.05
-"""Standard deviation by which an identity may part the lips; expressions open the mouth."""
+LIPS_APART_MM = (0.05, 0.3)
+"""Standard deviations by which the mean and an identity may part the lips: the mouth is opened by
+expressions. Tighter ties would take the lips' shapes from identity."""
 
 JAW_WEIGHT_2D = 0.05
 """Points 0-16 of labels without depth follow the visible contour instead of the surface."""
@@ -130,12 +131,15 @@ def with_closed_lips(
     """
     upper, lower = synthetic.topology.lip_pairs.T
     apart = (synthetic.identity[upper] - synthetic.identity[lower]).reshape(-1, len(mean))
-    gain = np.linalg.solve(
-        apart @ covariance @ apart.T + LIPS_APART_MM**2 * np.eye(len(apart)), apart @ covariance
-    ).T
-    covariance = covariance - gain @ apart @ covariance
+    at_mean, at_spread = (
+        np.linalg.solve(
+            apart @ covariance @ apart.T + tie**2 * np.eye(len(apart)), apart @ covariance
+        ).T
+        for tie in LIPS_APART_MM
+    )
+    covariance = covariance - at_spread @ apart @ covariance
     covariance = (covariance + covariance.T) / 2 + 1e-6 * np.eye(len(mean))
-    return mean - gain @ (apart @ mean), covariance
+    return mean - at_mean @ (apart @ mean), covariance
 
 
 def landmark_model(

@@ -16,9 +16,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from face_model.unfold import neighbour_mean
 from register import DATA, register
 
-from face_model.unfold import neighbour_mean
 from mlanet.datasets import FaceCrops
 from mlanet.morphable import MorphableModel
 from mlanet.morphable.albedo import ALBEDO_FORMAT
@@ -193,7 +193,7 @@ def symmetric(
 def completed(
     model: MorphableModel, mean: np.ndarray, basis: np.ndarray, seen: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A sharper mean with irises, and plain skin on ears, neck and scalp, which photos rarely show."""
+    """A sharper mean with irises; plain skin on ears, neck and scalp, which photos rarely show."""
     neighbours = neighbour_mean(model.base_faces, len(mean))
     face = np.maximum.reduce([model.regions[name] for name in ("face", "eyes", "mouth")])
     known = face * np.clip(2 * seen / np.quantile(seen, 0.9) - 0.5, 0, 1)

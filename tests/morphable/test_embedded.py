@@ -271,3 +271,30 @@ def test_expressions_do_what_their_names_say(face_with):
     together = face_with("landmarks", jawOpen=1.0, mouthClose=1.0)
     gap = together[62, 1] - together[66, 1]
     assert gap < 0.25 * (moved(62, jawOpen=1.0) - moved(66, jawOpen=1.0))[1]
+
+
+def test_identity_leaves_the_mouth_closed(model):
+    basis = model.landmarks.identity
+    apart = np.linalg.norm(basis[[61, 62, 63]] - basis[[67, 66, 65]], axis=-1)  # pairs of rims
+    assert (apart * apart).sum(axis=0).max() < 0.8
+    mean = model.landmarks.mean
+    assert np.linalg.norm(mean[[61, 62, 63]] - mean[[67, 66, 65]], axis=-1).max() < 2.0
+
+
+def test_a_blink_closes_the_eye(model, face_with):
+    for side, upper, lower in (("Left", [43, 44], [47, 46]), ("Right", [37, 38], [41, 40])):
+        opened, closed = face_with("landmarks"), face_with("landmarks", **{f"eyeBlink{side}": 1.0})
+        assert ((opened[upper] - opened[lower])[:, 1] > 6).all()
+        assert ((closed[upper] - closed[lower])[:, 1] < 2.5).all()
+
+
+def test_modes_are_ordered_within_their_kind(model):
+    """Anthropometric modes come first, each kind ordered by how far it moves the face."""
+    names = model.identity_names
+    kinds = [name.split()[0] for name in names]
+    assert kinds == ["principal"] * 80 + ["smooth"] * 60
+    face = model.regions["face"] > 0.5
+    power = np.sqrt((model.shape.identity[face] ** 2).sum(axis=(0, 1)) / face.sum())
+    assert power[0] > 0.7  # mm
+    assert power[:5].mean() > 3 * power[70:80].mean()
+    assert power[80:85].mean() > 2 * power[130:].mean()
