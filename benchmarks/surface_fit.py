@@ -20,11 +20,11 @@ from mlanet.render import rasterize
 CANDIDATES = 12
 """Triangles whose exact distance is looked at: those of the nearest centres."""
 
-NOISE_MM = 0.065
+NOISE_MM = 0.1
 SLIDING_NOISE_MM = 0.35
 """Standard deviation of a vertex across the surface, and along it from one step to the next."""
 
-STEPS = 20
+STEPS = 16
 FAR_MM = 8.0
 """Vertices farther from the surface, or facing another way, are left out of a step."""
 
