@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mlanet.assets import verified_path
 from mlanet.geometry import Camera, Pose, matrix_from_euler
 from mlanet.image import crop_square, draw_polylines, read_image, write_image
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import AlbedoModel, MorphableModel
 from mlanet.reconstruction import draw_faces
 from mlanet.reconstructor import Reconstructor
 from mlanet.render import AXIS_COLORS, PICTURES, Renderer, composite, headlight, render_mesh
@@ -33,6 +33,7 @@ ANGLES = (
     ("roll -30: tilts to their right", (0.0, 0.0, -30.0)),
 )
 MEAN_VIEWS_DEG = ((0.0, 0.0, 0.0), (0.0, 40.0, 0.0), (0.0, 85.0, 0.0), (-15.0, -40.0, 0.0))
+SAMPLE_YAW_DEG = (0.0, 30.0, 0.0, -60.0, 0.0, 75.0, 0.0, -30.0)
 EXPRESSIONS = (
     {"jawOpen": 0.7},
     {
@@ -139,7 +140,7 @@ def draw_angles(model: MorphableModel) -> None:
 
 
 def draw_face_model(model: MorphableModel) -> None:
-    """The mean, random heads (albedo at 0.6 standard deviations), expressions."""
+    """The mean, random heads, expressions."""
     rng = np.random.default_rng(4)
     layout = model.layout
     mean = [head(model, 276, angles, clay=k % 2 == 1) for k, angles in enumerate(MEAN_VIEWS_DEG)]
@@ -149,7 +150,7 @@ def draw_face_model(model: MorphableModel) -> None:
             184,
             (0.0, 15.0, 0.0),
             identity=rng.normal(size=layout.identity).astype(np.float32),
-            albedo=0.6 * rng.normal(size=layout.albedo).astype(np.float32),
+            albedo=rng.normal(size=layout.albedo).astype(np.float32),
         )
         for _ in range(6)
     ]
@@ -227,6 +228,35 @@ def square_around(points_px: np.ndarray) -> np.ndarray:
     return np.concatenate([centre - half, centre + half])
 
 
+def draw_samples(model: MorphableModel) -> None:
+    """Random heads, every second one turned."""
+    rng = np.random.default_rng(64)
+    layout = model.layout
+    tiles = [
+        head(
+            model,
+            144,
+            (0.0, SAMPLE_YAW_DEG[k % len(SAMPLE_YAW_DEG)], 0.0),
+            identity=rng.normal(size=layout.identity).astype(np.float32),
+            albedo=rng.normal(size=layout.albedo).astype(np.float32),
+        )
+        for k in range(64)
+    ]
+    write("face-samples.png", [tiles[k : k + 8] for k in range(0, 64, 8)])
+
+
+def draw_photo_albedo(model: MorphableModel) -> None:
+    """The photographic albedo: its mean, large, and samples on the mean head."""
+    model = AlbedoModel.load().on(model)
+    rng = np.random.default_rng(7)
+    mean = [head(model, 288, (0.0, yaw, 0.0)) for yaw in (0.0, 35.0, -35.0, 70.0)]
+    tiles = [
+        head(model, 144, albedo=rng.normal(size=model.layout.albedo).astype(np.float32))
+        for _ in range(40)
+    ]
+    write("photo-albedo.png", [mean, *(tiles[k : k + 8] for k in range(0, 40, 8))])
+
+
 def main() -> None:
     """Draw all of them into docs/images."""
     FOLDER.mkdir(exist_ok=True)
@@ -235,6 +265,8 @@ def main() -> None:
     draw_face_model(model)
     draw_gallery()
     draw_renderer(model)
+    draw_samples(model)
+    draw_photo_albedo(model)
 
 
 if __name__ == "__main__":

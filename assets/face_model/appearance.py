@@ -16,6 +16,13 @@ SCLERA = np.array([0.86, 0.83, 0.81])
 IRIS = np.array([0.22, 0.16, 0.13])
 MOUTH_INSIDE = np.array([0.42, 0.22, 0.21])
 
+CORRELATED = (
+    (("skin redness", "lips redness", "cheeks redness", "nose redness"), 0.6),
+    (("brows", "beard", "scalp"), 0.6),
+    (("skin tone", "lips darkness"), 0.6),
+)
+"""Groups of albedo modes that vary together, and their correlation."""
+
 
 def regions_of(
     vertices: np.ndarray,
@@ -96,19 +103,19 @@ def albedo_model(
     tone = (LIGHT_SKIN - DARK_SKIN) / 4.0
     table: list[tuple[str, np.ndarray, np.ndarray]] = [
         ("skin tone", skin, tone),
-        ("skin redness", skin, np.array([0.03, -0.02, -0.02])),
-        ("skin yellowness", skin, np.array([0.012, 0.008, -0.03])),
-        ("exposure", ones, np.array([0.04, 0.04, 0.04])),
-        ("brows", regions["brows"], np.array([0.10, 0.09, 0.08])),
-        ("beard", regions["beard"], np.array([0.06, 0.058, 0.055])),
+        ("skin redness", skin, np.array([0.014, -0.010, -0.010])),
+        ("skin yellowness", skin, np.array([0.006, 0.003, -0.014])),
+        ("exposure", ones, np.array([0.03, 0.03, 0.03])),
+        ("brows", regions["brows"], np.array([0.08, 0.07, 0.06])),
+        ("beard", regions["beard"], np.array([0.035, 0.033, 0.03])),
         ("lips darkness", lips, np.array([0.04, 0.035, 0.035])),
-        ("lips redness", lips, np.array([0.03, -0.025, -0.02])),
-        ("cheeks redness", regions["cheeks"], np.array([0.04, -0.02, -0.02])),
-        ("nose redness", regions["nose"], np.array([0.03, -0.02, -0.02])),
+        ("lips redness", lips, np.array([0.022, -0.016, -0.013])),
+        ("cheeks redness", regions["cheeks"], np.array([0.018, -0.009, -0.009])),
+        ("nose redness", regions["nose"], np.array([0.012, -0.008, -0.008])),
         ("iris", iris * eyes, np.array([0.08, 0.10, 0.12])),
-        ("sclera", eyes * (1 - iris), np.array([0.08, 0.08, 0.08])),
-        ("mouth inside", mouth, np.array([0.18, 0.16, 0.15])),
-        ("scalp", regions["scalp"], np.array([0.15, 0.14, 0.13])),
+        ("sclera", eyes * (1 - iris), np.array([0.04, 0.04, 0.04])),
+        ("mouth inside", mouth, np.array([0.09, 0.08, 0.075])),
+        ("scalp", regions["scalp"], np.array([0.07, 0.065, 0.06])),
     ]
     for name, centre in (
         ("forehead", landmarks[19:25].mean(0) + np.array([0, 22, 0])),
@@ -116,12 +123,27 @@ def albedo_model(
         ("upper lip", landmarks[[33, 51]].mean(0)),
     ):
         mask = np.exp(-(((vertices - centre) / [24, 12, 24]) ** 2).sum(1)) * skin
-        table.append((name, mask, np.array([0.04, 0.035, 0.03])))
+        table.append((name, mask, np.array([0.016, 0.014, 0.012])))
     around = np.zeros(len(vertices))
     for eye in (landmarks[36:42].mean(0), landmarks[42:48].mean(0)):
         around = np.maximum(
             around, np.exp(-(((vertices - eye - [0, -2, 0])[:, :2] / [17, 10]) ** 2).sum(1))
         )
-    table.append(("around the eyes", around * skin, np.array([0.05, 0.05, 0.045])))
+    table.append(("around the eyes", around * skin, np.array([0.022, 0.020, 0.018])))
+    names = [name for name, _, _ in table]
     modes = np.stack([mask[:, None] * color for _, mask, color in table])
-    return np.clip(mean, 0.02, 0.98), modes, [name for name, _, _ in table]
+    modes = np.tensordot(np.linalg.cholesky(correlation(names)).T, modes, axes=1)
+    return np.clip(mean, 0.02, 0.98), modes, names
+
+
+def correlation(names: list[str]) -> np.ndarray:
+    """How the modes go together in people: hair has one colour, blood shows everywhere.
+
+    A mode then carries what usually comes with it, and later ones of its group their own rest.
+    """
+    matrix = np.eye(len(names))
+    for group, amount in CORRELATED:
+        index = [names.index(name) for name in group]
+        for i in index:
+            matrix[i, [j for j in index if j != i]] = amount
+    return matrix

@@ -11,6 +11,8 @@ SMOOTH_LENGTH_MM = 30.0
 SMOOTH_SD_MM = 2.0
 ANTISYMMETRIC = 0.5
 
+LID_REACH_MM = 4.0
+
 
 def mirrored(fields: np.ndarray, mirror: np.ndarray) -> np.ndarray:
     """Left-right mirror of displacement fields (..., V, 3)."""
@@ -138,3 +140,23 @@ def symmetric_expressions(
     """Expressions (E, V, 3) made exactly symmetric, and the permutation that mirrors them."""
     partner = np.array([names.index(swap_sides(name)) for name in names])
     return (fields + mirrored(fields[partner], mirror)) / 2, partner
+
+
+def lids_that_meet(blink: np.ndarray, mean: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """A blink (V, 3) of one eye at whose full extent the upper lid meets the lower one.
+
+    What lacks or is too much at each pair of facing vertices (n, 2: upper, lower) is added to
+    the upper lid and fades over `LID_REACH_MM`.
+    """
+    upper, lower = pairs[np.abs(blink[pairs[:, 0]]).max(axis=1) > 0.05 * np.abs(blink).max()].T
+    closed = mean + blink
+    lack = (closed[lower] - closed[upper]) * [0.0, 1.0, 1.0]
+    distance = np.linalg.norm(mean[:, None] - mean[upper], axis=2)
+    kernel = np.exp(-((distance / LID_REACH_MM) ** 2))
+    nearest = np.exp(-((distance.min(axis=1) / LID_REACH_MM) ** 2))
+    share = kernel**4 / np.maximum((kernel**4).sum(axis=1, keepdims=True), 1e-12)
+    moves = np.clip(-blink[:, 1] / (0.3 * np.abs(blink[:, 1]).max()), 0, 1)
+    moves[lower] = 0.0
+    result = blink + (share @ lack) * (nearest * moves)[:, None]
+    result[upper] = blink[upper] + lack
+    return result

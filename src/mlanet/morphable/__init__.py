@@ -1,5 +1,6 @@
 """Face models: the embedded one and the class that holds any of them."""
 
+from mlanet.morphable.albedo import AlbedoModel
 from mlanet.morphable.correspondence import Correspondence
 from mlanet.morphable.least_squares import FittedShape
 from mlanet.morphable.linear import LinearShape, linear_combination
@@ -10,6 +11,7 @@ from mlanet.morphable.reading import read_model
 from mlanet.morphable.transfer import Transfer, connect
 
 __all__ = [
+    "AlbedoModel",
     "Correspondence",
     "FittedShape",
     "LinearShape",

@@ -173,7 +173,7 @@ class MorphableModel:
         weight = xp.asarray(self.midpoint_weight, dtype=values.dtype, device=place)
         around = xp.take(values, xp.reshape(index, (-1,)), axis=-2)
         shape = (*values.shape[:-2], *index.shape, values.shape[-1])
-        middle = xp.sum(xp.reshape(around, shape) * weight[..., None], axis=-2)
+        middle = xp.matmul(weight[:, None, :], xp.reshape(around, shape))[..., 0, :]
         return xp.concat([values, middle], axis=-2)
 
     def region(self, *names: str) -> Float[np.ndarray, "w"]:

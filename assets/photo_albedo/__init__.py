@@ -1,0 +1,1 @@
+"""How the photographic albedo was made."""

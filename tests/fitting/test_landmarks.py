@@ -1,0 +1,124 @@
+"""Known faces are found again; bounds, weights and wrong input."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mlanet.fitting import CropView, FittingConfig, OrthographicView, fit_landmarks
+from mlanet.geometry import angle_between, matrix_from_euler
+from mlanet.morphable import MorphableModel
+
+PRECISE = FittingConfig(noise=1e-4, steps=15)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return MorphableModel.load()
+
+
+def faces(model, view, count=6, seed=0):
+    """Rotations, places and labels of random faces in view, up to 60 degrees of yaw."""
+    rng = np.random.default_rng(seed)
+    layout = model.layout
+    identity = np.clip(rng.normal(size=(count, layout.identity)), -2.5, 2.5)
+    expression = rng.uniform(size=(count, layout.expression)) ** 4
+    rotation = matrix_from_euler(rng.uniform(-1, 1, size=(count, 3)) * [0.4, 1.0, 0.4])
+    scale, shift = np.full(count, 0.5), np.full((count, 2), 60.0)
+    place = view.place(scale / view.unit_px, shift / view.unit_px)
+    points = model.landmarks(identity, expression)
+    return rotation, place, view.project(rotation, place, points).image * view.unit_px
+
+
+@pytest.mark.parametrize(
+    "view", [OrthographicView(), CropView(120.0)], ids=lambda v: type(v).__name__
+)
+@pytest.mark.parametrize("columns", [2, 3])
+def test_landmarks_of_known_faces_are_met(model, view, columns):
+    rotation, _, labels = faces(model, view)
+    fit = fit_landmarks(model.landmarks, view, labels[..., :columns], config=PRECISE)
+    assert np.abs(fit.landmarks_px - labels)[..., :columns].max() < 0.1
+    limit = 3.0 if columns == 3 else 15.0  # without depth, pose and shape share the blame
+    assert np.degrees(angle_between(fit.rotation, rotation)).max() < limit
+
+
+def test_coefficients_stay_within_bounds(model):
+    labels = faces(model, OrthographicView())[2] * [1.3, 1.0, 1.0]
+    fit = fit_landmarks(model.landmarks, OrthographicView(), labels[..., :2], config=PRECISE)
+    assert np.abs(fit.identity).max() <= 3.0
+    assert fit.expression.min() >= 0.0
+    assert fit.expression.max() <= 1.0
+
+
+def test_points_without_weight_do_not_count(model):
+    labels = faces(model, OrthographicView())[2][..., :2]
+    weight = np.ones(labels.shape[:2])
+    weight[:, :17] = 0.0
+    expected = fit_landmarks(model.landmarks, OrthographicView(), labels, weight)
+    spoilt = labels.copy()
+    spoilt[:, :17] = 999.0
+    found = fit_landmarks(model.landmarks, OrthographicView(), spoilt, weight)
+    np.testing.assert_array_equal(found.identity, expected.identity)
+
+
+def test_a_subset_of_points_fits_like_weights_of_zero(model):
+    labels = faces(model, OrthographicView())[2][..., :2]
+    inner = np.arange(17, 68)
+    weight = np.ones(labels.shape[:2])
+    weight[:, :17] = 0.0
+    whole = fit_landmarks(model.landmarks, OrthographicView(), labels, weight)
+    part = fit_landmarks(model.landmarks.only(inner), OrthographicView(), labels[:, inner])
+    np.testing.assert_allclose(part.landmarks_px, whole.landmarks_px[:, inner], atol=1e-3)
+
+
+def test_faces_do_not_depend_on_their_batch(model):
+    labels = faces(model, OrthographicView(), count=50)[2][..., :2]
+    together = fit_landmarks(model.landmarks, OrthographicView(), labels)
+    alone = fit_landmarks(model.landmarks, OrthographicView(), labels[49:])
+    np.testing.assert_allclose(together.identity[49:], alone.identity, atol=1e-6)
+
+
+def test_a_stronger_prior_stays_nearer_the_mean(model):
+    labels = faces(model, OrthographicView())[2][..., :2]
+    sizes = [
+        np.abs(fit_landmarks(model.landmarks, OrthographicView(), labels, config=c).identity).mean()
+        for c in (FittingConfig(noise=0.003), FittingConfig(noise=0.03))
+    ]
+    assert sizes[1] < 0.7 * sizes[0]
+
+
+def test_mirrored_labels_give_the_mirrored_person(model):
+    mirrored = [
+        *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
+        45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
+        *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), 67, 66, 65,
+    ]  # fmt: skip
+    labels = faces(model, OrthographicView())[2][..., :2]
+    other = (labels * [-1, 1])[:, mirrored]
+    config = replace(PRECISE, noise=0.005)
+    first = fit_landmarks(model.landmarks, OrthographicView(), labels, config=config)
+    second = fit_landmarks(model.landmarks, OrthographicView(), other, config=config)
+    apart = first.identity - second.identity * model.identity_mirror
+    assert np.abs(apart).mean() < 0.05
+
+
+def test_nothing_to_fit(model):
+    fit = fit_landmarks(model.landmarks, OrthographicView(), np.zeros((0, 68, 2)))
+    assert fit.identity.shape == (0, model.layout.identity)
+    assert fit.landmarks_px.shape == (0, 68, 3)
+
+
+@pytest.mark.parametrize(
+    ("labels", "weight", "message"),
+    [
+        (np.zeros((1, 5, 2)), None, r"expected \(b, 68, 2 or 3\)"),
+        (np.zeros((1, 68, 2)), np.ones((1, 5)), "weight must be"),
+        (np.full((1, 68, 2), np.nan), None, "must be finite"),
+        (np.zeros((1, 68, 2)), -np.ones((1, 68)), "not negative"),
+        (np.zeros((1, 68, 2)), np.zeros((1, 68)), "four points"),
+        (np.zeros((1, 68, 2)), None, "extent"),
+    ],
+)
+def test_wrong_input(model, labels, weight, message):
+    with pytest.raises(ValueError, match=message):
+        fit_landmarks(model.landmarks, OrthographicView(), labels, weight)

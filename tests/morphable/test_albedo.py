@@ -1,0 +1,88 @@
+"""The photographic albedo and its file."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mlanet.assets import asset_records, verified_path
+from mlanet.errors import AssetError
+from mlanet.morphable import AlbedoModel
+
+
+@pytest.fixture(scope="module")
+def albedo():
+    return AlbedoModel.load()
+
+
+def test_it_replaces_the_models_own(model, albedo):
+    other = albedo.on(model)
+    assert other.layout.albedo == len(albedo.names) >= 40
+    assert other.layout.identity == model.layout.identity
+    colors = other.albedo(np.zeros(other.layout.albedo, np.float32))
+    assert colors.shape == (len(model.uv), 3)
+    skin = (model.region("face") > 0.9) & (model.region("eyes", "mouth", "brows", "lips") < 0.1)
+    red, green, blue = colors[skin].mean(axis=0)
+    assert 0.9 > red > green > blue > 0.15
+
+
+def test_features_show_in_the_mean(model, albedo):
+    grey = albedo.mean.mean(axis=1)
+    part = {name: mask > 0.8 for name, mask in model.regions.items()}
+    cheeks = grey[part["cheeks"]].mean()
+    assert grey[part["brows"]].mean() < 0.93 * cheeks
+    assert grey[part["lips"]].mean() < 0.97 * cheeks
+    redness = albedo.mean[:, 0] / albedo.mean[:, 1]
+    assert redness[part["lips"]].mean() > redness[part["cheeks"]].mean()
+    np.testing.assert_allclose(albedo.mean[model.mirror], albedo.mean, atol=0.05)
+
+
+def test_skin_tones_are_many(model, albedo):
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(40, len(albedo.names))).astype(np.float32)
+    tones = np.stack([albedo.on(model).albedo(row) for row in z])
+    tones = tones[:, model.region("cheeks") > 0.8].mean(axis=1)
+    apart = np.linalg.norm(tones[:, None] - tones[None], axis=-1)[np.triu_indices(40, 1)]
+    assert np.median(apart) > 0.08
+    assert tones.mean(axis=1).max() - tones.mean(axis=1).min() > 0.25
+
+
+def test_its_terms_are_stated():
+    assert "non-commercial" in asset_records()["photo_albedo"].licence
+
+
+def test_of_another_face_model(model, albedo):
+    with pytest.raises(ValueError, match="vertices of 'another'"):
+        replace(albedo, face_model="another").on(model)
+
+
+def altered(tmp_path, **changes):
+    with np.load(verified_path("photo_albedo")) as file:
+        data = {key: file[key] for key in file.files}
+    data |= changes
+    path = tmp_path / "albedo.npz"
+    np.savez(path, **{key: value for key, value in data.items() if value is not None})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": np.array("x")}, "not an albedo"),
+        ({"mean": None}, "lacks 'mean'"),
+        ({"basis": np.zeros((3, 3, 2))}, "basis must be"),
+        ({"mean": np.full((3131, 3), np.nan)}, "not finite"),
+    ],
+)
+def test_malformed(tmp_path, changes, message):
+    with pytest.raises(AssetError, match=message):
+        AlbedoModel.load(altered(tmp_path, **changes))
+
+
+def test_missing_and_truncated(tmp_path):
+    with pytest.raises(AssetError, match="no such albedo"):
+        AlbedoModel.load(tmp_path / "none.npz")
+    path = tmp_path / "cut.npz"
+    path.write_bytes(verified_path("photo_albedo").read_bytes()[:1000])
+    with pytest.raises(AssetError, match="not an albedo"):
+        AlbedoModel.load(path)
