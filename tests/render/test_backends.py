@@ -109,8 +109,8 @@ def test_outlines_agree(scene):
     image = interpolate(flat, topology.faces, colors).requires_grad_()
     weights = torch.randn(image.shape, dtype=torch.float64, generator=generator)
     results = []
-    for loops in (True, False):
-        blended = antialias_tensors(image, flat, places, topology.edge_opposites, loops=loops)
+    for backend in ("numba", "torch"):
+        blended = antialias_tensors(image, flat, places, topology.edge_opposites, backend=backend)
         results.append(
             [blended.detach(), *torch.autograd.grad((blended * weights).sum(), (image, places))]
         )

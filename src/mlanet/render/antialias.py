@@ -6,12 +6,10 @@ from jaxtyping import Float, Int
 
 from mlanet.coefficients import Array
 from mlanet.errors import RenderError
-from mlanet.render.checks import GUARD_PX, NEAR_DEPTH_MM, as_batch
+from mlanet.render.checks import as_batch, check_edges
 from mlanet.render.fragments import Fragments
-
-MOST_BEYOND = 0.5
-"""How far beyond its ends, of its length, an edge is followed to a line of pixels' centres that
-it reaches only when it is rounded to 1/256 px."""
+from mlanet.render.rasterize import Backend, as_points, check_backend
+from mlanet.render.rules import GUARD_PX, NEAR_DEPTH_MM
 
 
 def antialias(
@@ -19,6 +17,8 @@ def antialias(
     fragments: Fragments,
     vertices: Float[Array, "*b v 3"],
     edges: Int[Array, "e 4"],
+    *,
+    backend: Backend | None = None,
 ) -> Float[Array, "*b h w c"]:
     """The picture with outlines blended by where they lie between the centres of pixels.
 
@@ -41,6 +41,7 @@ def antialias(
         fragments: what `rasterize` found.
         vertices: x, y in pixels and depth, as given to `rasterize`.
         edges: `MeshTopology.edge_opposites`.
+        backend: as in `rasterize`.
 
     Raises:
         RenderError: shapes do not fit each other, or an argument is on another device.
@@ -48,18 +49,18 @@ def antialias(
     expected = (*fragments.face_index.shape, image.shape[-1] if image.ndim else 0)
     if tuple(image.shape) != expected:
         raise RenderError(f"image must be {expected}, got {tuple(image.shape)}")
-    if edges.ndim != 2 or edges.shape[1] != 4:
-        raise RenderError(f"edges must be (e, 4), got {tuple(edges.shape)}")
     if vertices.shape[:-2] != fragments.face_index.shape[:-2] or vertices.shape[-1] != 3:
         raise RenderError(f"vertices do not fit the fragments: {tuple(vertices.shape)}")
     if is_torch_array(image):
         from mlanet.render._torch.antialias import antialias_tensors
 
-        return antialias_tensors(image, fragments, vertices, edges)
+        return antialias_tensors(image, fragments, vertices, edges, backend=backend)
+    check_backend(backend)
+    check_edges(edges, vertices.shape[-2])
     from mlanet.render._numba import edges as loops
 
     table = np.ascontiguousarray(edges, dtype=np.int32)
-    points = as_batch(np.ascontiguousarray(vertices, dtype=np.float64), 2)
+    points = as_batch(as_points(vertices), 2)
     picture = as_batch(np.ascontiguousarray(image), 3)
     found, depth = as_batch(fragments.face_index, 2), as_batch(fragments.depth, 2)
     blended = np.empty_like(picture)

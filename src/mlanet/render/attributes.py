@@ -9,16 +9,22 @@ from mlanet.errors import RenderError
 from mlanet.geometry import MeshTopology, viewer_from_camera
 from mlanet.render.checks import as_batch, check_faces
 from mlanet.render.fragments import Fragments
+from mlanet.render.rasterize import Backend, as_points, check_backend
 
 
 def interpolate(
-    fragments: Fragments, faces: Int[Array, "f 3"], attributes: Float[Array, "*b v c"]
+    fragments: Fragments,
+    faces: Int[Array, "f 3"],
+    attributes: Float[Array, "*b v c"],
+    *,
+    backend: Backend | None = None,
 ) -> Float[Array, "*b h w c"]:
     """Attributes of vertices at each pixel; zero where nothing is seen.
 
     `faces` may be other corners of the rasterised triangles, such as `Mesh.uv_faces`.
     `attributes` may be one set for a batch of pictures. NumPy gives float32; tensors keep their
     precision and have gradients in the attributes and, by the fragments, in the vertices.
+    `backend` is that of `rasterize`.
 
     Raises:
         RenderError: `faces` and `attributes` do not fit each other or the fragments, or lie on
@@ -34,11 +40,14 @@ def interpolate(
         raise RenderError(
             f"attributes must be (v, c) or {(*lead, 'v', 'c')}, got {tuple(attributes.shape)}"
         )
-    check_faces(faces, attributes.shape[-2], "attributes")
     if is_torch_array(attributes):
         from mlanet.render._torch.attributes import interpolate_tensors
 
-        return interpolate_tensors(fragments, faces, attributes)
+        return interpolate_tensors(fragments, faces, attributes, backend=backend)
+    check_backend(backend)
+    if is_torch_array(fragments.face_index):
+        raise RenderError("attributes must be tensors, as the fragments")
+    check_faces(faces, attributes.shape[-2], "attributes")
     corners = np.ascontiguousarray(faces, dtype=np.int32)
     values = np.ascontiguousarray(attributes, dtype=np.float32)
     _check_triangles(fragments, len(corners))
@@ -82,21 +91,31 @@ def interpolated(
 
 
 def viewer_normals(
-    vertices_camera: Float[Array, "*b v 3"], topology: MeshTopology
+    vertices_camera: Float[Array, "*b v 3"],
+    topology: MeshTopology,
+    *,
+    backend: Backend | None = None,
 ) -> Float[Array, "*b v 3"]:
     """Area-weighted unit normals in the viewer's frame of camera-frame vertices (mm).
 
     `mlanet.geometry.vertex_normals` by compiled loops on the CPU; zero at vertices of no or
-    degenerate triangles.
+    degenerate triangles. `backend` is that of `rasterize`.
+
+    Raises:
+        RenderError: there are not as many vertices as the topology has.
     """
+    shape = tuple(vertices_camera.shape)
+    if len(shape) not in (2, 3) or shape[-2:] != (topology.num_vertices, 3):
+        raise RenderError(f"vertices must be (…, {topology.num_vertices}, 3), got {shape}")
     if is_torch_array(vertices_camera):
         from mlanet.render._torch.attributes import summed_face_normals
 
-        total = summed_face_normals(vertices_camera, topology)
+        total = summed_face_normals(vertices_camera, topology, backend)
     else:
         from mlanet.render._numba.attributes import sum_face_normals
 
-        points = np.ascontiguousarray(vertices_camera, dtype=np.float64)
+        check_backend(backend)
+        points = as_points(vertices_camera)
         total = np.zeros_like(points)
         flat, sums = as_batch(points, 2), as_batch(total, 2)
         for k in range(len(flat)):

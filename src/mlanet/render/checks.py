@@ -6,12 +6,7 @@ from jaxtyping import Float, Int
 
 from mlanet.coefficients import Array
 from mlanet.errors import RenderError
-
-NEAR_DEPTH_MM = 1e-3
-"""Triangles with a vertex at or behind this depth are dropped, not clipped."""
-
-GUARD_PX = 2.0**21
-"""Triangles with a vertex farther from the picture's corner are dropped (64-bit overflow)."""
+from mlanet.render.rules import NEAR_DEPTH_MM
 
 
 def as_batch(array: Array, rank: int) -> Array:
@@ -20,15 +15,26 @@ def as_batch(array: Array, rank: int) -> Array:
 
 
 def checked_size(image_size: tuple[int, int]) -> tuple[int, int]:
-    """Height and width, both at least one pixel.
+    """Height and width, both whole numbers of at least one pixel.
 
     Raises:
         RenderError: they are not.
     """
     height, width = (int(side) for side in image_size)
-    if height < 1 or width < 1:
-        raise RenderError(f"image_size must be at least 1 x 1 pixel, got {height} x {width}")
+    if height < 1 or width < 1 or (height, width) != tuple(image_size):
+        raise RenderError(f"image_size must be at least 1 x 1 pixel, got {tuple(image_size)}")
     return height, width
+
+
+def checked_threads(threads: int | None, otherwise: int) -> int:
+    """A number of threads.
+
+    Raises:
+        RenderError: it is not positive.
+    """
+    if threads is not None and threads < 1:
+        raise RenderError(f"threads must be positive, got {threads}")
+    return otherwise if threads is None else threads
 
 
 def check_vertices(vertices: Float[Array, "*b v 3"]) -> None:
@@ -55,21 +61,50 @@ def check_vertices(vertices: Float[Array, "*b v 3"]) -> None:
         raise RenderError(f"vertices must be finite; vertex {vertex}{where} is not")
 
 
-def check_faces(faces: Int[Array, "f k"], count: int, what: str = "vertices") -> None:
+def check_indices(
+    indices: Int[Array, "n k"], width: int, count: int, name: str, what: str, least: int = 0
+) -> None:
+    """See that rows of `width` whole numbers index `count` elements.
+
+    Raises:
+        RenderError: a shape, a type or an index is wrong; the message calls them `name` and
+            `what`.
+    """
+    xp = array_namespace(indices)
+    if indices.ndim != 2 or indices.shape[1] != width:
+        letter = name[0]
+        raise RenderError(f"{name} must be ({letter}, {width}), got {tuple(indices.shape)}")
+    if not xp.isdtype(indices.dtype, "integral"):
+        raise RenderError(f"{name} must be integers, got {indices.dtype}")
+    if indices.shape[0]:
+        low, high = int(xp.min(indices)), int(xp.max(indices))
+        if low < least or high >= count:
+            raise RenderError(f"{name} must index {count} {what}, got {low} to {high}")
+
+
+def check_faces(faces: Int[Array, "f 3"], count: int, what: str = "vertices") -> None:
     """See that triangles index `count` elements.
 
     Raises:
         RenderError: a shape, a type or an index is wrong.
     """
-    xp = array_namespace(faces)
-    if faces.ndim != 2 or faces.shape[1] != 3:
-        raise RenderError(f"faces must be (f, 3), got {tuple(faces.shape)}")
-    if not xp.isdtype(faces.dtype, "integral"):
-        raise RenderError(f"faces must be integers, got {faces.dtype}")
-    if faces.shape[0]:
-        low, high = int(xp.min(faces)), int(xp.max(faces))
-        if low < 0 or high >= count:
-            raise RenderError(f"faces must index {count} {what}, got {low} to {high}")
+    check_indices(faces, 3, count, "faces", what)
+
+
+def check_edges(edges: Int[Array, "e 4"], count: int) -> None:
+    """See that edges with their opposite corners index `count` vertices; -1 only in the last.
+
+    Raises:
+        RenderError: a shape, a type or an index is wrong.
+    """
+    check_indices(edges, 4, count, "edges", "vertices", least=-1)
+    check_indices(edges[:, :3], 3, count, "edges", "vertices")
+
+
+def is_finite(array: Array) -> bool:
+    """Whether every number is finite; by their sum, which is quicker than a look at each."""
+    xp = array_namespace(array)
+    return bool(xp.isfinite(xp.sum(array)))
 
 
 def checked_mesh(

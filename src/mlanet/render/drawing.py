@@ -7,8 +7,9 @@ from jaxtyping import Float, Shaped
 
 from mlanet.errors import RenderError
 from mlanet.geometry import Camera, Mesh, MeshTopology, Pose
-from mlanet.render.checks import NEAR_DEPTH_MM, checked_mesh, checked_size
+from mlanet.render.checks import checked_mesh, checked_size
 from mlanet.render.renderer import Box, Renderer, Rendering
+from mlanet.render.rules import NEAR_DEPTH_MM
 from mlanet.render.shade import CLAY, headlight
 
 MARGIN_PX = 1

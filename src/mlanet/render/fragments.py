@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float, Int
 
 from mlanet.coefficients import Array
+from mlanet.errors import RenderError
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +23,25 @@ class Fragments:
             below zero.
         depth: along the camera's axis, in the vertices' unit (mm); zero where there is none.
         cull_backfaces: whether triangles seen from inside were left out.
+
+    Raises:
+        RenderError: the shapes do not fit each other.
     """
 
     face_index: Int[Array, "*b h w"]
     barycentric: Float[Array, "*b h w 3"]
     depth: Float[Array, "*b h w"]
     cull_backfaces: bool = False
+
+    def __post_init__(self) -> None:
+        shape = tuple(self.face_index.shape)
+        if len(shape) not in (2, 3):
+            raise RenderError(f"face_index must be (h, w) or (b, h, w), got {shape}")
+        if tuple(self.barycentric.shape) != (*shape, 3) or tuple(self.depth.shape) != shape:
+            raise RenderError(
+                f"barycentric and depth must fit face_index {shape}, "
+                f"got {tuple(self.barycentric.shape)} and {tuple(self.depth.shape)}"
+            )
 
     @property
     def mask(self) -> Bool[Array, "*b h w"]:

@@ -10,8 +10,9 @@ from jaxtyping import Bool, Float
 from mlanet.geometry import Camera, Pose, points_on_surface
 from mlanet.morphable import MorphableModel
 from mlanet.render.attributes import viewer_normals
-from mlanet.render.checks import NEAR_DEPTH_MM, check_vertices
+from mlanet.render.checks import check_vertices
 from mlanet.render.rasterize import rasterize
+from mlanet.render.rules import NEAR_DEPTH_MM
 
 SIGHT_SIZE = 512
 """Side in pixels of the depth map that tells hidden points from visible ones."""

@@ -5,9 +5,9 @@ import math
 import numpy as np
 from jaxtyping import Float, Int
 
-from mlanet.render.checks import GUARD_PX, NEAR_DEPTH_MM, checked_mesh, checked_size
+from mlanet.render.checks import checked_mesh, checked_size
 from mlanet.render.fragments import Fragments
-from mlanet.render.rasterize import SUBPIXELS
+from mlanet.render.rules import GUARD_PX, NEAR_DEPTH_MM, SUBPIXELS
 from mlanet.render.weights import surface_weights
 
 

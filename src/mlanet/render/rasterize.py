@@ -1,6 +1,6 @@
 """Which triangle each pixel sees."""
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from array_api_compat import is_torch_array
@@ -8,12 +8,10 @@ from jaxtyping import Float, Int
 
 from mlanet.coefficients import Array
 from mlanet.errors import RenderError
-from mlanet.render.checks import GUARD_PX, NEAR_DEPTH_MM, as_batch, checked_mesh, checked_size
+from mlanet.render.checks import as_batch, checked_mesh, checked_size, checked_threads
 from mlanet.render.fragments import Fragments
 from mlanet.render.parallel import for_each_image, for_each_part
-
-SUBPIXELS = 256
-"""Positions are rounded to 1/256 px; inside or outside is then decided in integers."""
+from mlanet.render.rules import GUARD_PX, NEAR_DEPTH_MM
 
 Backend: TypeAlias = Literal["numba", "torch"]
 
@@ -58,11 +56,13 @@ def rasterize(
         return rasterize_tensors(
             vertices, faces, size, cull_backfaces=cull_backfaces, backend=backend, threads=threads
         )
+    check_backend(backend)
     if backend == "torch":
         raise RenderError("backend torch needs vertices that are tensors")
+    workers = checked_threads(threads, 1)
     points, corners = checked_mesh(vertices, faces)
     batch = as_batch(points, 2)
-    found = coverage(batch, corners, size, cull_backfaces=cull_backfaces, threads=threads or 1)
+    found = coverage(batch, corners, size, cull_backfaces=cull_backfaces, threads=workers)
     barycentric = np.empty((*found.shape, 3), dtype=np.float32)
     depth = np.empty(found.shape, dtype=np.float32)
     from mlanet.render._numba.coverage import weights_of_faces
@@ -70,10 +70,20 @@ def rasterize(
     def weigh(k: int) -> None:
         weights_of_faces(batch[k], corners, found[k], barycentric[k], depth[k])
 
-    for_each_image(weigh, len(batch), threads or 1)
+    for_each_image(weigh, len(batch), workers)
     if points.ndim == 2:
         return Fragments(found[0], barycentric[0], depth[0], cull_backfaces)
     return Fragments(found, barycentric, depth, cull_backfaces)
+
+
+def check_backend(backend: str | None) -> None:
+    """See that there is such a backend.
+
+    Raises:
+        RenderError: there is none.
+    """
+    if backend not in (None, *get_args(Backend)):
+        raise RenderError(f"backend must be one of {', '.join(get_args(Backend))}, got {backend!r}")
 
 
 def as_points(vertices: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v 3"]:

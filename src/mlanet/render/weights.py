@@ -4,10 +4,7 @@ from array_api_compat import array_namespace, device, is_torch_array
 from jaxtyping import Float, Int
 
 from mlanet.coefficients import Array
-from mlanet.render.rasterize import SUBPIXELS
-
-WORST_WEIGHT = -0.25
-"""Weights below this come from a triangle that rounding to 1/256 px has made: a sliver."""
+from mlanet.render.rules import SUBPIXELS, WORST_WEIGHT
 
 
 def surface_weights(

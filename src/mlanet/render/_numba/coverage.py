@@ -5,15 +5,13 @@ from typing import Any
 import numpy as np
 
 from mlanet.render._numba.compiling import compiled
-
-WORST_WEIGHT = -0.25
-"""Weights below this come from a triangle that rounding to 1/256 px has made: a sliver."""
+from mlanet.render.rules import HALF, SUBPIXEL_BITS, SUBPIXELS, WORST_WEIGHT
 
 
 @compiled
 def subpixel(position: float) -> Any:
     """A position in pixels, rounded to whole 1/256 px."""
-    return np.int64(np.floor(position * 256.0 + 0.5))
+    return np.int64(np.floor(position * SUBPIXELS + 0.5))
 
 
 @compiled
@@ -48,13 +46,13 @@ def nearest_faces(
     for f in range(len(faces)):
         a, b, c = np.uintp(faces[f, 0]), np.uintp(faces[f, 1]), np.uintp(faces[f, 2])
         xa, xb, xc = x[a], x[b], x[c]
-        left = max((min(xa, xb, xc) + 127) >> 8, 0)
-        right = min((max(xa, xb, xc) - 128) >> 8, width - 1)
+        left = max((min(xa, xb, xc) + HALF - 1) >> SUBPIXEL_BITS, 0)
+        right = min((max(xa, xb, xc) - HALF) >> SUBPIXEL_BITS, width - 1)
         if left > right:
             continue
         ya, yb, yc = y[a], y[b], y[c]
-        top = max((min(ya, yb, yc) + 127) >> 8, 0)
-        bottom = min((max(ya, yb, yc) - 128) >> 8, height - 1)
+        top = max((min(ya, yb, yc) + HALF - 1) >> SUBPIXEL_BITS, 0)
+        bottom = min((max(ya, yb, yc) - HALF) >> SUBPIXEL_BITS, height - 1)
         if top > bottom:
             continue
         za, zb, zc = inverse[a], inverse[b], inverse[c]
@@ -73,7 +71,7 @@ def nearest_faces(
         limit_b = 0 if vb < 0 or (vb == 0 and ub > 0) else 1
         limit_c = 0 if vc < 0 or (vc == 0 and uc > 0) else 1
         scale = 1.0 / (sign * area)
-        px, py = left * 256 + 128, top * 256 + 128
+        px, py = left * SUBPIXELS + HALF, top * SUBPIXELS + HALF
         row_a = ua * (py - yb) - va * (px - xb)
         row_b = ub * (py - yc) - vb * (px - xc)
         row_c = uc * (py - ya) - vc * (px - xa)
@@ -89,12 +87,12 @@ def nearest_faces(
                         face_index[i, j] = f
                 elif inside:
                     break
-                ea -= va * 256
-                eb -= vb * 256
-                ec -= vc * 256
-            row_a += ua * 256
-            row_b += ub * 256
-            row_c += uc * 256
+                ea -= va * SUBPIXELS
+                eb -= vb * SUBPIXELS
+                ec -= vc * SUBPIXELS
+            row_a += ua * SUBPIXELS
+            row_b += ub * SUBPIXELS
+            row_c += uc * SUBPIXELS
 
 
 @compiled
@@ -148,9 +146,9 @@ def weights_of_faces(
             z = (ea + eb + ec) / total
             if not _is_good(wa, wb, wc, z):
                 ea, eb, ec, wa, wb, wc, total = _weights(
-                    subpixel(vertices[a, 0]) / 256.0, subpixel(vertices[a, 1]) / 256.0, za,
-                    subpixel(vertices[b, 0]) / 256.0, subpixel(vertices[b, 1]) / 256.0, zb,
-                    subpixel(vertices[c, 0]) / 256.0, subpixel(vertices[c, 1]) / 256.0, zc,
+                    subpixel(vertices[a, 0]) / SUBPIXELS, subpixel(vertices[a, 1]) / SUBPIXELS, za,
+                    subpixel(vertices[b, 0]) / SUBPIXELS, subpixel(vertices[b, 1]) / SUBPIXELS, zb,
+                    subpixel(vertices[c, 0]) / SUBPIXELS, subpixel(vertices[c, 1]) / SUBPIXELS, zc,
                     j + 0.5, i + 0.5,
                 )  # fmt: skip
                 z = (ea + eb + ec) / total

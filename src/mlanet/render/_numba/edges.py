@@ -6,7 +6,7 @@ import numpy as np
 
 from mlanet.render._numba.compiling import compiled
 from mlanet.render._numba.coverage import subpixel
-from mlanet.render.antialias import MOST_BEYOND
+from mlanet.render.rules import HALF, MOST_BEYOND, ROUNDING_PX, SUBPIXEL_BITS, SUBPIXELS
 
 
 @compiled
@@ -21,7 +21,10 @@ def _blended_pixels(crossing: Any) -> Any:
 
 @compiled
 def _reach(vertices: Any, edges: Any, crossing: Any) -> Any:
-    """Distance from the inner pixel's centre to the outline, and where on the edge it lies."""
+    """Distance from the inner pixel's centre to the outline, and where on the edge it lies.
+
+    Between 0 and 1, but for what rounding has made of the edge.
+    """
     a, b = np.uintp(edges[crossing[2], 0]), np.uintp(edges[crossing[2], 1])
     p = crossing[3] >> 1
     start, line = (crossing[0], crossing[1]) if p else (crossing[1], crossing[0])
@@ -86,8 +89,8 @@ def _walk_edge(
     count = 0
     pa, qa, dp, dq = (ya, xa, dy, dx) if below else (xa, ya, dx, dy)
     limit_p, limit_q = (height, width) if below else (width, height)
-    first = max((min(qa, qa + dq) + 127) >> 8, 0)
-    last = min((max(qa, qa + dq) + 127) >> 8, limit_q)
+    first = max((min(qa, qa + dq) + HALF - 1) >> SUBPIXEL_BITS, 0)
+    last = min((max(qa, qa + dq) + HALF - 1) >> SUBPIXEL_BITS, limit_q)
     # Inside at the smaller p: the sign of `side` at a point before the edge.
     inside_last = (side > 0) == ((dq < 0) == (below == 0))
     # Whether a centre on the edge is inside: at the left, or level and at the top.
@@ -95,12 +98,12 @@ def _walk_edge(
     if dy == 0:
         owned = dx > 0 if side > 0 else dx < 0
     for q in range(first, last):
-        t = (q * 256 + 128 - qa) / dq
-        crossing = (pa + t * dp) / 256.0
+        t = (q * SUBPIXELS + HALF - qa) / dq
+        crossing = (pa + t * dp) / SUBPIXELS
         if crossing < -1.0 or crossing > limit_p + 1.0:
             continue
         p = int(np.rint(crossing - 0.5))
-        cp, cq = p * 256 + 128, q * 256 + 128
+        cp, cq = p * SUBPIXELS + HALF, q * SUBPIXELS + HALF
         px, py = (cq, cp) if below else (cp, cq)
         value = dx * (py - ya) - dy * (px - xa)
         inside = owned if value == 0 else (value > 0) == (side > 0)
@@ -199,7 +202,7 @@ def blend_crossings(vertices: Any, edges: Any, crossings: Any, image: Any, blend
     for n in range(len(crossings)):
         i, j, k, m, _ = _blended_pixels(crossings[n])
         reach, _ = _reach(vertices, edges, crossings[n])
-        alpha = reach - 0.5
+        alpha = min(max(reach, 0.0), 1.0) - 0.5
         if alpha < 0.0:
             i, j, k, m, alpha = k, m, i, j, -alpha
         for c in range(channels):
@@ -222,7 +225,7 @@ def blend_backward(
     for n in range(len(crossings)):
         i, j, k, m, outward = _blended_pixels(crossings[n])
         reach, t = _reach(vertices, edges, crossings[n])
-        alpha = reach - 0.5
+        alpha = min(max(reach, 0.0), 1.0) - 0.5
         if alpha < 0.0:
             i, j, k, m, alpha, outward = k, m, i, j, -alpha, -outward
         d_alpha = 0.0
@@ -231,6 +234,8 @@ def blend_backward(
             d_alpha += g * (image[i, j, c] - image[k, m, c])
             d_image[i, j, c] += alpha * g
             d_image[k, m, c] -= alpha * g
+        if not -ROUNDING_PX <= reach <= 1.0 + ROUNDING_PX:
+            continue
         d_place = d_alpha * outward
         a = np.uintp(edges[crossings[n, 2], 0])
         b = np.uintp(edges[crossings[n, 2], 1])

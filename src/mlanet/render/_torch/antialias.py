@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -11,16 +12,23 @@ from torch.autograd.function import once_differentiable
 from mlanet.coefficients import Array
 from mlanet.render._torch.tensors import (
     as_indices,
-    as_loop_array,
     as_loop_indices,
     check_device,
     use_loops,
 )
-from mlanet.render.antialias import MOST_BEYOND
-from mlanet.render.checks import GUARD_PX, NEAR_DEPTH_MM, as_batch
+from mlanet.render.checks import as_batch, check_edges
 from mlanet.render.fragments import Fragments
 from mlanet.render.parallel import for_each_image
-from mlanet.render.rasterize import SUBPIXELS
+from mlanet.render.rasterize import Backend, as_points
+from mlanet.render.rules import (
+    GUARD_PX,
+    HALF,
+    MOST_BEYOND,
+    NEAR_DEPTH_MM,
+    ROUNDING_PX,
+    SUBPIXEL_BITS,
+    SUBPIXELS,
+)
 
 _EDGE_BITS = 32
 _NO_EDGE = (1 << 31) - 1
@@ -32,18 +40,21 @@ def antialias_tensors(
     vertices: Float[Tensor, "*b v 3"],
     edges: Int[Array, "e 4"],
     *,
-    loops: bool | None = None,
+    backend: Backend | None = None,
 ) -> Float[Tensor, "*b h w c"]:
-    """`mlanet.render.antialias` for tensors; `loops` chooses the side, else the device does.
+    """`mlanet.render.antialias` for tensors.
 
     Raises:
         RenderError: an argument is on another device.
     """
     check_device(vertices, image, "vertices")
     check_device(fragments.face_index, image, "fragments")
+    if isinstance(edges, Tensor):
+        check_device(edges, image, "edges")
+    check_edges(edges, vertices.shape[-2])
     picture, points = as_batch(image, 3), as_batch(vertices, 2)
     found, depth = as_batch(fragments.face_index, 2), as_batch(fragments.depth.detach(), 2)
-    if use_loops(image) if loops is None else loops:
+    if use_loops(image, backend):
         table = as_loop_indices(edges)
         blended = _Antialias.apply(picture, points, table, found, depth, fragments.cull_backfaces)
     else:
@@ -66,17 +77,18 @@ class _Antialias(torch.autograd.Function):
     ) -> Tensor:
         from mlanet.render._numba import edges as loops
 
-        points, picture = as_loop_array(vertices), image.detach().contiguous()
+        points, picture = vertices.detach().numpy(), image.detach().contiguous()
         blended = torch.empty_like(picture)
         found, depths = face_index.numpy(), depth.contiguous().numpy()
         before, after = picture.numpy(), blended.numpy()
         crossings: list[Any] = [None] * len(points)
 
         def draw(k: int) -> None:
+            own = as_points(points[k])
             crossings[k] = loops.find_crossings(
-                points[k], edges, cull_backfaces, NEAR_DEPTH_MM, GUARD_PX, found[k], depths[k]
+                own, edges, cull_backfaces, NEAR_DEPTH_MM, GUARD_PX, found[k], depths[k]
             )
-            loops.blend_crossings(points[k], edges, crossings[k], before[k], after[k])
+            loops.blend_crossings(own, edges, crossings[k], before[k], after[k])
 
         ctx.threads = torch.get_num_threads()
         for_each_image(draw, len(points), ctx.threads)
@@ -92,20 +104,22 @@ class _Antialias(torch.autograd.Function):
         from mlanet.render._numba import edges as loops
 
         picture, vertices = ctx.saved_tensors
-        before, points = picture.numpy(), as_loop_array(vertices)
+        before, points = picture.numpy(), vertices.detach().numpy()
         d_blended = gradients[0].detach().contiguous().numpy()
         d_image = torch.empty_like(picture)
-        d_points = torch.zeros(points.shape, dtype=torch.float64)
+        d_points = torch.empty_like(vertices, memory_format=torch.contiguous_format)
         d_before, d_places = d_image.numpy(), d_points.numpy()
 
         def draw(k: int) -> None:
+            total = np.zeros(points.shape[1:])
             loops.blend_backward(
-                points[k], ctx.edges, ctx.crossings[k],
-                before[k], d_blended[k], d_before[k], d_places[k],
+                as_points(points[k]), ctx.edges, ctx.crossings[k],
+                before[k], d_blended[k], d_before[k], total,
             )  # fmt: skip
+            d_places[k] = total
 
         for_each_image(draw, len(d_places), ctx.threads)
-        return d_image, d_points.to(vertices.dtype), None, None, None, None
+        return d_image, d_points, None, None, None, None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +174,8 @@ def find_crossings(
     # `p` runs along the pixels' line, `q` across the lines.
     limit = torch.tensor([width, height], device=place)
     qa, qb = along(a, 1 - axis), along(b, 1 - axis)
-    half = SUBPIXELS // 2
-    first = ((torch.minimum(qa, qb) + half - 1) >> 8).clamp(min=0)
-    last = torch.minimum((torch.maximum(qa, qb) + half - 1) >> 8, limit[1 - axis])
+    first = ((torch.minimum(qa, qb) + HALF - 1) >> SUBPIXEL_BITS).clamp(min=0)
+    last = torch.minimum((torch.maximum(qa, qb) + HALF - 1) >> SUBPIXEL_BITS, limit[1 - axis])
     count = (last - first).clamp(min=0)
     which = torch.repeat_interleave(count)
     q = torch.arange(len(which), device=place) - (count.cumsum(0) - count - first)[which]
@@ -170,11 +183,11 @@ def find_crossings(
     image, edge = image[which], edge[which]
     dx, dy = (b - a).unbind(1)
     qa, dq = along(a, 1 - axis), along(b - a, 1 - axis)
-    t = (q * SUBPIXELS + half - qa).to(torch.float64) / dq
+    t = (q * SUBPIXELS + HALF - qa).to(torch.float64) / dq
     crossing = (along(a, axis) + t * along(b - a, axis)) / SUBPIXELS
     near = (crossing >= -1.0) & (crossing <= limit[axis] + 1.0)
     p = torch.where(near, crossing - 0.5, -1.0).round().to(torch.int64)
-    cp, cq = p * SUBPIXELS + half, q * SUBPIXELS + half
+    cp, cq = p * SUBPIXELS + HALF, q * SUBPIXELS + HALF
     px, py = torch.where(axis == 0, cp, cq), torch.where(axis == 0, cq, cp)
     value = dx * (py - a[:, 1]) - dy * (px - a[:, 0])
     turn = side.sign()
@@ -247,12 +260,15 @@ def blend(
     t = torch.where(end == start, 0.5, (crossings.line - start) / length)
     t = t.clamp(-MOST_BEYOND, 1.0 + MOST_BEYOND)
     place = a.gather(1, along)[:, 0] + t * (b - a).gather(1, along)[:, 0]
-    alpha = (place - crossings.centre) * crossings.outward - 0.5
-    target = torch.where(alpha >= 0, crossings.outer, crossings.inner)
-    source = torch.where(alpha >= 0, crossings.inner, crossings.outer)
-    alpha = torch.where(alpha >= 0, alpha, -alpha)
-    share = alpha.detach()
+    reach = (place - crossings.centre) * crossings.outward
+    far = reach >= 0.5
+    target = torch.where(far, crossings.outer, crossings.inner)
+    source = torch.where(far, crossings.inner, crossings.outer)
+    share = (reach.detach() - 0.5).abs()
     share = torch.minimum(share, 1.0 - share).to(torch.float32)
+    reach = reach.clamp(-ROUNDING_PX, 1.0 + ROUNDING_PX)
+    alpha = reach + (reach.clamp(0.0, 1.0) - reach).detach() - 0.5
+    alpha = torch.where(far, alpha, -alpha)
     shares = share.new_zeros(2 * len(flat)).scatter_reduce(
         0, crossings.axis * len(flat) + target, share, "amax"
     )

@@ -11,15 +11,26 @@ from torch.autograd.function import once_differentiable
 from mlanet.coefficients import Array
 from mlanet.errors import RenderError
 from mlanet.geometry import MeshTopology, face_normals
-from mlanet.render._torch.tensors import as_indices, as_loop_indices, check_device, use_loops
+from mlanet.render._torch.tensors import (
+    as_indices,
+    as_loop_indices,
+    check_device,
+    check_floats,
+    use_loops,
+)
 from mlanet.render.attributes import interpolated
-from mlanet.render.checks import as_batch
+from mlanet.render.checks import as_batch, check_faces
 from mlanet.render.fragments import Fragments
 from mlanet.render.parallel import for_each_image
+from mlanet.render.rasterize import Backend
 
 
 def interpolate_tensors(
-    fragments: Fragments, faces: Int[Array, "f 3"], attributes: Float[Tensor, "*b v c"]
+    fragments: Fragments,
+    faces: Int[Array, "f 3"],
+    attributes: Float[Tensor, "*b v c"],
+    *,
+    backend: Backend | None,
 ) -> Float[Tensor, "*b h w c"]:
     """`mlanet.render.interpolate` for tensors.
 
@@ -27,11 +38,15 @@ def interpolate_tensors(
         RenderError: an argument lies on another device or does not fit the fragments.
     """
     check_device(fragments.face_index, attributes, "fragments")
+    if isinstance(faces, Tensor):
+        check_device(faces, attributes, "faces")
+    check_floats(attributes, "attributes")
+    check_faces(faces, attributes.shape[-2], "attributes")
     found, weights = as_batch(fragments.face_index, 2), as_batch(fragments.barycentric, 3)
     if found.numel() and int(found.max()) >= len(faces):
         raise RenderError(f"the fragments see more triangles than the {len(faces)} of faces")
     values = as_batch(attributes, 2).expand(len(found), -1, -1)
-    if use_loops(attributes):
+    if use_loops(attributes, backend):
         pixels = _Interpolate.apply(weights, values, as_loop_indices(faces), found)
     else:
         pixels = interpolated(found, weights, as_indices(faces, attributes, "faces"), values)
@@ -56,8 +71,8 @@ class _Interpolate(torch.autograd.Function):
             interpolate_corners(found[k], shares[k], faces, sources[k], targets[k])
 
         for_each_image(draw, len(found), ctx.threads)
-        ctx.save_for_backward(weights, values)
-        ctx.faces, ctx.found = faces, found
+        ctx.save_for_backward(weights, values, face_index)
+        ctx.faces = faces
         return pixels
 
     @staticmethod
@@ -67,7 +82,8 @@ class _Interpolate(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         from mlanet.render._numba.attributes import interpolate_backward
 
-        weights, values = ctx.saved_tensors
+        weights, values, face_index = ctx.saved_tensors
+        found = face_index.numpy()
         d_weights, d_values = torch.empty_like(weights), torch.zeros_like(values)
         shares, sources = weights.numpy(), values.numpy()
         d_pixels = gradients[0].detach().contiguous().numpy()
@@ -75,20 +91,21 @@ class _Interpolate(torch.autograd.Function):
 
         def draw(k: int) -> None:
             interpolate_backward(
-                ctx.found[k], shares[k], ctx.faces, sources[k],
+                found[k], shares[k], ctx.faces, sources[k],
                 d_pixels[k], d_shares[k], d_sources[k],
             )  # fmt: skip
 
-        for_each_image(draw, len(ctx.found), ctx.threads)
+        for_each_image(draw, len(found), ctx.threads)
         return d_weights, d_values, None, None
 
 
 def summed_face_normals(
-    vertices: Float[Tensor, "*b v 3"], topology: MeshTopology
+    vertices: Float[Tensor, "*b v 3"], topology: MeshTopology, backend: Backend | None
 ) -> Float[Tensor, "*b v 3"]:
     """Sums of the normals (twice the area long) of the triangles around each vertex."""
     batch = as_batch(vertices, 2)
-    if use_loops(vertices):
+    check_floats(vertices, "vertices")
+    if use_loops(vertices, backend):
         total = _SumFaceNormals.apply(batch, topology.faces)
     else:
         faces = torch.from_numpy(topology.faces.astype(np.int64)).to(vertices.device)

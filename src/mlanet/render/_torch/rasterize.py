@@ -3,23 +3,25 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from mlanet.coefficients import Array
-from mlanet.errors import RenderError
 from mlanet.render._torch.tensors import (
     as_indices,
     as_loop_indices,
     check_device,
+    check_floats,
     use_loops,
 )
-from mlanet.render.checks import GUARD_PX, NEAR_DEPTH_MM, as_batch, check_faces, check_vertices
+from mlanet.render.checks import as_batch, check_faces, check_vertices, checked_threads
 from mlanet.render.fragments import Fragments
 from mlanet.render.parallel import for_each_image
-from mlanet.render.rasterize import SUBPIXELS, as_points, coverage
+from mlanet.render.rasterize import Backend, as_points, coverage
+from mlanet.render.rules import GUARD_PX, HALF, NEAR_DEPTH_MM, SUBPIXEL_BITS, SUBPIXELS
 from mlanet.render.weights import surface_weights
 
 CANDIDATES = 1 << 22
@@ -35,7 +37,7 @@ def rasterize_tensors(
     image_size: tuple[int, int],
     *,
     cull_backfaces: bool,
-    backend: str | None,
+    backend: Backend | None,
     threads: int | None,
 ) -> Fragments:
     """`mlanet.render.rasterize` for tensors.
@@ -43,21 +45,18 @@ def rasterize_tensors(
     Raises:
         RenderError: an argument is wrong; see there.
     """
-    if not vertices.is_floating_point():
-        raise RenderError(f"vertices must be floats, got {vertices.dtype}")
+    check_floats(vertices, "vertices")
     if isinstance(faces, Tensor):
         check_device(faces, vertices, "faces")
     values = vertices.detach()
     # NumPy's threads do not spin: torch's would still hold the cores when the loops begin.
-    check_vertices(values.numpy() if use_loops(values) else values)
+    loops = use_loops(values, backend)
+    check_vertices(values.numpy() if loops else values)
     check_faces(faces, vertices.shape[-2])
-    loops = use_loops(vertices) if backend is None else backend == "numba"
-    if loops and not use_loops(vertices):
-        raise RenderError(f"backend numba needs vertices on the CPU, got {vertices.device}")
     batch = as_batch(vertices, 2)
     if loops:
         corners = as_loop_indices(faces)
-        workers = threads or torch.get_num_threads()
+        workers = checked_threads(threads, torch.get_num_threads())
         found = coverage(
             batch.detach().numpy(), corners, image_size,
             cull_backfaces=cull_backfaces, threads=workers,
@@ -91,8 +90,8 @@ class _SurfaceWeights(torch.autograd.Function):
             loops.weights_of_faces(as_points(points[k]), faces, found[k], weights[k], depths[k])
 
         for_each_image(weigh, len(points), threads)
-        ctx.save_for_backward(vertices)
-        ctx.faces, ctx.found, ctx.threads = faces, found, threads
+        ctx.save_for_backward(vertices, face_index)
+        ctx.faces, ctx.threads = faces, threads
         return barycentric, depth
 
     @staticmethod
@@ -103,19 +102,20 @@ class _SurfaceWeights(torch.autograd.Function):
         from mlanet.render._numba import coverage as loops
 
         d_weights, d_depths = (g.detach().contiguous().numpy() for g in gradients)
-        (vertices,) = ctx.saved_tensors
-        points = vertices.detach().numpy()
-        result = torch.zeros(points.shape, dtype=torch.float64)
+        vertices, face_index = ctx.saved_tensors
+        points, found = vertices.detach().numpy(), face_index.numpy()
+        result = torch.empty_like(vertices, memory_format=torch.contiguous_format)
         d_points = result.numpy()
 
         def weigh(k: int) -> None:
+            total = np.zeros(points.shape[1:])
             loops.weights_backward(
-                as_points(points[k]), ctx.faces, ctx.found[k],
-                d_weights[k], d_depths[k], d_points[k],
-            )  # fmt: skip
+                as_points(points[k]), ctx.faces, found[k], d_weights[k], d_depths[k], total
+            )
+            d_points[k] = total
 
         for_each_image(weigh, len(d_points), ctx.threads)
-        return result.to(vertices.dtype), None, None, None
+        return result, None, None, None
 
 
 def nearest_faces(
@@ -189,11 +189,10 @@ def _set_up(
     picture = torch.arange(batch, device=x.device)[:, None]
     corner = [(faces[:, k] + picture * count).reshape(-1) for k in range(3)]
     xs, ys = [_rows(x, c) for c in corner], [_rows(y, c) for c in corner]
-    half = SUBPIXELS // 2
-    left = ((_least(xs) + (half - 1)) >> 8).clamp(min=0)
-    right = ((_most(xs) - half) >> 8).clamp(max=width - 1)
-    top = ((_least(ys) + (half - 1)) >> 8).clamp(min=0)
-    bottom = ((_most(ys) - half) >> 8).clamp(max=height - 1)
+    left = ((_least(xs) + (HALF - 1)) >> SUBPIXEL_BITS).clamp(min=0)
+    right = ((_most(xs) - HALF) >> SUBPIXEL_BITS).clamp(max=width - 1)
+    top = ((_least(ys) + (HALF - 1)) >> SUBPIXEL_BITS).clamp(min=0)
+    bottom = ((_most(ys) - HALF) >> SUBPIXEL_BITS).clamp(max=height - 1)
     area = (xs[1] - xs[0]) * (ys[2] - ys[0]) - (ys[1] - ys[0]) * (xs[2] - xs[0])
     drawn = (area < 0) if cull_backfaces else (area != 0)
     drawn &= (left <= right) & (top <= bottom)
@@ -204,7 +203,7 @@ def _set_up(
     area = _rows(area, kept)
     left, right, top, bottom = (_rows(side, kept) for side in (left, right, top, bottom))
     sign = area.sign()
-    px, py = left * SUBPIXELS + half, top * SUBPIXELS + half
+    px, py = left * SUBPIXELS + HALF, top * SUBPIXELS + HALF
     value: list[Tensor] = []
     rights: list[Tensor] = []
     downs: list[Tensor] = []
