@@ -148,6 +148,25 @@ def test_a_thin_strip_keeps_its_area():
         assert blended.sum() == pytest.approx(12.0, abs=0.05)
 
 
+@pytest.mark.parametrize("backend", ["numba", "torch"])
+@pytest.mark.parametrize("angle", [0.0, 1e-6, 1e-5, 1e-4, 1e-3])
+def test_the_mask_stays_a_share(backend, angle):
+    """Edges so nearly level that rounding turns them: still between nothing and everything."""
+    rng = np.random.default_rng(0)
+    faces = np.array([[0, 1, 2], [0, 2, 3]], dtype=np.int32)
+    edges = MeshTopology(faces, 4).edge_opposites
+    square = np.array([[-5.0, -5.0], [5.0, -5.0], [5.0, 5.0], [-5.0, 5.0]])
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    for _ in range(300):
+        corners = square @ turn.T + rng.uniform(8.0, 12.0, 2)
+        places = torch.from_numpy(np.concatenate([corners, np.ones((4, 1))], axis=1))
+        found = rasterize(places, faces, (20, 20), backend=backend)
+        mask = antialias(found.mask.double()[..., None], found, places, edges, backend=backend)
+        assert float(mask.min()) >= 0.0
+        assert float(mask.max()) <= 1.0
+        assert float(mask.sum()) == pytest.approx(100.0, abs=1.0)
+
+
 def test_edges_inside_a_surface_change_nothing():
     side = np.arange(7) * 4.3 - 2.0
     x, y = (grid.reshape(-1) for grid in np.meshgrid(side, side))

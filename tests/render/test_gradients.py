@@ -39,13 +39,21 @@ def draw(request):
         "lighting": leaf(light),
         "albedo": leaf(rng.uniform(0.2, 0.8, (42, 3))),
         "texture": leaf(rng.uniform(0.2, 0.8, (4, 4, 3))),
+        "background": leaf(rng.uniform(0.2, 0.8, (SIZE, SIZE, 3))),
     }
 
     def picture(kind, **changed):
         given = inputs | changed
         camera = Camera(given["focal"], (given["center"][0], given["center"][1]))
         pose = Pose(matrix_from_6d(given["rotation"]), given["translation"])
-        found = renderer(given["vertices"], pose, camera, given["lighting"], **{kind: given[kind]})
+        found = renderer(
+            given["vertices"],
+            pose,
+            camera,
+            given["lighting"],
+            background=given["background"],
+            **{kind: given[kind]},
+        )
         return torch.cat(
             [found.image, found.mask[..., None], found.depth[..., None] / 1e3, found.normals], -1
         )
@@ -59,13 +67,11 @@ def test_gradcheck_of_geometry_and_camera(draw, name):
     assert torch.autograd.gradcheck(
         lambda value: picture("albedo", **{name: value}),
         inputs[name],
-        eps=1e-7,
-        atol=1e-4,
-        rtol=1e-4,
+        **COARSE,
     )
 
 
-@pytest.mark.parametrize("name", ["albedo", "lighting", "texture"])
+@pytest.mark.parametrize("name", ["albedo", "lighting", "texture", "background"])
 def test_gradcheck_of_colours(draw, name):
     inputs, picture = draw
     kind = "texture" if name == "texture" else "albedo"
@@ -79,9 +85,7 @@ def test_gradcheck_of_vertices_through_the_texture(draw):
     assert torch.autograd.gradcheck(
         lambda value: picture("texture", vertices=value),
         inputs["vertices"],
-        eps=1e-7,
-        atol=1e-4,
-        rtol=1e-4,
+        **COARSE,
     )
 
 

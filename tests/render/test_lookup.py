@@ -53,6 +53,16 @@ def test_far_textures_are_averaged():
     np.testing.assert_allclose(half, (plain + 0.5) / 2.0, atol=1e-12)
 
 
+@pytest.mark.parametrize("size", [(255, 64), (33, 7), (1, 5), (6, 1)])
+def test_odd_sides_are_averaged_too(size):
+    texture = np.random.default_rng(0).uniform(size=(*size, 1))
+    far = sample_texture(
+        texture, np.random.default_rng(1).uniform(size=(9, 9, 2)), np.full((9, 9), 1e4)
+    )
+    assert np.ptp(far) < 1e-9
+    assert abs(far.mean() - texture.mean()) < 1e-9
+
+
 def test_distance_is_that_of_the_triangles_seen():
     corners = np.array([[2.0, 2.0, 1.0], [22.0, 2.0, 1.0], [22.0, 22.0, 1.0], [2.0, 22.0, 1.0]])
     faces = np.array([[0, 1, 2], [0, 2, 3]], dtype=np.int32)

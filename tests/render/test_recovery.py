@@ -20,7 +20,7 @@ from mlanet.geometry import (
     six_d_from_matrix,
 )
 from mlanet.morphable import LinearShape, MorphableModel
-from mlanet.render import Renderer, shade_vertices, viewer_normals
+from mlanet.render import Renderer, shade, viewer_normals
 
 SIZE = 96
 
@@ -60,7 +60,7 @@ class Scene:
         points = decode_pose(rotation, translation).apply(self.shape(identity, expression))
         colors = self.albedo_mean + torch.einsum("vck,k->vc", self.albedo_basis, albedo)
         topology = self.renderer.topology
-        lit = shade_vertices(colors, points, topology, decode_lighting(lighting))
+        lit = shade(colors, viewer_normals(points, topology), decode_lighting(lighting))
         return lit[viewer_normals(self.shape.mean, topology)[:, 2] < -0.5]
 
 

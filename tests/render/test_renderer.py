@@ -3,10 +3,12 @@ import pytest
 import torch
 
 from mlanet.errors import RenderError
-from mlanet.geometry import Mesh, MeshTopology, Pose
+from mlanet.geometry import Camera, Mesh, MeshTopology, Pose
 from mlanet.render import (
+    Fragments,
     Renderer,
     ambient_light,
+    antialias,
     headlight,
     interpolate,
     rasterize,
@@ -53,14 +55,14 @@ def test_a_batch_is_its_pictures(sphere, camera, renderer):
 
 def test_normals_and_depth_of_a_sphere(sphere, frontal, camera, renderer):
     found = renderer(sphere.vertices, frontal, camera, albedo=sphere.colors)
-    rows, columns = np.nonzero(found.hit)
+    rows, columns = np.nonzero(found.depth > 0)
     depth = found.depth[rows, columns]
     x = (columns + 0.5 - 50.0) / 250.0 * depth
     y = (rows + 0.5 - 50.0) / 250.0 * depth
     expected = np.stack([x, -y, 1000.0 - depth], axis=1) / 100.0
     inner = np.hypot(x, y) < 90.0
     np.testing.assert_allclose(found.normals[rows, columns][inner], expected[inner], atol=0.03)
-    assert not found.normals[~found.hit].any()
+    assert not found.normals[~(found.depth > 0)].any()
 
 
 def test_without_light_albedo_is_shown(sphere, frontal, camera, renderer):
@@ -99,7 +101,7 @@ def test_shading_is_that_of_an_integrated_light():
     np.testing.assert_allclose(shade(albedo, normals, coefficients), albedo * irradiance, rtol=0.02)
 
 
-def test_memory_and_devices_are_checked(sphere, frontal, camera, renderer):
+def test_what_is_drawn_is_given_once(sphere, frontal, camera, renderer):
     with pytest.raises(RenderError, match="albedo or texture must be given"):
         renderer(sphere.vertices, frontal, camera)
     both = {"albedo": sphere.colors, "texture": np.zeros((4, 4, 3))}
@@ -136,6 +138,135 @@ FACE = np.array([[0, 1, 2]])
 def test_bad_tensors_are_named(vertices, faces, size, message, backend):
     with pytest.raises(RenderError, match=message):
         rasterize(vertices, faces, size, backend=backend)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"albedo": np.zeros((642, 4))}, r"albedo must be \(642, 3\), got \(642, 4\)"),
+        ({"albedo": np.zeros((2, 642, 3))}, "albedo must be"),
+        ({"albedo": np.full((642, 3), np.nan)}, "albedo must be finite"),
+        ({"albedo": np.zeros((642, 3), dtype=np.uint8)}, "albedo must be floats"),
+        ({"albedo": torch.zeros((642, 3))}, "albedo must be an array"),
+        ({"lighting": np.zeros((9, 1))}, r"lighting must be \(9, 3\)"),
+        ({"lighting": np.full((9, 3), np.inf)}, "lighting must be finite"),
+        ({"background": np.zeros((100, 99, 3))}, r"background must be \(100, 100, 3\)"),
+        ({"background": np.zeros((100, 100, 3), dtype=np.uint8)}, "background must be floats"),
+        ({"vertices": np.zeros((641, 3))}, r"vertices must be \(642, 3\)"),
+        ({"pose": Pose(np.stack([np.eye(3)] * 2), np.zeros((3, 3)))}, "pose must fit"),
+    ],
+)
+def test_bad_arguments_are_named(sphere, frontal, camera, renderer, changes, message):
+    given = {"vertices": sphere.vertices, "pose": frontal, "albedo": sphere.colors} | changes
+    places = [given.pop("vertices"), given.pop("pose"), camera]
+    with pytest.raises(RenderError, match=message):
+        renderer(*places, **given)
+
+
+def test_bad_textures_are_named(sphere, frontal, camera):
+    topology = MeshTopology(sphere.faces, len(sphere.vertices))
+    uv = np.zeros((642, 2))
+
+    def draw(texture, **fields):
+        renderer = Renderer(topology, (20, 20), **({"uv": uv} | fields))
+        return renderer(sphere.vertices, frontal, camera, texture=texture)
+
+    with pytest.raises(RenderError, match="texture must be floats"):
+        draw(np.zeros((4, 4, 3), dtype=np.uint8))
+    with pytest.raises(RenderError, match=r"texture must be \(t, s, 3\)"):
+        draw(np.zeros((4, 4, 1)))
+    with pytest.raises(RenderError, match="texture must be"):
+        draw(np.zeros((0, 4, 3)))
+    with pytest.raises(RenderError, match="uv must be"):
+        draw(np.zeros((4, 4, 3)), uv=uv[:7])
+    with pytest.raises(RenderError, match="uv must be"):
+        draw(np.zeros((4, 4, 3)), uv=uv + np.nan)
+    with pytest.raises(RenderError, match="uv_faces must be"):
+        draw(np.zeros((4, 4, 3)), uv_faces=sphere.faces[:7])
+    with pytest.raises(RenderError, match="uv_faces must index 642 texture coordinates"):
+        draw(np.zeros((4, 4, 3)), uv_faces=sphere.faces + 7)
+
+
+@pytest.mark.parametrize("lit", [False, True])
+def test_one_albedo_serves_a_batch(sphere, frontal, camera, renderer, lit):
+    heads = np.stack([sphere.vertices, 0.9 * sphere.vertices])
+    pose = Pose(np.stack([frontal.rotation] * 2), np.stack([frontal.translation] * 2))
+    light = headlight() if lit else None
+    batch = renderer(heads, pose, camera, light, albedo=sphere.colors)
+    alone = renderer(heads[1], frontal, camera, light, albedo=sphere.colors)
+    np.testing.assert_allclose(batch.image[1], alone.image, atol=1e-6)
+
+
+def test_nothing_is_drawn_with_a_texture():
+    empty = Renderer(MeshTopology(np.zeros((0, 3), dtype=np.int32), 0), (6, 7), uv=np.zeros((0, 2)))
+    pose, camera = Pose(np.eye(3), np.zeros(3)), Camera(10.0, (3.0, 3.0))
+    drawn = empty(np.zeros((0, 3)), pose, camera, texture=np.ones((4, 4, 3)))
+    assert not drawn.image.any()
+    faces = np.array([[0, 1, 2]], dtype=np.int32)
+    none = Renderer(MeshTopology(faces, 3), (6, 7), uv=np.zeros((3, 2)))
+    poses = Pose(np.zeros((0, 3, 3)), np.zeros((0, 3)))
+    drawn = none(np.zeros((0, 3, 3)), poses, camera, texture=np.ones((4, 4, 3)))
+    assert drawn.image.shape == (0, 6, 7, 3)
+
+
+def test_half_precision_is_refused():
+    for backend in ("numba", "torch"):
+        with pytest.raises(RenderError, match="vertices must be floats of 32 or 64 bits"):
+            rasterize(PLACES.half(), FACE, (9, 9), backend=backend)
+
+
+@pytest.mark.parametrize("places", [PLACES, PLACES.numpy()])
+def test_options_are_checked(places):
+    with pytest.raises(RenderError, match="backend must be one of numba, torch, got 'cuda'"):
+        rasterize(places, FACE, (9, 9), backend="cuda")
+    with pytest.raises(RenderError, match="threads must be positive"):
+        rasterize(places, FACE, (9, 9), threads=0)
+    with pytest.raises(RenderError, match="image_size must be"):
+        rasterize(places, FACE, (3.7, 5))
+
+
+def test_loops_read_nothing_that_was_not_checked(sphere):
+    found = rasterize(PLACES.numpy(), FACE, (9, 9))
+    image = np.ones((9, 9, 1))
+    for edges in ([[0, 2**30, 2, -1]], [[0, 1, -1, -1]], [[0, 1, 2, 3]]):
+        with pytest.raises(RenderError, match="edges must index 3 vertices"):
+            antialias(image, found, PLACES.numpy(), np.array(edges))
+    with pytest.raises(RenderError, match="edges must be integers"):
+        antialias(image, found, PLACES.numpy(), np.array([[0.0, 1.0, 2.0, -1.0]]))
+    topology = MeshTopology(sphere.faces, len(sphere.vertices))
+    for few in (np.zeros((5, 3)), torch.zeros((5, 3))):
+        with pytest.raises(RenderError, match=r"vertices must be \(…, 642, 3\)"):
+            viewer_normals(few, topology)
+    with pytest.raises(RenderError, match="must fit face_index"):
+        Fragments(found.face_index, found.barycentric[:5], found.depth)
+    with pytest.raises(RenderError, match="must fit face_index"):
+        Fragments(found.face_index, found.barycentric, found.depth[:, :5])
+
+
+def test_changes_before_the_backward_pass_are_noticed():
+    places = PLACES.clone().requires_grad_()
+    found = rasterize(places, FACE, (9, 9))
+    found.face_index[:] = 2**30
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        found.depth.sum().backward()
+    faces = torch.from_numpy(FACE.astype(np.int32))
+    found = rasterize(places, faces, (9, 9))
+    faces[:] = 2**30
+    found.depth.sum().backward()
+    assert torch.isfinite(places.grad).all()
+    places.grad = None
+    rasterize(places, FACE, (9, 9)).depth.sum().backward()
+
+
+def test_a_vertex_at_the_camera_spoils_no_gradient(sphere, frontal, camera, renderer):
+    vertices = torch.from_numpy(sphere.vertices).clone()
+    vertices[3] = torch.tensor([0.0, 0.0, 1000.0])  # 1,000 mm before the frontal pose's origin
+    vertices.requires_grad_()
+    pose = Pose(torch.from_numpy(frontal.rotation), torch.from_numpy(frontal.translation))
+    drawn = renderer(vertices, pose, camera, albedo=torch.from_numpy(sphere.colors))
+    (drawn.image.sum() + drawn.depth.sum()).backward()
+    assert torch.isfinite(vertices.grad).all()
+    assert vertices.grad.abs().max() > 0.0
 
 
 def test_empty_and_degenerate_meshes_draw_nothing():

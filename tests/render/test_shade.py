@@ -10,7 +10,7 @@ from mlanet.render import (
     rasterize,
     render_mesh,
     sample_image,
-    shade_vertices,
+    shade,
     viewer_normals,
 )
 
@@ -49,7 +49,7 @@ def test_light_from_the_right_brightens_the_right(sphere, frontal):
     lighting[3, 0] = 1.0
     topology = MeshTopology(sphere.faces, len(sphere.vertices))
     albedo = np.full_like(sphere.vertices, 0.5)
-    lit = shade_vertices(albedo, frontal.apply(sphere.vertices), topology, lighting)
+    lit = shade(albedo, viewer_normals(frontal.apply(sphere.vertices), topology), lighting)
     slope = 2.0 / 3.0 * np.sqrt(3.0 / (4.0 * np.pi)) / 100.0
     np.testing.assert_allclose(lit[:, 0], 0.5 * (1.0 + slope * sphere.vertices[:, 0]), atol=5e-3)
     np.testing.assert_allclose(lit[:, 1:], 0.5, atol=1e-6)

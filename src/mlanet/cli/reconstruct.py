@@ -97,7 +97,8 @@ def kinds_of(draw: str) -> tuple[str, ...]:
     kinds = [kind.strip() for kind in draw.split(",")]
     for kind in kinds:
         if kind not in PICTURES:
-            raise UsageError(f"--draw knows no {kind!r}, only {', '.join(PICTURES)}")
+            what = f"knows no {kind!r}" if kind else "has a comma without a name"
+            raise UsageError(f"--draw {what}: {', '.join(PICTURES)}")
     return tuple(dict.fromkeys(["overlay", *kinds]))
 
 

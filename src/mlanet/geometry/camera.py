@@ -65,8 +65,10 @@ class Camera:
         """Camera-frame points (mm) to x, y in pixels and depth in mm."""
         xp = array_namespace(points)
         depth = points[..., 2]
-        x = self.focal_length_px * points[..., 0] / depth + self.principal_point_px[0]
-        y = self.focal_length_px * points[..., 1] / depth + self.principal_point_px[1]
+        # At the camera's centre there is no picture; its gradient shall not spoil the others'.
+        divisor = xp.where(depth == 0, xp.ones_like(depth), depth)
+        x = self.focal_length_px * points[..., 0] / divisor + self.principal_point_px[0]
+        y = self.focal_length_px * points[..., 1] / divisor + self.principal_point_px[1]
         return xp.stack([x, y, depth], axis=-1)
 
 

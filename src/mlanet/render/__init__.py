@@ -20,7 +20,7 @@ from mlanet.render.pose_box import AXIS_COLORS
 from mlanet.render.rasterize import rasterize
 from mlanet.render.renderer import Renderer, Rendering
 from mlanet.render.sampling import sample_image
-from mlanet.render.shade import ambient_light, headlight, shade, shade_vertices
+from mlanet.render.shade import ambient_light, headlight, shade
 from mlanet.render.texture import Texture, project_texture
 
 __all__ = [
@@ -55,7 +55,6 @@ __all__ = [
     "sample_image",
     "sample_texture",
     "shade",
-    "shade_vertices",
     "texel_distance",
     "vertex_attributes_to_uv",
     "viewer_normals",

@@ -1,11 +1,13 @@
 """Textures read at the pixels of a picture: bilinear, from reduced copies where they are far."""
 
+import numpy as np
 from array_api_compat import array_namespace, device
 from jaxtyping import Float, Int
 
 from mlanet.coefficients import Array
 from mlanet.errors import RenderError
 from mlanet.render.fragments import Fragments
+from mlanet.render.sampling import signed_areas, texels_from_uv
 
 
 def sample_texture(
@@ -28,7 +30,7 @@ def sample_texture(
     Raises:
         RenderError: the shapes do not fit each other.
     """
-    if texture.ndim < 3 or uv.shape[-1] != 2:
+    if texture.ndim < 3 or uv.shape[-1] != 2 or 0 in texture.shape:
         raise RenderError(
             f"texture must be (t, s, c) and uv (h, w, 2), got {tuple(texture.shape)} and "
             f"{tuple(uv.shape)}"
@@ -43,7 +45,7 @@ def sample_texture(
     level = xp.log2(xp.clip(texels_per_pixel, min=1.0))
     copies = [texture]
     deepest = float(xp.max(level)) if 0 not in level.shape else 0.0
-    while len(copies) - 1 < deepest and all(side % 2 == 0 for side in copies[-1].shape[-3:-1]):
+    while len(copies) - 1 < deepest and max(copies[-1].shape[-3:-1]) > 1:
         copies.append(_halved(copies[-1]))
     level = xp.clip(level, max=float(len(copies) - 1))
     result = xp.zeros_like(_bilinear(copies[0][..., :1, :1, :], uv))
@@ -67,11 +69,13 @@ def texel_distance(
     covered a hundredth of a pixel for each texel.
     """
     xp = array_namespace(positions_px)
-    in_picture = _areas(positions_px, faces)
-    in_texture = _areas(texels, uv_faces)
+    found = fragments.face_index
+    if not faces.shape[0] or not found.shape[0]:
+        return xp.ones(found.shape, dtype=positions_px.dtype, device=device(positions_px))
+    in_picture = xp.abs(signed_areas(positions_px, faces))
+    in_texture = xp.abs(signed_areas(texels, uv_faces))
     ratio = xp.sqrt(in_texture / xp.clip(in_picture, min=1e-12))
     ratio = xp.clip(ratio, max=100.0)
-    found = fragments.face_index
     face = xp.where(found >= 0, found, 0)
     if ratio.ndim == 1:
         values = xp.take(ratio, xp.reshape(face, (-1,)), axis=0)
@@ -82,27 +86,36 @@ def texel_distance(
     return xp.where(found >= 0, xp.reshape(values, found.shape), xp.ones_like(values[0]))
 
 
-def _areas(points: Float[Array, "*b v 2"], faces: Int[Array, "f 3"]) -> Float[Array, "*b f"]:
-    xp = array_namespace(points)
-    a, b, c = (xp.take(points, faces[:, k], axis=-2) for k in range(3))
-    return xp.abs(
-        (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1])
-        - (b[..., 1] - a[..., 1]) * (c[..., 0] - a[..., 0])
-    )
-
-
 def _halved(texture: Float[Array, "*b t s c"]) -> Float[Array, "*b u r c"]:
+    """Half as many rows and columns, rounded up: means over equal areas."""
     xp = array_namespace(texture)
-    *lead, height, width, channels = texture.shape
-    parts = xp.reshape(texture, (*lead, height // 2, 2, width // 2, 2, channels))
-    return xp.mean(parts, axis=(-4, -2))
+    for axis in (-3, -2):
+        size = texture.shape[axis]
+        lines = xp.moveaxis(texture, axis, -1)
+        if size % 2 == 0:
+            lines = (lines[..., 0::2] + lines[..., 1::2]) / 2.0
+        elif size > 1:
+            shares = _equal_parts(size, (size + 1) // 2)
+            shares = xp.asarray(shares, dtype=texture.dtype, device=device(texture))
+            lines = xp.matmul(lines, shares)
+        texture = xp.moveaxis(lines, -1, axis)
+    return texture
+
+
+def _equal_parts(size: int, parts: int) -> Float[np.ndarray, "s p"]:
+    """How much of each of `parts` equal parts of a line each of its `size` texels covers."""
+    length = size / parts
+    start, end = np.arange(parts) * length, (np.arange(parts) + 1) * length
+    texel = np.arange(size)[:, None]
+    return np.clip(np.minimum(end, texel + 1) - np.maximum(start, texel), 0.0, None) / length
 
 
 def _bilinear(texture: Float[Array, "*b t s c"], uv: Float[Array, "*b h w 2"]) -> Array:
     xp = array_namespace(texture, uv)
     height, width, channels = texture.shape[-3:]
-    x = xp.clip(uv[..., 0] * float(width) - 0.5, 0.0, float(width - 1))
-    y = xp.clip((1.0 - uv[..., 1]) * float(height) - 0.5, 0.0, float(height - 1))
+    texels = texels_from_uv(uv, (height, width))
+    x = xp.clip(texels[..., 0] - 0.5, 0.0, float(width - 1))
+    y = xp.clip(texels[..., 1] - 0.5, 0.0, float(height - 1))
     left = xp.clip(xp.astype(xp.floor(x), xp.int64), 0, max(width - 2, 0))
     top = xp.clip(xp.astype(xp.floor(y), xp.int64), 0, max(height - 2, 0))
     dx, dy = (x - xp.astype(left, x.dtype))[..., None], (y - xp.astype(top, y.dtype))[..., None]

@@ -11,14 +11,13 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mlanet.geometry import shading
 from mlanet.image import draw_landmarks as draw_landmark_lines
 from mlanet.morphable import MorphableModel
 from mlanet.render.heads import PosedHead, far_to_near
 from mlanet.render.layers import Paint, canvas_of, head_layer
 from mlanet.render.parts import FACE_REGIONS, draw_parts
 from mlanet.render.pose_box import draw_pose
-from mlanet.render.shade import CLAY, headlight
+from mlanet.render.shade import CLAY, headlight, shade
 
 OVERLAY_OPACITY = 0.72
 
@@ -158,7 +157,7 @@ def _draw(
 
 
 def _clay(head: PosedHead) -> Float[np.ndarray, "v 3"]:
-    return np.array(CLAY) * shading(head.normals, headlight())
+    return shade(np.array(CLAY), head.normals, headlight())
 
 
 def _grey_of_depth(

@@ -3,17 +3,19 @@
 from dataclasses import dataclass
 
 from array_api_compat import array_namespace, device
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from mlanet.coefficients import Array
 from mlanet.errors import RenderError
-from mlanet.geometry import Camera, MeshTopology, Pose, shading
+from mlanet.geometry import Camera, MeshTopology, Pose
 from mlanet.render.antialias import antialias
 from mlanet.render.attributes import interpolate, viewer_normals
 from mlanet.render.fragments import Fragments
+from mlanet.render.inputs import as_one_batch, check_input, check_uv
 from mlanet.render.lookup import sample_texture, texel_distance
 from mlanet.render.rasterize import Backend, rasterize
 from mlanet.render.sampling import texels_from_uv
+from mlanet.render.shade import shade
 from mlanet.render.weights import without_gradient
 
 Box = tuple[int, int, int, int]
@@ -40,11 +42,6 @@ class Rendering:
     normals: Float[Array, "*b h w 3"] | None = None
     box_px: Box | None = None
 
-    @property
-    def hit(self) -> Bool[Array, "*b h w"]:
-        """Pixels whose centre sees the mesh."""
-        return self.depth > 0
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Renderer:
@@ -59,7 +56,7 @@ class Renderer:
         soft_outlines: blend outlines by `antialias`; without it there are no gradients of
             visibility.
         normals: draw the normals, too.
-        backend: of `rasterize`.
+        backend: of every step, as in `rasterize`.
     """
 
     topology: MeshTopology
@@ -101,7 +98,17 @@ class Renderer:
         """
         if (albedo is None) == (texture is None):
             raise RenderError("albedo or texture must be given, and not both")
-        points = pose.apply(vertices)
+        points = self._checked_points(vertices, pose)
+        for value, name, shape in (
+            (lighting, "lighting", (9, 3)),
+            (albedo, "albedo", (self.topology.num_vertices, 3)),
+            (texture, "texture", ("t", "s", 3)),
+            (background, "background", (*self.image_size, 3)),
+        ):
+            check_input(value, name, shape, points)
+        if texture is not None:
+            faces = self.topology.faces
+            check_uv(self.uv, self.uv_faces, len(faces), self.topology.num_vertices)
         projected = camera.project(points)
         fragments = rasterize(
             projected,
@@ -111,15 +118,17 @@ class Renderer:
             backend=self.backend,
         )
         xp = array_namespace(projected)
-        outward = viewer_normals(points, self.topology)
-        light = None if lighting is None else shading(outward, lighting)
+        outward = viewer_normals(points, self.topology, backend=self.backend)
         one = xp.ones_like(outward[..., :1])
-        if albedo is None:
-            shown = xp.ones_like(outward) if light is None else light
-        else:
-            shown = albedo if light is None else albedo * light
+        white = xp.ones_like(outward) if albedo is None else as_one_batch(points, albedo)
+        shown = white if lighting is None else shade(white, outward, lighting)
         # The mask is drawn like a colour: one pass blends the outlines of both.
-        picture = interpolate(fragments, self.topology.faces, xp.concat([shown, one], axis=-1))
+        picture = interpolate(
+            fragments,
+            self.topology.faces,
+            xp.concat([shown, one], axis=-1),
+            backend=self.backend,
+        )
         if texture is not None:
             found = self._textured(texture, fragments, projected)
             picture = picture * xp.concat([found, xp.ones_like(found[..., :1])], axis=-1)
@@ -127,18 +136,19 @@ class Renderer:
             behind = xp.concat([background, xp.zeros_like(background[..., :1])], axis=-1)
             picture = xp.where(fragments.mask[..., None], picture, behind)
         if self.soft_outlines:
-            picture = antialias(picture, fragments, projected, self.topology.edge_opposites)
-        normals = interpolate(fragments, self.topology.faces, outward) if self.normals else None
+            edges = self.topology.edge_opposites
+            picture = antialias(picture, fragments, projected, edges, backend=self.backend)
+        normals = None
+        if self.normals:
+            normals = interpolate(fragments, self.topology.faces, outward, backend=self.backend)
         return Rendering(picture[..., :3], picture[..., 3], fragments.depth, normals)
 
     def _textured(
         self, texture: Float[Array, "*b t s 3"], fragments: Fragments, projected: Array
     ) -> Float[Array, "*b h w 3"]:
-        if self.uv is None:
-            raise RenderError("texture needs uv")
         xp, place = array_namespace(projected), device(projected)
         corners = self.topology.faces if self.uv_faces is None else self.uv_faces
-        uv = xp.asarray(self.uv, dtype=texture.dtype, device=place)
+        uv = xp.asarray(self.uv, dtype=projected.dtype, device=place)
         uv_faces = xp.asarray(corners, device=place)
         distance = texel_distance(
             fragments,
@@ -147,4 +157,22 @@ class Renderer:
             texels_from_uv(uv, texture.shape[-3:-1]),
             uv_faces,
         )
-        return sample_texture(texture, interpolate(fragments, uv_faces, uv), distance)
+        place_uv = interpolate(fragments, uv_faces, uv, backend=self.backend)
+        return sample_texture(texture, place_uv, distance)
+
+    def _checked_points(
+        self, vertices: Float[Array, "*b v 3"], pose: Pose
+    ) -> Float[Array, "*b v 3"]:
+        """Vertices in the camera frame.
+
+        Raises:
+            RenderError: they are not the topology's, or the pose does not fit them.
+        """
+        shape, count = tuple(vertices.shape), self.topology.num_vertices
+        if len(shape) not in (2, 3) or shape[-2:] != (count, 3):
+            raise RenderError(f"vertices must be ({count}, 3) or (b, {count}, 3), got {shape}")
+        try:
+            return pose.apply(vertices)
+        except (RuntimeError, TypeError, ValueError) as error:
+            found = tuple(pose.rotation.shape), tuple(pose.translation.shape)
+            raise RenderError(f"pose must fit the vertices {shape}, got {found}") from error

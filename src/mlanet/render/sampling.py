@@ -60,15 +60,16 @@ def stretch(
 
     The median over the triangles that are counter-clockwise (y down) in both; 1 if none are.
     """
-    area_first, area_second = _areas(first, first_faces), _areas(second, second_faces)
+    area_first, area_second = signed_areas(first, first_faces), signed_areas(second, second_faces)
     good = (area_first > 0) & (area_second > 0)
     if not good.any():
         return 1.0
     return float(np.sqrt(np.median(area_first[good] / area_second[good])))
 
 
-def _areas(
-    points: Float[np.ndarray, "v 2"], faces: Int[np.ndarray, "f 3"]
-) -> Float[np.ndarray, "f"]:
-    a, b, c = (points[faces[:, k]] for k in range(3))
-    return (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0]) - (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1])
+def signed_areas(points: Float[Array, "*b v 2"], faces: Int[Array, "f 3"]) -> Float[Array, "*b f"]:
+    """Twice the areas of triangles in a plane; positive if counter-clockwise with y down."""
+    xp = array_namespace(points)
+    a, b, c = (xp.take(points, faces[:, k], axis=-2) for k in range(3))
+    ab, ac = b - a, c - a
+    return ab[..., 1] * ac[..., 0] - ab[..., 0] * ac[..., 1]

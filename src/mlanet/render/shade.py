@@ -4,8 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.coefficients import Array
-from mlanet.geometry import AMBIENT_WHITE, MeshTopology, harmonics_basis, shading
-from mlanet.render.attributes import viewer_normals
+from mlanet.geometry import AMBIENT_WHITE, harmonics_basis, shading
 
 CLAY = (0.88, 0.86, 0.84)
 """The albedo, sRGB, of a mesh without colours: a warm light grey."""
@@ -24,16 +23,6 @@ def shade(
         lighting: radiance coefficients; the cosine lobe is applied here (docs/conventions.md).
     """
     return albedo * shading(normals, lighting)
-
-
-def shade_vertices(
-    albedo: Float[Array, "*b v 3"],
-    vertices_camera: Float[Array, "*b v 3"],
-    topology: MeshTopology,
-    lighting: Float[Array, "*b 9 3"],
-) -> Float[Array, "*b v 3"]:
-    """Lit colours, sRGB but not clipped, of camera-frame vertices (mm)."""
-    return shade(albedo, viewer_normals(vertices_camera, topology), lighting)
 
 
 def headlight() -> Float[np.ndarray, "9 3"]:
