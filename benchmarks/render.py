@@ -7,6 +7,7 @@ turns; every figure is a median.
 """
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as `mlanet train` does: docs/renderer.md
 
 import cv2
 import numpy as np
@@ -267,11 +270,14 @@ def measure(repeats: int) -> dict[str, Any]:
         repeats,
     )
     many = torch.from_numpy(np.repeat(projected[None], 32, axis=0)).float()
+    whole = batch_step(32)
     draw = lambda: rasterize(many, mesh.faces, size)  # noqa: E731
     slow = medians_ms(
         {
             "rasterize 1": at_threads(1, draw),
             "rasterize 2": at_threads(2, draw),
+            "whole 1": at_threads(1, whole),
+            "whole 2": at_threads(2, whole),
             "render 64": batch_step(64),
             "training step": training_step(),
         },
@@ -285,6 +291,7 @@ def measure(repeats: int) -> dict[str, Any]:
         "forward_backward_ms": found["ours"],
         "forward_backward_over_deodr": found["ours"] / found["deodr"],
         "thread_scaling": slow["rasterize 1"] / slow["rasterize 2"],
+        "thread_scaling_forward_backward": slow["whole 1"] / slow["whole 2"],
         "batch_64_forward_backward_ms": slow["render 64"],
         "share_of_training_step": slow["render 64"] / slow["training step"],
         "torch_over_numba": found["torch"] / found["numba"],

@@ -7,7 +7,7 @@ import torch
 from mlanet.geometry import Camera, MeshTopology, Pose, matrix_from_euler, vertex_normals
 from mlanet.geometry import viewer_from_camera as turned
 from mlanet.morphable import MorphableModel
-from mlanet.render import Fragments, interpolate, rasterize, viewer_normals
+from mlanet.render import Fragments, interpolate, rasterize, shade, viewer_normals
 from mlanet.render._torch.antialias import antialias_tensors
 from mlanet.render._torch.rasterize import nearest_faces
 from mlanet.render.attributes import interpolated
@@ -157,3 +157,24 @@ def test_normals_are_the_array_formula():
     first, second = (torch.autograd.grad((n * weights).sum(), places)[0] for n in (normals, slow))
     torch.testing.assert_close(first, second, rtol=1e-6, atol=1e-8)
     np.testing.assert_allclose(viewer_normals(projected, topology), normals.detach(), atol=1e-9)
+
+
+def test_light_is_the_array_formula():
+    generator = torch.Generator().manual_seed(0)
+    normals = torch.randn((2, 50, 3), dtype=torch.float64, generator=generator)
+    normals = (normals / normals.norm(dim=-1, keepdim=True)).requires_grad_()
+    lighting = torch.randn((2, 9, 3), dtype=torch.float64, generator=generator).requires_grad_()
+    albedo = torch.rand((2, 50, 3), dtype=torch.float64, generator=generator)
+    fast = shade(albedo, normals, lighting)
+    slow = shade(albedo, normals, lighting, backend="torch")
+    torch.testing.assert_close(fast, slow)
+    weights = torch.randn(fast.shape, dtype=torch.float64, generator=generator)
+    first, second = (
+        torch.autograd.grad((lit * weights).sum(), (normals, lighting)) for lit in (fast, slow)
+    )
+    for mine, theirs in zip(first, second, strict=True):
+        torch.testing.assert_close(mine, theirs)
+    alone = shade(albedo[1], normals[1], lighting[1])
+    torch.testing.assert_close(alone, fast[1])
+    array = shade(*(tensor[1].detach().numpy() for tensor in (albedo, normals, lighting)))
+    np.testing.assert_allclose(array, alone.detach(), atol=1e-12)

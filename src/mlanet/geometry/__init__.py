@@ -11,7 +11,13 @@ from mlanet.geometry.camera import (
     landmarks_in_pixels,
 )
 from mlanet.geometry.closest import SurfaceIndex, SurfacePoints, closest_points_naive
-from mlanet.geometry.harmonics import AMBIENT_WHITE, decode_lighting, harmonics_basis, shading
+from mlanet.geometry.harmonics import (
+    AMBIENT_WHITE,
+    POLYNOMIAL_LIGHT,
+    decode_lighting,
+    harmonics_basis,
+    shading,
+)
 from mlanet.geometry.mesh import (
     Mesh,
     MeshTopology,
@@ -34,6 +40,7 @@ __all__ = [
     "AMBIENT_WHITE",
     "FOCAL_LENGTH_PER_CROP",
     "FRONTAL_6D",
+    "POLYNOMIAL_LIGHT",
     "REFERENCE_DISTANCE_MM",
     "Camera",
     "Mesh",

@@ -6,7 +6,7 @@ from jaxtyping import Float, Int
 
 from mlanet.coefficients import Array
 from mlanet.errors import RenderError
-from mlanet.geometry import MeshTopology, viewer_from_camera
+from mlanet.geometry import MeshTopology
 from mlanet.render.checks import as_batch, check_faces
 from mlanet.render.fragments import Fragments
 from mlanet.render.rasterize import Backend, as_points, check_backend
@@ -108,18 +108,16 @@ def viewer_normals(
     if len(shape) not in (2, 3) or shape[-2:] != (topology.num_vertices, 3):
         raise RenderError(f"vertices must be (…, {topology.num_vertices}, 3), got {shape}")
     if is_torch_array(vertices_camera):
-        from mlanet.render._torch.attributes import summed_face_normals
+        from mlanet.render._torch.attributes import normals_of_tensors
 
-        total = summed_face_normals(vertices_camera, topology, backend)
-    else:
-        from mlanet.render._numba.attributes import sum_face_normals
+        return normals_of_tensors(vertices_camera, topology, backend)
+    from mlanet.render._numba.attributes import sum_face_normals, unit_in_viewer
 
-        check_backend(backend)
-        points = as_points(vertices_camera)
+    check_backend(backend)
+    normals = np.empty(shape)
+    targets = as_batch(normals, 2)
+    for k, points in enumerate(as_batch(as_points(vertices_camera), 2)):
         total = np.zeros_like(points)
-        flat, sums = as_batch(points, 2), as_batch(total, 2)
-        for k in range(len(flat)):
-            sum_face_normals(flat[k], topology.faces, sums[k])
-    xp = array_namespace(total)
-    normals = total / xp.sqrt(xp.sum(total * total, axis=-1, keepdims=True) + 1e-20)
-    return xp.matrix_transpose(viewer_from_camera(xp.matrix_transpose(normals)))
+        sum_face_normals(points, topology.faces, total)
+        unit_in_viewer(total, targets[k])
+    return normals

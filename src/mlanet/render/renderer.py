@@ -121,7 +121,7 @@ class Renderer:
         outward = viewer_normals(points, self.topology, backend=self.backend)
         one = xp.ones_like(outward[..., :1])
         white = xp.ones_like(outward) if albedo is None else as_one_batch(points, albedo)
-        shown = white if lighting is None else shade(white, outward, lighting)
+        shown = white if lighting is None else shade(white, outward, lighting, backend=self.backend)
         # The mask is drawn like a colour: one pass blends the outlines of both.
         picture = interpolate(
             fragments,

@@ -1,10 +1,13 @@
 """Light on surfaces."""
 
 import numpy as np
+from array_api_compat import is_torch_array
 from jaxtyping import Float
 
 from mlanet.coefficients import Array
 from mlanet.geometry import AMBIENT_WHITE, harmonics_basis, shading
+from mlanet.render.checks import as_batch
+from mlanet.render.rasterize import Backend
 
 CLAY = (0.88, 0.86, 0.84)
 """The albedo, sRGB, of a mesh without colours: a warm light grey."""
@@ -14,6 +17,8 @@ def shade(
     albedo: Float[Array, "*b n 3"],
     normals: Float[Array, "*b n 3"],
     lighting: Float[Array, "*b 9 3"],
+    *,
+    backend: Backend | None = None,
 ) -> Float[Array, "*b n 3"]:
     """Lit colours: albedo times shading, both as sRGB values, neither linearised nor clipped.
 
@@ -21,7 +26,18 @@ def shade(
         albedo: sRGB in [0, 1].
         normals: of unit length, in the viewer's frame.
         lighting: radiance coefficients; the cosine lobe is applied here (docs/conventions.md).
+        backend: as in `rasterize`.
     """
+    if is_torch_array(normals):
+        from mlanet.render._torch.tensors import use_loops
+
+        if use_loops(normals, backend) and normals.ndim in (2, 3):
+            from mlanet.render._torch.light import shading_by_loops
+
+            batch = as_batch(normals, 2)
+            lights = as_batch(lighting, 2).expand(len(batch), -1, -1)
+            shaded = shading_by_loops(batch, lights)
+            return albedo * (shaded if normals.ndim == 3 else shaded[0])
     return albedo * shading(normals, lighting)
 
 

@@ -6,6 +6,9 @@ import numpy as np
 
 from mlanet.render._numba.compiling import compiled
 
+TINY = 1e-20
+"""Added to squared lengths, so that normals of no triangles are zero."""
+
 
 @compiled
 def interpolate_corners(
@@ -114,3 +117,28 @@ def sum_face_normals_backward(vertices: Any, faces: Any, d_total: Any, d_vertice
         d_vertices[a, 0] -= dux + dvx
         d_vertices[a, 1] -= duy + dvy
         d_vertices[a, 2] -= duz + dvz
+
+
+@compiled
+def unit_in_viewer(total: Any, normals: Any) -> None:
+    """Write sums (v, 3) as unit normals in the viewer's frame; zero stays zero."""
+    for v in range(len(total)):
+        x, y, z = total[v, 0], total[v, 1], total[v, 2]
+        length = np.sqrt(x * x + y * y + z * z + TINY)
+        normals[v, 0] = x / length
+        normals[v, 1] = -y / length
+        normals[v, 2] = -z / length
+
+
+@compiled
+def unit_in_viewer_backward(total: Any, d_normals: Any, d_total: Any) -> None:
+    """Write the gradient of `unit_in_viewer` into `d_total` (v, 3)."""
+    for v in range(len(total)):
+        x, y, z = total[v, 0], total[v, 1], total[v, 2]
+        gx, gy, gz = d_normals[v, 0], -d_normals[v, 1], -d_normals[v, 2]
+        square = x * x + y * y + z * z + TINY
+        length = np.sqrt(square)
+        along = (x * gx + y * gy + z * gz) / square
+        d_total[v, 0] = (gx - along * x) / length
+        d_total[v, 1] = (gy - along * y) / length
+        d_total[v, 2] = (gz - along * z) / length

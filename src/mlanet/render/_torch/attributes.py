@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from mlanet.coefficients import Array
 from mlanet.errors import RenderError
-from mlanet.geometry import MeshTopology, face_normals
+from mlanet.geometry import MeshTopology, vertex_normals, viewer_from_camera
 from mlanet.render._torch.tensors import (
     as_indices,
     as_loop_indices,
@@ -99,53 +99,63 @@ class _Interpolate(torch.autograd.Function):
         return d_weights, d_values, None, None
 
 
-def summed_face_normals(
+def normals_of_tensors(
     vertices: Float[Tensor, "*b v 3"], topology: MeshTopology, backend: Backend | None
 ) -> Float[Tensor, "*b v 3"]:
-    """Sums of the normals (twice the area long) of the triangles around each vertex."""
-    batch = as_batch(vertices, 2)
+    """`mlanet.render.viewer_normals` for tensors."""
     check_floats(vertices, "vertices")
+    batch = as_batch(vertices, 2)
     if use_loops(vertices, backend):
-        total = _SumFaceNormals.apply(batch, topology.faces)
+        normals = _ViewerNormals.apply(batch, topology.faces)
     else:
-        faces = torch.from_numpy(topology.faces.astype(np.int64)).to(vertices.device)
-        normals = face_normals(batch, faces)
-        total = torch.zeros_like(batch)
-        for k in range(3):
-            total = total.index_add(1, faces[:, k], normals)
-    return total[0] if vertices.ndim == 2 else total
+        place = vertices.device
+        faces = torch.from_numpy(topology.faces.astype(np.int64)).to(place)
+        around = torch.from_numpy(topology.faces_of_vertex.astype(np.int64)).to(place)
+        camera = vertex_normals(batch, faces, around)
+        normals = viewer_from_camera(camera.transpose(1, 2)).transpose(1, 2)
+    return normals[0] if vertices.ndim == 2 else normals
 
 
-class _SumFaceNormals(torch.autograd.Function):
+class _ViewerNormals(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, vertices: Tensor, faces: Any) -> Tensor:
-        from mlanet.render._numba.attributes import sum_face_normals
+        from mlanet.render._numba.attributes import sum_face_normals, unit_in_viewer
 
         points = vertices.detach().contiguous()
-        total = torch.zeros_like(points)
-        sources, targets = points.numpy(), total.numpy()
+        total, normals = torch.empty_like(points), torch.empty_like(points)
+        sources, sums, targets = points.numpy(), total.numpy(), normals.numpy()
         ctx.threads = torch.get_num_threads()
-        for_each_image(
-            lambda k: sum_face_normals(sources[k], faces, targets[k]), len(points), ctx.threads
-        )
-        ctx.save_for_backward(points)
+
+        def sum_up(k: int) -> None:
+            sums[k] = 0.0
+            sum_face_normals(sources[k], faces, sums[k])
+            unit_in_viewer(sums[k], targets[k])
+
+        for_each_image(sum_up, len(points), ctx.threads)
+        ctx.save_for_backward(points, total)
         ctx.faces = faces
-        return total
+        return normals
 
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *gradients: Tensor
     ) -> tuple[Tensor, None]:
-        from mlanet.render._numba.attributes import sum_face_normals_backward
-
-        (points,) = ctx.saved_tensors
-        result = torch.zeros_like(points)
-        d_total = gradients[0].detach().contiguous().numpy()
-        sources, targets = points.numpy(), result.numpy()
-        for_each_image(
-            lambda k: sum_face_normals_backward(sources[k], ctx.faces, d_total[k], targets[k]),
-            len(points),
-            ctx.threads,
+        from mlanet.render._numba.attributes import (
+            sum_face_normals_backward,
+            unit_in_viewer_backward,
         )
+
+        points, total = ctx.saved_tensors
+        result = torch.empty_like(points)
+        d_normals = gradients[0].detach().contiguous().numpy()
+        sources, sums, targets = points.numpy(), total.numpy(), result.numpy()
+
+        def sum_up(k: int) -> None:
+            d_total = np.empty_like(sums[k])
+            unit_in_viewer_backward(sums[k], d_normals[k], d_total)
+            targets[k] = 0.0
+            sum_face_normals_backward(sources[k], ctx.faces, d_total, targets[k])
+
+        for_each_image(sum_up, len(points), ctx.threads)
         return result, None
