@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 NEEDED = ("torch", "torchvision", "timm", "safetensors", "tensorboard", "onnx", "onnxscript")
 SPEED_WINDOW_STEPS = 20
 
+SPIN, SPIN_COUNT = "GOMP_SPINCOUNT", "3000"
+"""How long torch's threads wait busily after their work: microseconds, not milliseconds in which
+they keep the renderer's threads off the cores. Read when torch is imported; a value that the user
+has set stays."""
+
 
 def train(
     *,
@@ -64,6 +69,7 @@ def train(
     require_training_extra()
     if threads < 1:
         raise UsageError(f"--threads must be positive, got {threads}")
+    os.environ.setdefault(SPIN, SPIN_COUNT)
     import torch
 
     from mlanet.training.loop import CHECKPOINT
