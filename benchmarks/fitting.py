@@ -16,7 +16,7 @@ import torch
 
 from mlanet import Reconstructor
 from mlanet.datasets import FaceCrops
-from mlanet.fitting import RefinementConfig, fit_to_landmarks, photo_error, refine
+from mlanet.fitting import fit_to_landmarks, photo_error, refine
 from mlanet.image import square_from_landmarks
 from mlanet.metrics import nme_2d_68
 
@@ -52,7 +52,7 @@ def fitting_figures(crops: FaceCrops, faces: int, first: int = 0) -> dict[str, f
         start = reconstructor.predict_in_box(sample.image, square_from_landmarks(labels))
         fitted = fit_to_landmarks(start, labels)
         began = time.perf_counter()
-        refined = refine([fitted], labels[None], config=RefinementConfig())[0]
+        refined = refine([fitted], labels[None])[0]
         seconds += time.perf_counter() - began
         stages = (start, fitted, refined)
         nme.append([float(nme_2d_68(s.landmarks_px[None, :, :2], labels[None])[0]) for s in stages])

@@ -37,14 +37,14 @@ class RefinementConfig:
     steps: int = 80
     landmark_noise: float = 0.005
     own_landmark_noise: float = 0.015
-    photometric: float = 20.0
-    outlier: float = 0.2
+    photometric: float = 40.0
+    outlier: float = 0.3
     identity_prior: float = 0.3
     expression_prior: float = 0.1
     expression_sd: float = 0.3
-    albedo_prior: float = 0.03
+    albedo_prior: float = 0.02
     light: float = 0.1
-    light_prior: float = 0.02
+    light_prior: float = 0.01
 
 
 STEP = {
@@ -127,9 +127,7 @@ def landmark_term(
     return 0.5 * ((squared * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1e-6)).mean()
 
 
-def photo_term(
-    synthesis: Synthesis, blocks: dict[str, Tensor], config: RefinementConfig
-) -> Tensor:
+def photo_term(synthesis: Synthesis, blocks: dict[str, Tensor], config: RefinementConfig) -> Tensor:
     """Weighted colour distance of skin; what looks like no skin of this face counts less."""
     drawn, skin = synthesis.draw(blocks)
     with torch.no_grad():

@@ -111,8 +111,6 @@ class Synthesis:
             for name, block in blocks.items()
         }
         return [
-            replace(
-                face, coefficients=Coefficients(**{name: row[k] for name, row in rows.items()})
-            )
+            replace(face, coefficients=Coefficients(**{name: row[k] for name, row in rows.items()}))
             for k, face in enumerate(self.faces)
         ]
