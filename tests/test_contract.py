@@ -37,6 +37,7 @@ def test_help_imports_nothing_heavy():
     [
         ("reconstruct", "--out"),
         ("fit", "--out"),
+        ("label", "--out"),
         ("evaluate aflw2000", "--out"),
         ("train", "--out"),
         ("export", "--out"),
