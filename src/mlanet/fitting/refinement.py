@@ -37,14 +37,14 @@ class RefinementConfig:
     steps: int = 80
     landmark_noise: float = 0.005
     own_landmark_noise: float = 0.015
-    photometric: float = 80.0
+    photometric: float = 40.0
     outlier: float = 0.3
     identity_prior: float = 0.3
     expression_prior: float = 0.1
     expression_sd: float = 0.3
-    albedo_prior: float = 0.01
-    light: float = 0.05
-    light_prior: float = 0.005
+    albedo_prior: float = 0.02
+    light: float = 0.1
+    light_prior: float = 0.01
 
 
 STEP = {
