@@ -36,6 +36,8 @@ def test_help_imports_nothing_heavy():
     ("verb", "option"),
     [
         ("reconstruct", "--out"),
+        ("fit", "--out"),
+        ("label", "--out"),
         ("evaluate aflw2000", "--out"),
         ("train", "--out"),
         ("export", "--out"),

@@ -12,10 +12,12 @@ from mlanet.errors import MlanetError, UsageError
 
 def verbs() -> dict[str, Callable[..., int]]:
     """The verbs by name; their modules import nothing heavy. Two words make a group."""
-    from mlanet.cli import evaluate, export, models, reconstruct, train
+    from mlanet.cli import evaluate, export, fit, label, models, reconstruct, train
 
     return {
         "reconstruct": reconstruct.reconstruct,
+        "fit": fit.fit,
+        "label": label.label,
         "evaluate aflw2000": evaluate.aflw2000,
         "train": train.train,
         "export": export.export,

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from mlanet.cli.extras import require_torch
 from mlanet.cli.status import EXIT_FAILED, EXIT_OK
 from mlanet.errors import MlanetError, UsageError
 
 if TYPE_CHECKING:
     from mlanet.morphable import Transfer
+    from mlanet.reconstruction import Reconstruction
     from mlanet.reconstructor import Reconstructor
 
 OWN_FILE = re.compile(r"face_\d{2,}(\.topology)?\.(glb|obj|mtl|png|json)")
@@ -31,6 +33,7 @@ def reconstruct(
     weights: Path | None = None,
     topology: Path | None = None,
     draw: str = "",
+    refine: bool = False,
 ) -> int:
     """Turn every face of every photo into a textured mesh.
 
@@ -49,6 +52,7 @@ def reconstruct(
         topology: A face model of your own, written by mlanet models convert.
         draw: More pictures, separated by commas: shape, depth, normal, uv, pncc, parts,
             parts-whole, pose, landmarks.
+        refine: Fit each face to the photo's pixels, too (1 to 3 s a face; needs the train extra).
 
     Returns:
         Exit status: 0 all done, 1 some photos failed (each named on stderr), 2 wrong usage.
@@ -57,6 +61,8 @@ def reconstruct(
     if problem is not None:
         raise UsageError(problem)
     kinds = kinds_of(draw)
+    if refine:
+        require_torch()
     from rich.console import Console
     from rich.progress import Progress
 
@@ -74,7 +80,9 @@ def reconstruct(
         task = progress.add_task("Reconstructing", total=len(paths))
         for path, folder in zip(paths, folders_for(paths, out), strict=True):
             try:
-                count = reconstruct_file(reconstructor, path, folder, max_faces, kinds, transfer)
+                count = reconstruct_file(
+                    reconstructor, path, folder, max_faces, kinds, transfer, refine
+                )
                 faces = "1 face" if count == 1 else f"{count} faces"
                 _say(f"{path}: {faces} -> {folder}")
             except Exception as error:  # whatever one photo does, the others are still done
@@ -109,8 +117,11 @@ def reconstruct_file(
     max_faces: int | None = None,
     kinds: Sequence[str] = ("overlay",),
     transfer: "Transfer | None" = None,
+    refine: bool = False,
 ) -> int:
     """Reconstruct one photo into a folder, draw it and return how many faces there were.
+
+    With `refine`, each face is fitted to the photo's pixels (needs torch).
 
     Raises:
         ImageError: the photo cannot be read.
@@ -118,14 +129,35 @@ def reconstruct_file(
         OSError: the folder cannot be written to.
     """
     from mlanet.errors import NoFaceError
-    from mlanet.image import read_image, write_image
-    from mlanet.reconstruction import draw_faces
-    from mlanet.render import PICTURES
+    from mlanet.image import read_image
 
     image = read_image(path)
     faces = reconstructor(image, max_faces=max_faces)
     if not faces:
         raise NoFaceError(f"{path}: no face found")
+    if refine:
+        from mlanet.fitting import refine as refined
+
+        faces = [refined([face])[0] for face in faces]
+    write_faces(faces, folder, kinds, transfer)
+    return len(faces)
+
+
+def write_faces(
+    faces: "Sequence[Reconstruction]",
+    folder: Path,
+    kinds: Sequence[str] = ("overlay",),
+    transfer: "Transfer | None" = None,
+) -> None:
+    """Write a photo's faces and pictures; what an earlier run wrote beside them is removed.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    from mlanet.image import write_image
+    from mlanet.reconstruction import draw_faces
+    from mlanet.render import PICTURES
+
     folder.mkdir(parents=True, exist_ok=True)
     written = {folder / f"{kind}.png" for kind in kinds}
     for number, face in enumerate(faces):
@@ -140,7 +172,6 @@ def reconstruct_file(
         own = OWN_FILE.fullmatch(file.name) or file.name in own_pictures
         if own and file not in written:
             file.unlink()
-    return len(faces)
 
 
 def load_transfer(reconstructor: "Reconstructor", path: Path) -> "Transfer":

@@ -1,14 +1,43 @@
-"""Objectives of training, as pure functions of torch tensors."""
+"""Objectives of training and fitting, as pure functions of torch tensors."""
 
+from mlanet.losses.appearance import albedo_uniformity
+from mlanet.losses.coefficients import (
+    coefficient_distance,
+    coefficient_importance,
+    weighted_coefficient_distance,
+)
+from mlanet.losses.geometric import edge_length_distance, flip_distance, symmetry_distance
+from mlanet.losses.identity import identity_distance
 from mlanet.losses.landmarks import aperture_distance, landmark_distance
 from mlanet.losses.photometric import colors_at_vertices, light_regularizer, photometric_distance
-from mlanet.losses.prior import coefficient_prior
+from mlanet.losses.pixels import pixel_distance
+from mlanet.losses.prior import coefficient_prior, weighted_coefficient_prior
+from mlanet.losses.vertices import vertex_distance
+from mlanet.losses.weighted_landmarks import emphasised_weights, weighted_landmark_distance
+from mlanet.losses.weights import PAPER, LossWeights
+from mlanet.losses.wing import wing_distance
 
 __all__ = [
+    "PAPER",
+    "LossWeights",
+    "albedo_uniformity",
     "aperture_distance",
+    "coefficient_distance",
+    "coefficient_importance",
     "coefficient_prior",
     "colors_at_vertices",
+    "edge_length_distance",
+    "emphasised_weights",
+    "flip_distance",
+    "identity_distance",
     "landmark_distance",
     "light_regularizer",
     "photometric_distance",
+    "pixel_distance",
+    "symmetry_distance",
+    "vertex_distance",
+    "weighted_coefficient_distance",
+    "weighted_coefficient_prior",
+    "weighted_landmark_distance",
+    "wing_distance",
 ]

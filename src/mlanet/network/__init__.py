@@ -11,6 +11,7 @@ from mlanet.network.config import BASEL_LAYOUT, OPEN_LAYOUT, PRESETS, NetworkCon
 if TYPE_CHECKING:
     from mlanet.network.attention import CoordinateAttention
     from mlanet.network.backbone import Backbone, load_backbone_weights
+    from mlanet.network.dlib_face_net import DlibFaceNet
     from mlanet.network.fusion import AttentionalFeatureFusion, BottomUpFusion
     from mlanet.network.mlanet import MLANet
 
@@ -22,6 +23,7 @@ __all__ = [
     "Backbone",
     "BottomUpFusion",
     "CoordinateAttention",
+    "DlibFaceNet",
     "MLANet",
     "NetworkConfig",
     "load_backbone_weights",
@@ -32,6 +34,7 @@ _HOMES = {
     "Backbone": "mlanet.network.backbone",
     "BottomUpFusion": "mlanet.network.fusion",
     "CoordinateAttention": "mlanet.network.attention",
+    "DlibFaceNet": "mlanet.network.dlib_face_net",
     "MLANet": "mlanet.network.mlanet",
     "load_backbone_weights": "mlanet.network.backbone",
 }

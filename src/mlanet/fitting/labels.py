@@ -1,0 +1,89 @@
+"""Coefficients of many labelled faces: fits, residuals, rejection."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from mlanet.fitting.landmarks import FittingConfig, fit_landmarks
+from mlanet.fitting.views import CropView
+from mlanet.geometry import six_d_from_matrix
+from mlanet.image import square_from_landmarks, transform_points
+from mlanet.image.crop import square_transform
+from mlanet.morphable import MorphableModel
+
+LABEL_CROP_PX = 128
+"""Side of the crops in whose camera faces are fitted; the answer does not depend on it."""
+
+MAX_RESIDUAL_PERCENT = 1.5
+"""Mean distance over sqrt(width · height), in per cent, beyond which a fit is rejected."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """Coefficients of `n` faces in the crop's camera (docs/conventions.md).
+
+    Attributes:
+        box_px: the square (left, top, right, bottom) of the picture that the camera sees.
+        rotation: six numbers, model to camera; with `translation` as a network predicts them.
+        residual_percent: mean x, y distance of the fitted points over sqrt(width · height) of the
+            labels' box, times 100; infinite where there was nothing to fit.
+        accepted: residual within the limit.
+    """
+
+    box_px: Float[np.ndarray, "n 4"]
+    identity: Float[np.ndarray, "n i"]
+    expression: Float[np.ndarray, "n e"]
+    rotation: Float[np.ndarray, "n 6"]
+    translation: Float[np.ndarray, "n 3"]
+    residual_percent: Float[np.ndarray, "n"]
+    accepted: Bool[np.ndarray, "n"]
+
+    @classmethod
+    def concatenate(cls, parts: "list[Labels]") -> "Labels":
+        """Faces of several parts, in order."""
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def label_faces(
+    model: MorphableModel,
+    landmarks_px: Float[np.ndarray, "n 68 d"],
+    config: FittingConfig | None = None,
+    max_residual_percent: float = MAX_RESIDUAL_PERCENT,
+) -> Labels:
+    """Fit every face to its landmarks: x, y and, with three columns, nearness (pixels).
+
+    Faces whose points are not finite or have no extent are rejected, never fatal.
+    """
+    labels = np.asarray(landmarks_px, dtype=np.float64)
+    count, layout = len(labels), model.layout
+    box, extent = np.zeros((count, 4)), np.ptp(labels[..., :2], axis=1)
+    usable = np.isfinite(labels).all(axis=(1, 2)) & (extent > 0).all(axis=1)
+    result = Labels(
+        box,
+        np.zeros((count, layout.identity), np.float32),
+        np.zeros((count, layout.expression), np.float32),
+        np.zeros((count, 6), np.float32),
+        np.zeros((count, 3), np.float32),
+        np.full(count, np.inf, np.float32),
+        np.zeros(count, bool),
+    )
+    rows = np.flatnonzero(usable)
+    if not len(rows):
+        return result
+    in_crop = labels[rows].copy()
+    for k, row in enumerate(rows):
+        box[row] = square_from_landmarks(labels[row])
+        crop_from_image = square_transform(box[row], LABEL_CROP_PX)
+        in_crop[k, :, :2] = transform_points(crop_from_image, labels[row, :, :2])
+        in_crop[k, :, 2:] *= crop_from_image[0, 0]
+    fit = fit_landmarks(model.landmarks, CropView(float(LABEL_CROP_PX)), in_crop, None, config)
+    apart = np.linalg.norm(fit.landmarks_px[..., :2] - in_crop[..., :2], axis=-1).mean(axis=1)
+    residual = 100.0 * apart / np.sqrt(np.ptp(in_crop[..., :2], axis=1).prod(axis=1))
+    result.identity[rows], result.expression[rows] = fit.identity, fit.expression
+    result.rotation[rows] = six_d_from_matrix(fit.rotation)
+    result.translation[rows] = fit.place[:, :3]
+    result.residual_percent[rows] = residual
+    result.accepted[rows] = residual <= max_residual_percent
+    return result

@@ -1,0 +1,171 @@
+"""Analysis by synthesis: coefficients whose rendering looks like the photos."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mlanet.errors import ConfigurationError
+from mlanet.fitting.synthesis import Synthesis
+from mlanet.geometry import decode_lighting
+from mlanet.image import transform_points
+from mlanet.losses import coefficient_prior, light_regularizer, pixel_distance
+from mlanet.reconstruction import Reconstruction
+
+
+@dataclass(frozen=True, slots=True)
+class RefinementConfig:
+    """Terms and steps of `refine`.
+
+    Attributes:
+        steps: of Adam, with steps that shrink to nothing as a cosine.
+        landmark_noise: standard deviation of given landmarks over the face's size.
+        own_landmark_noise: of the starting reconstruction's own landmarks, where none are given.
+        photometric: weight of the mean colour distance in [0, sqrt(3)].
+        outlier: colour distance beyond which a pixel counts less: hair, glasses, hands.
+        identity_prior: weight of the mean squared identity coefficient.
+        expression_prior: the same of expressions, in units of `expression_sd`.
+        expression_sd: of expression coefficients.
+        albedo_prior: weight of the mean squared albedo coefficient.
+        light: weight of the light's distance from white.
+        light_prior: weight of the mean squared lighting coefficient.
+    """
+
+    steps: int = 80
+    landmark_noise: float = 0.005
+    own_landmark_noise: float = 0.015
+    photometric: float = 40.0
+    outlier: float = 0.3
+    identity_prior: float = 0.3
+    expression_prior: float = 0.1
+    expression_sd: float = 0.3
+    albedo_prior: float = 0.02
+    light: float = 0.1
+    light_prior: float = 0.01
+
+
+STEP = {
+    "identity": 0.03,
+    "expression": 0.01,
+    "albedo": 0.10,
+    "rotation": 0.002,
+    "translation": 0.0005,
+    "lighting": 0.05,
+}
+"""Largest change of a coefficient in a step."""
+
+
+def refine(
+    faces: Sequence[Reconstruction],
+    landmarks_px: Float[np.ndarray, "b 68 2"] | None = None,
+    weight: Float[np.ndarray, "b 68"] | None = None,
+    config: RefinementConfig | None = None,
+) -> list[Reconstruction]:
+    """Photos of one person, fitted together: identity and albedo are shared.
+
+    Minimises landmark error, robust colour distance of rendered skin and priors, starting at the
+    given reconstructions. Needs torch (the `train` extra). Deterministic.
+
+    Args:
+        faces: of one face model and one size of crop; not changed.
+        landmarks_px: points in pixels of each photo; the starting reconstructions' own without.
+        weight: of each point; 0 leaves it out (not visible).
+        config: terms and steps.
+
+    Raises:
+        ConfigurationError: the face model has no albedo or a rotation is not of the 6D kind.
+        ValueError: no faces, faces that differ in model or crop size, or points of other shape.
+    """
+    config = config or RefinementConfig()
+    _check(faces)
+    given = landmarks_px is not None
+    noise = config.landmark_noise if given else config.own_landmark_noise
+    points = landmarks_px if given else np.stack([face.landmarks_px[:, :2] for face in faces])
+    weights = np.ones((len(faces), 68)) if weight is None else np.asarray(weight)
+    if points.shape != (len(faces), 68, 2) or weights.shape != (len(faces), 68):
+        raise ValueError(f"expected ({len(faces)}, 68, 2) points, got {points.shape}")
+    target = np.stack(
+        [
+            transform_points(face.crop.crop_from_image, xy)
+            for face, xy in zip(faces, points, strict=True)
+        ]
+    )
+    labels, trust = torch.from_numpy(target).float(), torch.from_numpy(weights).float()
+    synthesis = Synthesis(list(faces))
+    blocks = {name: block.requires_grad_() for name, block in synthesis.start().items()}
+    optimizer = torch.optim.Adam(
+        [{"params": [blocks[name]], "lr": rate} for name, rate in STEP.items()], betas=(0.8, 0.95)
+    )
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
+    bounded = faces[0].model.expression_bounded
+    for _ in range(config.steps):
+        optimizer.zero_grad()
+        landmarks = landmark_term(synthesis.landmarks(blocks)[..., :2], labels, trust, noise)
+        cost = landmarks + photo_term(synthesis, blocks, config) + prior_term(blocks, config)
+        cost.backward()
+        optimizer.step()
+        schedule.step()
+        if bounded:
+            with torch.no_grad():
+                blocks["expression"].clamp_(0.0, 1.0)
+    return synthesis.answers(blocks)
+
+
+def landmark_term(
+    predicted: Float[Tensor, "b n 2"],
+    target: Float[Tensor, "b n 2"],
+    weight: Float[Tensor, "b n"],
+    noise: float,
+) -> Tensor:
+    """Half the weighted mean squared error in standard deviations of the labels' noise."""
+    extent = target.amax(dim=1) - target.amin(dim=1)
+    deviation = noise * extent.prod(dim=1).sqrt()
+    squared = (predicted - target).square().sum(dim=-1) / deviation.square()[:, None]
+    return 0.5 * ((squared * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1e-6)).mean()
+
+
+def photo_term(synthesis: Synthesis, blocks: dict[str, Tensor], config: RefinementConfig) -> Tensor:
+    """Weighted colour distance of skin; what looks like no skin of this face counts less."""
+    drawn, skin = synthesis.draw(blocks)
+    with torch.no_grad():
+        apart = (drawn - synthesis.photos).square().sum(dim=-1)
+        robust = 1.0 / (1.0 + apart / config.outlier**2)
+    return config.photometric * pixel_distance(drawn, synthesis.photos, skin, robust).mean()
+
+
+def prior_term(blocks: dict[str, Tensor], config: RefinementConfig) -> Tensor:
+    """What is likely without any photo."""
+    light = decode_lighting(blocks["lighting"])
+    terms = (
+        config.identity_prior * coefficient_prior(blocks["identity"], 1.0),
+        config.expression_prior * coefficient_prior(blocks["expression"], config.expression_sd),
+        config.albedo_prior * coefficient_prior(blocks["albedo"], 1.0),
+        config.light * light_regularizer(light),
+        config.light_prior * coefficient_prior(blocks["lighting"], 1.0),
+    )
+    return torch.stack([term.mean() for term in terms]).sum()
+
+
+@torch.no_grad()
+def photo_error(face: Reconstruction) -> float:
+    """Mean colour distance (L2 of sRGB in [0, 1]) of all skin pixels in the face's crop."""
+    synthesis = Synthesis([face])
+    drawn, skin = synthesis.draw(synthesis.start())
+    return float(pixel_distance(drawn, synthesis.photos, skin))
+
+
+def _check(faces: Sequence[Reconstruction]) -> None:
+    if not faces:
+        raise ValueError("refine needs at least one face")
+    first = faces[0]
+    if any(face.model is not first.model for face in faces):
+        raise ValueError("the faces have different face models")
+    if any(face.crop.size != first.crop.size for face in faces):
+        raise ValueError("the faces' crops differ in size")
+    if any(face.rotation_kind != "6d" for face in faces):
+        raise ConfigurationError("fitting needs 6d rotations")
+    if not first.model.has_albedo:
+        raise ConfigurationError(f"the face model {first.model.name} has no albedo to fit")

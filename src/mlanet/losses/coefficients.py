@@ -1,0 +1,48 @@
+"""Distances between predicted and known coefficients of a face model."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+Decoder = Callable[[Float[Tensor, "m n"]], Float[Tensor, "m v d"]]
+"""From coefficient vectors to the points whose displacement says what a coefficient matters."""
+
+
+def coefficient_distance(
+    predicted: Float[Tensor, "b n"], known: Float[Tensor, "b n"]
+) -> Float[Tensor, "b"]:
+    """Mean squared difference, every coefficient alike (PDC of Zhu et al., 2016, equation 6)."""
+    return (predicted - known).square().mean(dim=1)
+
+
+def weighted_coefficient_distance(
+    predicted: Float[Tensor, "b n"], known: Float[Tensor, "b n"], decode: Decoder
+) -> Float[Tensor, "b"]:
+    """Squared difference, each coefficient weighted by how far its error moves the face.
+
+    WPDC: Zhu et al., "Face Alignment Across Large Poses", CVPR 2016, equations 7 and 8. The
+    weight of a coefficient is the distance between the points of the known vector and of the
+    same vector with that one coefficient as predicted, over the largest weight of the face. No
+    gradient flows through the weights, as in the paper.
+    """
+    weight = coefficient_importance(predicted, known, decode)
+    return (weight * (predicted - known).square()).sum(dim=1)
+
+
+@torch.no_grad()
+def coefficient_importance(
+    predicted: Float[Tensor, "b n"], known: Float[Tensor, "b n"], decode: Decoder
+) -> Float[Tensor, "b n"]:
+    """The weights of WPDC, the largest of each face 1; all zero where nothing is wrong."""
+    truth = decode(known)
+    moved = torch.stack(
+        [
+            (decode(torch.where(one, predicted, known)) - truth).flatten(1).norm(dim=1)
+            for one in torch.eye(known.shape[1], dtype=torch.bool, device=known.device)
+        ],
+        dim=1,
+    )
+    largest = moved.amax(dim=1, keepdim=True)
+    return moved / largest.clamp_min(torch.finfo(moved.dtype).tiny)

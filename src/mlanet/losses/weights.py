@@ -1,0 +1,47 @@
+"""How much each term of the paper's objective counts."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LossWeights:
+    """Weights of the semi-supervised objective; every default is the paper's.
+
+    Source: "Hierarchical MLANet" (arXiv 2509.10024) and its author's research code; where the
+    paper states nothing, the term is off.
+
+    Attributes:
+        identity_features: of `identity_distance`.
+        photometric: of `pixel_distance`.
+        landmarks: of `weighted_landmark_distance` with `emphasised_weights`, 224 px crop.
+        regularization: common factor of the next three.
+        identity: of the sum of squared identity coefficients.
+        expression: of the sum of squared expression coefficients.
+        albedo: of the sum of squared albedo coefficients.
+        light: of `light_regularizer`, towards white light.
+        albedo_uniformity: of the function of that name.
+        coefficients: of `weighted_coefficient_distance` on labelled samples.
+        vertices: of `vertex_distance` on labelled samples.
+        symmetry: of `symmetry_distance`.
+        edges: of `edge_length_distance`.
+        flip: of `flip_distance`.
+    """
+
+    identity_features: float = 0.35
+    photometric: float = 1.5
+    landmarks: float = 0.01
+    regularization: float = 5e-4
+    identity: float = 1.3
+    expression: float = 1.1
+    albedo: float = 0.06
+    light: float = 5.0
+    albedo_uniformity: float = 3.0
+    coefficients: float = 0.0
+    vertices: float = 0.0
+    symmetry: float = 0.0
+    edges: float = 0.0
+    flip: float = 0.0
+
+
+PAPER = LossWeights()
+"""The paper's preset."""

@@ -1,0 +1,47 @@
+import json
+
+import pytest
+
+from mlanet.cli import main
+from mlanet.cli.fit import fit
+from mlanet.cli.reconstruct import reconstruct
+from mlanet.errors import UsageError
+
+
+def test_the_example_is_fitted(tmp_path, capsys):
+    assert fit(out=tmp_path, example=True) == 0
+    folder = tmp_path / "astronaut"
+    assert (folder / "overlay.png").is_file()
+    assert json.loads((folder / "face_00.json").read_text())["schema"] == 1
+    before, after = capsys.readouterr().out.split("distance ")[1].split(" -> ")[:2]
+    assert float(after) < float(before)
+
+
+def test_reconstruct_refines_on_demand(tmp_path):
+    assert reconstruct(out=tmp_path, example=True, threads=1) == 0
+    path = tmp_path / "astronaut" / "face_00.json"
+    plain = json.loads(path.read_text())
+    assert reconstruct(out=tmp_path, example=True, threads=1, refine=True) == 0
+    assert json.loads(path.read_text())["lighting"] != plain["lighting"]
+
+
+@pytest.mark.parametrize("verb", ["fit", "reconstruct"])
+def test_without_torch_there_is_one_clear_line(verb, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("mlanet.cli.extras.find_spec", lambda _: None)
+    words = [verb, "--example", "--out", str(tmp_path)]
+    with pytest.raises(SystemExit) as stop:
+        main(words + (["--refine"] if verb == "reconstruct" else []))
+    assert stop.value.code == 2
+    message = capsys.readouterr().err
+    assert message.splitlines() == ["mlanet: fitting to pixels needs: pip install 'mlanet[train]'"]
+
+
+def test_wrong_usage_is_named(tmp_path):
+    with pytest.raises(UsageError, match="photo"):
+        fit(out=tmp_path)
+    with pytest.raises(UsageError, match="threads"):
+        fit(out=tmp_path, example=True, threads=0)
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(UsageError, match="not a folder"):
+        fit(out=file, example=True)

@@ -1,0 +1,54 @@
+import numpy as np
+
+from mlanet.fitting.labels import LABEL_CROP_PX, Labels, label_faces
+from mlanet.geometry import Camera, decode_pose, landmarks_in_pixels, matrix_from_euler
+from mlanet.geometry.camera import Pose
+from mlanet.image.crop import square_transform
+from mlanet.morphable import MorphableModel
+
+MODEL = MorphableModel.load()
+
+
+def faces():
+    """Landmarks of random heads in pictures of 400 pixels."""
+    rng = np.random.default_rng(0)
+    identity = 0.5 * rng.standard_normal((4, MODEL.layout.identity))
+    expression = 0.1 * rng.random((4, MODEL.layout.expression))
+    angles = rng.uniform(-0.4, 0.4, (4, 3))
+    pose = Pose(matrix_from_euler(angles), np.array([[5.0, -8.0, 900.0]] * 4))
+    return landmarks_in_pixels(Camera.of_crop(400), pose, MODEL.landmarks(identity, expression))
+
+
+def test_coefficients_show_the_landmarks_in_the_crops_camera():
+    points = faces()
+    labels = label_faces(MODEL, points)
+    assert labels.accepted.all()
+    assert labels.residual_percent.max() < 0.5
+    pose = decode_pose(labels.rotation, labels.translation)
+    shape = MODEL.landmarks(labels.identity, labels.expression)
+    shown = landmarks_in_pixels(Camera.of_crop(LABEL_CROP_PX), pose, shape)
+    for k, box in enumerate(labels.box_px):
+        transform = square_transform(box, LABEL_CROP_PX)
+        wanted = points[k, :, :2] @ transform[:, :2].T + transform[:, 2]
+        assert np.linalg.norm(shown[k, :, :2] - wanted, axis=1).mean() < 0.6
+
+
+def test_bad_faces_are_rejected_and_the_others_kept():
+    points = faces()
+    points[0, 3] = np.nan
+    points[1] = 7.0
+    points[2, :, :2] = np.random.default_rng(1).uniform(0, 400, (68, 2))
+    labels = label_faces(MODEL, points)
+    assert labels.accepted.tolist() == [False, False, False, True]
+    assert np.isinf(labels.residual_percent[:2]).all()
+
+
+def test_two_columns_are_enough():
+    labels = label_faces(MODEL, faces()[..., :2])
+    assert labels.accepted.all()
+
+
+def test_parts_are_joined_in_order():
+    whole = label_faces(MODEL, faces())
+    parts = [label_faces(MODEL, faces()[k : k + 2]) for k in (0, 2)]
+    np.testing.assert_allclose(Labels.concatenate(parts).box_px, whole.box_px)

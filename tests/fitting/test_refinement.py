@@ -1,0 +1,98 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mlanet import Reconstructor
+from mlanet.assets import verified_path
+from mlanet.coefficients import Coefficients
+from mlanet.errors import ConfigurationError
+from mlanet.fitting import RefinementConfig, photo_error, refine
+from mlanet.fitting.refinement import landmark_term, photo_term, prior_term
+from mlanet.fitting.synthesis import Synthesis
+from mlanet.image import Crop, read_image
+
+FEW = RefinementConfig(steps=15)
+
+
+@pytest.fixture(scope="module")
+def face():
+    return Reconstructor.load()(read_image(verified_path("example-image")))[0]
+
+
+def changed(face, **blocks):
+    old = face.coefficients
+    names = ("identity", "expression", "albedo", "rotation", "translation", "lighting")
+    return replace(
+        face, coefficients=Coefficients(**{n: blocks.get(n, getattr(old, n)) for n in names})
+    )
+
+
+def rendered(face):
+    """The face whose photo is its own rendering."""
+    synthesis = Synthesis([face])
+    picture = synthesis.draw(synthesis.start())[0][0].clamp(0, 1).numpy()
+    image = np.round(255 * picture).astype(np.uint8)
+    return replace(face, crop=Crop(image, face.crop.crop_from_image))
+
+
+def test_the_photo_is_explained_better_and_landmarks_stay(face):
+    found = refine([face], config=FEW)[0]
+    assert photo_error(found) < 0.9 * photo_error(face)
+    size = np.sqrt(np.ptp(face.landmarks_px[:, :2], axis=0).prod())
+    moved = np.linalg.norm((found.landmarks_px - face.landmarks_px)[:, :2], axis=1).mean()
+    assert moved < 0.01 * size
+    assert found.coefficients.expression.min() >= 0
+    assert found.coefficients.expression.max() <= 1
+
+
+def test_light_and_albedo_of_a_rendering_are_recovered(face):
+    truth = rendered(face)
+    start = changed(
+        truth, albedo=np.zeros_like(face.coefficients.albedo), lighting=np.zeros(27, np.float32)
+    )
+    found = refine([start], truth.landmarks_px[None, :, :2], config=RefinementConfig(steps=60))[0]
+    assert photo_error(truth) < 0.01
+    assert photo_error(found) < 0.25 * photo_error(start)
+
+
+def test_photos_of_one_person_share_identity_and_albedo(face):
+    other = changed(face, identity=face.coefficients.identity + 0.3)
+    first, second = refine([face, other], config=RefinementConfig(steps=3))
+    np.testing.assert_array_equal(first.coefficients.identity, second.coefficients.identity)
+    np.testing.assert_array_equal(first.coefficients.albedo, second.coefficients.albedo)
+
+
+def test_the_same_answer_twice(face):
+    config = RefinementConfig(steps=3)
+    a, b = (refine([face], config=config)[0].coefficients for _ in range(2))
+    np.testing.assert_array_equal(a.identity, b.identity)
+    np.testing.assert_array_equal(a.lighting, b.lighting)
+
+
+def test_every_coefficient_has_a_gradient(face):
+    synthesis = Synthesis([face])
+    blocks = {name: block.requires_grad_() for name, block in synthesis.start().items()}
+    config = RefinementConfig()
+    (photo_term(synthesis, blocks, config) + prior_term(blocks, config)).backward()
+    for name, block in blocks.items():
+        assert block.grad is not None
+        assert torch.isfinite(block.grad).all(), name
+        assert block.grad.abs().sum() > 0, name
+
+
+def test_the_landmark_term_counts_standard_deviations():
+    target = torch.tensor([[[0.0, 0.0], [100.0, 0.0], [100.0, 100.0], [0.0, 100.0]]])
+    moved = target + torch.tensor([1.0, 0.0])
+    weight = torch.tensor([[1.0, 1.0, 1.0, 0.0]])
+    assert landmark_term(moved, target, weight, 0.005).item() == pytest.approx(2.0)
+
+
+def test_bad_arguments_are_named(face):
+    with pytest.raises(ValueError, match="at least one"):
+        refine([])
+    with pytest.raises(ValueError, match="68, 2"):
+        refine([face], np.zeros((1, 5, 2)))
+    with pytest.raises(ConfigurationError, match="6d"):
+        refine([replace(face, rotation_kind="euler")])

@@ -1,0 +1,50 @@
+import pytest
+import torch
+
+from mlanet.losses import (
+    coefficient_distance,
+    coefficient_importance,
+    weighted_coefficient_distance,
+)
+
+BASIS = torch.tensor([[[3.0, 0.0], [4.0, 0.0], [0.0, 1.0]]], dtype=torch.float64)
+
+
+def decode(vector):
+    return (vector @ BASIS[0].T)[:, None, :]
+
+
+def pair(batch=3, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn((2, batch, 2), generator=generator, dtype=dtype)
+
+
+def test_equal_coefficients_cost_nothing():
+    known, _ = pair()
+    assert coefficient_distance(known, known).tolist() == [0, 0, 0]
+    assert weighted_coefficient_distance(known, known, decode).tolist() == [0, 0, 0]
+
+
+def test_plain_distance_is_the_mean_square():
+    known, _ = pair()
+    found = coefficient_distance(known + torch.tensor([1.0, 3.0]), known)
+    assert found.tolist() == pytest.approx([5.0] * 3)
+
+
+def test_a_coefficient_weighs_what_its_error_moves():
+    known, _ = pair()
+    predicted = known + torch.tensor([1.0, -2.0])  # moves the point by 5 and by 2
+    weight = coefficient_importance(predicted, known, decode)
+    torch.testing.assert_close(weight, torch.tensor([[1.0, 0.4]] * 3, dtype=torch.float64))
+    found = weighted_coefficient_distance(predicted, known, decode)
+    assert found.tolist() == pytest.approx([1.0 + 0.4 * 4.0] * 3)
+
+
+def test_gradients():
+    predicted, known = pair()
+    predicted.requires_grad_()
+    assert torch.autograd.gradcheck(lambda p: coefficient_distance(p, known), predicted)
+    # The weights are constants of the gradient: they are held while it is checked.
+    weight = coefficient_importance(predicted, known, decode)
+    weighted_coefficient_distance(predicted, known, decode).sum().backward()
+    torch.testing.assert_close(predicted.grad, 2 * weight * (predicted - known).detach())
