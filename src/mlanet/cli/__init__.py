@@ -12,12 +12,14 @@ from mlanet.errors import MlanetError, UsageError
 
 def verbs() -> dict[str, Callable[..., int]]:
     """The verbs by name; their modules import nothing heavy. Two words make a group."""
-    from mlanet.cli import evaluate, export, models, reconstruct, train
+    from mlanet.cli import evaluate, export, models, reconstruct, synthesize, train
 
     return {
         "reconstruct": reconstruct.reconstruct,
         "evaluate aflw2000": evaluate.aflw2000,
         "train": train.train,
+        "synthesize heads": synthesize.heads,
+        "synthesize profiles": synthesize.profiles,
         "export": export.export,
         "models list": models.list_models,
         "models info": models.info,
