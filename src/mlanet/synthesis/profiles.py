@@ -213,12 +213,13 @@ def _extended_depth(
         1 - inside, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
     nearest = np.zeros(int(label.max()) + 1, np.float32)
+    label = np.asarray(label, np.int32)
     nearest[label[mask]] = closed[mask]
     extended = nearest[label] + SLOPE * distance * mm_per_px
     smooth = cv2.GaussianBlur(extended, (0, 0), max(1.0, side / 60))
     ease = np.clip(distance / (side / 40), 0.0, 1.0)
     inner = cv2.GaussianBlur(extended, (0, 0), max(0.7, side / 200))
-    return inner + ease * (smooth - inner), distance
+    return inner + ease * (smooth - inner), np.asarray(distance)
 
 
 @dataclass(frozen=True, eq=False)

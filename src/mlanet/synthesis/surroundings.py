@@ -73,10 +73,9 @@ def occlude(
 
     size = len(picture)
     turn = np.linspace(0.0, 2.0 * np.pi, 40, endpoint=False)
-    radius = 1.0 + sum(
-        rng.normal() * 0.35 / k * np.sin(k * turn + rng.uniform(0.0, 2.0 * np.pi))
-        for k in (1, 2, 3, 4)
-    )
+    radius = np.ones_like(turn)
+    for k in (1, 2, 3, 4):
+        radius += rng.normal() * 0.35 / k * np.sin(k * turn + rng.uniform(0.0, 2.0 * np.pi))
     stretch = rng.uniform(0.06, 0.22, 2) * size
     if rng.random() < 0.3:
         stretch[0] = size

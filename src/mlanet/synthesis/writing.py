@@ -87,7 +87,7 @@ def write_samples(
         name: np.concatenate([part[name] for part in full]) for name in full[0] if name != "skipped"
     }
     with atomic_path(out / "labels.npz") as temporary:
-        np.savez(temporary, **labels)
+        np.savez(temporary, allow_pickle=False, **labels)
     return Written(len(labels["name"]), skipped)
 
 
@@ -125,7 +125,7 @@ def _write_shard(samples: Samples, indices: range, shard: Path, part: Path) -> N
             "coefficients": np.stack([np.asarray(sample.coefficients) for sample in made]),
         }
     with atomic_path(part) as temporary:
-        np.savez(temporary, **arrays)
+        np.savez(temporary, allow_pickle=False, **arrays)
 
 
 def _encoded(image: UInt8[np.ndarray, "h w 3"]) -> bytes:
