@@ -7,12 +7,14 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from mlanet.assets import verified_path
+from mlanet.datasets import Sample
 from mlanet.geometry import Camera, Pose, matrix_from_euler
-from mlanet.image import crop_square, draw_polylines, read_image, write_image
+from mlanet.image import crop_square, draw_points, draw_polylines, read_image, write_image
 from mlanet.morphable import AlbedoModel, MorphableModel
 from mlanet.reconstruction import draw_faces
 from mlanet.reconstructor import Reconstructor
 from mlanet.render import AXIS_COLORS, PICTURES, Renderer, composite, headlight, render_mesh
+from mlanet.synthesis import RenderedHeads, fit_face, turn_face
 
 FOLDER = Path(__file__).resolve().parent / "images"
 DISTANCE_MM = 1500.0
@@ -257,6 +259,30 @@ def draw_photo_albedo(model: MorphableModel) -> None:
     write("photo-albedo.png", [mean, *(tiles[k : k + 8] for k in range(0, 40, 8))])
 
 
+def draw_rendered_heads(model: MorphableModel) -> None:
+    """Rendered heads of `mlanet synthesize heads`: the model's albedo, then the photographic."""
+    rows = []
+    for seed, face_model in enumerate((model, AlbedoModel.load().on(model))):
+        heads = RenderedHeads(face_model, seed=seed + 1)
+        tiles = [heads[k].image for k in range(24)]
+        rows += [tiles[:12], tiles[12:]]
+    write("rendered-heads.png", rows)
+
+
+def draw_profiling(model: MorphableModel) -> None:
+    """The example photo turned out of the plane, with the landmarks that follow."""
+    photo = read_image(verified_path("example-image"))
+    found = Reconstructor.load()(photo)[0].landmarks_px
+    face = fit_face(model, Sample("example", photo, found), 200)
+    start = float(np.degrees(face.angles_rad[1]))
+    turned = [
+        turn_face(model, face, float(np.copysign(yaw, start)))
+        for yaw in (abs(start), 30.0, 50.0, 70.0, 90.0)
+    ]
+    marked = [draw_points(one.image, one.landmarks_px[:, :2]) for one in turned]
+    write("profiling.png", [[one.image for one in turned], marked])
+
+
 def main() -> None:
     """Draw all of them into docs/images."""
     FOLDER.mkdir(exist_ok=True)
@@ -267,6 +293,8 @@ def main() -> None:
     draw_renderer(model)
     draw_samples(model)
     draw_photo_albedo(model)
+    draw_rendered_heads(model)
+    draw_profiling(model)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,8 @@ def test_help_imports_nothing_heavy():
         ("evaluate aflw2000", "--out"),
         ("train", "--out"),
         ("export", "--out"),
+        ("synthesize heads", "--out"),
+        ("synthesize profiles", "--data"),
         ("models list", "--help"),
         ("models info", "--landmarks"),
         ("models convert", "--out"),

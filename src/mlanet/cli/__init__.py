@@ -12,7 +12,16 @@ from mlanet.errors import MlanetError, UsageError
 
 def verbs() -> dict[str, Callable[..., int]]:
     """The verbs by name; their modules import nothing heavy. Two words make a group."""
-    from mlanet.cli import evaluate, export, fit, label, models, reconstruct, train
+    from mlanet.cli import (
+        evaluate,
+        export,
+        fit,
+        label,
+        models,
+        reconstruct,
+        synthesize,
+        train,
+    )
 
     return {
         "reconstruct": reconstruct.reconstruct,
@@ -20,6 +29,8 @@ def verbs() -> dict[str, Callable[..., int]]:
         "label": label.label,
         "evaluate aflw2000": evaluate.aflw2000,
         "train": train.train,
+        "synthesize heads": synthesize.heads,
+        "synthesize profiles": synthesize.profiles,
         "export": export.export,
         "models list": models.list_models,
         "models info": models.info,

@@ -16,7 +16,8 @@ class FaceCrops:
 
     `labels.npz` holds `name` (N,) and `pts68_px` (N, 68, 2 or 3), and may hold `rotation`
     (N, 3, 3) from the model's axes (x to the subject's left, y up, z out of the face) to a
-    viewer's (x right, y up, z nearer), `angles_deg` (N, 3) and `identity` (N,). Pixel
+    viewer's (x right, y up, z nearer), `angles_deg` (N, 3), `identity` (N,) and `coefficients`
+    (N, C). Pixel
     coordinates follow docs/conventions.md: (0, 0) is the crop's top-left corner. Labels and
     pictures are matched by name, equal names by their order; pictures without a label are
     ignored.
@@ -27,6 +28,7 @@ class FaceCrops:
         rotation: (N, 3, 3) float32 model to camera (the viewer's y and z turned over), or None.
         angles_deg: (N, 3) float32 pitch, yaw, roll, or None.
         identity: (N,) str, who is shown, or None.
+        coefficients: (N, C) float32, what a network should predict, or None.
 
     Raises:
         DataError: a file, an array or a picture is missing or malformed.
@@ -37,13 +39,19 @@ class FaceCrops:
     rotation: Float[np.ndarray, "n 3 3"] | None
     angles_deg: Float[np.ndarray, "n 3"] | None
     identity: Shaped[np.ndarray, "n"] | None
+    coefficients: Float[np.ndarray, "n c"] | None
 
     def __init__(self, folder: Path) -> None:
         self._labels_path = folder / "labels.npz"
         labels = load_arrays(
             self._labels_path,
             required={"name": (), "pts68_px": (68, None)},
-            optional={"rotation": (3, 3), "angles_deg": (3,), "identity": ()},
+            optional={
+                "rotation": (3, 3),
+                "angles_deg": (3,),
+                "identity": (),
+                "coefficients": (None,),
+            },
         )
         if labels["pts68_px"].shape[2] not in (2, 3):
             raise DataError(f"{self._labels_path}: 'pts68_px' must have 2 or 3 coordinates")
@@ -56,6 +64,9 @@ class FaceCrops:
         if "angles_deg" in labels:
             self.angles_deg = labels["angles_deg"].astype(np.float32)
         self.identity = labels.get("identity")
+        self.coefficients = None
+        if "coefficients" in labels:
+            self.coefficients = labels["coefficients"].astype(np.float32)
         self._tars = TarIndex(sorted(folder.glob("*.tar")))
         self._positions = self._tars.match(self.names.tolist())
 
@@ -84,4 +95,5 @@ class FaceCrops:
             rotation=None if self.rotation is None else self.rotation[index],
             angles_deg=None if self.angles_deg is None else self.angles_deg[index],
             identity=None if self.identity is None else str(self.identity[index]),
+            coefficients=None if self.coefficients is None else self.coefficients[index],
         )

@@ -16,6 +16,7 @@ class Sample:
     `landmarks_px` are the 68 points of iBUG in pixels of `image`: x, y and, with three
     columns, z in the same scale, larger is nearer the viewer, origin arbitrary. `rotation` is
     model to camera and `angles_deg` its (pitch, yaw, roll), both as in docs/conventions.md.
+    `coefficients` are what a network should predict for the picture, taken as a crop.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Sample:
     rotation: Float[np.ndarray, "3 3"] | None = None
     angles_deg: Float[np.ndarray, "3"] | None = None
     identity: str | None = None
+    coefficients: Float[np.ndarray, "n"] | None = None
 
 
 def decode_image(data: bytes, source: str) -> UInt8[np.ndarray, "h w 3"]:

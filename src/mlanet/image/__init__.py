@@ -1,6 +1,7 @@
 """Pictures: reading and writing, crops, drawing. No networks, no faces' shapes."""
 
 from mlanet.image.crop import (
+    SQUARE_PER_LANDMARKS,
     Crop,
     crop_square,
     invert_transform,
@@ -23,6 +24,7 @@ from mlanet.image.read import MAX_PIXELS, MIN_SIDE_PX, as_rgb_uint8, read_image
 __all__ = [
     "MAX_PIXELS",
     "MIN_SIDE_PX",
+    "SQUARE_PER_LANDMARKS",
     "Crop",
     "as_rgb_uint8",
     "atomic_path",

@@ -1,0 +1,18 @@
+"""Making labelled faces: rendered heads and turned photos. NumPy and OpenCV only."""
+
+from mlanet.synthesis.heads import HeadsConfig, RenderedHeads, random_lighting
+from mlanet.synthesis.profiles import FittedFace, ProfiledFaces, fit_face, turn_face
+from mlanet.synthesis.writing import Samples, Written, write_samples
+
+__all__ = [
+    "FittedFace",
+    "HeadsConfig",
+    "ProfiledFaces",
+    "RenderedHeads",
+    "Samples",
+    "Written",
+    "fit_face",
+    "random_lighting",
+    "turn_face",
+    "write_samples",
+]

@@ -1,0 +1,136 @@
+"""Samples to disk in the layout that `mlanet.datasets.FaceCrops` reads, resumable."""
+
+import io
+import json
+import tarfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from jaxtyping import UInt8
+
+from mlanet.datasets import Sample
+from mlanet.errors import DataError
+from mlanet.geometry import viewer_from_camera
+from mlanet.image import atomic_path
+
+SHARD = 500
+"""Pictures in a tar file."""
+
+SETTINGS, PARTS = "dataset.json", "parts"
+QUALITY = 92
+"""Of the pictures' WebP compression."""
+
+
+class Samples(Protocol):
+    """A data set; `__getitem__` raises `DataError` for a sample that cannot be made."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written, and which samples were left out, with the reason."""
+
+    count: int
+    skipped: tuple[str, ...]
+
+
+def write_samples(
+    samples: Samples,
+    out: Path,
+    settings: Mapping[str, Any],
+    progress: Callable[[int, int], None] | None = None,
+) -> Written:
+    """Write all samples as tar files of pictures beside `labels.npz`.
+
+    A shard and its labels appear in one step each and only when they are whole; a shard that
+    is there already is kept, so that the same call goes on where it was stopped.
+
+    Args:
+        samples: each with landmarks, rotation, angles and coefficients.
+        out: folder; made if it is missing.
+        settings: everything that the samples depend on but their number; kept in `dataset.json`.
+        progress: called with the numbers of finished samples and of all.
+
+    Raises:
+        DataError: the folder holds other samples, or none could be made.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    (out / PARTS).mkdir(exist_ok=True)
+    _settle(out / SETTINGS, json.dumps(settings, indent=2, sort_keys=True) + "\n")
+    parts: list[dict[str, np.ndarray]] = []
+    for start in range(0, len(samples), SHARD):
+        stop = min(start + SHARD, len(samples))
+        stem = f"{start:07d}-{stop:07d}"
+        part, shard = out / PARTS / f"{stem}.npz", out / f"images-{stem}.tar"
+        if not (part.exists() and shard.exists()):
+            # A shard that ended elsewhere, because fewer were asked for, is made anew.
+            for stale in [*out.glob(f"images-{start:07d}-*.tar")]:
+                stale.unlink()
+            for stale in [*(out / PARTS).glob(f"{start:07d}-*.npz")]:
+                stale.unlink()
+            _write_shard(samples, range(start, stop), shard, part)
+        with np.load(part, allow_pickle=False) as arrays:
+            parts.append({name: arrays[name] for name in arrays.files})
+        if progress is not None:
+            progress(stop, len(samples))
+    skipped = tuple(str(text) for part in parts for text in part["skipped"])
+    full = [part for part in parts if "name" in part]
+    if not full:
+        raise DataError(f"{out}: no sample could be made; first reason: {(*skipped, 'none')[0]}")
+    labels = {
+        name: np.concatenate([part[name] for part in full]) for name in full[0] if name != "skipped"
+    }
+    with atomic_path(out / "labels.npz") as temporary:
+        np.savez(temporary, allow_pickle=False, **labels)
+    return Written(len(labels["name"]), skipped)
+
+
+def _settle(path: Path, text: str) -> None:
+    if not path.exists():
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    elif path.read_text(encoding="utf-8") != text:
+        raise DataError(f"{path}: the folder holds samples of other settings; choose another")
+
+
+def _write_shard(samples: Samples, indices: range, shard: Path, part: Path) -> None:
+    made: list[Sample] = []
+    skipped: list[str] = []
+    with atomic_path(shard) as temporary, tarfile.open(temporary, "w") as archive:
+        for index in indices:
+            try:
+                sample = samples[index]
+            except DataError as error:
+                skipped.append(str(error))
+                continue
+            data = _encoded(sample.image)
+            member = tarfile.TarInfo(sample.name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+            made.append(sample)
+    arrays: dict[str, np.ndarray] = {"skipped": np.array(skipped, dtype=np.str_)}
+    if made:
+        rotation = np.stack([np.asarray(sample.rotation) for sample in made])
+        arrays |= {
+            "name": np.array([sample.name for sample in made]),
+            "pts68_px": np.stack([np.asarray(sample.landmarks_px) for sample in made]),
+            "rotation": viewer_from_camera(rotation).astype(np.float32),
+            "angles_deg": np.stack([np.asarray(s.angles_deg) for s in made]).astype(np.float32),
+            "coefficients": np.stack([np.asarray(sample.coefficients) for sample in made]),
+        }
+    with atomic_path(part) as temporary:
+        np.savez(temporary, allow_pickle=False, **arrays)
+
+
+def _encoded(image: UInt8[np.ndarray, "h w 3"]) -> bytes:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "WEBP", quality=QUALITY)
+    return file.getvalue()
