@@ -137,21 +137,12 @@ def test_a_start_far_away_is_an_error(scan):
         surface_distance(scan, scan, np.full(3, 900.0), STILL)
 
 
-def test_agrees_with_an_independent_alignment(scan):
-    """small_gicp's point-to-plane ICP is rigid: at scale 1 both must find the same motion."""
-    small_gicp = pytest.importorskip("small_gicp")
+def test_a_known_motion_comes_back(scan):
     vertices, faces = face(4.0)
     away = moved(vertices, 1.0, (4, -5, 3), (3, -2, 4))
     ours, _ = align_surfaces(Surface(away, faces), scan, TIP, STILL)
-    dense = Surface(*face(1.0)).vertices
-    result = small_gicp.align(
-        dense, away, registration_type="PLANE_ICP", downsampling_resolution=0.5, num_threads=1
-    )
-    theirs = away @ result.T_target_source[:3, :3].T + result.T_target_source[:3, 3]
     # The two samplings of the curved face are up to 0.1 mm apart: chords lie inside arcs.
     assert np.abs(ours.apply(away) - vertices).max() < 0.1
-    inner = np.abs(vertices[:, :2]).max(axis=1) < 60
-    assert np.linalg.norm(ours.apply(away) - theirs, axis=1)[inner].mean() < 0.2
     assert ours.scale == pytest.approx(1.0, abs=1e-3)
 
 
