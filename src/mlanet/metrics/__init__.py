@@ -2,16 +2,32 @@
 
 from mlanet.metrics.landmarks import nme_2d_68
 from mlanet.metrics.pose import MAX_POSE_DEG, HeadPoseMae, head_pose_mae, within_pose_range
+from mlanet.metrics.surfaces import (
+    CROP_RADIUS_MM,
+    DirectedDistance,
+    Surface,
+    SurfaceDistance,
+    align_surfaces,
+    point_to_plane,
+    surface_distance,
+)
 from mlanet.metrics.yaw import YAW_BINS, BinnedMean, mean_of_yaw_bins, yaw_bin_index
 
 __all__ = [
+    "CROP_RADIUS_MM",
     "MAX_POSE_DEG",
     "YAW_BINS",
     "BinnedMean",
+    "DirectedDistance",
     "HeadPoseMae",
+    "Surface",
+    "SurfaceDistance",
+    "align_surfaces",
     "head_pose_mae",
     "mean_of_yaw_bins",
     "nme_2d_68",
+    "point_to_plane",
+    "surface_distance",
     "within_pose_range",
     "yaw_bin_index",
 ]

@@ -1,0 +1,175 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlanet.geometry import (
+    Similarity,
+    closest_points_naive,
+    fit_similarity,
+    matrix_from_euler,
+    subdivide_faces,
+    viewer_from_camera,
+)
+from mlanet.metrics import Surface, align_surfaces, point_to_plane, surface_distance
+
+STILL = Similarity(1.0, np.eye(3), np.zeros(3))
+
+
+def face(step=4.0, bump=0.0):
+    """A face-like height field in mm around a nose tip, with waves of a known height."""
+    side = np.arange(-80, 80 + step / 2, step)
+    x, y = np.meshgrid(side, side)
+    z = -(x**2 + 0.5 * y**2) / 120 + 22 * np.exp(-((x / 14) ** 2) - ((y / 20) ** 2))
+    z += 4 * np.exp(-(((x - 30) / 10) ** 2) - (((y - 35) / 8) ** 2))
+    z += bump * np.sign(np.sin(x / 6 * np.pi + 0.1) * np.sin(y / 6 * np.pi + 0.1))
+    count = len(side)
+    corner = (np.arange(count - 1)[:, None] * count + np.arange(count - 1)).reshape(-1, 1)
+    halves = np.array([[0, 1, count + 1], [0, count + 1, count]])
+    faces = np.concatenate([corner + half for half in halves])
+    return np.stack([x, y, z], axis=-1).reshape(-1, 3), faces
+
+
+TIP = np.array([0.0, 0.0, 22.0])
+
+
+@pytest.fixture(scope="module")
+def scan():
+    return Surface(*face(3.0))
+
+
+def moved(vertices, scale=1.0, angles=(0.0, 0.0, 0.0), by=(0.0, 0.0, 0.0)):
+    rotation = viewer_from_camera(matrix_from_euler(np.radians(angles)))
+    return scale * vertices @ rotation.T + np.array(by)
+
+
+def test_a_surface_is_at_no_distance_from_itself(scan):
+    found = surface_distance(scan, scan, TIP, Similarity(1.02, np.eye(3), np.array([1.0, 2, 3])))
+    assert found.point_to_plane_mean_mm < 1e-3
+    assert found.motion.scale == pytest.approx(1.0, abs=1e-5)
+
+
+def test_an_offset_along_the_planes_normal_is_the_distance():
+    flat, faces = face()
+    flat[:, 2] = 0.0
+    there, back = point_to_plane(
+        Surface(flat + np.array([0.0, 0.0, 1.7]), faces), Surface(flat, faces), np.zeros(3), STILL
+    )
+    for found in (there, back):
+        assert (found.mean_mm, found.rms_mm) == pytest.approx((1.7, 1.7))
+        assert 0.9 < found.coverage < 1.0
+
+
+def test_mean_and_root_mean_square_differ():
+    flat, faces = face()
+    flat[:, 2] = 0.0
+    tilted = flat + np.array([0.0, 0.0, 1.0]) * (flat[:, :1] / 80.0)
+    there, _ = point_to_plane(
+        Surface(tilted, faces), Surface(flat, faces), np.zeros(3), STILL, radius_mm=999
+    )
+    assert there.mean_mm == pytest.approx(0.5, abs=0.02)
+    assert there.rms_mm == pytest.approx(1 / np.sqrt(3), abs=0.02)
+
+
+def test_pose_and_scale_do_not_matter(scan):
+    vertices, faces = face(4.0, bump=1.0)
+    direct = surface_distance(Surface(vertices, faces), scan, TIP, STILL)
+    far = moved(vertices, 0.13, (12, 33, -20), (40, -7, 300))
+    start = fit_similarity(far, moved(vertices, 1.03, (3, -4, 2), (2, 1, -3)))
+    other = surface_distance(Surface(far, faces), scan, TIP, start)
+    assert direct.point_to_plane_mean_mm > 0.3
+    assert other.point_to_plane_mean_mm == pytest.approx(direct.point_to_plane_mean_mm, abs=2e-3)
+
+
+def test_sampling_density_does_not_matter():
+    base, faces = face(4.0)
+    vertices = base + np.array([0.0, 0.0, 1.0]) * np.sin(base[:, :1] / 9) * np.cos(
+        base[:, 1:2] / 11
+    )
+    half = base[:, 0] > 0
+
+    def finer(points):
+        """Every triangle of one half cut in four, which leaves the surface as it is."""
+        chosen = half[faces].all(axis=1)
+        new, edges = subdivide_faces(faces[chosen], len(points))
+        return np.vstack([points, points[edges].mean(axis=1)]), np.vstack([faces[~chosen], new])
+
+    scan = Surface(base, faces)
+    coarse, _ = point_to_plane(Surface(vertices, faces), scan, TIP, STILL)
+    fine, _ = point_to_plane(Surface(*finer(vertices)), scan, TIP, STILL)
+    assert len(Surface(*finer(vertices)).vertices) > 2 * len(vertices)
+    assert fine.mean_mm == pytest.approx(coarse.mean_mm, rel=0.02)
+
+
+def test_distances_agree_with_a_search_over_all_triangles(scan):
+    vertices, faces = face(9.0, bump=0.8)
+    predicted = Surface(vertices, faces)
+    there, _ = point_to_plane(predicted, scan, TIP, STILL)
+    found = closest_points_naive(predicted.vertices, scan.vertices, scan.topology.faces)
+    corners = scan.vertices[scan.topology.faces[found.face_index]]
+    planes = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    planes /= np.linalg.norm(planes, axis=1, keepdims=True)
+    distance = np.abs(((predicted.vertices - found.points) * planes).sum(axis=1))
+    inner = np.abs(predicted.vertices[:, :2]).max(axis=1) < 79
+    inner &= np.linalg.norm(predicted.vertices - TIP, axis=1) <= 95
+    assert there.mean_mm == pytest.approx(
+        np.average(distance[inner], weights=predicted.areas[inner]), rel=2e-3
+    )
+
+
+def test_what_lies_beyond_the_crop_does_not_count(scan):
+    vertices, faces = face(3.0)
+    spoilt = vertices.copy()
+    outside = np.linalg.norm(vertices - TIP, axis=1) > 70
+    spoilt[outside, 2] -= 9.0
+    near = np.linalg.norm(vertices[faces] - TIP, axis=2).max(axis=1) < 60
+    found = surface_distance(
+        Surface(vertices, faces[near]), Surface(spoilt, faces), TIP, STILL, radius_mm=60
+    )
+    assert found.point_to_plane_mean_mm < 1e-6
+
+
+def test_a_start_far_away_is_an_error(scan):
+    with pytest.raises(ValueError, match="no point corresponds"):
+        surface_distance(scan, scan, TIP, Similarity(1.0, np.eye(3), np.full(3, 900.0)))
+    with pytest.raises(ValueError, match="triangles"):
+        surface_distance(scan, scan, np.full(3, 900.0), STILL)
+
+
+def test_a_known_motion_comes_back(scan):
+    vertices, faces = face(4.0)
+    away = moved(vertices, 1.0, (4, -5, 3), (3, -2, 4))
+    ours, _ = align_surfaces(Surface(away, faces), scan, TIP, STILL)
+    # The two samplings of the curved face are up to 0.1 mm apart: chords lie inside arcs.
+    assert np.abs(ours.apply(away) - vertices).max() < 0.1
+    assert ours.scale == pytest.approx(1.0, abs=1e-3)
+
+
+data = os.environ.get("MLANET_DATA")
+
+
+@pytest.mark.data
+@pytest.mark.skipif(data is None, reason="MLANET_DATA is not set")
+def test_heads_of_ict_facekit_come_back():
+    from mlanet.morphable import MorphableModel
+
+    assert data is not None
+    model = MorphableModel.load(Path(data) / "ict_facekit" / "ict_face_light_9409.npz")
+    layout, rng = model.layout, np.random.default_rng(0)
+    identity = rng.normal(size=layout.identity).astype(np.float32)
+    rest = np.zeros(layout.expression, np.float32)
+    head = model.shape(identity, rest).astype(np.float64)
+    marks = model.landmarks(identity, rest).astype(np.float64)
+    scan, tip = Surface(head, model.base_faces), marks[30]
+    # One millimetre up and down in waves that no motion or scale explains.
+    waves = np.sin(head[:, :1] / 5) * np.cos(head[:, 1:2] / 5)
+    offset = head + model.normals(head) * waves
+    expected = np.average(np.abs(waves[:, 0]), weights=scan.areas)
+    for scale, angles in ((1.0, (0, 0, 0)), (0.01, (10, 40, -15))):
+        other, other_marks = moved(offset, scale, angles), moved(marks, scale, angles)
+        found = surface_distance(
+            Surface(other, model.base_faces), scan, tip, fit_similarity(other_marks, marks)
+        )
+        assert found.point_to_plane_mean_mm == pytest.approx(expected, rel=0.12)
+        assert found.motion.scale * scale == pytest.approx(1.0, abs=2e-3)
