@@ -63,6 +63,9 @@ class FakePrediction:
     landmarks_px: np.ndarray
     euler_deg: np.ndarray
 
+    def draw(self, kind):
+        return np.full((SIZE, SIZE, 3), 10 * len(kind), dtype=np.uint8)
+
 
 class FakePredictor:
     """Knows the picture by its colour; is off by a fixed number of pixels and degrees."""
@@ -255,3 +258,6 @@ def test_the_command_prints_the_protocol_and_writes_the_report(
     content = json.loads((tmp_path / "out" / "report.json").read_text())
     assert content["missed"] == 1
     assert "mlanet" in content["versions"]
+    drawn = np.asarray(Image.open(tmp_path / "out" / "worst.png"))
+    assert drawn.shape == (5 * 200, 4 * 200, 3)  # the missed face has no row
+    assert set(np.unique(drawn[90:110, 410:590])) == {10 * len("overlay")}

@@ -22,7 +22,7 @@ def aflw2000(
 ) -> int:
     """Sparse alignment (nme_2d_68) and head pose on AFLW2000-3D.
 
-    Writes report.json and errors.csv and prints the figures.
+    Writes report.json, errors.csv and worst.png (the ten worst faces) and prints the figures.
 
     Args:
         data: Folder of AFLW2000-3D (imageNNNNN.jpg and .mat), or its tar file.
@@ -43,7 +43,7 @@ def aflw2000(
     from mlanet import __version__
     from mlanet.assets import asset_records
     from mlanet.datasets import AFLW2000, AFLW2000Annotations
-    from mlanet.evaluation import evaluate_aflw2000
+    from mlanet.evaluation import evaluate_aflw2000, write_worst
     from mlanet.reconstructor import Reconstructor
 
     if threads < 1:
@@ -68,7 +68,8 @@ def aflw2000(
         )
     print_report(report)
     path = report.save(out)
-    written = f"{path} and errors.csv written"
+    write_worst(out, report, reconstructor, dataset, truth)
+    written = f"{path}, errors.csv and worst.png written"
     Console().print(written, highlight=False, markup=False, soft_wrap=True)
     return 0
 

@@ -7,6 +7,7 @@ from mlanet.evaluation.aflw2000 import (
     evaluate_aflw2000,
     square_roi_box,
 )
+from mlanet.evaluation.pictures import write_worst
 from mlanet.evaluation.report import PROTOCOL, AFLW2000Report, CropSource, ImageResult
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "Prediction",
     "evaluate_aflw2000",
     "square_roi_box",
+    "write_worst",
 ]

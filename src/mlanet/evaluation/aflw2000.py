@@ -92,11 +92,7 @@ def evaluate_aflw2000(
         if sample.angles_deg is None:
             raise DataError(f"{name}: the head pose is missing")
         started = time.perf_counter()
-        if crop == "ground-truth":
-            height, width = sample.image.shape[:2]
-            box = square_roi_box(annotations.roi_box_px[row], (width, height))
-        else:
-            box = _detected_box(predictor, sample.image, truth[row])
+        box = face_box(predictor, sample.image, annotations.roi_box_px[row], truth[row], crop)
         prediction = None if box is None else predictor.predict_in_box(sample.image, box)
         seconds += time.perf_counter() - started
         nme, angles = None, None
@@ -109,6 +105,20 @@ def evaluate_aflw2000(
         if progress is not None:
             progress(row + 1, len(annotations.names))
     return AFLW2000Report(annotation, crop, tuple(results), seconds, dict(versions or {}))
+
+
+def face_box(
+    predictor: LandmarkPredictor,
+    image: UInt8[np.ndarray, "h w 3"],
+    roi_box_px: Float[np.ndarray, "4"],
+    truth_px: Float[np.ndarray, "68 2"],
+    crop: CropSource,
+) -> Float[np.ndarray, "4"] | None:
+    """The square that the predictor is to see; None if the detector missed the face."""
+    if crop == "ground-truth":
+        height, width = image.shape[:2]
+        return square_roi_box(roi_box_px, (width, height))
+    return _detected_box(predictor, image, truth_px)
 
 
 def square_roi_box(
