@@ -10,7 +10,7 @@ BackboneName: TypeAlias = Literal["mobilenetv2_100", "resnet50"]
 Attention: TypeAlias = Literal["none", "coordinate"]
 Fusion: TypeAlias = Literal["none", "bottom-up"]
 
-OPEN_LAYOUT = CoefficientLayout(identity=140, expression=52, albedo=18, rotation="6d")
+OPEN_LAYOUT = CoefficientLayout(identity=180, expression=52, albedo=18, rotation="6d")
 """Coefficients of the embedded face model."""
 
 BASEL_LAYOUT = CoefficientLayout(identity=80, expression=64, albedo=80, rotation="euler")
