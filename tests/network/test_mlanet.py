@@ -28,7 +28,7 @@ def test_parameters_of_the_papers_network():
 
 
 def test_parameters_of_the_mobile_network():
-    assert millions(PRESETS["mobile"]) == pytest.approx(2.34, abs=0.01)
+    assert millions(PRESETS["mobile"]) == pytest.approx(2.354, abs=0.001)
 
 
 def perturbed(config):

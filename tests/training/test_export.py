@@ -10,6 +10,7 @@ import torch
 
 from mlanet.errors import ConfigurationError
 from mlanet.network import NetworkConfig
+from mlanet.network.config import OPEN_LAYOUT
 from mlanet.network.runtime import CoefficientRegressor
 from mlanet.training.checkpoint import load_trained
 from mlanet.training.export import TOLERANCE, export_onnx, store_in_half
@@ -107,7 +108,7 @@ def test_the_graph_is_clean(graph):
         value.name: [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
         for value in (*graph.graph.input, *graph.graph.output)
     }
-    assert shapes == {"crop": ["batch", 3, 128, 128], "coefficients": ["batch", 246]}
+    assert shapes == {"crop": ["batch", 3, 128, 128], "coefficients": ["batch", OPEN_LAYOUT.size]}
     for value in (*graph.graph.input, *graph.graph.output):
         assert value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
 

@@ -14,6 +14,8 @@ MIRRORED_LANDMARKS = np.array(
 )  # fmt: skip
 """Which landmark lies in each one's place in the mirrored picture (iBUG 68)."""
 
+TURNED_DEG = 120.0
+
 
 @dataclass(frozen=True, slots=True)
 class AugmentationConfig:
@@ -21,6 +23,8 @@ class AugmentationConfig:
 
     Attributes:
         rotation_deg: standard deviation of the in-plane rotation.
+        turned: probability of an in-plane rotation up to `TURNED_DEG` instead: heads that lie on
+            their side, pictures that were not set upright.
         shift: uniform shift of the crop's centre, of its side.
         log_scale: standard deviation of the logarithm of the crop's side.
         flip: probability of a mirror image.
@@ -32,6 +36,7 @@ class AugmentationConfig:
     """
 
     rotation_deg: float = 15.0
+    turned: float = 0.12
     shift: float = 0.06
     log_scale: float = 0.08
     flip: float = 0.5
@@ -51,19 +56,22 @@ def random_crop(
 ) -> tuple[UInt8[np.ndarray, "s s 3"], Float[np.ndarray, "68 3"]]:
     """A changed crop around the labelled face, and its landmarks in the crop's pixels.
 
-    The square before the changes is the evaluation protocol's: `square_from_landmarks`.
+    The square before shift and scale is the evaluation protocol's for the turned picture:
+    `square_from_landmarks`.
     """
     import cv2
 
-    box = square_from_landmarks(landmarks_px)
+    turn = rng.uniform(-TURNED_DEG, TURNED_DEG)
+    upright = rng.random() >= config.turned
+    angle = np.radians(rng.normal() * config.rotation_deg if upright else turn)
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    box = square_from_landmarks(landmarks_px[:, :2] @ rotation.T)
     side = float(box[2] - box[0])
     center = (box[:2] + box[2:]) / 2 + rng.uniform(-config.shift, config.shift, 2) * side
     side *= float(np.exp(rng.normal() * config.log_scale))
-    angle = np.radians(rng.normal() * config.rotation_deg)
     scale = size / side
-    c, s = scale * np.cos(angle), scale * np.sin(angle)
-    linear = np.array([[c, -s], [s, c]])
-    offset = size / 2 - linear @ center
+    linear = scale * rotation
+    offset = size / 2 - scale * center
     landmarks = landmarks_px.astype(np.float64).copy()
     landmarks[:, :2] = landmarks[:, :2] @ linear.T + offset
     landmarks[:, 2] *= scale
