@@ -131,7 +131,7 @@ def _write_shard(dataset: Dataset, indices: range, shard: Path, log: Path, lossl
                 skipped[str(names[index])] = str(error)
                 continue
             arrays = io.BytesIO()
-            np.savez_compressed(arrays, allow_pickle=False, **annotation_of(sample))
+            np.savez_compressed(arrays, **annotation_of(sample))
             key = f"{index:08d}"
             add_member(archive, f"{key}.webp", encode_image(sample.image, lossless=lossless))
             add_member(archive, f"{key}.npz", arrays.getvalue())
