@@ -43,6 +43,8 @@ def test_help_imports_nothing_heavy():
         ("export", "--out"),
         ("synthesize heads", "--out"),
         ("synthesize profiles", "--data"),
+        ("dataset check", "--layout"),
+        ("dataset shards", "--out"),
         ("models list", "--help"),
         ("models info", "--landmarks"),
         ("models convert", "--out"),

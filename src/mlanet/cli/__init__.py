@@ -13,6 +13,7 @@ from mlanet.errors import MlanetError, UsageError
 def verbs() -> dict[str, Callable[..., int]]:
     """The verbs by name; their modules import nothing heavy. Two words make a group."""
     from mlanet.cli import (
+        dataset,
         evaluate,
         export,
         fit,
@@ -31,6 +32,8 @@ def verbs() -> dict[str, Callable[..., int]]:
         "train": train.train,
         "synthesize heads": synthesize.heads,
         "synthesize profiles": synthesize.profiles,
+        "dataset check": dataset.check,
+        "dataset shards": dataset.shards,
         "export": export.export,
         "models list": models.list_models,
         "models info": models.info,
