@@ -19,10 +19,15 @@ def aflw2000(
     crop: Literal["ground-truth", "detector"] = "ground-truth",
     threads: int = 1,
     weights: Path | None = None,
+    predictions: Path | None = None,
+    name: str = "",
+    save_predictions: Path | None = None,
+    basel: Path | None = None,
 ) -> int:
-    """Sparse alignment (nme_2d_68) and head pose on AFLW2000-3D.
+    """Sparse and dense alignment, 3D reconstruction and head pose on AFLW2000-3D.
 
-    Writes report.json, errors.csv and worst.png (the ten worst faces) and prints the figures.
+    Writes report.json, errors.csv, report.md, report.html, worst.png and random.png (ten faces
+    each) and prints the figures.
 
     Args:
         data: Folder of AFLW2000-3D (imageNNNNN.jpg and .mat), or its tar file.
@@ -31,8 +36,14 @@ def aflw2000(
         out: Folder for the report.
         annotation: Landmarks to compare with: the data set's own or the re-annotated ones.
         crop: Cut faces by the protocol's ground-truth boxes or by mlanet's own detector.
-        threads: CPU threads.
+        threads: Images that are worked on at once.
         weights: A network of your own, written by mlanet export.
+        predictions: Score another method's answers instead: an npz file with names, landmarks and
+            perhaps angles_deg and vertices (docs/evaluation.md).
+        name: What the report calls the method.
+        save_predictions: Also write what was scored, in the format of --predictions.
+        basel: 3DDFA's Model_Shape.mat (with Model_Expression.mat beside it), or what mlanet models
+            convert made of it: scores dense alignment and 3D reconstruction, too.
 
     Returns:
         Exit status.
@@ -43,34 +54,75 @@ def aflw2000(
     from mlanet import __version__
     from mlanet.assets import asset_records
     from mlanet.datasets import AFLW2000, AFLW2000Annotations
-    from mlanet.evaluation import evaluate_aflw2000, write_worst
-    from mlanet.reconstructor import Reconstructor
+    from mlanet.evaluation import (
+        DenseProtocol,
+        NetworkSource,
+        Predictions,
+        SkinTone,
+        score_aflw2000,
+        write_report,
+    )
+    from mlanet.morphable import MorphableModel
 
     if threads < 1:
         raise UsageError(f"--threads must be positive, got {threads}")
-    reconstructor = Reconstructor.load(threads=threads, weights=weights)
+    if predictions is not None and (weights is not None or crop != "ground-truth"):
+        raise UsageError("--predictions come with their own crop and weights")
     truth = AFLW2000Annotations.load(annotations)
     dataset = AFLW2000(data)
     versions = {"mlanet": __version__}
-    versions |= {name: record.version for name, record in asset_records().items()}
-    if weights is not None:
-        versions["mobile"] = f"{weights.name}, sha256 {sha256(weights.read_bytes()).hexdigest()}"
+    dense = None
+    if basel is not None:
+        dense = DenseProtocol.load(basel, MorphableModel.load())
+        versions["basel"] = f"{dense.basel.name}, sha256 {dense.basel.provenance.sha256}"
+    if predictions is None:
+        from mlanet.reconstructor import Reconstructor
+
+        reconstructor = Reconstructor.load(weights=weights)
+        tone = SkinTone(reconstructor.model)
+        source = NetworkSource(
+            reconstructor,
+            truth,
+            annotation,
+            crop,
+            skin_tone=lambda face: tone(face.coefficients),
+            vertices=None if dense is None else dense.carried,
+        )
+        versions |= {key: record.version for key, record in asset_records().items()}
+        if weights is not None:
+            versions["mobile"] = (
+                f"{weights.name}, sha256 {sha256(weights.read_bytes()).hexdigest()}"
+            )
+    else:
+        reconstructor, given = None, Predictions.load(predictions)
+        given.require(truth.names)
+        if dense is not None and given.vertices is None:
+            raise UsageError(f"--basel needs the array 'vertices' in {predictions}")
+        digest = sha256(predictions.read_bytes()).hexdigest()
+        versions["predictions"] = f"{predictions.name}, sha256 {digest}"
+        source = given.source
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("AFLW2000-3D", total=len(truth.names))
-        report = evaluate_aflw2000(
-            reconstructor,
+        report = score_aflw2000(
+            source,
             dataset,
             truth,
             annotation=annotation,
-            crop=crop,
+            crop=crop if predictions is None else "unknown",
+            method=name or ("mlanet" if predictions is None else predictions.stem),
+            dense=dense,
             versions=versions,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
+            workers=threads,
         )
     print_report(report)
-    path = report.save(out)
-    write_worst(out, report, reconstructor, dataset, truth)
-    written = f"{path}, errors.csv and worst.png written"
-    Console().print(written, highlight=False, markup=False, soft_wrap=True)
+    written = write_report(out, report, reconstructor, dataset, truth)
+    if save_predictions is not None:
+        report.predictions.save(save_predictions)
+        written.append(save_predictions)
+    names = ", ".join(path.name for path in written[1:])
+    text = f"{written[0]}, {names} written"
+    Console().print(text, highlight=False, markup=False, soft_wrap=True)
     return 0
 
 
@@ -82,7 +134,7 @@ def print_report(report: "AFLW2000Report") -> None:
     content = report.as_dict()
     nme, pose = content["nme_2d_68"], content["pose_mae_deg"]
     table = Table(
-        title=f"AFLW2000-3D, {report.annotation} annotation, {report.crop} crop",
+        title=f"{report.method} on AFLW2000-3D, {report.annotation} annotation, {report.crop} crop",
         caption=content["protocol"],
     )
     table.add_column("|yaw|")
@@ -102,6 +154,14 @@ def print_report(report: "AFLW2000Report") -> None:
     angles = ", ".join(f"{name} {_figure(pose[name])}" for name in ("pitch", "yaw", "roll", "mean"))
     console.print(
         f"head pose MAE in degrees over {pose['images']} images within ±99°: {angles}",
+        highlight=False,
+    )
+    for figure, value in (content["dense"] or {}).items():
+        console.print(f"{figure} in percent, mean of bins: {_figure(value['mean'])}")
+    curve = content["cumulative_error"]
+    console.print(
+        f"area under the cumulative error curve to {curve['limit']:g} % of"
+        f" {curve['normalizer']}: {curve['auc']:.3f}; {content['images_per_second']} images/s",
         highlight=False,
     )
     for entry in content["worst"][:3]:

@@ -3,11 +3,16 @@
 from mlanet.evaluation.aflw2000 import (
     MIN_IOU,
     LandmarkPredictor,
+    NetworkSource,
     Prediction,
     evaluate_aflw2000,
+    score_aflw2000,
     square_roi_box,
 )
-from mlanet.evaluation.pictures import write_worst
+from mlanet.evaluation.dense import DenseErrors, DenseProtocol
+from mlanet.evaluation.groups import SkinTone
+from mlanet.evaluation.predictions import FacePrediction, Predictions
+from mlanet.evaluation.presentation import write_report
 from mlanet.evaluation.report import PROTOCOL, AFLW2000Report, CropSource, ImageResult
 
 __all__ = [
@@ -15,10 +20,17 @@ __all__ = [
     "PROTOCOL",
     "AFLW2000Report",
     "CropSource",
+    "DenseErrors",
+    "DenseProtocol",
+    "FacePrediction",
     "ImageResult",
     "LandmarkPredictor",
+    "NetworkSource",
     "Prediction",
+    "Predictions",
+    "SkinTone",
     "evaluate_aflw2000",
+    "score_aflw2000",
     "square_roi_box",
-    "write_worst",
+    "write_report",
 ]
