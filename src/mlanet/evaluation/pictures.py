@@ -11,8 +11,9 @@ from jaxtyping import Float, UInt8
 from mlanet.datasets import AFLW2000, AFLW2000Annotations
 from mlanet.evaluation.aflw2000 import face_box
 from mlanet.evaluation.report import AFLW2000Report, ImageResult
-from mlanet.geometry import Pose, matrix_from_euler
+from mlanet.geometry import Camera, Pose, matrix_from_euler
 from mlanet.image import crop_square, draw_points, square_from_landmarks
+from mlanet.image.crop import square_transform
 from mlanet.reconstruction import Reconstruction
 from mlanet.reconstructor import Reconstructor
 from mlanet.render import PosedHead, Renderer
@@ -21,6 +22,9 @@ TILE_PX = 200
 TRUTH_COLOR = (255, 140, 0)
 PREDICTED_COLOR = (40, 200, 80)
 GREY = 235
+FINENESS = 2
+"""Samples of a pixel in each direction where the texture is drawn."""
+
 TURN_DEG = 50.0
 """How far the other view is turned about the vertical axis."""
 
@@ -98,30 +102,28 @@ def face_row(
             annotated,
             tile(face.draw("overlay")),
             tile(face.draw("shape")),
-            tile(textured(face)),
-            turned(face, TURN_DEG if face.euler_deg[1] < 0 else -TURN_DEG, square),
+            textured(face, square),
+            turned(face, TURN_DEG if face.euler_deg[1] < 0 else -TURN_DEG),
         ),
     )
 
 
-def textured(face: Reconstruction) -> UInt8[np.ndarray, "h w 3"]:
-    """The face with its own texture where the photo shows it, on plain grey."""
-    return _with_texture(face, face.head, face.image.shape[:2])
+def textured(face: Reconstruction, square: Float[np.ndarray, "4"]) -> UInt8[np.ndarray, "t t 3"]:
+    """What a square of the photo shows of the face, in its own texture, on plain grey."""
+    return _with_texture(face, face.head, square)
 
 
-def turned(
-    face: Reconstruction, degrees: float, square: Float[np.ndarray, "4"]
-) -> UInt8[np.ndarray, "t t 3"]:
-    """The textured face turned about the vertical axis through its middle, cut to a square."""
+def turned(face: Reconstruction, degrees: float) -> UInt8[np.ndarray, "t t 3"]:
+    """The whole textured face turned about the vertical axis through its middle."""
     turn = np.asarray(matrix_from_euler(np.radians([0.0, degrees, 0.0])))
     turn = turn @ np.diag([1.0, -1.0, -1.0])  # a motion within the camera's frame
     points = face.head.points
     middle = (points.min(axis=0) + points.max(axis=0)) / 2.0
-    rotation = turn @ face.pose.rotation
-    pose = Pose(rotation, turn @ (face.pose.translation - middle) + middle)
+    pose = Pose(turn @ face.pose.rotation, turn @ (face.pose.translation - middle) + middle)
     head = PosedHead(face.model, face.mesh.vertices, pose, face.camera)
-    picture = _with_texture(face, head, face.image.shape[:2])
-    return crop_square(picture, square, TILE_PX).image
+    low, high = head.projected[:, :2].min(axis=0), head.projected[:, :2].max(axis=0)
+    center, half = (low + high) / 2.0, 1.05 * float((high - low).max()) / 2.0
+    return _with_texture(face, head, np.concatenate([center - half, center + half]))
 
 
 def jpeg(picture: UInt8[np.ndarray, "h w 3"]) -> bytes:
@@ -134,17 +136,23 @@ def jpeg(picture: UInt8[np.ndarray, "h w 3"]) -> bytes:
 
 
 def _with_texture(
-    face: Reconstruction, head: PosedHead, size: tuple[int, int]
-) -> UInt8[np.ndarray, "h w 3"]:
+    face: Reconstruction, head: PosedHead, square: Float[np.ndarray, "4"]
+) -> UInt8[np.ndarray, "t t 3"]:
     model = face.model
+    tile_from_image = square_transform(square, FINENESS * TILE_PX)
+    scale, (x, y) = tile_from_image[0, 0], head.camera.principal_point_px
+    camera = Camera(
+        float(head.camera.focal_length_px * scale),
+        (float(x * scale + tile_from_image[0, 2]), float(y * scale + tile_from_image[1, 2])),
+    )
+    size = (FINENESS * TILE_PX, FINENESS * TILE_PX)
     renderer = Renderer(model.topology, size, model.uv, model.uv_faces, normals=False)
-    background = np.full((*size, 3), GREY / 255.0, dtype=np.float32)
-    texture = face.texture.image.astype(np.float32) / 255.0
     drawn = renderer(
         np.asarray(head.vertices, dtype=np.float32),
         head.pose,
-        head.camera,
-        texture=texture,
-        background=background,
+        camera,
+        texture=face.texture.image.astype(np.float32) / 255.0,
+        background=np.full((*size, 3), GREY / 255.0, dtype=np.float32),
     ).image
-    return np.rint(np.clip(drawn, 0.0, 1.0) * 255.0).astype(np.uint8)
+    blocks = drawn.reshape(TILE_PX, FINENESS, TILE_PX, FINENESS, 3).mean(axis=(1, 3))
+    return np.rint(np.clip(blocks, 0.0, 1.0) * 255.0).astype(np.uint8)
