@@ -28,6 +28,7 @@ def verbs() -> dict[str, Callable[..., int]]:
         "fit": fit.fit,
         "label": label.label,
         "evaluate aflw2000": evaluate.aflw2000,
+        "evaluate compare": evaluate.compare,
         "train": train.train,
         "synthesize heads": synthesize.heads,
         "synthesize profiles": synthesize.profiles,

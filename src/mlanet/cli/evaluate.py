@@ -2,12 +2,17 @@
 
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
 
 from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
     from mlanet.evaluation import AFLW2000Report
+    from mlanet.evaluation.page import Table
 
 
 def aflw2000(
@@ -124,6 +129,57 @@ def aflw2000(
     text = f"{written[0]}, {names} written"
     Console().print(text, highlight=False, markup=False, soft_wrap=True)
     return 0
+
+
+def compare(
+    reports: Annotated[tuple[Path, ...], tyro.conf.Positional] = (),
+    /,
+    *,
+    out: Path | None = None,
+) -> int:
+    """Reports of one protocol side by side, and differences to the first with their intervals.
+
+    Args:
+        reports: Files report.json of mlanet evaluate.
+        out: Also write the tables into this Markdown file.
+
+    Returns:
+        Exit status.
+    """
+    from rich.console import Console
+
+    from mlanet.evaluation import (
+        comparison_markdown,
+        differences_table,
+        figures_table,
+        load_runs,
+    )
+    from mlanet.image import atomic_path
+
+    if len(reports) < 2:
+        raise UsageError(f"compare needs at least two files report.json, got {len(reports)}")
+    runs = load_runs(reports)
+    console = Console()
+    for table in (figures_table(runs), differences_table(runs)):
+        if table is not None:
+            console.print(rich_table(table))
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(out) as temporary:
+            temporary.write_text(comparison_markdown(runs), encoding="utf-8")
+    return 0
+
+
+def rich_table(table: "Table") -> "RichTable":
+    """A report's table for the terminal."""
+    from rich.table import Table as RichTable
+
+    found = RichTable(title=table.title, caption=table.note or None)
+    for number, heading in enumerate(table.columns):
+        found.add_column(heading, justify="right" if number else "left")
+    for row in table.rows:
+        found.add_row(*row)
+    return found
 
 
 def print_report(report: "AFLW2000Report") -> None:

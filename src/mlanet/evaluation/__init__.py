@@ -14,6 +14,12 @@ from mlanet.evaluation.groups import SkinTone
 from mlanet.evaluation.predictions import FacePrediction, Predictions
 from mlanet.evaluation.presentation import write_report
 from mlanet.evaluation.report import PROTOCOL, AFLW2000Report, CropSource, ImageResult
+from mlanet.evaluation.side_by_side import (
+    comparison_markdown,
+    differences_table,
+    figures_table,
+    load_runs,
+)
 
 __all__ = [
     "MIN_IOU",
@@ -29,7 +35,11 @@ __all__ = [
     "Prediction",
     "Predictions",
     "SkinTone",
+    "comparison_markdown",
+    "differences_table",
     "evaluate_aflw2000",
+    "figures_table",
+    "load_runs",
     "score_aflw2000",
     "square_roi_box",
     "write_report",
