@@ -39,6 +39,8 @@ def test_help_imports_nothing_heavy():
         ("fit", "--out"),
         ("label", "--out"),
         ("evaluate aflw2000", "--predictions"),
+        ("evaluate now", "--images"),
+        ("evaluate realy", "--reference"),
         ("evaluate compare", "--out"),
         ("train", "--out"),
         ("export", "--out"),

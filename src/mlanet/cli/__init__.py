@@ -28,6 +28,8 @@ def verbs() -> dict[str, Callable[..., int]]:
         "fit": fit.fit,
         "label": label.label,
         "evaluate aflw2000": evaluate.aflw2000,
+        "evaluate now": evaluate.now,
+        "evaluate realy": evaluate.realy,
         "evaluate compare": evaluate.compare,
         "train": train.train,
         "synthesize heads": synthesize.heads,

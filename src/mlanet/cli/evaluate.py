@@ -1,11 +1,15 @@
 """`mlanet evaluate`: measure the shipped network under a named protocol."""
 
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from mlanet.cli.status import EXIT_FAILED, EXIT_OK
 from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +58,6 @@ def aflw2000(
         Exit status.
     """
     from rich.console import Console
-    from rich.progress import Progress
 
     from mlanet import __version__
     from mlanet.assets import asset_records
@@ -69,8 +72,6 @@ def aflw2000(
     )
     from mlanet.morphable import MorphableModel
 
-    if threads < 1:
-        raise UsageError(f"--threads must be positive, got {threads}")
     if predictions is not None and (weights is not None or crop != "ground-truth"):
         raise UsageError("--predictions come with their own crop and weights")
     truth = AFLW2000Annotations.load(annotations)
@@ -106,8 +107,7 @@ def aflw2000(
         digest = sha256(predictions.read_bytes()).hexdigest()
         versions["predictions"] = f"{predictions.name}, sha256 {digest}"
         source = given.source
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("AFLW2000-3D", total=len(truth.names))
+    with _progress("AFLW2000-3D") as progress:
         report = score_aflw2000(
             source,
             dataset,
@@ -117,8 +117,8 @@ def aflw2000(
             method=name or ("mlanet" if predictions is None else predictions.stem),
             dense=dense,
             versions=versions,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-            workers=threads,
+            progress=progress,
+            workers=_positive(threads),
         )
     print_report(report)
     written = write_report(out, report, reconstructor, dataset, truth)
@@ -129,6 +129,70 @@ def aflw2000(
     text = f"{written[0]}, {names} written"
     Console().print(text, highlight=False, markup=False, soft_wrap=True)
     return 0
+
+
+def now(
+    *,
+    data: Path,
+    images: Path,
+    out: Path,
+    threads: int = 1,
+    weights: Path | None = None,
+) -> int:
+    """Prediction files for NoW's own evaluation: a mesh at rest and seven landmarks an image.
+
+    Args:
+        data: NoW_Dataset, or its folder final_release_version.
+        images: imagepathsvalidation.txt or imagepathstest.txt.
+        out: Folder for subject/challenge/NAME.obj and .npy.
+        threads: CPU threads.
+        weights: A network of your own, written by mlanet export.
+
+    Returns:
+        Exit status: 0 all written, 1 an image has no prediction (each named on stderr).
+    """
+    from mlanet.evaluation import read_image_list, write_now
+    from mlanet.reconstructor import Reconstructor
+
+    listed = read_image_list(images)
+    reconstructor = Reconstructor.load(threads=_positive(threads), weights=weights)
+    with _progress("NoW") as report:
+        found = write_now(reconstructor, data, listed, out, report)
+    print(f"{out}: {found.written} of {len(listed)} images written, unit mm")
+    if found.by_box:
+        print(f"{len(found.by_box)} faces that the detector did not find were cut by NoW's box")
+    return _name_missing(found.missing)
+
+
+def realy(
+    *,
+    images: Path,
+    out: Path,
+    reference: Path | None = None,
+    threads: int = 1,
+    weights: Path | None = None,
+) -> int:
+    """Prediction files for REALY's own evaluation: one OBJ an image, template, 85 keypoints.
+
+    Args:
+        images: Folder of REALY's images.
+        out: Folder for predictions/NAME.obj, mlanet.obj and mlanet.txt.
+        reference: A template of REALY's repository (data/HIFI3D.obj, HIFI3D.txt beside it), from
+            which the keypoints that iBUG lacks are carried over; without it there is no mlanet.txt.
+        threads: CPU threads.
+        weights: A network of your own, written by mlanet export.
+
+    Returns:
+        Exit status: 0 all written, 1 in an image no face was found (each named on stderr).
+    """
+    from mlanet.evaluation import write_realy
+    from mlanet.reconstructor import Reconstructor
+
+    reconstructor = Reconstructor.load(threads=_positive(threads), weights=weights)
+    with _progress("REALY") as report:
+        found = write_realy(reconstructor, images, out, reference, report)
+    print(f"{out}: {found.written} images written")
+    return _name_missing(found.missing)
 
 
 def compare(
@@ -168,6 +232,29 @@ def compare(
         with atomic_path(out) as temporary:
             temporary.write_text(comparison_markdown(runs), encoding="utf-8")
     return 0
+
+
+def _positive(threads: int) -> int:
+    if threads < 1:
+        raise UsageError(f"--threads must be positive, got {threads}")
+    return threads
+
+
+@contextmanager
+def _progress(name: str) -> Generator[Callable[[int, int], None], None, None]:
+    """A bar on stderr while it is needed, and what moves it."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _name_missing(names: Sequence[str]) -> int:
+    for name in names:
+        print(f"mlanet: {name}: no face was found", file=sys.stderr)
+    return EXIT_FAILED if names else EXIT_OK
 
 
 def rich_table(table: "Table") -> "RichTable":

@@ -11,8 +11,10 @@ from mlanet.evaluation.aflw2000 import (
 )
 from mlanet.evaluation.dense import DenseErrors, DenseProtocol
 from mlanet.evaluation.groups import SkinTone
+from mlanet.evaluation.now import NowImage, NowSummary, read_image_list, write_now
 from mlanet.evaluation.predictions import FacePrediction, Predictions
 from mlanet.evaluation.presentation import write_report
+from mlanet.evaluation.realy import RealySummary, write_realy
 from mlanet.evaluation.report import PROTOCOL, AFLW2000Report, CropSource, ImageResult
 from mlanet.evaluation.side_by_side import (
     comparison_markdown,
@@ -32,15 +34,21 @@ __all__ = [
     "ImageResult",
     "LandmarkPredictor",
     "NetworkSource",
+    "NowImage",
+    "NowSummary",
     "Prediction",
     "Predictions",
+    "RealySummary",
     "SkinTone",
     "comparison_markdown",
     "differences_table",
     "evaluate_aflw2000",
     "figures_table",
     "load_runs",
+    "read_image_list",
     "score_aflw2000",
     "square_roi_box",
+    "write_now",
+    "write_realy",
     "write_report",
 ]
