@@ -121,7 +121,7 @@ def aflw2000(
             workers=_positive(threads),
         )
     print_report(report)
-    written = write_report(out, report, reconstructor, dataset, truth)
+    written = write_report(out, report, reconstructor, dataset, truth, threads)
     if save_predictions is not None:
         report.predictions.save(save_predictions)
         written.append(save_predictions)

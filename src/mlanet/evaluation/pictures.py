@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,9 +23,6 @@ TILE_PX = 200
 TRUTH_COLOR = (255, 140, 0)
 PREDICTED_COLOR = (40, 200, 80)
 GREY = 235
-FINENESS = 2
-"""Samples of a pixel in each direction where the texture is drawn."""
-
 TURN_DEG = 50.0
 """How far the other view is turned about the vertical axis."""
 
@@ -57,14 +55,20 @@ def face_rows(
     reconstructor: Reconstructor | None,
     dataset: AFLW2000,
     annotations: AFLW2000Annotations,
+    workers: int = 1,
 ) -> list[FaceRow]:
     """Pictures of those results in which a face was found.
 
     With a reconstructor its faces are drawn as `COLUMNS`, else the scored points as
-    `POINTS_COLUMNS`.
+    `POINTS_COLUMNS`, by that many threads.
     """
     found = [result for result in results if result.nme_2d_68 is not None]
-    return [face_row(result, report, reconstructor, dataset, annotations) for result in found]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(
+            pool.map(
+                lambda result: face_row(result, report, reconstructor, dataset, annotations), found
+            )
+        )
 
 
 def face_row(
@@ -139,13 +143,13 @@ def _with_texture(
     face: Reconstruction, head: PosedHead, square: Float[np.ndarray, "4"]
 ) -> UInt8[np.ndarray, "t t 3"]:
     model = face.model
-    tile_from_image = square_transform(square, FINENESS * TILE_PX)
+    tile_from_image = square_transform(square, TILE_PX)
     scale, (x, y) = tile_from_image[0, 0], head.camera.principal_point_px
     camera = Camera(
         float(head.camera.focal_length_px * scale),
         (float(x * scale + tile_from_image[0, 2]), float(y * scale + tile_from_image[1, 2])),
     )
-    size = (FINENESS * TILE_PX, FINENESS * TILE_PX)
+    size = (TILE_PX, TILE_PX)
     renderer = Renderer(model.topology, size, model.uv, model.uv_faces, normals=False)
     drawn = renderer(
         np.asarray(head.vertices, dtype=np.float32),
@@ -154,5 +158,4 @@ def _with_texture(
         texture=face.texture.image.astype(np.float32) / 255.0,
         background=np.full((*size, 3), GREY / 255.0, dtype=np.float32),
     ).image
-    blocks = drawn.reshape(TILE_PX, FINENESS, TILE_PX, FINENESS, 3).mean(axis=(1, 3))
-    return np.rint(np.clip(blocks, 0.0, 1.0) * 255.0).astype(np.uint8)
+    return np.rint(np.clip(drawn, 0.0, 1.0) * 255.0).astype(np.uint8)

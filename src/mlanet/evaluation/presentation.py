@@ -30,6 +30,7 @@ def write_report(
     reconstructor: Reconstructor | None,
     dataset: AFLW2000,
     annotations: AFLW2000Annotations,
+    workers: int = 1,
 ) -> list[Path]:
     """Write report.json, errors.csv, report.md, report.html, worst.png and random.png.
 
@@ -43,7 +44,7 @@ def write_report(
     """
     written = [report.save(folder), folder / "errors.csv"]
     drawn = {
-        name: face_rows(chosen, report, reconstructor, dataset, annotations)
+        name: face_rows(chosen, report, reconstructor, dataset, annotations, workers)
         for name, chosen in (("worst", report.worst), ("random", report.random))
     }
     columns = POINTS_COLUMNS if reconstructor is None else COLUMNS
