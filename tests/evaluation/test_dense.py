@@ -1,15 +1,18 @@
 """Dense protocols on a model in 3DDFA's files, made of the embedded one."""
 
+import json
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.io import savemat
 
+from mlanet.cli import main
 from mlanet.datasets import AFLW2000Parameters
 from mlanet.errors import AssetError, DataError
-from mlanet.evaluation import DenseProtocol
+from mlanet.evaluation import DenseProtocol, Predictions
 from mlanet.geometry import Camera, Pose, bounding_box
 
 HEIGHT = 450
@@ -143,3 +146,51 @@ def test_a_model_that_the_parameters_do_not_belong_to(protocol, case, model):
         protocol.errors("image", vertices[:7], parameters, HEIGHT)
     with pytest.raises(AssetError, match=r"199 \+ 29"):
         DenseProtocol.of(model, model)
+
+
+def test_vertices_of_a_file_through_the_command(protocol, files, tmp_path, monkeypatch):
+    """Three images whose parameters belong to the model, predictions five pixels off."""
+    monkeypatch.setattr(DenseProtocol, "load", lambda path, model: protocol)
+    rng = np.random.default_rng(4)
+    names, yaws, truth = [f"image{k:05d}.jpg" for k in range(3)], [0.0, 45.0, -75.0], []
+    for name, yaw in zip(names, yaws, strict=True):
+        pose = np.array([0.0, np.radians(yaw), 0.1, 220.0, 200.0, 0.0, 9e-4])
+        shape, expression = 9000.0 * rng.normal(size=IDENTITY), 0.3 * rng.normal(size=EXPRESSION)
+        truth.append(projected(files, pose, shape, expression))
+        Image.new("RGB", (HEIGHT, HEIGHT)).save(tmp_path / name)
+        content = {"Pose_Para": pose[None], "Shape_Para": shape[:, None]}
+        content |= {"Exp_Para": expression[:, None], "pt3d_68": truth[-1][files.keypoints].T}
+        savemat(tmp_path / name.replace(".jpg", ".mat"), content)
+    vertices = np.stack(truth)
+    landmarks = vertices[:, files.keypoints]
+    np.savez(
+        tmp_path / "annotations.npz",
+        name=np.array(names),
+        pts68_original=landmarks.transpose(0, 2, 1),
+        pts68_reannotated=landmarks[..., :2].transpose(0, 2, 1),
+        yaw_deg=np.array(yaws),
+        roi_box=np.array([[100.0, 100.0, 300.0, 300.0]] * 3),
+    )
+    moved = vertices + np.array([3.0, 4.0, 0.0])
+    given, out = tmp_path / "p.npz", tmp_path / "out"
+    Predictions(tuple(names), moved[:, files.keypoints], vertices=moved).save(given)
+    arguments = ["--data", tmp_path, "--annotations", tmp_path / "annotations.npz", "--out", out]
+    arguments += ["--predictions", given, "--basel", files.path]
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "aflw2000", *map(str, arguments)])
+    assert stop.value.code == 0
+    content = json.loads((out / "report.json").read_text())
+    expected = []
+    for points in vertices[:, protocol.region]:
+        box = bounding_box(points[:, :2])
+        expected.append(500.0 / np.sqrt((box[2] - box[0]) * (box[3] - box[1])))
+    dense = content["dense"]
+    assert dense["nme_2d_dense"]["mean"] == pytest.approx(np.mean(expected), rel=1e-3)
+    assert dense["nme_2d_dense"]["30-60"] == pytest.approx(expected[1], rel=1e-3)
+    assert dense["nme_3d_reconstruction"]["mean"] < 0.01
+    assert len(content["per_image"]["nme_3d_dense"]) == 3
+    assert "3D reconstruction" in (out / "report.md").read_text()
+    Predictions(tuple(names), moved[:, files.keypoints]).save(given)
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "aflw2000", *map(str, arguments)])
+    assert stop.value.code == 2
