@@ -184,6 +184,20 @@ def as_array(value: Any) -> Shaped[np.ndarray, "..."]:
     raise ValueError("an entry holds no numbers")
 
 
+def as_number(value: Any) -> float:
+    """A number, be it Python's or NumPy's.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(value, _Scalar) and len(value.arguments) == 2:
+        dtype, data = value.arguments
+        return float(_from_bytes(data, dtype, (1,), "C")[0])
+    if isinstance(value, int | float):
+        return float(value)
+    raise ValueError("an entry is no number")
+
+
 def only_item(value: Any) -> Any:
     """The only element of an array of objects, or the value itself if it is a dictionary.
 

@@ -1,5 +1,8 @@
 """Errors, each named by its protocol. Pure functions of arrays; nothing is read or written."""
 
+from mlanet.metrics.bootstrap import CONFIDENCE, Difference, paired_difference
+from mlanet.metrics.cumulative import CumulativeError, cumulative_error
+from mlanet.metrics.dense import nme_dense, nme_reconstruction
 from mlanet.metrics.landmarks import nme_2d_68
 from mlanet.metrics.pose import MAX_POSE_DEG, HeadPoseMae, head_pose_mae, within_pose_range
 from mlanet.metrics.surfaces import (
@@ -14,18 +17,25 @@ from mlanet.metrics.surfaces import (
 from mlanet.metrics.yaw import YAW_BINS, BinnedMean, mean_of_yaw_bins, yaw_bin_index
 
 __all__ = [
+    "CONFIDENCE",
     "CROP_RADIUS_MM",
     "MAX_POSE_DEG",
     "YAW_BINS",
     "BinnedMean",
+    "CumulativeError",
+    "Difference",
     "DirectedDistance",
     "HeadPoseMae",
     "Surface",
     "SurfaceDistance",
     "align_surfaces",
+    "cumulative_error",
     "head_pose_mae",
     "mean_of_yaw_bins",
     "nme_2d_68",
+    "nme_dense",
+    "nme_reconstruction",
+    "paired_difference",
     "point_to_plane",
     "surface_distance",
     "within_pose_range",
