@@ -142,9 +142,7 @@ def resolve(out: Path, config: Path | None, changes: dict[str, Any]) -> "Trainin
 
 def print_plan(plan: "TrainingPlan", device: str, threads: int) -> None:
     """Print network, data, steps, stages and the estimated duration."""
-    from mlanet.network import PRESETS
-
-    network = PRESETS[plan.config.preset]
+    network = plan.config.network()
     rows = [
         (
             "network",

@@ -1,11 +1,12 @@
 """The configuration of a training run."""
 
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from mlanet.errors import ConfigurationError
+from mlanet.network.config import PRESETS, Attention, Fusion, NetworkConfig
 from mlanet.training.augmentation import AugmentationConfig
 
 
@@ -53,6 +54,8 @@ class TrainingConfig:
 
     Attributes:
         preset: name of the network's configuration (`mlanet.network.PRESETS`).
+        attention: instead of the preset's; None keeps that.
+        fusion: likewise.
         steps: optimiser steps.
         batch_size: samples in a step.
         learning_rate: peak of the one-cycle schedule.
@@ -69,6 +72,8 @@ class TrainingConfig:
     """
 
     preset: str = "mobile"
+    attention: Attention | None = None
+    fusion: Fusion | None = None
     steps: int = 3000
     batch_size: int = 64
     learning_rate: float = 2e-3
@@ -99,8 +104,22 @@ class TrainingConfig:
                 raise ConfigurationError(
                     f"stages: input_size must be a multiple of 32, got {stage.input_size}"
                 )
+        if self.attention is not None or self.fusion is not None:
+            self.network()
         if self.learning_rate <= 0:
             raise ConfigurationError(f"learning_rate must be positive, got {self.learning_rate}")
+
+    def network(self) -> NetworkConfig:
+        """The preset's network with this run's attention and fusion.
+
+        Raises:
+            ConfigurationError: there is no such preset, attention or fusion.
+        """
+        if self.preset not in PRESETS:
+            raise ConfigurationError(f"preset: {self.preset!r} is none of {', '.join(PRESETS)}")
+        given = {"attention": self.attention, "fusion": self.fusion}
+        changes = {name: value for name, value in given.items() if value is not None}
+        return replace(PRESETS[self.preset], **changes)
 
     def input_size_at(self, step: int) -> int:
         """The crop size of a step."""

@@ -12,7 +12,7 @@ from torch.optim import AdamW
 
 from mlanet.errors import ConfigurationError
 from mlanet.morphable import MorphableModel
-from mlanet.network import PRESETS, MLANet, load_backbone_weights
+from mlanet.network import MLANet, load_backbone_weights
 from mlanet.training.checkpoint import load_checkpoint, load_trained, save_checkpoint
 from mlanet.training.config import TrainingConfig
 from mlanet.training.data import Batch, LabelledFaces
@@ -66,21 +66,19 @@ class Learner:
             ConfigurationError: there is no such preset or device, or the preset regresses the
                 coefficients of another face model.
         """
-        if config.preset not in PRESETS:
-            raise ConfigurationError(f"preset: {config.preset!r} is none of {', '.join(PRESETS)}")
+        network_config = config.network()
         try:
             torch.empty(1, device=device)
         except (RuntimeError, AssertionError, NotImplementedError) as error:
             raise ConfigurationError(f"device: {device!r} cannot be used here") from error
         torch.manual_seed(config.seed)
-        network_config = PRESETS[config.preset]
         network = MLANet(network_config)
         if backbone is not None:
             load_backbone_weights(network, backbone)
         if init is not None:
             trained = load_trained(init).network
             if trained.config != network_config:
-                raise ConfigurationError(f"init: {init} holds another network than the preset's")
+                raise ConfigurationError(f"init: {init} holds another network than this run's")
             network.load_state_dict(trained.state_dict())
         network = network.to(device).to(memory_format=torch.channels_last)
         return cls(
