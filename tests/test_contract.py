@@ -40,6 +40,7 @@ def test_help_imports_nothing_heavy():
         ("label", "--out"),
         ("evaluate aflw2000", "--out"),
         ("train", "--out"),
+        ("ablate", "--out"),
         ("export", "--out"),
         ("synthesize heads", "--out"),
         ("synthesize profiles", "--data"),

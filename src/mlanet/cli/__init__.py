@@ -13,6 +13,7 @@ from mlanet.errors import MlanetError, UsageError
 def verbs() -> dict[str, Callable[..., int]]:
     """The verbs by name; their modules import nothing heavy. Two words make a group."""
     from mlanet.cli import (
+        ablate,
         evaluate,
         export,
         fit,
@@ -29,6 +30,7 @@ def verbs() -> dict[str, Callable[..., int]]:
         "label": label.label,
         "evaluate aflw2000": evaluate.aflw2000,
         "train": train.train,
+        "ablate": ablate.ablate,
         "synthesize heads": synthesize.heads,
         "synthesize profiles": synthesize.profiles,
         "export": export.export,
