@@ -71,7 +71,7 @@ def train(
         init=None if resuming else init,
         device=device,
     )
-    faces = LabelledFaces(data, config.held_out)
+    faces = LabelledFaces.of(config, data)
     prepare_folder(out, config, {"backbone": backbone, "init": init})
     start = learner.load(checkpoint) if resuming else 0
     if not resuming:

@@ -58,7 +58,7 @@ def make_plan(config: TrainingConfig, *, data: Path, device: str = "cpu") -> Tra
         DataError: the data is missing or malformed.
     """
     learner = Learner.start(config, device=device)
-    faces = LabelledFaces(data, config.held_out)
+    faces = LabelledFaces.of(config, data)
     sizes = [config.input_size_at(step) for step in range(config.steps)]
     times = {size: _seconds_per_step(learner, faces, size) for size in dict.fromkeys(sizes)}
     return TrainingPlan(
