@@ -25,8 +25,8 @@ def _one_thread():
 
 @pytest.fixture(scope="session")
 def tiny():
-    """The reduced scale in 4 steps."""
-    return replace(REDUCED, steps=4, batch_size=4, held_out=4)
+    """The reduced scale in 4 steps of 4 labelled and 2 unlabelled crops."""
+    return replace(REDUCED, steps=4, batch_size=6, held_out=4)
 
 
 @pytest.fixture(scope="session")

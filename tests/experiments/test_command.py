@@ -7,7 +7,7 @@ from mlanet.cli.ablate import ablate
 from mlanet.experiments import PLAIN, running
 from mlanet.experiments.report import BEGIN, END
 
-ROWS = (PLAIN, "both-supervised")
+ROWS = (PLAIN, "both-semi-flip")
 
 
 @pytest.fixture(scope="module")
@@ -28,18 +28,18 @@ def test_rows_are_run_once_and_told_of_in_a_table(
     plan = capsys.readouterr().out
     assert [line.split()[0] for line in plan.splitlines()[:4]] == [
         f"{PLAIN}-seed0",
-        "both-supervised-seed0",
+        "both-semi-flip-seed0",
         f"{PLAIN}-seed1",
         f"{PLAIN}-seed2",
     ]
-    assert "fewer than 150,000 crops a row: 8" in plan
+    assert "fewer than 150,000 labelled crops a row: 8" in plan
     assert not out.exists()
 
     assert ablate(**given, rows=ROWS, write_docs=page) == 0
     table = (out / "table.md").read_text()
     assert table in capsys.readouterr().out
     assert table in page.read_text()
-    assert f"| {PLAIN} | none | none | 3 | 8 |" in table
+    assert f"| {PLAIN} | none | none | 3 | 8 | 0 |" in table
 
     def never(*arguments, **options):
         raise AssertionError("trained again")

@@ -4,7 +4,7 @@ import pytest
 
 from mlanet.errors import ConfigurationError, UsageError
 from mlanet.experiments import FULL, PLAIN, REDUCED, ablation_rows, chosen_runs
-from mlanet.experiments.rows import ARCHITECTURES, MIN_SAMPLES, NUM_SEEDS
+from mlanet.experiments.rows import ARCHITECTURES, CONSTRAINTS, MIN_SAMPLES, NUM_SEEDS
 from mlanet.training import Stage
 
 ROWS = ablation_rows(REDUCED)
@@ -13,15 +13,46 @@ ROWS = ablation_rows(REDUCED)
 def test_supervised_rows_differ_in_the_network_alone():
     for name, (attention, fusion) in ARCHITECTURES.items():
         config = ROWS[f"{name}-supervised"].config
-        assert replace(config, attention=None, fusion=None) == REDUCED
+        assert replace(config, attention="none", fusion="none") == ROWS[PLAIN].config
         network = config.network()
         assert (network.attention, network.fusion) == (attention, fusion)
+        assert config.num_unlabelled == 0
+
+
+def test_semi_supervised_rows_see_the_same_labelled_samples_and_others_beside_them():
+    for name in ARCHITECTURES:
+        semi, alone = ROWS[f"{name}-semi"].config, ROWS[f"{name}-supervised"].config
+        assert semi.network() == alone.network()
+        assert semi.num_labelled == alone.num_labelled == alone.batch_size
+        assert semi.num_unlabelled > 0
+        assert (semi.seed, semi.steps, semi.weights) == (alone.seed, alone.steps, alone.weights)
+        assert not any(getattr(semi.unlabelled_weights, term) for term in CONSTRAINTS)
+
+
+def test_each_constraint_has_a_row_of_its_own():
+    full = ROWS[FULL].config
+    for term in CONSTRAINTS:
+        row = ROWS[f"{FULL}-{term}"]
+        weights = row.config.unlabelled_weights
+        assert row.reference == FULL
+        assert getattr(weights, term) == getattr(REDUCED.unlabelled_weights, term)
+        assert [other for other in CONSTRAINTS if getattr(weights, other)] == [term]
+        assert replace(row.config, unlabelled_weights=full.unlabelled_weights) == full
 
 
 def test_all_rows_differ_and_see_enough():
     configs = [row.config for row in ROWS.values()]
+    assert len(ROWS) == 2 * len(ARCHITECTURES) + len(CONSTRAINTS)
     assert len({str(asdict(config)) for config in configs}) == len(ROWS)
-    assert all(config.steps * config.batch_size >= MIN_SAMPLES for config in configs)
+    assert all(config.steps * config.num_labelled >= MIN_SAMPLES for config in configs)
+
+
+def test_what_the_semi_supervised_rows_are_about_must_be_there():
+    with pytest.raises(ConfigurationError, match=r"^unlabelled: must be positive"):
+        ablation_rows(replace(REDUCED, batch_size=64, unlabelled=0.0))
+    flat = replace(REDUCED.unlabelled_weights, edges=0.0)
+    with pytest.raises(ConfigurationError, match=r"unlabelled_weights\.edges"):
+        ablation_rows(replace(REDUCED, unlabelled_weights=flat))
 
 
 def test_references_exist():

@@ -6,7 +6,7 @@ import pytest
 from safetensors.torch import load_file
 
 from mlanet.errors import ConfigurationError, DataError
-from mlanet.experiments import Run, RunResult, execute, finished
+from mlanet.experiments import Run, RunResult, ablation_rows, execute, finished
 from mlanet.experiments.measure import NetworkPredictor, held_out_errors
 from mlanet.morphable import MorphableModel
 from mlanet.network import PRESETS
@@ -16,7 +16,7 @@ from mlanet.training.data import LabelledFaces
 
 @pytest.fixture(scope="module")
 def run(tiny):
-    return Run("top-down-supervised", replace(tiny, attention="coordinate", fusion="top-down"))
+    return Run("top-down-semi", ablation_rows(tiny)["top-down-semi"].config)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def done(run, data, aflw2000, tmp_path_factory):
 
 def test_the_run_is_described_and_measured(run, done):
     folder, result = done
-    assert (result.row, result.seed, result.samples) == (run.row, 0, 16)
+    assert (result.row, result.seed, result.labelled, result.unlabelled) == (run.row, 0, 16, 8)
     trained = load_trained(folder / "checkpoint.safetensors")
     assert trained.network.config == replace(PRESETS["small"], fusion="top-down")
     assert result.parameters == sum(p.numel() for p in trained.network.parameters())

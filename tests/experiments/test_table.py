@@ -18,7 +18,7 @@ def result(row, seed, better, *, everywhere=True):
     """Errors that are lower by a constant for each face, and by twice as much in profile."""
     gain = better * np.where(YAWS > 60, 2.0, 1.0)
     errors = AFLW2000Errors(YAWS, {"original": HARD - gain}) if everywhere else None
-    return RunResult(row, seed, 1000, 96, 50.0 + seed, None, HARD[:20] - better, errors)
+    return RunResult(row, seed, 1000, 96, 0, 50.0 + seed, None, HARD[:20] - better, errors)
 
 
 def one_of(table, name):
@@ -61,7 +61,7 @@ def test_a_metric_that_a_run_lacks_is_left_out_of_its_row():
 
 
 def test_runs_on_other_images_do_not_mix():
-    other = RunResult("both-supervised", 0, 1, 1, 1.0, None, np.ones(21), None)
+    other = RunResult("both-supervised", 0, 1, 1, 0, 1.0, None, np.ones(21), None)
     with pytest.raises(DataError, match="both-supervised, seed 0: measured on other images"):
         make_table(ROWS, [result(PLAIN, 0, 0.0), other])
 
@@ -72,7 +72,7 @@ def test_files_say_the_same(tmp_path):
     assert [path.name for path in paths] == ["table.md", "table.json", "differences.png"]
     assert all(path.stat().st_size > 0 for path in paths)
     text = (tmp_path / "table.md").read_text()
-    assert "| both-supervised | coordinate | bottom-up | 1 | 96 | 1,000 | 50 |" in text
+    assert "| both-supervised | coordinate | bottom-up | 1 | 96 | 0 | 1,000 | 50 |" in text
     assert "| both-supervised | -0.300 [-0.300, -0.300] |" in text
     content = json.loads((tmp_path / "table.json").read_text())
     assert content["rows"][1]["figures"][HELD_OUT]["to_plain"]["mean"] == pytest.approx(-0.3)

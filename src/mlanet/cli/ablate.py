@@ -115,12 +115,13 @@ def print_runs(
         begun = (out / run.name / CHECKPOINT).exists()
         state = "finished" if run.name in finished else "begun" if begun else "new"
         seconds += 0.0 if state == "finished" else plan.seconds
-        samples = run.config.steps * run.config.batch_size
+        crops = run.config.steps * run.config.batch_size
+        labelled = run.config.steps * run.config.num_labelled
         print(
-            f"{run.name:<34}{plan.parameters:>10,} parameters {samples:>8,} crops"
-            f"{samples / plan.seconds:>6.0f} images/s{plan.seconds / 60.0:>7.1f} min  {state}"
+            f"{run.name:<26}{plan.parameters:>11,} parameters{labelled:>9,} labelled crops"
+            f"{crops / plan.seconds:>6.0f} images/s{plan.seconds / 60.0:>7.1f} min  {state}"
         )
-    few = min(run.config.steps * run.config.batch_size for run in runs)
+    few = min(run.config.steps * run.config.num_labelled for run in runs)
     if few < MIN_SAMPLES:
-        print(f"fewer than {MIN_SAMPLES:,} crops a row: {few:,}")
+        print(f"fewer than {MIN_SAMPLES:,} labelled crops a row: {few:,}")
     print(f"at most {seconds / 3600.0:.1f} h without measuring")

@@ -24,7 +24,8 @@ class RunResult:
         row: name of the row.
         seed: of the run.
         parameters: of the network.
-        samples: crops that it was trained with.
+        labelled: labelled crops that it was trained with.
+        unlabelled: unlabelled ones.
         images_per_s: median speed of the training.
         commit: version of the code that measured it, if known.
         held_out: error in per cent of each held-out face.
@@ -34,7 +35,8 @@ class RunResult:
     row: str
     seed: int
     parameters: int
-    samples: int
+    labelled: int
+    unlabelled: int
     images_per_s: float
     commit: str | None
     held_out: Float[np.ndarray, "n"]
@@ -47,7 +49,8 @@ class RunResult:
             "row": self.row,
             "seed": self.seed,
             "parameters": self.parameters,
-            "samples": self.samples,
+            "labelled": self.labelled,
+            "unlabelled": self.unlabelled,
             "images_per_s": round(self.images_per_s, 1),
             "commit": self.commit,
             "held_out": _listed(self.held_out),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from mlanet.errors import ConfigurationError, UsageError
 from mlanet.network.config import Attention, Fusion
 from mlanet.training import Stage, TrainingConfig
+from mlanet.training.terms import RenderedWeights
 
 ARCHITECTURES: Mapping[str, tuple[Attention, Fusion]] = {
     "plain": ("none", "none"),
@@ -25,8 +26,19 @@ NUM_SEEDS = 3
 MIN_SAMPLES = 150_000
 """Labelled crops that a row should see."""
 
-REDUCED = TrainingConfig(preset="small", steps=2400, batch_size=64, stages=(Stage(1.0, 64),))
-"""The ablation at reduced scale: MobileNetV2 of half width at 64 px, from random weights."""
+CONSTRAINTS = ("symmetry", "edges", "flip")
+"""Terms of unlabelled samples that each have a row of their own, and no weight in the others."""
+
+REDUCED = TrainingConfig(
+    preset="small",
+    steps=2400,
+    batch_size=96,
+    unlabelled=1 / 3,
+    unlabelled_weights=RenderedWeights(symmetry=0.1, edges=1.0, flip=0.3),
+    stages=(Stage(1.0, 64),),
+)
+"""The ablation at reduced scale: MobileNetV2 of half width at 64 px, from random weights, with
+64 labelled and, in the semi-supervised rows, 32 unlabelled crops in a step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +73,13 @@ def ablation_rows(base: TrainingConfig) -> dict[str, Row]:
     """All rows by name, in the order of the table.
 
     Args:
-        base: what the rows have in common; attention and fusion are those of the row.
+        base: the semi-supervised training with a weight for each of `CONSTRAINTS`. Attention,
+            fusion and constraints are those of the row; supervised rows see the same labelled
+            samples in each step and no others.
 
     Raises:
         ConfigurationError: rows would be measured at another crop size than that of their last
-            steps.
+            steps, or a row would be like another because `base` lacks what it is about.
     """
     size = base.network().input_size
     if base.stages[-1].input_size != size:
@@ -73,11 +87,29 @@ def ablation_rows(base: TrainingConfig) -> dict[str, Row]:
             f"stages: the last crops must have the {size} px of the preset {base.preset!r}, "
             "at which rows are measured"
         )
+    weights = base.unlabelled_weights
+    absent = [f"unlabelled_weights.{name}" for name in CONSTRAINTS if not getattr(weights, name)]
+    absent += [] if base.num_unlabelled else ["unlabelled"]
+    if absent:
+        raise ConfigurationError(f"{absent[0]}: must be positive, or a row is like another")
+    free = replace(base, unlabelled_weights=replace(weights, **dict.fromkeys(CONSTRAINTS, 0.0)))
     rows: dict[str, Row] = {}
     for name, (attention, fusion) in ARCHITECTURES.items():
-        config = replace(base, attention=attention, fusion=fusion)
+        config = replace(supervised(free), attention=attention, fusion=fusion)
         rows[f"{name}-supervised"] = Row(config)
+    for name, (attention, fusion) in ARCHITECTURES.items():
+        config = replace(free, attention=attention, fusion=fusion)
+        rows[f"{name}-semi"] = Row(config, reference=f"{name}-supervised")
+    full = rows[FULL].config
+    for name in CONSTRAINTS:
+        one = replace(full.unlabelled_weights, **{name: getattr(weights, name)})
+        rows[f"{FULL}-{name}"] = Row(replace(full, unlabelled_weights=one), reference=FULL)
     return {name: _seeded(name, row) for name, row in rows.items()}
+
+
+def supervised(config: TrainingConfig) -> TrainingConfig:
+    """The same labelled samples in each step, without unlabelled ones and without rendering."""
+    return replace(config, batch_size=config.num_labelled, unlabelled=0.0, labelled_rendered=0.0)
 
 
 def chosen_runs(rows: Mapping[str, Row], names: Sequence[str] = ()) -> list[Run]:

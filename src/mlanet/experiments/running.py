@@ -76,10 +76,11 @@ def execute(
         row=run.row,
         seed=config.seed,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
-        samples=config.steps * config.batch_size,
+        labelled=config.steps * config.num_labelled,
+        unlabelled=config.steps * config.num_unlabelled,
         images_per_s=training_speed(folder),
         commit=code_version(),
-        held_out=held_out_errors(predictor, LabelledFaces(data, config.held_out)),
+        held_out=held_out_errors(predictor, LabelledFaces.of(config, data)),
         aflw2000=None if aflw2000 is None else aflw2000_errors(predictor, aflw2000),
     )
     result.save(folder)

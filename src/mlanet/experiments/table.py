@@ -52,7 +52,8 @@ class TableRow:
     reference: str | None
     parameters: int
     images_per_s: float
-    samples: int
+    labelled: int
+    unlabelled: int
     seeds: tuple[int, ...]
     figures: dict[str, Figure]
 
@@ -71,10 +72,11 @@ class Table:
         """Errors and costs of all rows, then their differences."""
         metrics = [name for name in TITLES if any(name in row.figures for row in self.rows)]
         titles = [f"{TITLES[name]} %" for name in metrics]
-        costs = ["attention", "fusion", "runs", "crops a run", "parameters", "images/s"]
+        costs = ["attention", "fusion", "runs", "labelled", "unlabelled", "parameters", "images/s"]
         lines = [_line(["row", *costs, *titles]), _line(["---"] * (1 + len(costs) + len(titles)))]
         for row in self.rows:
-            cost = [row.attention, row.fusion, str(len(row.seeds)), f"{row.samples:,}"]
+            cost = [row.attention, row.fusion, str(len(row.seeds))]
+            cost += [f"{row.labelled:,}", f"{row.unlabelled:,}"]
             cost += [f"{row.parameters:,}", f"{row.images_per_s:.0f}"]
             errors = [_error(row.figures.get(name)) for name in metrics]
             lines.append(_line([row.name, *cost, *errors]))
@@ -126,7 +128,8 @@ def make_table(rows: Mapping[str, Row], results: Iterable[RunResult]) -> Table:
                 reference=row.reference,
                 parameters=found[0].parameters,
                 images_per_s=median(result.images_per_s for result in found),
-                samples=found[0].samples,
+                labelled=found[0].labelled,
+                unlabelled=found[0].unlabelled,
                 seeds=tuple(result.seed for result in found),
                 figures=figures,
             )
