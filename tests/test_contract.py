@@ -43,6 +43,7 @@ def test_help_imports_nothing_heavy():
         ("evaluate realy", "--reference"),
         ("evaluate compare", "--out"),
         ("train", "--out"),
+        ("ablate", "--out"),
         ("export", "--out"),
         ("synthesize heads", "--out"),
         ("synthesize profiles", "--data"),

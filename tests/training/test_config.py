@@ -1,9 +1,10 @@
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
 from mlanet.errors import ConfigurationError
+from mlanet.network import PRESETS
 from mlanet.training import LossWeights, Stage, TrainingConfig
 
 
@@ -31,6 +32,13 @@ def test_fields_that_are_not_given_keep_their_defaults(tmp_path):
     assert TrainingConfig.read(path) == TrainingConfig(steps=9, weights=LossWeights(apertures=1.0))
 
 
+def test_attention_and_fusion_replace_the_presets():
+    assert TrainingConfig().network() == PRESETS["mobile"]
+    config = TrainingConfig(preset="small", attention="none", fusion="top-down")
+    assert config.network() == replace(PRESETS["small"], attention="none", fusion="top-down")
+    assert TrainingConfig(fusion="none").network() == replace(PRESETS["mobile"], fusion="none")
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -49,6 +57,8 @@ def test_fields_that_are_not_given_keep_their_defaults(tmp_path):
         {"stages": [{"share": 1.0}]},
         {"weights": {"beauty": 1.0}},
         {"augmentation": 3},
+        {"attention": "much"},
+        {"fusion": ""},
     ],
 )
 def test_malformed_files_are_named(tmp_path, values):

@@ -13,6 +13,7 @@ from mlanet.errors import MlanetError, UsageError
 def verbs() -> dict[str, Callable[..., int]]:
     """The verbs by name; their modules import nothing heavy. Two words make a group."""
     from mlanet.cli import (
+        ablate,
         dataset,
         evaluate,
         export,
@@ -33,6 +34,7 @@ def verbs() -> dict[str, Callable[..., int]]:
         "evaluate realy": evaluate.realy,
         "evaluate compare": evaluate.compare,
         "train": train.train,
+        "ablate": ablate.ablate,
         "synthesize heads": synthesize.heads,
         "synthesize profiles": synthesize.profiles,
         "dataset check": dataset.check,
