@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from mlanet.cli import main
-from mlanet.datasets import AFLW2000Parameters
+from mlanet.datasets import FaceParameters
 from mlanet.errors import AssetError, DataError
 from mlanet.evaluation import DenseProtocol, Predictions
 from mlanet.geometry import Camera, Pose, bounding_box
@@ -88,7 +88,7 @@ def case(files):
     shape = 20000.0 * rng.normal(size=IDENTITY)
     expression = 0.5 * rng.normal(size=EXPRESSION)
     vertices = projected(files, pose, shape, expression)
-    return AFLW2000Parameters(pose, shape, expression, vertices[files.keypoints]), vertices
+    return FaceParameters(pose, shape, expression, landmarks_px=vertices[files.keypoints]), vertices
 
 
 def test_the_truth_is_that_of_3ddfas_rule(protocol, case, files):
@@ -137,9 +137,7 @@ def test_own_faces_are_carried_over(protocol, model):
 
 def test_a_model_that_the_parameters_do_not_belong_to(protocol, case, model):
     parameters, vertices = case
-    other = AFLW2000Parameters(
-        parameters.pose, -4.0 * parameters.shape, parameters.expression, parameters.landmarks_px
-    )
+    other = replace(parameters, shape=-4.0 * parameters.shape)
     with pytest.raises(DataError, match="belong to another model"):
         protocol.errors("image", vertices, other, HEIGHT)
     with pytest.raises(DataError, match="has 7 vertices"):

@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from mlanet.datasets import AFLW2000Parameters
+from mlanet.datasets import FaceParameters
 from mlanet.errors import AssetError, DataError
 from mlanet.geometry import (
     bounding_box,
     landmarks_in_pixels,
-    matrix_from_euler,
-    viewer_from_camera,
 )
 from mlanet.metrics import nme_dense, nme_reconstruction
 from mlanet.morphable import LinearShape, MorphableModel, Transfer, connect
@@ -105,7 +103,7 @@ class DenseProtocol:
         return self.transfer.values(np.asarray(pixels))
 
     def truth(
-        self, name: str, parameters: AFLW2000Parameters, image_height: int
+        self, name: str, parameters: FaceParameters, image_height: int
     ) -> tuple[Float[np.ndarray, "f 3"], float]:
         """Vertices of the face region in pixels of the image, and the eyes' distance in 3D.
 
@@ -114,12 +112,15 @@ class DenseProtocol:
         a reader puts the model's origin.
 
         Raises:
-            DataError: the model's landmarks are not the data set's.
+            DataError: the model's landmarks are not the data set's, or it has none.
         """
+        placement = parameters.placement(image_height)
         given = self.basel.standardized(parameters.shape, parameters.expression)
         coefficients = (given[0].astype(np.float32), given[1].astype(np.float32))
-        keypoints = self._in_pixels(self.basel.landmarks(*coefficients), parameters, image_height)
+        keypoints = placement.project(self.basel.landmarks(*coefficients))
         annotated = parameters.landmarks_px
+        if annotated is None:
+            raise DataError(f"{name}: pt3d_68 is missing")
         shift = (annotated - keypoints).mean(axis=0)
         box = bounding_box(annotated[:, :2])
         off = float(np.linalg.norm((annotated - keypoints - shift)[:, :2], axis=1).mean())
@@ -129,14 +130,14 @@ class DenseProtocol:
                 " the annotated ones: the parameters belong to another model"
             )
         eyes = float(np.linalg.norm(keypoints[36] - keypoints[45]))
-        face = self._in_pixels(self._face(*coefficients), parameters, image_height)
+        face = placement.project(self._face(*coefficients))
         return face + shift, eyes
 
     def errors(
         self,
         name: str,
         predicted_px: Float[np.ndarray, "v 3"],
-        parameters: AFLW2000Parameters,
+        parameters: FaceParameters,
         image_height: int,
     ) -> DenseErrors:
         """Errors of a face's Basel vertices in pixels.
@@ -156,12 +157,3 @@ class DenseProtocol:
             nme_dense(predicted, truth),
             nme_reconstruction(predicted, truth, eyes),
         )
-
-    @staticmethod
-    def _in_pixels(
-        points_mm: Float[np.ndarray, "n 3"], parameters: AFLW2000Parameters, image_height: int
-    ) -> Float[np.ndarray, "n 3"]:
-        pose = parameters.pose
-        rotation = np.asarray(viewer_from_camera(matrix_from_euler(pose[:3])))
-        x, y, z = (MICROMETRES_PER_MM * pose[6] * points_mm @ rotation.T + pose[3:6]).T
-        return np.stack([x, image_height - y, z], axis=1)
