@@ -10,8 +10,9 @@ import numpy as np
 
 from mlanet.errors import DataError
 from mlanet.evaluation.page import Table, markdown_table
-from mlanet.metrics import CONFIDENCE, YAW_BINS, paired_difference, yaw_bin_index
+from mlanet.metrics import YAW_BINS, paired_difference, yaw_bin_index
 
+CONFIDENCE = 0.95
 NOT_FIGURES = (
     "per_image",
     "versions",
@@ -93,10 +94,10 @@ def differences_table(runs: Sequence[Run]) -> Table | None:
             if pairs is None:
                 continue
             one, other, group = pairs
-            found = paired_difference(one, other, group)
+            found = paired_difference(other, one, group, confidence=CONFIDENCE)
             interval = f"{found.low:+.3f} to {found.high:+.3f}"
             label = f"{run.name}: {error}"
-            rows.append((label, str(len(one)), f"{found.value:+.3f}", interval))
+            rows.append((label, str(len(one)), f"{found.mean:+.3f}", interval))
     if not rows:
         return None
     columns = (f"minus {first.name}", "images", "difference", f"{100 * CONFIDENCE:.0f} % interval")

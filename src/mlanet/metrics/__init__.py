@@ -1,6 +1,6 @@
 """Errors, each named by its protocol. Pure functions of arrays; nothing is read or written."""
 
-from mlanet.metrics.bootstrap import CONFIDENCE, Difference, paired_difference
+from mlanet.metrics.bootstrap import Difference, paired_difference
 from mlanet.metrics.cumulative import CumulativeError, cumulative_error
 from mlanet.metrics.dense import nme_dense, nme_reconstruction
 from mlanet.metrics.landmarks import nme_2d_68
@@ -17,7 +17,6 @@ from mlanet.metrics.surfaces import (
 from mlanet.metrics.yaw import YAW_BINS, BinnedMean, mean_of_yaw_bins, yaw_bin_index
 
 __all__ = [
-    "CONFIDENCE",
     "CROP_RADIUS_MM",
     "MAX_POSE_DEG",
     "YAW_BINS",

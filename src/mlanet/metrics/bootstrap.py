@@ -1,50 +1,60 @@
-"""How far a difference of means may be chance."""
+"""How sure is a difference between two methods that saw the same images?"""
 
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
-CONFIDENCE = 0.95
-NUM_RESAMPLES = 2000
-
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A difference of two means and its percentile interval of `CONFIDENCE`."""
+    """A mean difference and its interval, in the unit of the values."""
 
-    value: float
+    mean: float
     low: float
     high: float
 
 
 def paired_difference(
-    first: Float[np.ndarray, "n"],
-    second: Float[np.ndarray, "n"],
-    group: Int[np.ndarray, "n"] | None = None,
+    values: Float[np.ndarray, "n"],
+    baseline: Float[np.ndarray, "n"],
+    strata: Int[np.ndarray, "n"] | None = None,
     *,
-    num_resamples: int = NUM_RESAMPLES,
+    confidence: float = 0.95,
+    resamples: int = 10_000,
     seed: int = 0,
 ) -> Difference:
-    """Mean of `second - first` on the same images, with a paired bootstrap interval.
+    """Mean of `values - baseline` over images, with a percentile interval by paired bootstrap.
 
-    With groups (yaw bins) it is the mean of the groups' means, and images are drawn within their
-    groups. Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+    Images are drawn anew with replacement, both methods' values together (Efron and Tibshirani,
+    "An Introduction to the Bootstrap", 1993). With strata, such as yaw bins, the mean is that
+    of the strata's means and images are drawn within each. The interval says how the figure
+    depends on the choice of the images, not on the seed of a training.
+
+    Args:
+        values: of one method, one for each image.
+        baseline: of the other.
+        strata: number of each image's stratum; one for all if None.
+        confidence: of the interval, in (0, 1).
+        resamples: number of draws.
+        seed: of the draws.
 
     Raises:
-        ValueError: the arrays differ in length or are empty.
+        ValueError: the shapes differ, there are no images or `confidence` is not in (0, 1).
     """
-    index = np.zeros(len(first), dtype=np.int64) if group is None else np.asarray(group)
-    if not (len(first) == len(second) == len(index)) or not len(first):
-        raise ValueError("a paired difference needs as many numbers on both sides")
+    groups = np.zeros(len(values), dtype=np.int64) if strata is None else strata
+    if not values.shape == baseline.shape == groups.shape or not len(values):
+        raise ValueError(f"expected (n,), got {values.shape}, {baseline.shape}, {groups.shape}")
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence must be in (0, 1), got {confidence}")
+    difference = values.astype(np.float64) - baseline
     rng = np.random.default_rng(seed)
-    gain = np.asarray(second, dtype=np.float64) - np.asarray(first, dtype=np.float64)
-    members = [gain[index == k] for k in np.unique(index)]
-    drawn = [
-        part[rng.integers(len(part), size=(num_resamples, len(part)))].mean(axis=1)
-        for part in members
-    ]
-    tail = 50.0 * (1.0 - CONFIDENCE)
-    low, high = np.percentile(np.mean(drawn, axis=0), [tail, 100.0 - tail])
-    value = float(np.mean([part.mean() for part in members]))
-    return Difference(value, float(low), float(high))
+    means: list[float] = []
+    drawn = np.zeros(resamples)
+    for group in np.unique(groups):
+        members = difference[groups == group]
+        means.append(float(members.mean()))
+        drawn += members[rng.integers(len(members), size=(resamples, len(members)))].mean(axis=1)
+    tail = (1.0 - confidence) / 2.0
+    low, high = np.quantile(drawn / len(means), [tail, 1.0 - tail])
+    return Difference(float(np.mean(means)), float(low), float(high))
