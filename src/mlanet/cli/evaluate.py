@@ -15,8 +15,12 @@ from mlanet.errors import UsageError
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-    from mlanet.evaluation import AFLW2000Report
+    from mlanet.datasets import AFLW2000Annotations
+    from mlanet.datasets.aflw2000 import AnnotationKind
+    from mlanet.evaluation import AFLW2000Report, CropSource, DenseProtocol, NetworkSource
+    from mlanet.evaluation.aflw2000 import FaceSource
     from mlanet.evaluation.page import Table
+    from mlanet.reconstructor import Reconstructor
 
 
 def aflw2000(
@@ -60,16 +64,8 @@ def aflw2000(
     from rich.console import Console
 
     from mlanet import __version__
-    from mlanet.assets import asset_records
     from mlanet.datasets import AFLW2000, AFLW2000Annotations
-    from mlanet.evaluation import (
-        DenseProtocol,
-        NetworkSource,
-        Predictions,
-        SkinTone,
-        score_aflw2000,
-        write_report,
-    )
+    from mlanet.evaluation import DenseProtocol, score_aflw2000, write_report
     from mlanet.morphable import MorphableModel
 
     if predictions is not None and (weights is not None or crop != "ground-truth"):
@@ -82,31 +78,10 @@ def aflw2000(
         dense = DenseProtocol.load(basel, MorphableModel.load())
         versions["basel"] = f"{dense.basel.name}, sha256 {dense.basel.provenance.sha256}"
     if predictions is None:
-        from mlanet.reconstructor import Reconstructor
-
-        reconstructor = Reconstructor.load(weights=weights)
-        tone = SkinTone(reconstructor.model)
-        source = NetworkSource(
-            reconstructor,
-            truth,
-            annotation,
-            crop,
-            skin_tone=lambda face: tone(face.coefficients),
-            vertices=None if dense is None else dense.carried,
-        )
-        versions |= {key: record.version for key, record in asset_records().items()}
-        if weights is not None:
-            versions["mobile"] = (
-                f"{weights.name}, sha256 {sha256(weights.read_bytes()).hexdigest()}"
-            )
+        source = _own_faces(truth, annotation, crop, weights, dense)
+        reconstructor = source.predictor
     else:
-        reconstructor, given = None, Predictions.load(predictions)
-        given.require(truth.names)
-        if dense is not None and given.vertices is None:
-            raise UsageError(f"--basel needs the array 'vertices' in {predictions}")
-        digest = sha256(predictions.read_bytes()).hexdigest()
-        versions["predictions"] = f"{predictions.name}, sha256 {digest}"
-        source = given.source
+        source, reconstructor = _given_faces(predictions, truth, dense), None
     with _progress("AFLW2000-3D") as progress:
         report = score_aflw2000(
             source,
@@ -116,7 +91,7 @@ def aflw2000(
             crop=crop if predictions is None else "unknown",
             method=name or ("mlanet" if predictions is None else predictions.stem),
             dense=dense,
-            versions=versions,
+            versions=versions | _versions(weights, predictions),
             progress=progress,
             workers=_positive(threads),
         )
@@ -129,6 +104,54 @@ def aflw2000(
     text = f"{written[0]}, {names} written"
     Console().print(text, highlight=False, markup=False, soft_wrap=True)
     return 0
+
+
+def _own_faces(
+    truth: "AFLW2000Annotations",
+    annotation: "AnnotationKind",
+    crop: "CropSource",
+    weights: Path | None,
+    dense: "DenseProtocol | None",
+) -> "NetworkSource[Reconstructor]":
+    from mlanet.evaluation import NetworkSource, SkinTone
+    from mlanet.reconstructor import Reconstructor
+
+    reconstructor = Reconstructor.load(weights=weights)
+    tone = SkinTone(reconstructor.model)
+    return NetworkSource(
+        reconstructor,
+        truth,
+        annotation,
+        crop,
+        skin_tone=lambda face: tone(face.coefficients),
+        vertices=None if dense is None else dense.carried,
+    )
+
+
+def _given_faces(
+    path: Path, truth: "AFLW2000Annotations", dense: "DenseProtocol | None"
+) -> "FaceSource":
+    from mlanet.evaluation import Predictions
+
+    given = Predictions.load(path)
+    given.require(truth.names)
+    if dense is not None and given.vertices is None:
+        raise UsageError(f"--basel needs the array 'vertices' in {path}")
+    return given.source
+
+
+def _versions(weights: Path | None, predictions: Path | None) -> dict[str, str]:
+    """What the figures depend on: hashes of the user's files, versions of what ships."""
+    from mlanet.assets import asset_records
+
+    if predictions is not None:
+        return {"predictions": _named(predictions)}
+    shipped = {key: record.version for key, record in asset_records().items()}
+    return shipped if weights is None else shipped | {"mobile": _named(weights)}
+
+
+def _named(path: Path) -> str:
+    return f"{path.name}, sha256 {sha256(path.read_bytes()).hexdigest()}"
 
 
 def now(

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -58,12 +58,14 @@ class LandmarkPredictor(Protocol):
         ...
 
 
+AnyPredictor = TypeVar("AnyPredictor", bound=LandmarkPredictor)
+
 FaceSource: TypeAlias = Callable[[int, str, Sample], FacePrediction | None]
 """From an image's row, name and content to the face in it; None if it was missed."""
 
 
 @dataclass(frozen=True, eq=False)
-class NetworkSource:
+class NetworkSource(Generic[AnyPredictor]):
     """Faces as a predictor sees them, in the crop of the protocol or of its own detector.
 
     With the ground-truth crop, faces are cut by `square_roi_box`. With the detector's, the
@@ -79,7 +81,7 @@ class NetworkSource:
         vertices: the Basel model's vertices (pixels) of what the predictor returned.
     """
 
-    predictor: LandmarkPredictor
+    predictor: AnyPredictor
     annotations: AFLW2000Annotations
     annotation: AnnotationKind = "original"
     crop: CropSource = "ground-truth"
@@ -168,33 +170,7 @@ def score_aflw2000(
     truth = annotations.landmarks_2d_px(annotation)
 
     def result(row: int) -> ImageResult:
-        name = annotations.names[row]
-        index = dataset.index_of[name]
-        sample = dataset[index]
-        if sample.angles_deg is None:
-            raise DataError(f"{name}: the head pose is missing")
-        face = source(row, name, sample)
-        yaw, angles = float(annotations.yaw_deg[row]), sample.angles_deg
-        openings = face_openings(annotations.original_px[row])
-        if face is None:
-            return ImageResult(name, yaw, None, None, angles, openings=openings)
-        errors = None
-        if dense is not None and face.vertices_px is not None:
-            size = sample.image.shape[0]
-            errors = dense.errors(name, face.vertices_px, dataset.parameters(index), size)
-        nme = nme_2d_68(face.landmarks_px[None, :, :2], truth[row : row + 1])
-        return ImageResult(
-            name=name,
-            yaw_deg=yaw,
-            nme_2d_68=float(nme[0]),
-            angles_deg=face.angles_deg,
-            true_angles_deg=angles,
-            landmarks_px=face.landmarks_px,
-            openings=openings,
-            skin_tone_deg=face.skin_tone_deg,
-            dense=errors,
-            seconds=face.seconds,
-        )
+        return _score_image(source, dataset, annotations, truth[row], dense, row)
 
     started = time.perf_counter()
     results: list[ImageResult] = []
@@ -207,6 +183,42 @@ def score_aflw2000(
     wall = time.perf_counter() - started
     return AFLW2000Report(
         annotation, crop, tuple(results), dict(versions or {}), method=method, wall_seconds=wall
+    )
+
+
+def _score_image(
+    source: FaceSource,
+    dataset: AFLW2000,
+    annotations: AFLW2000Annotations,
+    truth: Float[np.ndarray, "68 2"],
+    dense: DenseProtocol | None,
+    row: int,
+) -> ImageResult:
+    name = annotations.names[row]
+    index = dataset.index_of[name]
+    sample = dataset[index]
+    if sample.angles_deg is None:
+        raise DataError(f"{name}: the head pose is missing")
+    face = source(row, name, sample)
+    yaw, angles = float(annotations.yaw_deg[row]), sample.angles_deg
+    openings = face_openings(annotations.original_px[row])
+    if face is None:
+        return ImageResult(name, yaw, None, None, angles, openings=openings)
+    errors = None
+    if dense is not None and face.vertices_px is not None:
+        height = sample.image.shape[0]
+        errors = dense.errors(name, face.vertices_px, dataset.parameters(index), height)
+    return ImageResult(
+        name=name,
+        yaw_deg=yaw,
+        nme_2d_68=float(nme_2d_68(face.landmarks_px[None, :, :2], truth[None])[0]),
+        angles_deg=face.angles_deg,
+        true_angles_deg=angles,
+        landmarks_px=face.landmarks_px,
+        openings=openings,
+        skin_tone_deg=face.skin_tone_deg,
+        dense=errors,
+        seconds=face.seconds,
     )
 
 

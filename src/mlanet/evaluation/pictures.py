@@ -4,7 +4,6 @@ import io
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -32,8 +31,6 @@ COLUMNS = ("annotation", "overlay", "shape", "textured", "other view")
 
 POINTS_COLUMNS = ("annotation", "prediction")
 """Of other methods' predictions, which have points only."""
-
-Picture = UInt8[np.ndarray, "t t 3"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,8 +93,7 @@ def face_row(
             result, (annotated, tile(draw_points(image, points, PREDICTED_COLOR, radius)))
         )
     roi = annotations.roi_box_px[row]
-    crop: Literal["ground-truth", "detector", "unknown"] = report.crop
-    box = face_box(reconstructor, image, roi, truth, crop)
+    box = face_box(reconstructor, image, roi, truth, report.crop)
     assert box is not None, "the face was found before"
     face = reconstructor.predict_in_box(image, box)
     return FaceRow(

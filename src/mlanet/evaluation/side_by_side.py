@@ -12,6 +12,7 @@ from mlanet.errors import DataError
 from mlanet.evaluation.page import Table, markdown_table
 from mlanet.metrics import YAW_BINS, paired_difference, yaw_bin_index
 
+CONFIDENCE = 0.95
 NOT_FIGURES = (
     "per_image",
     "versions",
