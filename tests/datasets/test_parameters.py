@@ -1,4 +1,5 @@
 import io
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def mat(**changes):
 
 def test_every_variable_is_read_in_double_precision():
     found = read_parameters(mat(), "a.mat")
-    arrays = {name: getattr(found, name) for name in found.__slots__}
+    arrays = {name: getattr(found, name) for name in [field.name for field in fields(found)]}
     assert {array.dtype for array in arrays.values()} == {np.dtype(np.float64)}
     np.testing.assert_allclose(found.pose, CONTENT["Pose_Para"][0])
     np.testing.assert_array_equal(found.shape, np.arange(199))

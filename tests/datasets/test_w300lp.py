@@ -1,3 +1,5 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -56,7 +58,7 @@ def test_both_kinds_of_landmarks_and_every_parameter_are_read(root):
     found = dataset.landmarks(3, width=60)
     np.testing.assert_allclose(found.contour_px, points(3)["pts_2d"])
     parameters = dataset.parameters(3)
-    for name in parameters.__slots__:
+    for name in [field.name for field in fields(parameters)]:
         assert (getattr(parameters, name) is None) == (name == "landmarks_px"), name
     assert parameters.points_px.shape == (68, 2)
 

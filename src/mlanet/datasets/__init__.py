@@ -1,6 +1,6 @@
 """Samples: readers of annotated and of plain pictures. Nothing here imports torch."""
 
-from mlanet.datasets.aflw2000 import AFLW2000, AFLW2000Annotations
+from mlanet.datasets.aflw2000 import AFLW2000, AFLW2000Annotations, AFLW2000Parameters
 from mlanet.datasets.archive import TarIndex
 from mlanet.datasets.crops import FaceCrops
 from mlanet.datasets.dataset import (
@@ -23,6 +23,7 @@ __all__ = [
     "AFLW2000",
     "W300LP",
     "AFLW2000Annotations",
+    "AFLW2000Parameters",
     "Dataset",
     "FaceCrops",
     "FaceParameters",

@@ -28,6 +28,13 @@ FOLDER = "AFLW2000"
 """Name of the folder, and of the tar file, in which the data set is distributed."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class AFLW2000Parameters(FaceParameters):
+    """Content of one `.mat` file, whose landmarks are always there."""
+
+    landmarks_px: Float[np.ndarray, "68 3"]  # pyright: ignore[reportGeneralTypeIssues]
+
+
 class AFLW2000:
     """AFLW2000-3D: pictures `*.jpg` and parameters `*.mat` of the same name.
 
@@ -85,15 +92,16 @@ class AFLW2000:
         """Position of each picture's name."""
         return {name: index for index, name in enumerate(self.names)}
 
-    def parameters(self, index: int) -> FaceParameters:
-        """The `.mat` file of a picture; its landmarks are always there.
+    def parameters(self, index: int) -> AFLW2000Parameters:
+        """The `.mat` file of a picture.
 
         Raises:
             DataError: the file is malformed.
         """
         name = _mat_name(self.names[index])
         data = self._read(name)
-        return read_parameters(data, f"{self._source}: {name}", (*NEEDED, "pt3d_68"))
+        needed = (*NEEDED, "pt3d_68")
+        return read_parameters(data, f"{self._source}: {name}", needed, AFLW2000Parameters)
 
     def _read(self, name: str) -> bytes:
         if self._tar is not None:

@@ -9,6 +9,7 @@ protocols do, which leaves half a pixel open (they count the first pixel's centr
 
 import io
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -75,25 +76,25 @@ class FaceParameters:
             `placement` has them in our conventions.
         shape: coefficients of Basel 2009 in 3DDFA's units (`MorphableModel.standardized`).
         expression: coefficients of FaceWarehouse's modes, likewise.
+        landmarks_px: the 68 landmarks on the fitted surface (AFLW2000-3D only): x, y, and z in
+            the same scale, larger is nearer the viewer.
         texture: coefficients of Basel 2009's colours.
         color: gains and offsets of red, green, blue, and the contrast.
         illumination: of Phong's model: ambient and directed light (RGB each), its direction (2),
             strength and exponent of the gloss.
         roi_px: left, top, right, bottom of the picture in the photo that it was cut from.
         points_px: x, y of AFLW's 21 or iBUG's 68 hand-marked points; NaN where not visible.
-        landmarks_px: the 68 landmarks on the fitted surface (AFLW2000-3D only): x, y, and z in
-            the same scale, larger is nearer the viewer.
     """
 
     pose: Float[np.ndarray, "7"]
     shape: Float[np.ndarray, "199"]
     expression: Float[np.ndarray, "29"]
+    landmarks_px: Float[np.ndarray, "68 3"] | None = None
     texture: Float[np.ndarray, "199"] | None = None
     color: Float[np.ndarray, "7"] | None = None
     illumination: Float[np.ndarray, "10"] | None = None
     roi_px: Float[np.ndarray, "4"] | None = None
     points_px: Float[np.ndarray, "k 2"] | None = None
-    landmarks_px: Float[np.ndarray, "68 3"] | None = None
 
     @property
     def rotation(self) -> Float[np.ndarray, "3 3"]:
@@ -110,13 +111,22 @@ class FaceParameters:
         return Placement.from_source(self.rotation, float(self.pose[6]), self.pose[3:6], height)
 
 
-def read_parameters(data: bytes, source: str, needed: tuple[str, ...] = NEEDED) -> FaceParameters:
+Parameters = TypeVar("Parameters", bound=FaceParameters)
+
+
+def read_parameters(
+    data: bytes,
+    source: str,
+    needed: tuple[str, ...] = NEEDED,
+    kind: type[Parameters] = FaceParameters,
+) -> Parameters:
     """The parameters in the bytes of a `.mat` file; numbers of any type become float64.
 
     Args:
         data: the file's content.
         source: what messages call it.
         needed: variables that must be there.
+        kind: class of the result.
 
     Raises:
         DataError: the file is damaged, a needed variable is missing, or one is malformed.
@@ -131,7 +141,7 @@ def read_parameters(data: bytes, source: str, needed: tuple[str, ...] = NEEDED) 
         found["landmarks_px"] = np.ascontiguousarray(found["landmarks_px"].T)
     if found.get("pose", np.ones(7))[6] <= 0.0:
         raise DataError(f"{source}: the scale in Pose_Para is not positive")
-    return FaceParameters(**found)
+    return kind(**found)
 
 
 def read_variables(

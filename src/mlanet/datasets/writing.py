@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -131,7 +132,8 @@ def _write_shard(dataset: Dataset, indices: range, shard: Path, log: Path, lossl
                 skipped[str(names[index])] = str(error)
                 continue
             arrays = io.BytesIO()
-            np.savez_compressed(arrays, **annotation_of(sample))
+            known: dict[str, Any] = annotation_of(sample)
+            np.savez_compressed(arrays, **known)
             key = f"{index:08d}"
             add_member(archive, f"{key}.webp", encode_image(sample.image, lossless=lossless))
             add_member(archive, f"{key}.npz", arrays.getvalue())
