@@ -78,9 +78,19 @@ def test_files_say_the_same(tmp_path):
     assert content["rows"][1]["figures"][HELD_OUT]["to_plain"]["mean"] == pytest.approx(-0.3)
 
 
+def test_rows_are_compared_with_plain_and_with_their_reference():
+    names = {PLAIN: 0.0, "both-supervised": 0.1, "both-semi": 0.3, "both-semi-flip": 0.7}
+    text = make_table(ROWS, [result(name, 0, better) for name, better in names.items()]).markdown()
+    assert "| both-semi-flip | -0.700 [-0.700, -0.700] |" in text
+    assert "| both-semi-flip − both-semi | -0.400 [-0.400, -0.400] |" in text
+    assert "| both-semi − both-supervised | -0.200 [-0.200, -0.200] |" in text
+    assert f"− {PLAIN} | -" not in text
+
+
 def test_a_single_row_makes_a_table_without_a_picture(tmp_path):
     paths = write_report(make_table(ROWS, [result(PLAIN, 0, 0.0)]), tmp_path)
     assert [path.name for path in paths] == ["table.md", "table.json"]
+    assert "−" not in paths[0].read_text()
 
 
 def test_the_block_of_a_page_is_replaced_and_nothing_else(tmp_path):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from statistics import mean, median, stdev
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -80,15 +80,20 @@ class Table:
             cost += [f"{row.parameters:,}", f"{row.images_per_s:.0f}"]
             errors = [_error(row.figures.get(name)) for name in metrics]
             lines.append(_line([row.name, *cost, *errors]))
-        for heading, other in (("row", "to_plain"), ("row − its reference", "to_reference")):
-            first = f"row − {PLAIN}" if other == "to_plain" else heading
-            lines += ["", _line([first, *titles]), _line(["---"] * (1 + len(titles)))]
-            for row in self.rows:
-                found = [row.figures.get(name) for name in metrics]
-                cells = [_difference(None if f is None else getattr(f, other)) for f in found]
-                named = row.name if other == "to_plain" else f"{row.name} − {row.reference}"
-                if any(cells) and (other == "to_plain" or row.reference != PLAIN):
-                    lines.append(_line([named, *cells]))
+        to_plain = [
+            (row.name, [_difference(row.figures.get(name), "to_plain") for name in metrics])
+            for row in self.rows
+        ]
+        to_reference = [
+            (
+                f"{row.name} − {row.reference}",
+                [_difference(row.figures.get(name), "to_reference") for name in metrics],
+            )
+            for row in self.rows
+            if row.reference != PLAIN
+        ]
+        lines += _section(f"row − {PLAIN}", titles, to_plain)
+        lines += _section("row − its reference", titles, to_reference)
         return "\n".join(lines) + "\n"
 
 
@@ -192,7 +197,16 @@ def _error(figure: Figure | None) -> str:
     return f"{figure.mean:.3f}{spread}"
 
 
-def _difference(found: Difference | None) -> str:
+def _difference(figure: Figure | None, to: Literal["to_plain", "to_reference"]) -> str:
+    found: Difference | None = None if figure is None else getattr(figure, to)
     if found is None:
         return ""
     return f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+
+
+def _section(heading: str, titles: list[str], rows: list[tuple[str, list[str]]]) -> list[str]:
+    """Lines of a table of the rows that are not empty; none without such rows."""
+    filled = [_line([name, *cells]) for name, cells in rows if any(cells)]
+    if not filled:
+        return []
+    return ["", _line([heading, *titles]), _line(["---"] * (1 + len(titles))), *filled]
