@@ -1,7 +1,7 @@
 """Dense protocols on a model in 3DDFA's files, made of the embedded one."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mlanet.detection import Detection
-from mlanet.errors import AssetError, DataError, ImageError
+from mlanet.errors import DataError, ImageError
 from mlanet.evaluation.aflw2000 import MIN_IOU
 from mlanet.export import write_obj
 from mlanet.geometry import Mesh, box_iou
@@ -108,15 +108,15 @@ def read_box(path: Path) -> Float[np.ndarray, "4"]:
         DataError: the file is missing or malformed.
     """
     from mlanet.morphable.archive import array_kind
-    from mlanet.morphable.readers.unpickle import as_number, load_pickle, only_item
+    from mlanet.pickles import as_number, load_pickle, only_item
 
     try:
         with path.open("rb") as file:
             if array_kind(file) != "O":
                 raise ValueError("no dictionary")
-            table = only_item(load_pickle(file, path))
+            table = only_item(load_pickle(file, str(path), DataError))
         box = np.array([as_number(table[side]) for side in ("left", "top", "right", "bottom")])
-    except (OSError, ValueError, KeyError, TypeError, AssetError) as error:
+    except (OSError, ValueError, KeyError, TypeError, DataError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: not one of NoW's boxes ({reason})") from error
     if not np.isfinite(box).all() or (box[2:] <= box[:2]).any():

@@ -27,7 +27,6 @@ NOT_FIGURES = (
 """Parts of a report that are no figures to compare, or not without their counts."""
 
 MUST_AGREE = ("protocol", "annotation")
-CONFIDENCE = 0.95
 NOT_ERRORS = ("yaw_deg", "skin_tone_deg")
 
 
