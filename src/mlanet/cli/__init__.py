@@ -14,6 +14,7 @@ def verbs() -> dict[str, Callable[..., int]]:
     """The verbs by name; their modules import nothing heavy. Two words make a group."""
     from mlanet.cli import (
         evaluate,
+        evaluate_scans,
         export,
         fit,
         label,
@@ -28,6 +29,7 @@ def verbs() -> dict[str, Callable[..., int]]:
         "fit": fit.fit,
         "label": label.label,
         "evaluate aflw2000": evaluate.aflw2000,
+        "evaluate scans": evaluate_scans.scans,
         "train": train.train,
         "synthesize heads": synthesize.heads,
         "synthesize profiles": synthesize.profiles,

@@ -70,6 +70,4 @@ def _eyeball(rims: Float[np.ndarray, "6 3"], iris: Float[np.ndarray, "3"]) -> Ey
             np.stack([beside, here + SECTORS, beside + SECTORS], axis=-1).reshape(-1, 3),
         ]
     )
-    return Eyeball(
-        points.reshape(-1, 3), np.repeat(color, SECTORS, axis=0), faces.astype(np.int32)
-    )
+    return Eyeball(points.reshape(-1, 3), np.repeat(color, SECTORS, axis=0), faces.astype(np.int32))

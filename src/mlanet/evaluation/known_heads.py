@@ -14,6 +14,7 @@ from jaxtyping import Float, UInt8
 from mlanet.errors import AssetError, DataError
 from mlanet.evaluation.comparison import OUTER_EYES, START_POINTS
 from mlanet.evaluation.eyes import eyeballs
+from mlanet.evaluation.outside import outside
 from mlanet.geometry import Mesh, fit_similarity
 from mlanet.image import read_image
 from mlanet.metrics import Surface
@@ -33,7 +34,7 @@ LEE_OUTER_EYES_MM = 89.2
 """Distance of the outer corners of the eyes to which that scan, in no unit, is brought."""
 
 LJSON_GROUPS = (
-    ("chin", range(0, 17)),
+    ("chin", range(17)),
     ("leyebrow", range(17, 22)),
     ("reyebrow", range(22, 27)),
     ("nose", range(27, 36)),
@@ -151,9 +152,7 @@ def _scan(
     if mesh.uv is None:
         raise DataError(f"{name}: the scan has no texture coordinates")
     drawn = Mesh(vertices, mesh.faces.astype(np.int32), uv=mesh.uv, uv_faces=mesh.uv_faces)
-    return KnownHead(
-        name, "scan", Surface(vertices, mesh.faces), landmarks, points, drawn, texture
-    )
+    return KnownHead(name, "scan", outside(vertices, mesh.faces), landmarks, points, drawn, texture)
 
 
 def _picture(file: Path) -> Path:
@@ -190,8 +189,7 @@ def _ict_head(
     landmarks = np.asarray(ict.landmarks(identity, rest), dtype=np.float64)
     albedo = colored.albedo(rng.normal(size=colored.layout.albedo).astype(np.float32))
     parts = [(vertices, np.clip(transfer.values(albedo), 0.0, 1.0), ict.base_faces)]
-    for ball in eyeballs(landmarks, rng):
-        parts.append((ball.vertices, ball.colors, ball.faces))
+    parts += [(ball.vertices, ball.colors, ball.faces) for ball in eyeballs(landmarks, rng)]
     if rng.random() < HAIR_SHARE:
         grown = hair(vertices[vertices[:, 1] < HAIR_TOP_MM], rng)
         parts.append((grown.vertices, grown.colors, hair_faces()))
@@ -201,5 +199,5 @@ def _ict_head(
         np.concatenate([part[2] + start for part, start in zip(parts, starts, strict=False)]),
         colors=np.concatenate([part[1] for part in parts]),
     )
-    surface = Surface(vertices, ict.base_faces)
+    surface = outside(vertices, ict.base_faces)
     return KnownHead(name, "ict", surface, landmarks, landmarks[list(START_POINTS)], mesh)

@@ -70,7 +70,9 @@ def draw_portrait(head: KnownHead, yaw_deg: float, light: str) -> UInt8[np.ndarr
     )
     seed = zlib.crc32(f"{head.name} {yaw_deg:.0f} {light}".encode())
     behind = procedural_background(SIZE_PX, np.random.default_rng(seed))
-    return np.rint(composite(drawn, behind.astype(np.float32)) * 255.0).clip(0, 255).astype(np.uint8)
+    return (
+        np.rint(composite(drawn, behind.astype(np.float32)) * 255.0).clip(0, 255).astype(np.uint8)
+    )
 
 
 def portrait_landmarks(head: KnownHead, yaw_deg: float) -> Float[np.ndarray, "68 2"]:

@@ -99,9 +99,7 @@ def reconstruct_portrait(
     return reconstructor.reconstruct_detection(image, best)
 
 
-def _best(
-    detections: Sequence[Detection], truth: Float[np.ndarray, "68 2"]
-) -> Detection | None:
+def _best(detections: Sequence[Detection], truth: Float[np.ndarray, "68 2"]) -> Detection | None:
     if not detections:
         return None
     boxes = np.stack([detection.box_px for detection in detections]).astype(np.float64)

@@ -8,6 +8,7 @@ from mlanet.metrics.surfaces import (
     Surface,
     SurfaceDistance,
     align_surfaces,
+    distances_to_scan,
     point_to_plane,
     surface_distance,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "Surface",
     "SurfaceDistance",
     "align_surfaces",
+    "distances_to_scan",
     "head_pose_mae",
     "mean_of_yaw_bins",
     "nme_2d_68",

@@ -189,6 +189,20 @@ def point_to_plane(
     return there.directed(), back.directed()
 
 
+def distances_to_scan(
+    predicted: Surface,
+    scan: Surface,
+    nose_tip: Float[np.ndarray, "3"],
+    motion: Similarity,
+    *,
+    radius_mm: float = CROP_RADIUS_MM,
+) -> Float[np.ndarray, "v"]:
+    """Point-to-plane distance of each of the prediction's vertices, mm; NaN without counterpart."""
+    every = np.arange(len(predicted.vertices))
+    found = _to_scan(predicted, scan, motion, nose_tip, radius_mm, every)
+    return np.where(found.areas > 0.0, np.abs(found.residuals), np.nan)
+
+
 def align_surfaces(
     predicted: Surface,
     scan: Surface,
