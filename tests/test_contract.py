@@ -39,6 +39,8 @@ def test_help_imports_nothing_heavy():
         ("fit", "--out"),
         ("label", "--out"),
         ("evaluate aflw2000", "--out"),
+        ("evaluate florence", "--every"),
+        ("evaluate scans", "--refine"),
         ("train", "--out"),
         ("export", "--out"),
         ("synthesize heads", "--out"),

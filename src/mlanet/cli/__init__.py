@@ -29,6 +29,7 @@ def verbs() -> dict[str, Callable[..., int]]:
         "fit": fit.fit,
         "label": label.label,
         "evaluate aflw2000": evaluate.aflw2000,
+        "evaluate florence": evaluate_scans.florence,
         "evaluate scans": evaluate_scans.scans,
         "train": train.train,
         "synthesize heads": synthesize.heads,

@@ -1,17 +1,73 @@
 """`mlanet evaluate florence` and `mlanet evaluate scans`: millimetres against scans."""
 
+import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlanet.cli.extras import require_torch
+from mlanet.cli.status import EXIT_FAILED, EXIT_OK
 from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mlanet.evaluation.florence_report import FlorenceReport
     from mlanet.evaluation.scan_report import ScanReport
     from mlanet.reconstruction import Reconstruction
+
+
+def florence(
+    *,
+    data: Path,
+    out: Path,
+    every: int = 10,
+    threads: int = 1,
+    weights: Path | None = None,
+) -> int:
+    """Distance to scans in mm on MICC Florence (point_to_plane_mm).
+
+    Writes report.json and subjects.csv and prints the figures. What cannot be read, or shows no
+    face, is left out and named.
+
+    Args:
+        data: Folder of the data set, with subject_XX/Model and subject_XX/Video.
+        out: Folder for the report.
+        every: Of so many frames of a video, one is used.
+        threads: CPU threads.
+        weights: A network of your own, written by mlanet export.
+
+    Returns:
+        Exit status: 0 all done, 1 something was left out.
+    """
+    _check(threads, out)
+    if every < 1:
+        raise UsageError(f"--every must be positive, got {every}")
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from mlanet.evaluation.florence import evaluate_florence, florence_subjects
+    from mlanet.reconstructor import Reconstructor
+
+    subjects = florence_subjects(data)
+    reconstructor = Reconstructor.load(threads=threads, weights=weights)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("MICC Florence", total=len(subjects))
+        report = evaluate_florence(
+            reconstructor,
+            subjects,
+            every=every,
+            versions=versions_of(weights),
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    print_florence_report(report)
+    path = report.save(out)
+    Console().print(
+        f"{path} and subjects.csv written", highlight=False, markup=False, soft_wrap=True
+    )
+    for line in report.skipped:
+        print(f"mlanet: left out: {line}", file=sys.stderr)
+    return EXIT_FAILED if report.skipped else EXIT_OK
 
 
 def scans(
@@ -38,10 +94,7 @@ def scans(
     Returns:
         Exit status.
     """
-    if threads < 1:
-        raise UsageError(f"--threads must be positive, got {threads}")
-    if out is not None and out.exists() and not out.is_dir():
-        raise UsageError(f"--out {out} is a file, not a folder")
+    _check(threads, out)
     if refine:
         require_torch()
     from rich.console import Console
@@ -98,6 +151,26 @@ def print_scan_report(report: "ScanReport") -> None:
     Console().print(table)
 
 
+def print_florence_report(report: "FlorenceReport") -> None:
+    """Print a table that names the protocol and its settings."""
+    from rich.console import Console
+    from rich.table import Table
+
+    content = report.as_dict()
+    table = Table(title="MICC Florence, mean ± sd over subjects", caption=content["protocol"])
+    table.add_column("setting")
+    for heading in ("subjects", "mean mm", "rms mm", "NME %", "mean face mm"):
+        table.add_column(heading, justify="right")
+    for setting, values in content["settings"].items():
+        figures = [value for value in values.values() if isinstance(value, dict)]
+        cells = [
+            f"{figure['mean']:.2f}" + ("" if figure["sd"] is None else f" ± {figure['sd']:.2f}")
+            for figure in figures
+        ]
+        table.add_row(setting, str(values["subjects"]), *cells)
+    Console().print(table)
+
+
 def versions_of(weights: Path | None) -> dict[str, str]:
     """Versions of mlanet, its assets and the user's network."""
     from mlanet import __version__
@@ -108,6 +181,13 @@ def versions_of(weights: Path | None) -> dict[str, str]:
     if weights is not None:
         versions["mobile"] = f"{weights.name}, sha256 {sha256(weights.read_bytes()).hexdigest()}"
     return versions
+
+
+def _check(threads: int, out: Path | None) -> None:
+    if threads < 1:
+        raise UsageError(f"--threads must be positive, got {threads}")
+    if out is not None and out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out} is a file, not a folder")
 
 
 def _refinement() -> "Callable[[Reconstruction], Reconstruction]":

@@ -1,5 +1,6 @@
 """Errors, each named by its protocol. Pure functions of arrays; nothing is read or written."""
 
+from mlanet.metrics.interocular import nme_interocular_icp
 from mlanet.metrics.landmarks import nme_2d_68
 from mlanet.metrics.pose import MAX_POSE_DEG, HeadPoseMae, head_pose_mae, within_pose_range
 from mlanet.metrics.surfaces import (
@@ -28,6 +29,7 @@ __all__ = [
     "head_pose_mae",
     "mean_of_yaw_bins",
     "nme_2d_68",
+    "nme_interocular_icp",
     "point_to_plane",
     "surface_distance",
     "within_pose_range",
