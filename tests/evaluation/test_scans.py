@@ -9,7 +9,7 @@ import pytest
 from mlanet.cli import main
 from mlanet.errors import DataError
 from mlanet.evaluation.comparison import OUTER_EYES, START_POINTS, FaceComparison
-from mlanet.evaluation.eyes import EYES, eyeballs
+from mlanet.evaluation.eyes import EYES, RADIUS_MM, eyeballs
 from mlanet.evaluation.known_heads import (
     LEE_OUTER_EYES_MM,
     KnownHead,
@@ -164,9 +164,12 @@ def test_eyeballs_lie_behind_the_rims_of_the_lids(model):
         rims = landmarks[part]
         middle = ball.vertices[:, :2].mean(axis=0)
         np.testing.assert_allclose(middle, rims[:, :2].mean(axis=0), atol=0.1)
-        for rim in rims:
-            near = np.linalg.norm(ball.vertices[:, :2] - rim[:2], axis=1) < 1.5
-            assert ball.vertices[near, 2].max() < rim[2] + 1.0
+        pole = ball.vertices[ball.vertices[:, 2].argmax()]
+        centre = pole - np.array([0.0, 0.0, RADIUS_MM])
+        np.testing.assert_allclose(np.linalg.norm(ball.vertices - centre, axis=1), RADIUS_MM)
+        apart = np.linalg.norm(rims - centre, axis=1)
+        assert apart.min() > RADIUS_MM
+        assert apart.min() < RADIUS_MM + 1.5
         corners = ball.vertices[ball.faces]
         normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         assert (normals[np.linalg.norm(normals, axis=1) > 1e-9][:, 2] > -0.5).all()

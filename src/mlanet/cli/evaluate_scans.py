@@ -134,7 +134,7 @@ def print_scan_report(report: "ScanReport") -> None:
     content = report.as_dict()
     refined = ", refined" if report.refined else ""
     table = Table(title=f"Rendered-scan check{refined}", caption=content["protocol"])
-    table.add_column("portraits")
+    table.add_column("portraits", no_wrap=True)
     for heading in ("number", "missed", "mean mm", "rms mm", "mean face mm", "gain %"):
         table.add_column(heading, justify="right")
     for name, group in content["groups"].items():

@@ -1,6 +1,7 @@
 """Landmarks of a scan without any: found in a picture of it, carried back to its surface."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -24,8 +25,11 @@ FILLS = 0.9
 INNER = tuple(place for place, k in enumerate(START_POINTS) if k != 8)
 """Start points that lie well inside of the face: all but the chin."""
 
-SURE = 0.75
-"""The detector's score from which no other side is looked at."""
+STRAIGHTENED = 2
+"""Further looks, each straight at the face as the one before found it."""
+
+FRONT = np.diag([1.0, -1.0, -1.0])
+"""Model to camera of a face that looks into the camera."""
 
 OFF_MM = 15.0
 """A point farther from where the other ones put it has missed the face (the chin's, mostly)."""
@@ -38,6 +42,14 @@ TIP_REACH_MM = 15.0
 """The tip of the nose is the foremost vertex this near to the landmark."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Start points (mm, the scan's frame) and the face's axes as columns."""
+
+    points: Float[np.ndarray, "9 3"]
+    frame: Float[np.ndarray, "3 3"]
+
+
 def find_start_points(
     scan: ObjMesh,
     reconstructor: Reconstructor,
@@ -47,7 +59,8 @@ def find_start_points(
     """`START_POINTS` of a scan in mm, the tip of the nose being the face's foremost vertex there.
 
     The scan is drawn from the front (along its z axis), else from the other sides, until the
-    detector finds a face; the network's landmarks are carried back to the surface.
+    detector finds a face, then again straight ahead; the network's landmarks are carried back to
+    the surface.
 
     Args:
         scan: mm.
@@ -58,16 +71,16 @@ def find_start_points(
     Raises:
         DataError: no face is found, or it is not of a human's size in mm.
     """
-    best: tuple[float, Float[np.ndarray, "9 3"]] | None = None
     for rotation in _views():
         found = _points_in_view(scan, reconstructor, texture, rotation)
-        if found is not None and (best is None or found[0] > best[0]):
-            best = found
-        if best is not None and best[0] >= SURE:
+        if found is not None:
             break
-    if best is None:
+    else:
         raise DataError(f"{name}: no face was found in the scan from any side")
-    points = best[1]
+    for _ in range(STRAIGHTENED):
+        front = _points_in_view(scan, reconstructor, texture, FRONT @ found.frame.T)
+        found = found if front is None else front
+    points = found.points
     right, left = (points[START_POINTS.index(k)] for k in OUTER_EYES)
     apart = float(np.linalg.norm(left - right))
     if not MM_OF_EYES[0] <= apart <= MM_OF_EYES[1]:
@@ -98,8 +111,8 @@ def _points_in_view(
     reconstructor: Reconstructor,
     texture: UInt8[np.ndarray, "s t 3"] | None,
     rotation: Float[np.ndarray, "3 3"],
-) -> tuple[float, Float[np.ndarray, "9 3"]] | None:
-    """The detector's score and the start points, from one side."""
+) -> _Found | None:
+    """Start points as the network sees them from one side."""
     low, high = scan.vertices.min(axis=0), scan.vertices.max(axis=0)
     extent = float(np.linalg.norm(high - low))
     distance = DISTANCES * extent
@@ -119,7 +132,7 @@ def _points_in_view(
     behind = np.full((SIZE_PX, SIZE_PX, 3), BACKGROUND, dtype=np.float32)
     picture = (composite(drawn, behind) * 255.0).clip(0, 255).astype(np.uint8)
     found = reconstructor(picture, max_faces=1)
-    if not found or found[0].detection is None:
+    if not found:
         return None
     face = found[0]
     pixels = face.landmarks_px[list(START_POINTS), :2]
@@ -133,17 +146,15 @@ def _points_in_view(
     x, y = ((pixels - SIZE_PX / 2.0) / camera.focal_length_px * depth[:, None]).T
     points = (np.stack([x, y, depth], axis=1) - pose.translation) @ rotation
     shape = face.coefficients.identity, face.coefficients.expression
-    return face.detection.score, _corrected(points, FaceComparison(face.model).points(*shape))
+    return _corrected(points, FaceComparison(face.model).points(*shape))
 
 
-def _corrected(
-    points: Float[np.ndarray, "9 3"], expected: Float[np.ndarray, "9 3"]
-) -> Float[np.ndarray, "9 3"]:
+def _corrected(points: Float[np.ndarray, "9 3"], expected: Float[np.ndarray, "9 3"]) -> _Found:
     """Points on the scan; those that lie off take the place that the reconstruction gives them."""
     motion = fit_similarity(expected[list(INNER)], points[list(INNER)])
     place = motion.apply(expected)
     off = np.linalg.norm(points - place, axis=1) > OFF_MM
-    return np.where(off[:, None], place, points)
+    return _Found(np.where(off[:, None], place, points), motion.rotation)
 
 
 def _nose_tip(
