@@ -187,6 +187,25 @@ def test_an_independent_registration_finds_the_same_rigid_motion(kind, closeness
     assert np.abs(theirs - vertices).max() < closeness_mm
 
 
+@pytest.mark.parametrize(("reach", "off_mm"), [(1.0, 5.0), (20.0, 1.0)])
+def test_why_another_registration_may_disagree(scan, reach, off_mm):
+    """Point-to-plane ICP of a whole face, one way, without a rule for borders."""
+    small_gicp = pytest.importorskip("small_gicp")
+    vertices, faces = face(4.0)
+    away = moved(vertices, 1.0, (4, -5, 3), (3, -2, 4))
+    found = small_gicp.align(
+        scan.vertices,
+        away,
+        registration_type="PLANE_ICP",
+        max_correspondence_distance=reach,
+        max_iterations=300,
+    ).T_target_source
+    theirs = away @ found[:3, :3].T + found[:3, 3]
+    ours, _ = align_surfaces(Surface(away, faces), scan, TIP, STILL)
+    assert np.abs(theirs - vertices).max() > off_mm
+    assert np.abs(ours.apply(away) - vertices).max() < 0.1
+
+
 def test_aligned_parts_agree_with_a_general_minimiser(scan):
     """The motion is a minimum of the squared point-to-plane distances, as scipy finds it."""
     from scipy.optimize import least_squares

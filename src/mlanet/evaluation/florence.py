@@ -176,7 +176,7 @@ def _evaluate_setting(
     every: int,
 ) -> FlorenceResult | str:
     """The result, or why there is none."""
-    identities: list[Float[np.ndarray, i]] = []
+    identities: list[np.ndarray] = []
     frames = 0
     try:
         for video in videos:
