@@ -46,16 +46,23 @@ def main() -> None:
     parser.add_argument("--version", required=True)
     arguments = parser.parse_args()
     before, after = MorphableModel.load(arguments.before), MorphableModel.load()
-    if before.layout != after.layout or before.expression_names != after.expression_names:
+    if before.expression_names != after.expression_names:
         raise SystemExit("the face models differ in more than identity and albedo modes")
     network = onnx.load(arguments.network)
     (metadata,) = (p for p in network.metadata_props if p.key == METADATA_KEY)
     described = json.loads(metadata.value)
     if described["face_model"] != before.name:
         raise SystemExit(f"{arguments.network}: drives another face model than {before.name}")
-    metadata.value = json.dumps(described | {"face_model": after.name})
+    described["face_model"] = after.name
+    described["network"]["layout"] |= {
+        "identity": after.layout.identity,
+        "albedo": after.layout.albedo,
+    }
+    metadata.value = json.dumps(described)
     fold(network, "heads.identity", identity_change(before, after))
     fold(network, "heads.albedo", albedo_change(before, after))
+    (output,) = network.graph.output
+    output.type.tensor_type.shape.dim[1].dim_value = after.layout.size
     onnx.checker.check_model(network, full_check=True)
     (DATA / "mobile.onnx").write_bytes(network.SerializeToString(deterministic=True))
     record = asset_records()["mobile"]
@@ -123,14 +130,17 @@ def fold(network: onnx.ModelProto, head: str, change: Affine) -> None:
         for node in network.graph.node
         if node.op_type == "Conv" and node.input[1].startswith(head)
     )
+    (reshape,) = (node for node in network.graph.node if conv.output[0] in node.input)
     tensors = {tensor.name.removesuffix(".half"): tensor for tensor in network.graph.initializer}
     weight, bias = (tensors[name] for name in conv.input[1:3])
     values = onnx.numpy_helper.to_array(weight)
     constant = onnx.numpy_helper.to_array(bias)
     matrix = change.matrix @ values.reshape(len(values), -1).astype(np.float64)
     shift = change.matrix @ constant.astype(np.float64) + change.offset
+    size = tensors[reshape.input[1]]
     for tensor, array, like in (
-        (weight, matrix.reshape(values.shape), values),
+        (size, np.array([-1, len(matrix)]), onnx.numpy_helper.to_array(size)),
+        (weight, matrix.reshape(-1, *values.shape[1:]), values),
         (bias, shift, constant),
     ):
         tensor.CopyFrom(onnx.numpy_helper.from_array(array.astype(like.dtype), tensor.name))

@@ -8,7 +8,7 @@ REAL_SPREAD = 0.45
 """Real faces vary this much of what the head sampler's sliders do (fits to labelled faces)."""
 
 SMOOTH_LENGTH_MM = 30.0
-SMOOTH_SD_MM = 2.0
+SMOOTH_SD_MM = 3.0
 ANTISYMMETRIC = 0.5
 
 LID_REACH_MM = 4.0

@@ -27,7 +27,7 @@ LANDMARKS = FOLDER / "landmarks68.json"
 """Where the landmarks begin; people.py moves them."""
 
 NUM_PRINCIPAL = 80
-NUM_SMOOTH = 60
+NUM_SMOOTH = 100
 
 CUT_BELOW_MM, CUT_ABOVE_MM = -124.186, 105.813
 CUT_BEHIND_MM = -18.0

@@ -1,10 +1,20 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
+from scipy.io import savemat
 
 from mlanet.cli import label as module
 from mlanet.cli.label import label
-from mlanet.errors import UsageError
-from mlanet.morphable import MorphableModel
+from mlanet.errors import DataError, UsageError
+from mlanet.morphable import MorphableModel, save_model
 
 
 @pytest.fixture
@@ -58,3 +68,133 @@ def test_wrong_usage_is_named(tmp_path):
         label(data=tmp_path, out=tmp_path / "fits.txt")
     with pytest.raises(UsageError, match="processes"):
         label(data=tmp_path, out=tmp_path / "fits.npz", processes=-1)
+
+
+def test_faces_that_cannot_be_fitted_are_rejected(folder, capsys):
+    with np.load(folder / "labels.npz") as labels:
+        points = np.concatenate([labels["pts68_px"]] * 2)
+    points[0, 9] = np.nan
+    points[3] = np.arange(68)[:, None] * [1.0, 2.0, 3.0]  # on a line
+    points[4] *= 1e9  # only its size is unusual
+    np.savez(folder / "labels.npz", name=np.array(list("abcdef")), pts68_px=points)
+    assert label(data=folder, out=folder / "fits.npz", processes=1) == 0
+    with np.load(folder / "fits.npz") as found:
+        assert found["accepted"].tolist() == [False, True, False, False, True, False]
+        assert np.isinf(found["residual_percent"][[0, 2, 5]]).all()
+        assert found["max_residual_percent"] == 1.5
+    assert "2 of 6 faces accepted, 3 had nothing to fit" in capsys.readouterr().out
+
+
+def test_a_model_of_the_user_s_is_fitted(folder):
+    """Half of the identity modes: another model, whose parts must not be mixed with the first's."""
+    embedded = MorphableModel.load()
+    kept = embedded.layout.identity // 2
+    shape = embedded.shape
+    other = replace(
+        embedded,
+        name="half",
+        shape=replace(shape, identity=shape.identity[..., :kept]),
+        identity_names=embedded.identity_names[:kept],
+        identity_mirror=embedded.identity_mirror[:kept],
+    )
+    save_model(other, folder / "half.npz")
+    out = folder / "fits.npz"
+    parts = folder / "fits.npz.parts"
+    assert label(data=folder, out=out, processes=1) == 0
+    parts.mkdir()
+    (parts / "0123456789ab-00000000.npz").write_bytes(b"of another model")
+    assert label(data=folder, out=out, processes=1, model=folder / "half.npz") == 0
+    with np.load(out) as found:
+        assert str(found["face_model"]) == "half"
+        assert found["identity"].shape == (3, kept)
+        assert found["accepted"].tolist() == [True, True, False]
+    points = np.zeros((1, 68, 2))
+    assert module._settings(points, other, 1.5) != module._settings(points, embedded, 1.5)
+    assert module._settings(points, embedded, 1.5) != module._settings(points, embedded, 2.0)
+
+
+def test_other_layouts_whose_samples_have_landmarks(folder, tmp_path, capsys):
+    root = tmp_path / "300W_LP"
+    (root / "AFW").mkdir(parents=True)
+    (root / "landmarks" / "AFW").mkdir(parents=True)
+    with np.load(folder / "labels.npz") as labels:
+        points = labels["pts68_px"]
+    for stem, given in (("a", points[0]), ("b", None), ("c", points[1])):
+        Image.new("RGB", (40, 40)).save(root / "AFW" / f"{stem}.jpg")
+        pose = np.array([[0.0, 0, 0, 20, 20, 0, 1e-3]])
+        content = {"Pose_Para": pose, "Shape_Para": np.ones(199), "Exp_Para": np.ones(29)}
+        savemat(root / "AFW" / f"{stem}.mat", content)
+        if given is not None:
+            two = {"pts_2d": given[:, :2], "pts_3d": given[:, :2]}
+            savemat(root / "landmarks" / "AFW" / f"{stem}_pts.mat", two)
+    out = tmp_path / "fits.npz"
+    assert label(data=root, out=out, processes=1) == 0
+    with np.load(out) as found:
+        assert found["name"].tolist() == ["AFW/a.jpg", "AFW/c.jpg"]
+        assert found["accepted"].all()
+    assert "AFW/b.jpg: no landmarks" in capsys.readouterr().err
+
+
+def test_data_without_landmarks_is_named(tmp_path):
+    np.savez(tmp_path / "labels.npz", name=np.zeros(0, "U1"), pts68_px=np.zeros((0, 68, 2)))
+    with pytest.raises(DataError, match="no landmarks"):
+        label(data=tmp_path, out=tmp_path / "fits.npz")
+    np.savez(tmp_path / "labels.npz", name=np.zeros(1, "U1"), pts68_px=np.zeros((1, 68, 4)))
+    with pytest.raises(DataError, match="2 or 3"):
+        label(data=tmp_path, out=tmp_path / "fits.npz")
+    with pytest.raises(DataError, match="no such folder"):
+        label(data=tmp_path / "absent", out=tmp_path / "fits.npz")
+
+
+RUN = """
+import sys
+from pathlib import Path
+from mlanet.cli import label as module
+module.PART_FACES = 2
+if __name__ == "__main__":
+    module.label(data=Path(sys.argv[1]), out=Path(sys.argv[2]), processes=2)
+"""
+
+
+def alive(group):
+    """Processes of a group that have not ended."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == group and fields[0] != "Z":
+            found.append(stat.parent.name)
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
+def test_a_killed_run_leaves_no_process_and_goes_on(folder):
+    with np.load(folder / "labels.npz") as labels:
+        points = labels["pts68_px"][:1]
+    scale = np.linspace(0.5, 2.0, 120, dtype=np.float32)[:, None, None]
+    names = np.array([f"f{k}" for k in range(120)])
+    np.savez(folder / "labels.npz", name=names, pts68_px=points * scale)
+    out, script = folder / "fits.npz", folder / "run.py"
+    script.write_text(RUN)
+    run = subprocess.Popen([sys.executable, script, folder, out], start_new_session=True)
+    parts = folder / "fits.npz.parts"
+    deadline = time.monotonic() + 60
+    while len(list(parts.glob("[0-9a-f]*.npz"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    while alive(run.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive(run.pid)
+    assert not out.exists()
+    kept = {path: path.stat().st_mtime_ns for path in parts.glob("[0-9a-f]*.npz")}
+    assert 3 <= len(kept) < 60
+    done = subprocess.run([sys.executable, script, folder, out], check=True, capture_output=True)
+    assert b"120 of 120 faces accepted" in done.stdout
+    with np.load(out) as found:
+        assert found["name"].tolist() == names.tolist()
+        size = found["box_px"][:, 2] - found["box_px"][:, 0]
+        np.testing.assert_allclose(size / size[0], scale[:, 0, 0] / scale[0, 0, 0], rtol=1e-5)
+    assert not parts.exists()

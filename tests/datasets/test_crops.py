@@ -89,10 +89,55 @@ def test_iteration_ends(folder):
     assert [sample.name for sample in FaceCrops(folder)] == NAMES
 
 
-def test_a_labelled_picture_must_exist(folder):
+def test_labels_without_a_picture_are_left_out_and_named(folder):
     (folder / "images-00.tar").unlink()
-    with pytest.raises(DataError, match=r"a\.webp: named 1 times, but 0"):
+    crops = FaceCrops(folder)
+    assert crops.names.tolist() == ["b.webp", "c.webp", "e.webp"]
+    assert [sample.name for sample in crops] == crops.names.tolist()
+    assert crops[1].image[5, 5, 0] == 120
+    assert set(crops.skipped.reasons) == {"a.webp", "d.webp"}
+    for path in folder.glob("*.tar"):
+        path.unlink()
+    with pytest.raises(DataError, match=r"labels\.npz: no sample is usable; the first: b\.webp"):
         FaceCrops(folder)
+
+
+def test_labels_that_are_not_finite_or_do_not_rotate_are_left_out(folder):
+    write_labels(folder)
+    with np.load(folder / "labels.npz") as labels:
+        arrays = dict(labels)
+    arrays["pts68_px"][1, 7] = np.nan
+    arrays["rotation"][3] *= 1.1
+    arrays["angles_deg"][4, 0] = np.inf
+    np.savez(folder / "labels.npz", **arrays)
+    crops = FaceCrops(folder)
+    assert crops.names.tolist() == ["b.webp", "d.webp"]
+    assert crops[1].image[5, 5, 0] == 80
+    assert len(crops.rotation) == len(crops.landmarks_px) == len(crops.identity) == 2
+    assert [reason.split(": ")[1] for reason in crops.skipped.reasons.values()] == [
+        "'pts68_px' is not finite",
+        "'rotation' holds matrices that do not rotate",
+        "'angles_deg' is not finite",
+    ]
+
+
+def test_a_truncated_tar_file_is_used_as_far_as_it_goes(folder):
+    path = folder / "images-01.tar"
+    path.write_bytes(path.read_bytes()[: 512 + 10])
+    crops = FaceCrops(folder)
+    assert crops.names.tolist() == ["a.webp", "d.webp"]
+    assert "truncated inside e.webp" in crops.skipped.reasons["images-01.tar"]
+
+
+def test_labels_of_one_name_are_used_together_or_not_at_all(folder):
+    """Pictures of one name are told apart by their order, which a missing one would shift."""
+    write_tar(folder / "images-02.tar", {"a.webp": encoded(7)})
+    points = np.ones((6, 68, 2))
+    points[0, 0] = np.nan
+    names = np.array(["a.webp", "a.webp", "b.webp", "c.webp", "d.webp", "e.webp"])
+    np.savez(folder / "labels.npz", name=names, pts68_px=points)
+    crops = FaceCrops(folder)
+    assert crops.names.tolist() == names[2:].tolist()
 
 
 def test_a_broken_picture_is_named(folder):

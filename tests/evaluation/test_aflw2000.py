@@ -1,8 +1,6 @@
 import csv
 import json
-import sys
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -237,27 +235,64 @@ def test_square_restores_the_box_of_the_protocol():
             np.testing.assert_allclose(square_roi_box(clipped, (450, 450)), square, atol=1.6)
 
 
-def test_the_command_prints_the_protocol_and_writes_the_report(
-    dataset, truth, tmp_path, monkeypatch, capsys
-):
-    predictor = FakePredictor((1.0, 0.0), {4: [(55.0, 0.0, 64.0, 9.0)]})
-    loaded = SimpleNamespace(
-        load=lambda *, threads, weights: predictor if threads == 2 and weights is None else None
-    )
-    module = SimpleNamespace(Reconstructor=loaded)
-    monkeypatch.setitem(sys.modules, "mlanet.reconstructor", module)
-    monkeypatch.setenv("COLUMNS", "100")
+def test_workers_do_not_change_the_report(dataset, truth):
+    reports = [
+        evaluate_aflw2000(FakePredictor((1.0, 2.0)), dataset, truth, workers=workers).as_dict()
+        for workers in (1, 3)
+    ]
+    for report in reports:
+        del report["seconds"], report["images_per_second"]
+    assert reports[0] == reports[1]
+
+
+def test_random_faces_do_not_depend_on_errors(dataset, truth):
+    good = evaluate_aflw2000(FakePredictor(), dataset, truth)
+    bad = evaluate_aflw2000(FakePredictor((5.0, 5.0)), dataset, truth)
+    assert [r.name for r in good.random] == [r.name for r in bad.random]
+
+
+def command(tmp_path, *more):
     arguments = ["--data", tmp_path, "--annotations", tmp_path / "annotations.npz"]
-    arguments += ["--out", tmp_path / "out", "--crop", "detector", "--threads", 2]
+    arguments += ["--out", tmp_path / "out", *more]
     with pytest.raises(SystemExit) as stop:
         main(["evaluate", "aflw2000", *map(str, arguments)])
-    assert stop.value.code == 0
+    return stop.value.code
+
+
+def test_the_command_draws_prints_and_writes(dataset, truth, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "100")
+    with np.load(tmp_path / "annotations.npz") as content:
+        few = {name: array[[0, 2, 5]] for name, array in content.items()}
+    np.savez(tmp_path / "annotations.npz", **few)
+    saved = tmp_path / "own.npz"
+    assert command(tmp_path, "--threads", 2, "--save-predictions", saved) == 0
     printed = capsys.readouterr().out
-    for fact in ("original annotation", "detector crop", "nme_2d_68", "missed as 100 %"):
+    for fact in ("original annotation", "ground-truth crop", "nme_2d_68", "own.npz"):
         assert fact in printed
-    content = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert content["missed"] == 1
+    out = tmp_path / "out"
+    content = json.loads((out / "report.json").read_text())
     assert "mlanet" in content["versions"]
-    drawn = np.asarray(Image.open(tmp_path / "out" / "worst.png"))
-    assert drawn.shape == (5 * 200, 4 * 200, 3)  # the missed face has no row
-    assert set(np.unique(drawn[90:110, 410:590])) == {10 * len("overlay")}
+    assert set(content["groups"]) == {"yaw", "mouth", "eyes", "skin tone"}
+    for name in ("worst", "random"):
+        assert np.asarray(Image.open(out / f"{name}.png")).shape == (3 * 200, 5 * 200, 3)
+    assert f"{content['nme_2d_68']['mean']:.3f}" in (out / "report.md").read_text()
+    assert (out / "report.html").read_text().count("data:image/jpeg;base64,") == 2 * 3 * 5
+
+    other = tmp_path / "other"
+    options = ["--predictions", saved, "--name", "a <method>", "--out", other]
+    assert command(tmp_path, *options) == 0
+    again = json.loads((other / "report.json").read_text())
+    assert (again["method"], again["crop"]) == ("a <method>", "unknown")
+    assert again["nme_2d_68"] == content["nme_2d_68"]
+    assert again["pose_mae_deg"] == content["pose_mae_deg"]
+    page = (other / "report.html").read_text()
+    assert "a &lt;method&gt;" in page
+    assert page.count("data:image/jpeg;base64,") == 2 * 3 * 2
+
+
+def test_the_command_refuses_what_contradicts_itself(dataset, truth, tmp_path, capsys):
+    saved = tmp_path / "own.npz"
+    assert command(tmp_path, "--predictions", saved, "--crop", "detector") == 2
+    assert "own crop" in capsys.readouterr().err
+    assert command(tmp_path, "--predictions", saved) == 1
+    assert "own.npz" in capsys.readouterr().err

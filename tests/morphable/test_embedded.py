@@ -276,7 +276,7 @@ def test_expressions_do_what_their_names_say(face_with):
 def test_identity_leaves_the_mouth_closed(model):
     basis = model.landmarks.identity
     apart = np.linalg.norm(basis[[61, 62, 63]] - basis[[67, 66, 65]], axis=-1)  # pairs of rims
-    assert (apart * apart).sum(axis=0).max() < 0.8
+    assert (apart * apart).sum(axis=0).max() < 3 * 0.7**2  # mm
     mean = model.landmarks.mean
     assert np.linalg.norm(mean[[61, 62, 63]] - mean[[67, 66, 65]], axis=-1).max() < 2.5
 
@@ -292,9 +292,9 @@ def test_modes_are_ordered_within_their_kind(model):
     """Anthropometric modes come first, each kind ordered by how far it moves the face."""
     names = model.identity_names
     kinds = [name.split()[0] for name in names]
-    assert kinds == ["principal"] * 80 + ["smooth"] * 60
+    assert kinds == ["principal"] * 80 + ["smooth"] * 100
     face = model.regions["face"] > 0.5
     power = np.sqrt((model.shape.identity[face] ** 2).sum(axis=(0, 1)) / face.sum())
     assert power[0] > 0.7  # mm
     assert power[:5].mean() > 3 * power[70:80].mean()
-    assert power[80:85].mean() > 2 * power[130:].mean()
+    assert power[80:85].mean() > 2 * power[170:].mean()

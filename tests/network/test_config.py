@@ -12,7 +12,7 @@ from mlanet.network.config import BASEL_LAYOUT, OPEN_LAYOUT
 
 def test_layouts_count_what_their_models_have():
     assert BASEL_LAYOUT.size == 257  # as the paper counts
-    assert OPEN_LAYOUT.size == 140 + 52 + 18 + 6 + 3 + 27
+    assert OPEN_LAYOUT.size == 180 + 52 + 18 + 6 + 3 + 27
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))
@@ -25,6 +25,12 @@ def test_dict_round_trip_through_json(name):
 def test_input_size_is_a_multiple_of_the_last_stride(size):
     with pytest.raises(ConfigurationError, match="input_size"):
         NetworkConfig(input_size=size)
+
+
+@pytest.mark.parametrize("field", ["backbone", "attention", "fusion"])
+def test_a_kind_that_does_not_exist_is_named(field):
+    with pytest.raises(ConfigurationError, match=f"{field}: 'sideways' is none of"):
+        NetworkConfig(**{field: "sideways"})
 
 
 @pytest.mark.parametrize(

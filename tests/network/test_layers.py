@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from mlanet.network import AttentionalFeatureFusion, BottomUpFusion, CoordinateAttention
+from mlanet.network import (
+    AttentionalFeatureFusion,
+    BottomUpFusion,
+    CoordinateAttention,
+    TopDownFusion,
+)
 from mlanet.network.mlanet import bounded
 
 
@@ -88,10 +93,35 @@ def test_bottom_up_fusion_ends_at_the_coarsest_stage_and_uses_every_stage():
     channels, sides = (4, 6, 10), (8, 4, 2)
     fusion = BottomUpFusion(channels).eval()
     stages = [noise(1, c, s, s).requires_grad_() for c, s in zip(channels, sides, strict=True)]
-    top = fusion(stages)
-    assert top.shape == (1, 10, 2, 2)
+    (top,) = fusion(stages)
+    assert top.shape == (1, fusion.num_features, 2, 2)
     top.square().sum().backward()
     assert all(stage.grad.abs().max() > 0 for stage in stages)
+
+
+def test_top_down_fusion_refines_every_level_and_returns_all_of_them():
+    torch.manual_seed(0)
+    channels, sides = (4, 6, 10), (8, 4, 2)
+    fusion = TopDownFusion(channels).eval()
+    stages = [noise(1, c, s, s).requires_grad_() for c, s in zip(channels, sides, strict=True)]
+    levels = fusion(stages)
+    assert [tuple(level.shape) for level in levels] == [(1, 10, 2, 2), (1, 6, 4, 4), (1, 4, 8, 8)]
+    assert fusion.num_features == 20
+    levels[-1].square().sum().backward()
+    assert all(stage.grad.abs().max() > 0 for stage in stages)
+
+
+def test_top_down_fusion_follows_its_formula():
+    torch.manual_seed(0)
+    fusion = TopDownFusion((4, 6)).eval()
+    fine, coarse = noise(1, 4, 6, 8), noise(1, 6, 3, 4, seed=1)
+    levels = fusion([fine, coarse])
+    conv = fusion.up[0][0]
+    narrow = torch.einsum("oc,bchw->bohw", conv.weight[:, :, 0, 0], coarse)
+    narrow = narrow + conv.bias[:, None, None]
+    enlarged = narrow.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    assert levels[0] is coarse
+    torch.testing.assert_close(levels[1], aff_transcribed(fusion.fuse[0], fine, enlarged))
 
 
 def test_bounded_clamps_and_lets_gradients_pass_that_lead_inside():

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,6 +11,14 @@ from mlanet.network import PRESETS, MLANet, load_backbone_weights
 
 MOBILE = replace(PRESETS["mobile"], input_size=32)
 PAPER = replace(PRESETS["paper"], input_size=64)
+SMALL = replace(PRESETS["small"], input_size=32)
+VARIANTS = {
+    "mobile": MOBILE,
+    "paper": PAPER,
+    "small-top-down": replace(SMALL, fusion="top-down"),
+    "small-plain": replace(SMALL, attention="none", fusion="none"),
+}
+each_variant = pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS.keys())
 
 
 def millions(config):
@@ -28,7 +37,35 @@ def test_parameters_of_the_papers_network():
 
 
 def test_parameters_of_the_mobile_network():
-    assert millions(PRESETS["mobile"]) == pytest.approx(2.34, abs=0.01)
+    assert millions(PRESETS["mobile"]) == pytest.approx(2.354, abs=0.001)
+
+
+def fusion_parameters(channels, fusion):
+    """Counted from the definition: convolutions with bias, batch norms of two numbers a channel."""
+
+    def conv(inputs, outputs):
+        return inputs * outputs + outputs
+
+    def context(width):
+        hidden = width // 4
+        return conv(width, hidden) + 2 * hidden + conv(hidden, width) + 2 * width
+
+    steps = list(pairwise(channels if fusion == "bottom-up" else reversed(channels)))
+    return sum(conv(start, end) + 2 * context(end) for start, end in steps)
+
+
+@pytest.mark.parametrize("fusion", ["bottom-up", "top-down"])
+@pytest.mark.parametrize("name", ["small", "paper"])
+def test_parameters_of_a_fusion(name, fusion):
+    def count(config):
+        return sum(p.numel() for p in MLANet(config).parameters())
+
+    config = replace(PRESETS[name], attention="none", fusion="none")
+    channels = MLANet(config).backbone.channels
+    expected = fusion_parameters(channels, fusion)
+    if fusion == "top-down":  # the heads see every level
+        expected += sum(channels[:-1]) * config.layout.size
+    assert count(replace(config, fusion=fusion)) - count(config) == expected
 
 
 def perturbed(config):
@@ -43,7 +80,7 @@ def perturbed(config):
     return network
 
 
-@pytest.mark.parametrize("config", [MOBILE, PAPER], ids=["mobile", "paper"])
+@each_variant
 def test_gradients_reach_every_parameter(config):
     # In training mode a batch norm takes out the biases before it, so statistics are fixed here.
     network = perturbed(config).eval()
@@ -55,7 +92,7 @@ def test_gradients_reach_every_parameter(config):
         assert parameter.grad.abs().max() > 0, name
 
 
-@pytest.mark.parametrize("config", [MOBILE, PAPER], ids=["mobile", "paper"])
+@each_variant
 def test_the_first_step_of_training_moves_the_heads_alone(config):
     network = MLANet(config).train()
     (-network(crops(config))).sum().backward()  # towards larger, allowed expressions
@@ -104,16 +141,16 @@ def test_expressions_are_bounded_where_the_model_asks_for_it():
 
 
 @pytest.mark.parametrize("attention", ["none", "coordinate"])
-@pytest.mark.parametrize("fusion", ["none", "bottom-up"])
-@pytest.mark.parametrize("base", [MOBILE, PAPER], ids=["mobile", "paper"])
+@pytest.mark.parametrize("fusion", ["none", "bottom-up", "top-down"])
+@pytest.mark.parametrize("base", [MOBILE, PAPER, SMALL], ids=["mobile", "paper", "small"])
 def test_ablations_differ_in_what_they_name(base, attention, fusion):
     config = replace(base, attention=attention, fusion=fusion)
     network = MLANet(config).eval()
     names = [name for name, _ in network.named_parameters()]
     num_gates = sum(name.endswith("squeeze.weight") for name in names)
-    places = {"mobilenetv2_100": 10, "resnet50": 16}[base.backbone]
+    places = {"mobilenetv2_050": 10, "mobilenetv2_100": 10, "resnet50": 16}[base.backbone]
     assert num_gates == (places if attention == "coordinate" else 0)
-    assert any(name.startswith("fusion.") for name in names) == (fusion == "bottom-up")
+    assert any(name.startswith("fusion.") for name in names) == (fusion != "none")
     with torch.no_grad():
         assert network(crops(config)).shape == (2, config.layout.size)
 

@@ -1,6 +1,7 @@
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -9,18 +10,18 @@ import pytest
 import torch
 
 from mlanet.errors import ConfigurationError
-from mlanet.network import NetworkConfig
+from mlanet.network import PRESETS, NetworkConfig
+from mlanet.network.config import OPEN_LAYOUT
 from mlanet.network.runtime import CoefficientRegressor
 from mlanet.training.checkpoint import load_trained
 from mlanet.training.export import TOLERANCE, export_onnx, store_in_half
 from mlanet.training.learner import Learner
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tiny, tmp_path_factory):
+def write_checkpoint(config, path):
     """A network whose heads, norms and statistics are all far from where they start."""
     torch.manual_seed(0)
-    learner = Learner.start(tiny)
+    learner = Learner.start(config)
     for head in learner.average.heads.values():
         torch.nn.init.normal_(head.weight, std=0.02)
     for module in learner.average.modules():
@@ -29,9 +30,13 @@ def checkpoint(tiny, tmp_path_factory):
             module.bias.normal_(std=0.1)
             module.running_mean.normal_(std=0.1)
             module.running_var.uniform_(0.5, 1.5)
-    path = tmp_path_factory.mktemp("checkpoint") / "checkpoint.safetensors"
     learner.save(path, 5)
     return path
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tiny, tmp_path_factory):
+    return write_checkpoint(tiny, tmp_path_factory.mktemp("checkpoint") / "checkpoint.safetensors")
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +65,17 @@ def test_the_file_says_what_torch_says(checkpoint, exported):
     assert tolerance < 0.02
     np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
     np.testing.assert_allclose(regressor(crops[1:2]), found[1:2], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("attention", "fusion"), [("none", "none"), ("coordinate", "top-down")])
+def test_every_variant_of_the_network_is_rebuilt_and_exported(tiny, tmp_path, attention, fusion):
+    config = replace(tiny, preset="small", attention=attention, fusion=fusion)
+    path = write_checkpoint(config, tmp_path / "checkpoint.safetensors")
+    expected = replace(PRESETS["small"], attention=attention, fusion=fusion)
+    assert load_trained(path).network.config == expected
+    report = export_onnx(path, tmp_path / "network.onnx")  # compares both
+    assert report.conversion_error <= TOLERANCE
+    assert CoefficientRegressor.load(report.path).config == expected
 
 
 def test_weights_lie_in_half_precision(exported, graph):
@@ -107,7 +123,7 @@ def test_the_graph_is_clean(graph):
         value.name: [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
         for value in (*graph.graph.input, *graph.graph.output)
     }
-    assert shapes == {"crop": ["batch", 3, 128, 128], "coefficients": ["batch", 246]}
+    assert shapes == {"crop": ["batch", 3, 128, 128], "coefficients": ["batch", OPEN_LAYOUT.size]}
     for value in (*graph.graph.input, *graph.graph.output):
         assert value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
 
@@ -117,7 +133,7 @@ def test_the_file_describes_its_network_and_tells_nothing_of_the_machine(exporte
     assert set(properties) == {"mlanet"}
     described = json.loads(properties["mlanet"])
     assert described["format"] == "mlanet-network-1"
-    assert described["face_model"] == "open-2"
+    assert described["face_model"] == "open-3"
     assert described["step"] == exported.step == 5
     assert described["training"]["steps"] == tiny.steps
     assert NetworkConfig.from_dict(described["network"]) == NetworkConfig()

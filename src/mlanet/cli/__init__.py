@@ -13,6 +13,8 @@ from mlanet.errors import MlanetError, UsageError
 def verbs() -> dict[str, Callable[..., int]]:
     """The verbs by name; their modules import nothing heavy. Two words make a group."""
     from mlanet.cli import (
+        ablate,
+        dataset,
         evaluate,
         evaluate_scans,
         export,
@@ -31,9 +33,15 @@ def verbs() -> dict[str, Callable[..., int]]:
         "evaluate aflw2000": evaluate.aflw2000,
         "evaluate florence": evaluate_scans.florence,
         "evaluate scans": evaluate_scans.scans,
+        "evaluate now": evaluate.now,
+        "evaluate realy": evaluate.realy,
+        "evaluate compare": evaluate.compare,
         "train": train.train,
+        "ablate": ablate.ablate,
         "synthesize heads": synthesize.heads,
         "synthesize profiles": synthesize.profiles,
+        "dataset check": dataset.check,
+        "dataset shards": dataset.shards,
         "export": export.export,
         "models list": models.list_models,
         "models info": models.info,

@@ -1,13 +1,26 @@
 """`mlanet evaluate`: measure the shipped network under a named protocol."""
 
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
+import tyro
+
+from mlanet.cli.status import EXIT_FAILED, EXIT_OK
 from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
-    from mlanet.evaluation import AFLW2000Report
+    from rich.table import Table as RichTable
+
+    from mlanet.datasets import AFLW2000Annotations
+    from mlanet.datasets.aflw2000 import AnnotationKind
+    from mlanet.evaluation import AFLW2000Report, CropSource, DenseProtocol, NetworkSource
+    from mlanet.evaluation.aflw2000 import FaceSource
+    from mlanet.evaluation.page import Table
+    from mlanet.reconstructor import Reconstructor
 
 
 def aflw2000(
@@ -19,10 +32,15 @@ def aflw2000(
     crop: Literal["ground-truth", "detector"] = "ground-truth",
     threads: int = 1,
     weights: Path | None = None,
+    predictions: Path | None = None,
+    name: str = "",
+    save_predictions: Path | None = None,
+    basel: Path | None = None,
 ) -> int:
-    """Sparse alignment (nme_2d_68) and head pose on AFLW2000-3D.
+    """Sparse and dense alignment, 3D reconstruction and head pose on AFLW2000-3D.
 
-    Writes report.json, errors.csv and worst.png (the ten worst faces) and prints the figures.
+    Writes report.json, errors.csv, report.md, report.html, worst.png and random.png (ten faces
+    each) and prints the figures.
 
     Args:
         data: Folder of AFLW2000-3D (imageNNNNN.jpg and .mat), or its tar file.
@@ -31,47 +49,247 @@ def aflw2000(
         out: Folder for the report.
         annotation: Landmarks to compare with: the data set's own or the re-annotated ones.
         crop: Cut faces by the protocol's ground-truth boxes or by mlanet's own detector.
-        threads: CPU threads.
+        threads: Images that are worked on at once.
         weights: A network of your own, written by mlanet export.
+        predictions: Score another method's answers instead: an npz file with names, landmarks and
+            perhaps angles_deg and vertices (docs/evaluation.md).
+        name: What the report calls the method.
+        save_predictions: Also write what was scored, in the format of --predictions.
+        basel: 3DDFA's Model_Shape.mat (with Model_Expression.mat beside it), or what mlanet models
+            convert made of it: scores dense alignment and 3D reconstruction, too.
 
     Returns:
         Exit status.
     """
     from rich.console import Console
-    from rich.progress import Progress
 
     from mlanet import __version__
-    from mlanet.assets import asset_records
     from mlanet.datasets import AFLW2000, AFLW2000Annotations
-    from mlanet.evaluation import evaluate_aflw2000, write_worst
-    from mlanet.reconstructor import Reconstructor
+    from mlanet.evaluation import DenseProtocol, score_aflw2000, write_report
+    from mlanet.morphable import MorphableModel
 
-    if threads < 1:
-        raise UsageError(f"--threads must be positive, got {threads}")
-    reconstructor = Reconstructor.load(threads=threads, weights=weights)
+    if predictions is not None and (weights is not None or crop != "ground-truth"):
+        raise UsageError("--predictions come with their own crop and weights")
     truth = AFLW2000Annotations.load(annotations)
     dataset = AFLW2000(data)
     versions = {"mlanet": __version__}
-    versions |= {name: record.version for name, record in asset_records().items()}
-    if weights is not None:
-        versions["mobile"] = f"{weights.name}, sha256 {sha256(weights.read_bytes()).hexdigest()}"
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("AFLW2000-3D", total=len(truth.names))
-        report = evaluate_aflw2000(
-            reconstructor,
+    dense = None
+    if basel is not None:
+        dense = DenseProtocol.load(basel, MorphableModel.load())
+        versions["basel"] = f"{dense.basel.name}, sha256 {dense.basel.provenance.sha256}"
+    if predictions is None:
+        source = _own_faces(truth, annotation, crop, weights, dense)
+        reconstructor = source.predictor
+    else:
+        source, reconstructor = _given_faces(predictions, truth, dense), None
+    with _progress("AFLW2000-3D") as progress:
+        report = score_aflw2000(
+            source,
             dataset,
             truth,
             annotation=annotation,
-            crop=crop,
-            versions=versions,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            crop=crop if predictions is None else "unknown",
+            method=name or ("mlanet" if predictions is None else predictions.stem),
+            dense=dense,
+            versions=versions | _versions(weights, predictions),
+            progress=progress,
+            workers=_positive(threads),
         )
     print_report(report)
-    path = report.save(out)
-    write_worst(out, report, reconstructor, dataset, truth)
-    written = f"{path}, errors.csv and worst.png written"
-    Console().print(written, highlight=False, markup=False, soft_wrap=True)
+    written = write_report(out, report, reconstructor, dataset, truth, threads)
+    if save_predictions is not None:
+        report.predictions.save(save_predictions)
+        written.append(save_predictions)
+    names = ", ".join(path.name for path in written[1:])
+    text = f"{written[0]}, {names} written"
+    Console().print(text, highlight=False, markup=False, soft_wrap=True)
     return 0
+
+
+def _own_faces(
+    truth: "AFLW2000Annotations",
+    annotation: "AnnotationKind",
+    crop: "CropSource",
+    weights: Path | None,
+    dense: "DenseProtocol | None",
+) -> "NetworkSource[Reconstructor]":
+    from mlanet.evaluation import NetworkSource, SkinTone
+    from mlanet.reconstructor import Reconstructor
+
+    reconstructor = Reconstructor.load(weights=weights)
+    tone = SkinTone(reconstructor.model)
+    return NetworkSource(
+        reconstructor,
+        truth,
+        annotation,
+        crop,
+        skin_tone=lambda face: tone(face.coefficients),
+        vertices=None if dense is None else dense.carried,
+    )
+
+
+def _given_faces(
+    path: Path, truth: "AFLW2000Annotations", dense: "DenseProtocol | None"
+) -> "FaceSource":
+    from mlanet.evaluation import Predictions
+
+    given = Predictions.load(path)
+    given.require(truth.names)
+    if dense is not None and given.vertices is None:
+        raise UsageError(f"--basel needs the array 'vertices' in {path}")
+    return given.source
+
+
+def _versions(weights: Path | None, predictions: Path | None) -> dict[str, str]:
+    """What the figures depend on: hashes of the user's files, versions of what ships."""
+    from mlanet.assets import asset_records
+
+    if predictions is not None:
+        return {"predictions": _named(predictions)}
+    shipped = {key: record.version for key, record in asset_records().items()}
+    return shipped if weights is None else shipped | {"mobile": _named(weights)}
+
+
+def _named(path: Path) -> str:
+    return f"{path.name}, sha256 {sha256(path.read_bytes()).hexdigest()}"
+
+
+def now(
+    *,
+    data: Path,
+    images: Path,
+    out: Path,
+    threads: int = 1,
+    weights: Path | None = None,
+) -> int:
+    """Prediction files for NoW's own evaluation: a mesh at rest and seven landmarks an image.
+
+    Args:
+        data: NoW_Dataset, or its folder final_release_version.
+        images: imagepathsvalidation.txt or imagepathstest.txt.
+        out: Folder for subject/challenge/NAME.obj and .npy.
+        threads: CPU threads.
+        weights: A network of your own, written by mlanet export.
+
+    Returns:
+        Exit status: 0 all written, 1 an image has no prediction (each named on stderr).
+    """
+    from mlanet.evaluation import read_image_list, write_now
+    from mlanet.reconstructor import Reconstructor
+
+    listed = read_image_list(images)
+    reconstructor = Reconstructor.load(threads=_positive(threads), weights=weights)
+    with _progress("NoW") as report:
+        found = write_now(reconstructor, data, listed, out, report)
+    print(f"{out}: {found.written} of {len(listed)} images written, unit mm")
+    if found.by_box:
+        print(f"{len(found.by_box)} faces that the detector did not find were cut by NoW's box")
+    return _name_missing(found.missing)
+
+
+def realy(
+    *,
+    images: Path,
+    out: Path,
+    reference: Path | None = None,
+    threads: int = 1,
+    weights: Path | None = None,
+) -> int:
+    """Prediction files for REALY's own evaluation: one OBJ an image, template, 85 keypoints.
+
+    Args:
+        images: Folder of REALY's images.
+        out: Folder for predictions/NAME.obj, mlanet.obj and mlanet.txt.
+        reference: A template of REALY's repository (data/HIFI3D.obj, HIFI3D.txt beside it), from
+            which the keypoints that iBUG lacks are carried over; without it there is no mlanet.txt.
+        threads: CPU threads.
+        weights: A network of your own, written by mlanet export.
+
+    Returns:
+        Exit status: 0 all written, 1 in an image no face was found (each named on stderr).
+    """
+    from mlanet.evaluation import write_realy
+    from mlanet.reconstructor import Reconstructor
+
+    reconstructor = Reconstructor.load(threads=_positive(threads), weights=weights)
+    with _progress("REALY") as report:
+        found = write_realy(reconstructor, images, out, reference, report)
+    print(f"{out}: {found.written} images written")
+    return _name_missing(found.missing)
+
+
+def compare(
+    reports: Annotated[tuple[Path, ...], tyro.conf.Positional] = (),
+    /,
+    *,
+    out: Path | None = None,
+) -> int:
+    """Reports of one protocol side by side, and differences to the first with their intervals.
+
+    Args:
+        reports: Files report.json of mlanet evaluate.
+        out: Also write the tables into this Markdown file.
+
+    Returns:
+        Exit status.
+    """
+    from rich.console import Console
+
+    from mlanet.evaluation import (
+        comparison_markdown,
+        differences_table,
+        figures_table,
+        load_runs,
+    )
+    from mlanet.image import atomic_path
+
+    if len(reports) < 2:
+        raise UsageError(f"compare needs at least two files report.json, got {len(reports)}")
+    runs = load_runs(reports)
+    console = Console()
+    for table in (figures_table(runs), differences_table(runs)):
+        if table is not None:
+            console.print(rich_table(table))
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(out) as temporary:
+            temporary.write_text(comparison_markdown(runs), encoding="utf-8")
+    return 0
+
+
+def _positive(threads: int) -> int:
+    if threads < 1:
+        raise UsageError(f"--threads must be positive, got {threads}")
+    return threads
+
+
+@contextmanager
+def _progress(name: str) -> Generator[Callable[[int, int], None], None, None]:
+    """A bar on stderr while it is needed, and what moves it."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _name_missing(names: Sequence[str]) -> int:
+    for name in names:
+        print(f"mlanet: {name}: no face was found", file=sys.stderr)
+    return EXIT_FAILED if names else EXIT_OK
+
+
+def rich_table(table: "Table") -> "RichTable":
+    """A report's table for the terminal."""
+    from rich.table import Table as RichTable
+
+    found = RichTable(title=table.title, caption=table.note or None)
+    for number, heading in enumerate(table.columns):
+        found.add_column(heading, justify="right" if number else "left")
+    for row in table.rows:
+        found.add_row(*row)
+    return found
 
 
 def print_report(report: "AFLW2000Report") -> None:
@@ -82,7 +300,7 @@ def print_report(report: "AFLW2000Report") -> None:
     content = report.as_dict()
     nme, pose = content["nme_2d_68"], content["pose_mae_deg"]
     table = Table(
-        title=f"AFLW2000-3D, {report.annotation} annotation, {report.crop} crop",
+        title=f"{report.method} on AFLW2000-3D, {report.annotation} annotation, {report.crop} crop",
         caption=content["protocol"],
     )
     table.add_column("|yaw|")
@@ -102,6 +320,14 @@ def print_report(report: "AFLW2000Report") -> None:
     angles = ", ".join(f"{name} {_figure(pose[name])}" for name in ("pitch", "yaw", "roll", "mean"))
     console.print(
         f"head pose MAE in degrees over {pose['images']} images within ±99°: {angles}",
+        highlight=False,
+    )
+    for figure, value in (content["dense"] or {}).items():
+        console.print(f"{figure} in percent, mean of bins: {_figure(value['mean'])}")
+    curve = content["cumulative_error"]
+    console.print(
+        f"area under the cumulative error curve to {curve['limit']:g} % of"
+        f" {curve['normalizer']}: {curve['auc']:.3f}; {content['images_per_second']} images/s",
         highlight=False,
     )
     for entry in content["worst"][:3]:

@@ -1,35 +1,52 @@
-"""`mlanet label`: landmarks of a data set to coefficients of the face model."""
+"""`mlanet label`: landmarks of a data set to coefficients of a face model."""
 
 import hashlib
 import os
 import shutil
-from concurrent.futures import ProcessPoolExecutor
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import fields
-from multiprocessing import get_context
+from functools import lru_cache
+from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlanet.cli.status import EXIT_OK
-from mlanet.errors import UsageError
+from mlanet.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from mlanet.datasets import SkippedSamples
     from mlanet.fitting.labels import Labels
+    from mlanet.morphable import MorphableModel
 
-PART_FACES = 960
-"""Faces in a part: what is lost at most when a run is killed."""
+PART_FACES = 240
+"""Faces in a part: what each process loses at most when a run is killed."""
 
 
-def label(*, data: Path, out: Path, processes: int = 0, max_residual: float = 1.5) -> int:
-    """Fit the face model to the landmarks of every face of a data set.
+def label(
+    *,
+    data: Path,
+    out: Path,
+    model: Path | None = None,
+    landmarks: Path | None = None,
+    processes: int = 0,
+    max_residual: float = 1.5,
+) -> int:
+    """Fit a face model to the 68 landmarks of every face of a data set.
 
     OUT appears when all is done. Until then finished parts lie in OUT.parts; the same command goes
-    on from there.
+    on from there, also after the processes were killed. Faces that cannot be fitted are rejected.
 
     Args:
-        data: Folder with labels.npz (and pictures, which are not read).
+        data: Folder with labels.npz (pictures are not read), or a data set in another layout of
+            docs/data.md whose samples have landmarks.
         out: File (.npz) for names, crop boxes, coefficients, residuals and which were accepted.
+        model: A face model of yours (docs/face-models.md); by default the embedded one.
+        landmarks: File with the places of the 68 landmarks, for models without them.
         processes: Worker processes; 0 is one for each CPU.
         max_residual: Fits with a larger mean distance, in per cent of the face, are rejected.
 
@@ -42,53 +59,166 @@ def label(*, data: Path, out: Path, processes: int = 0, max_residual: float = 1.
         raise UsageError("--processes must not be negative, --max-residual must be positive")
     import numpy as np
 
-    from mlanet.datasets.archive import load_arrays
     from mlanet.fitting.labels import Labels
     from mlanet.image import atomic_path
-    from mlanet.morphable import MorphableModel
 
-    arrays = load_arrays(data / "labels.npz", required={"name": (), "pts68_px": (68, None)})
-    points = arrays["pts68_px"]
+    face_model = _model(model, landmarks)
+    given = _read_landmarks(data)
     parts = out.with_name(out.name + ".parts")
     parts.mkdir(parents=True, exist_ok=True)
-    starts = range(0, len(points), PART_FACES)
-    settings = hashlib.sha256(points.tobytes() + str(max_residual).encode()).hexdigest()[:12]
+    settings = _settings(given.points, face_model, max_residual)
+    starts = range(0, len(given.points), PART_FACES)
     paths = [parts / f"{settings}-{start:08d}.npz" for start in starts]
-    missing = [
-        (start, path) for start, path in zip(starts, paths, strict=True) if not path.exists()
+    jobs = [
+        _Part(given.points[start : start + PART_FACES], path, max_residual, model, landmarks)
+        for start, path in zip(starts, paths, strict=True)
+        if not path.exists()
     ]
-    workers = min(processes or os.cpu_count() or 1, max(len(missing), 1))
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        jobs = [
-            pool.submit(_fit_part, points[start : start + PART_FACES], path, max_residual)
-            for start, path in missing
-        ]
-        for job in jobs:
-            job.result()
+    _run(jobs, min(processes or os.cpu_count() or 1, len(jobs)), len(paths))
     labels = Labels.concatenate([_read_part(path) for path in paths])
     columns = {field.name: getattr(labels, field.name) for field in fields(Labels)}
     with atomic_path(out) as temporary:
-        model = np.array(MorphableModel.load().name)
-        np.savez_compressed(temporary, name=arrays["name"], face_model=model, **columns)
+        np.savez_compressed(
+            temporary,
+            name=given.names,
+            face_model=np.array(face_model.name),
+            max_residual_percent=np.array(max_residual),
+            **columns,
+        )
     shutil.rmtree(parts)
-    median = float(np.median(labels.residual_percent))
+    fitted = labels.residual_percent[np.isfinite(labels.residual_percent)]
+    median = float(np.median(fitted)) if len(fitted) else float("nan")
+    unfit = len(given.points) - len(fitted)
     print(
-        f"{data}: {int(labels.accepted.sum())} of {len(points)} faces accepted,"
-        f" median residual {median:.2f} % -> {out}"
+        f"{data}: {int(labels.accepted.sum())} of {len(given.points)} faces accepted,"
+        f" {f'{unfit} had nothing to fit, ' if unfit else ''}"
+        f"median residual {median:.2f} % -> {out}"
     )
+    for line in given.skipped.lines():
+        print(line, file=sys.stderr)
     return EXIT_OK
 
 
-def _fit_part(points: "np.ndarray", path: Path, max_residual: float) -> None:
+class _Landmarks(NamedTuple):
+    """What is to be fitted; samples that cannot be read or have no landmarks are not in it."""
+
+    names: "np.ndarray"
+    points: "np.ndarray"
+    skipped: "SkippedSamples"
+
+
+class _Part(NamedTuple):
+    """Some faces of a run, and where their labels go."""
+
+    points: "np.ndarray"
+    path: Path
+    max_residual: float
+    model: Path | None
+    landmarks: Path | None
+
+
+def _read_landmarks(data: Path) -> _Landmarks:
     import numpy as np
 
-    from mlanet.fitting.labels import Labels, label_faces
-    from mlanet.image import atomic_path
+    from mlanet.datasets import SkippedSamples, open_dataset, read_samples
+    from mlanet.datasets.archive import load_arrays
+
+    path = data / "labels.npz"
+    if path.exists():
+        wanted = {"name": (), "pts68_px": (68, None)}
+        arrays = load_arrays(path, required=wanted, finite=False)
+        found = _Landmarks(arrays["name"], arrays["pts68_px"], SkippedSamples())
+    else:
+        dataset = open_dataset(data)
+        names: list[str] = []
+        points: list[np.ndarray] = []
+        for sample in read_samples(dataset):
+            if sample.landmarks_px is None:
+                dataset.skipped.add(sample.name, f"{sample.name}: no landmarks")
+            elif points and sample.landmarks_px.shape != points[0].shape:
+                dataset.skipped.add(sample.name, f"{sample.name}: landmarks of another shape")
+            else:
+                names.append(sample.name)
+                points.append(sample.landmarks_px)
+        found = _Landmarks(np.array(names, np.str_), np.array(points), dataset.skipped)
+    if not len(found.points):
+        raise DataError(f"{data}: no landmarks to fit to")
+    if found.points.shape[2] not in (2, 3):
+        raise DataError(f"{data}: 'pts68_px' must have 2 or 3 coordinates")
+    return found
+
+
+def _settings(points: "np.ndarray", model: "MorphableModel", max_residual: float) -> str:
+    """Tells parts of a run from those of another: all that the labels depend on."""
+    from mlanet.fitting.labels import config_for
+
+    digest = hashlib.sha256(f"{points.dtype} {points.shape} {max_residual}".encode())
+    digest.update(repr(config_for(model)).encode())
+    shape = model.landmarks
+    for array in (points, shape.mean, shape.identity, shape.expression):
+        digest.update(array.tobytes())
+    return digest.hexdigest()[:12]
+
+
+def _run(jobs: list[_Part], workers: int, total: int) -> None:
+    """Fit all parts; where one fails or the run is stopped, those not yet begun are left."""
+    done = total - len(jobs)
+
+    def finished() -> None:
+        nonlocal done
+        done += 1
+        if sys.stderr.isatty():
+            end = "\n" if done == total else ""
+            print(f"\rpart {done} of {total}", end=end, file=sys.stderr)
+
+    if workers <= 1:
+        for job in jobs:
+            _fit_part(job)
+            finished()
+        return
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker) as pool:
+        try:
+            for future in as_completed([pool.submit(_fit_part, job) for job in jobs]):
+                future.result()
+                finished()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _begin_worker() -> None:
+    """One thread of arithmetic for each process, and none that outlives a killed parent."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"  # read when NumPy is imported, which happens with the first part
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_leave_after, args=(parent.join,), daemon=True).start()
+
+
+def _leave_after(wait: Callable[[], None]) -> None:
+    wait()
+    os._exit(1)
+
+
+@lru_cache(maxsize=1)
+def _model(path: Path | None, landmarks: Path | None) -> "MorphableModel":
     from mlanet.morphable import MorphableModel
 
-    labels = label_faces(MorphableModel.load(), points, max_residual_percent=max_residual)
-    with atomic_path(path) as temporary:
-        np.savez(temporary, **{field.name: getattr(labels, field.name) for field in fields(Labels)})
+    return MorphableModel.load(path, landmarks)
+
+
+def _fit_part(part: _Part) -> None:
+    import numpy as np
+
+    from mlanet.fitting.labels import label_faces
+    from mlanet.image import atomic_path
+
+    model = _model(part.model, part.landmarks)
+    labels = label_faces(model, part.points, max_residual_percent=part.max_residual)
+    columns = {field.name: getattr(labels, field.name) for field in fields(labels)}
+    with atomic_path(part.path) as temporary:
+        np.savez(temporary, **columns)
 
 
 def _read_part(path: Path) -> "Labels":

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from mlanet.training.loop import ProgressCallback
     from mlanet.training.plan import TrainingPlan
 
-NEEDED = ("torch", "torchvision", "timm", "safetensors", "tensorboard", "onnx", "onnxscript")
+NEEDED = (
+    "torch",
+    "torchvision",
+    "timm",
+    "accelerate",
+    "safetensors",
+    "tensorboard",
+    "onnx",
+    "onnxscript",
+)
 SPEED_WINDOW_STEPS = 20
 
 SPIN, SPIN_COUNT = "GOMP_SPINCOUNT", "3000"
@@ -102,6 +111,8 @@ def train(
             device=device,
             progress=progress,
         )
+    if not found:  # another process of this run prints
+        return 0
     print(
         "held-out faces, 68 landmarks in 2D over the labels' box: "
         f"mean {found['held_out_nme']:.3f} %, median {found['held_out_nme_median']:.3f} %"
@@ -142,9 +153,7 @@ def resolve(out: Path, config: Path | None, changes: dict[str, Any]) -> "Trainin
 
 def print_plan(plan: "TrainingPlan", device: str, threads: int) -> None:
     """Print network, data, steps, stages and the estimated duration."""
-    from mlanet.network import PRESETS
-
-    network = PRESETS[plan.config.preset]
+    network = plan.config.network()
     rows = [
         (
             "network",
@@ -158,6 +167,11 @@ def print_plan(plan: "TrainingPlan", device: str, threads: int) -> None:
             f"{plan.config.steps:,} of {plan.config.batch_size} crops: {plan.epochs:.1f} epochs",
         ),
     ]
+    for name, count, share in plan.sources if len(plan.sources) > 1 else ():
+        rows.append(("source", f"{name}: {count:,} faces, {share:.0%} of the labelled part"))
+    if plan.config.num_unlabelled:
+        text = f"{plan.config.num_unlabelled} of {plan.config.batch_size} crops, from "
+        rows.append(("unlabelled", text + f"{plan.unlabelled_samples:,} faces"))
     for number, stage in enumerate(plan.stages, start=1):
         speed = plan.config.batch_size / stage.seconds_per_step
         text = f"{stage.steps:,} steps at {stage.input_size} px, {speed:.0f} images/s"
@@ -165,6 +179,8 @@ def print_plan(plan: "TrainingPlan", device: str, threads: int) -> None:
     minutes = round(plan.seconds / 60.0)
     duration = f"about {minutes // 60} h {minutes % 60:02d} min"
     rows.append(("duration", f"{duration} without validation, on {device}, {threads} thread(s)"))
+    if plan.memory_mb is not None:
+        rows.append(("memory", f"peak {plan.memory_mb:,.0f} MB"))
     for name, text in rows:
         print(f"{name:<11}{text}")
 

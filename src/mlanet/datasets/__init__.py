@@ -1,16 +1,46 @@
-"""Samples: readers of annotated faces. NumPy, Pillow and SciPy only."""
+"""Samples: readers of annotated and of plain pictures. Nothing here imports torch."""
 
 from mlanet.datasets.aflw2000 import AFLW2000, AFLW2000Annotations, AFLW2000Parameters
 from mlanet.datasets.archive import TarIndex
 from mlanet.datasets.crops import FaceCrops
+from mlanet.datasets.dataset import (
+    Dataset,
+    Samples,
+    SkippedSamples,
+    read_or_next,
+    read_samples,
+)
+from mlanet.datasets.layouts import open_dataset
+from mlanet.datasets.parameters import FaceParameters, Placement
+from mlanet.datasets.photos import PhotoFolder
 from mlanet.datasets.sample import Sample, decode_image
+from mlanet.datasets.shards import Shards
+from mlanet.datasets.threeddfa import ThreeDDFALists, ThreeDDFAParameters
+from mlanet.datasets.w300lp import W300LP, LandmarkFile
+from mlanet.datasets.writing import Written, write_shards
 
 __all__ = [
     "AFLW2000",
+    "W300LP",
     "AFLW2000Annotations",
     "AFLW2000Parameters",
+    "Dataset",
     "FaceCrops",
+    "FaceParameters",
+    "LandmarkFile",
+    "PhotoFolder",
+    "Placement",
     "Sample",
+    "Samples",
+    "Shards",
+    "SkippedSamples",
     "TarIndex",
+    "ThreeDDFALists",
+    "ThreeDDFAParameters",
+    "Written",
     "decode_image",
+    "open_dataset",
+    "read_or_next",
+    "read_samples",
+    "write_shards",
 ]

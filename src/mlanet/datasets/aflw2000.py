@@ -6,7 +6,6 @@ top-left corner. Whether its authors meant pixel centres or corners is not docum
 pixel is about 0.3 % of a face.
 """
 
-import io
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,9 +15,10 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.datasets.archive import TarIndex, load_arrays
+from mlanet.datasets.dataset import SkippedSamples
+from mlanet.datasets.parameters import NEEDED, FaceParameters, read_parameters
 from mlanet.datasets.sample import Sample, decode_image
 from mlanet.errors import DataError
-from mlanet.geometry import matrix_from_euler
 
 AnnotationKind: TypeAlias = Literal["original", "reannotated"]
 """Whose landmarks: the data set's, or the re-annotation (LS3D-W: Bulat and Tzimiropoulos,
@@ -29,18 +29,10 @@ FOLDER = "AFLW2000"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class AFLW2000Parameters:
-    """Content of one `.mat` file in double precision.
+class AFLW2000Parameters(FaceParameters):
+    """Content of one `.mat` file, whose landmarks are always there."""
 
-    Shape and expression are coefficients of Basel 2009 and of the 29 modes of FaceWarehouse in
-    3DDFA's units; `pose` is pitch, yaw, roll in radians, then translation (pixels) and scale.
-    """
-
-    pose: Float[np.ndarray, "7"]
-    shape: Float[np.ndarray, "199"]
-    expression: Float[np.ndarray, "29"]
-    landmarks_px: Float[np.ndarray, "68 3"]
-    """x, y in pixels of the image; z in the same scale, larger is nearer the viewer."""
+    landmarks_px: Float[np.ndarray, "68 3"]  # pyright: ignore[reportGeneralTypeIssues]
 
 
 class AFLW2000:
@@ -50,16 +42,21 @@ class AFLW2000:
         path: The folder that holds them, a folder that holds the folder `AFLW2000` or the file
             `AFLW2000.tar`, or a tar file.
 
+    It is an evaluation set, which is whole or not used: a picture without parameters is an error.
+
     Attributes:
         names: File names of the pictures, sorted.
+        skipped: Samples that `read_samples` found broken.
 
     Raises:
         DataError: there is nothing there, or a picture has no parameters.
     """
 
     names: tuple[str, ...]
+    skipped: SkippedSamples
 
     def __init__(self, path: Path) -> None:
+        self.skipped = SkippedSamples()
         self._source = _locate(path)
         self._tar: TarIndex | None = None
         self._position: dict[str, int] = {}
@@ -82,13 +79,12 @@ class AFLW2000:
     def __getitem__(self, index: int) -> Sample:
         name = self.names[index]
         parameters = self.parameters(index)
-        angles = parameters.pose[:3]
         return Sample(
             name=name,
             image=decode_image(self._read(name), f"{self._source}: {name}"),
             landmarks_px=parameters.landmarks_px,
-            rotation=matrix_from_euler(angles),
-            angles_deg=np.degrees(angles),
+            rotation=parameters.rotation,
+            angles_deg=parameters.angles_deg,
         )
 
     @cached_property
@@ -102,29 +98,10 @@ class AFLW2000:
         Raises:
             DataError: the file is malformed.
         """
-        from scipy.io import loadmat
-
         name = _mat_name(self.names[index])
-        wanted = {"Pose_Para": 7, "Shape_Para": 199, "Exp_Para": 29, "pt3d_68": 3 * 68}
-        try:
-            content = loadmat(io.BytesIO(self._read(name)), variable_names=list(wanted))
-        except DataError:
-            raise
-        except Exception as error:  # on damaged files scipy raises almost anything
-            raise DataError(f"{self._source}: {name} is no readable .mat file") from error
-        arrays: dict[str, np.ndarray] = {}
-        for key, size in wanted.items():
-            if key not in content or content[key].size != size or content[key].dtype.kind in "OSU":
-                raise DataError(f"{self._source}: {key} of {name} is missing or malformed")
-            arrays[key] = content[key].astype(np.float64)
-            if not np.isfinite(arrays[key]).all():
-                raise DataError(f"{self._source}: {key} of {name} is not finite")
-        return AFLW2000Parameters(
-            pose=arrays["Pose_Para"].ravel(),
-            shape=arrays["Shape_Para"].ravel(),
-            expression=arrays["Exp_Para"].ravel(),
-            landmarks_px=np.ascontiguousarray(arrays["pt3d_68"].reshape(3, 68).T),
-        )
+        data = self._read(name)
+        needed = (*NEEDED, "pt3d_68")
+        return read_parameters(data, f"{self._source}: {name}", needed, AFLW2000Parameters)
 
     def _read(self, name: str) -> bytes:
         if self._tar is not None:

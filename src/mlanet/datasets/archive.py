@@ -1,5 +1,6 @@
 """Random access to the files of data sets: members of tar files, arrays of npz files."""
 
+import io
 import tarfile
 import zipfile
 import zlib
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mlanet.datasets.dataset import SkippedSamples
 from mlanet.errors import DataError
 
 
@@ -20,6 +22,11 @@ class TarIndex:
     that an index may be shared by threads and pickled to worker processes. A member's name is
     its last path component; names need not be unique.
 
+    Args:
+        paths: The files.
+        skipped: Where files that cannot be read are noted, whose whole members are then used all
+            the same; without it they are an error.
+
     Attributes:
         names: Names of all members in the order of the files.
 
@@ -29,12 +36,17 @@ class TarIndex:
 
     names: tuple[str, ...]
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self._places = [place for path in paths for place in _places(path)]
+    def __init__(self, paths: Sequence[Path], skipped: SkippedSamples | None = None) -> None:
+        self._places = [place for path in paths for place in _places(path, skipped)]
         self.names = tuple(place.name for place in self._places)
 
     def __len__(self) -> int:
         return len(self._places)
+
+    def member(self, position: int) -> tuple[Path, str]:
+        """Tar file and full name in it of the member at a position in `names`."""
+        place = self._places[position]
+        return place.path, place.member
 
     def read(self, position: int) -> bytes:
         """Content of the member at a position in `names`.
@@ -75,33 +87,55 @@ class TarIndex:
 class _Place(NamedTuple):
     """Where a member of a tar file lies, in bytes."""
 
-    name: str
+    member: str
     path: Path
     offset: int
     size: int
 
+    @property
+    def name(self) -> str:
+        return self.member.rsplit("/", 1)[-1]
 
-def _places(path: Path) -> list[_Place]:
+
+def _places(path: Path, skipped: SkippedSamples | None) -> list[_Place]:
+    places: list[_Place] = []
+    problem: Exception | None = None
+    size = 0
     try:
         size = path.stat().st_size
         with tarfile.open(path, "r:") as archive:
-            members = [member for member in archive if member.isreg()]
+            for member in archive:
+                if member.isreg():  # one by one: what precedes an error is kept
+                    place = _Place(member.name, path, member.offset_data, member.size)
+                    places.append(place)
     except (OSError, tarfile.TarError) as error:
-        raise DataError(f"{path}: not a readable uncompressed tar file ({error})") from error
-    places = [
-        _Place(member.name.rsplit("/", 1)[-1], path, member.offset_data, member.size)
-        for member in members
-    ]
-    for place in places:
-        if place.offset + place.size > size:
-            raise DataError(f"{path}: truncated inside {place.name}; copy the file again")
-    return places
+        problem = error
+    whole = [place for place in places if place.offset + place.size <= size]
+    if problem is None and len(whole) == len(places):
+        return places
+    if len(whole) < len(places):
+        reason = f"{path}: truncated inside {places[len(whole)].name}; copy the file again"
+    else:
+        reason = f"{path}: not a readable uncompressed tar file ({problem})"
+    if skipped is None:
+        raise DataError(reason) from problem
+    skipped.add(path.name, reason)
+    return whole
+
+
+def add_member(archive: tarfile.TarFile, name: str, data: bytes) -> None:
+    """Append bytes to a tar file under a name; nothing else is recorded of them."""
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    archive.addfile(member, io.BytesIO(data))
 
 
 def load_arrays(
     path: Path,
     required: Mapping[str, tuple[int | None, ...]],
     optional: Mapping[str, tuple[int | None, ...]] | None = None,
+    *,
+    finite: bool = True,
 ) -> dict[str, np.ndarray]:
     """Named arrays of an npz file that all have one row for each sample.
 
@@ -110,9 +144,10 @@ def load_arrays(
         required: Shape behind the first axis of each array that must be there; None is any
             length.
         optional: The same of arrays that may be there.
+        finite: Whether numbers that are not finite are an error.
 
     Raises:
-        DataError: the file or an array is missing or malformed, or a number is not finite.
+        DataError: the file or an array is missing or malformed.
     """
     shapes = {**required, **(optional or {})}
     try:
@@ -136,6 +171,6 @@ def load_arrays(
             raise DataError(f"{path}: {name!r} has the shape {array.shape}, not (n, *{expected})")
         if array.dtype.kind not in "fiubU":
             raise DataError(f"{path}: {name!r} has the type {array.dtype}")
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        if finite and array.dtype.kind == "f" and not np.isfinite(array).all():
             raise DataError(f"{path}: {name!r} holds numbers that are not finite")
     return found

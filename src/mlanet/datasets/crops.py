@@ -1,11 +1,14 @@
 """Labelled face crops: `labels.npz` beside tar files of pictures."""
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Shaped, UInt8
+from jaxtyping import Bool, Float, Shaped, UInt8
 
 from mlanet.datasets.archive import TarIndex, load_arrays
+from mlanet.datasets.dataset import SkippedSamples, all_broken
 from mlanet.datasets.sample import Sample, decode_image
 from mlanet.errors import DataError
 from mlanet.geometry import viewer_from_camera
@@ -20,7 +23,8 @@ class FaceCrops:
     (N, C). Pixel
     coordinates follow docs/conventions.md: (0, 0) is the crop's top-left corner. Labels and
     pictures are matched by name, equal names by their order; pictures without a label are
-    ignored.
+    ignored. Labels without a picture, with numbers that are not finite or with a matrix that does
+    not rotate are left out and noted.
 
     Attributes:
         names: (N,) str.
@@ -29,9 +33,10 @@ class FaceCrops:
         angles_deg: (N, 3) float32 pitch, yaw, roll, or None.
         identity: (N,) str, who is shown, or None.
         coefficients: (N, C) float32, what a network should predict, or None.
+        skipped: What was left out, and samples that `read_samples` found broken.
 
     Raises:
-        DataError: a file, an array or a picture is missing or malformed.
+        DataError: `labels.npz` or an array of it is missing or malformed, or nothing is usable.
     """
 
     names: Shaped[np.ndarray, "n"]
@@ -40,6 +45,7 @@ class FaceCrops:
     angles_deg: Float[np.ndarray, "n 3"] | None
     identity: Shaped[np.ndarray, "n"] | None
     coefficients: Float[np.ndarray, "n c"] | None
+    skipped: SkippedSamples
 
     def __init__(self, folder: Path) -> None:
         self._labels_path = folder / "labels.npz"
@@ -52,14 +58,25 @@ class FaceCrops:
                 "identity": (),
                 "coefficients": (None,),
             },
+            finite=False,
         )
         if labels["pts68_px"].shape[2] not in (2, 3):
             raise DataError(f"{self._labels_path}: 'pts68_px' must have 2 or 3 coordinates")
+        self.skipped = SkippedSamples()
+        self._tars = TarIndex(sorted(folder.glob("*.tar")), self.skipped)
+        reasons = _broken(labels, Counter(self._tars.names))
+        for row, reason in sorted(reasons.items()):
+            self.skipped.add(str(labels["name"][row]), reason)
+        usable = np.setdiff1d(np.arange(len(labels["name"])), list(reasons))
+        if not len(usable):
+            raise all_broken(self._labels_path, self.skipped)
+        labels = {name: array[usable] for name, array in labels.items()}
+        self._positions = self._tars.match(labels["name"].tolist())
         self.names = labels["name"]
         self.landmarks_px = labels["pts68_px"].astype(np.float32)
         self.rotation = None
         if "rotation" in labels:
-            self.rotation = self._checked_rotation(labels["rotation"].astype(np.float32))
+            self.rotation = viewer_from_camera(labels["rotation"].astype(np.float32))
         self.angles_deg = None
         if "angles_deg" in labels:
             self.angles_deg = labels["angles_deg"].astype(np.float32)
@@ -67,14 +84,6 @@ class FaceCrops:
         self.coefficients = None
         if "coefficients" in labels:
             self.coefficients = labels["coefficients"].astype(np.float32)
-        self._tars = TarIndex(sorted(folder.glob("*.tar")))
-        self._positions = self._tars.match(self.names.tolist())
-
-    def _checked_rotation(self, viewer: Float[np.ndarray, "n 3 3"]) -> Float[np.ndarray, "n 3 3"]:
-        error = np.abs(viewer @ viewer.transpose(0, 2, 1) - np.eye(3, dtype=np.float32))
-        if error.max(initial=0.0) > 1e-3 or (np.linalg.det(viewer) < 0).any():
-            raise DataError(f"{self._labels_path}: 'rotation' holds matrices that do not rotate")
-        return viewer_from_camera(viewer)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -97,3 +106,39 @@ class FaceCrops:
             identity=None if self.identity is None else str(self.identity[index]),
             coefficients=None if self.coefficients is None else self.coefficients[index],
         )
+
+
+def _broken(labels: dict[str, np.ndarray], pictures: Counter[str]) -> dict[int, str]:
+    """Rows that cannot be used, with the reason; `pictures` counts the pictures of each name."""
+    names = [str(name) for name in labels["name"]]
+    reasons: dict[int, str] = {}
+
+    def leave_out(rows: Iterable[int], reason: str) -> None:
+        for row in rows:
+            reasons.setdefault(int(row), f"{names[row]}: {reason}")
+
+    for key, array in labels.items():
+        if array.dtype.kind == "f":
+            finite = np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
+            leave_out(np.flatnonzero(np.logical_not(finite)), f"{key!r} is not finite")
+    if "rotation" in labels:
+        turns = _rotates(labels["rotation"])
+        leave_out(np.flatnonzero(~turns), "'rotation' holds matrices that do not rotate")
+    # Labels of one name stand for pictures of that name in order: all of them can be used or none.
+    count = Counter(names)
+    shared = {names[row] for row in reasons if count[names[row]] > 1}
+    leave_out(
+        (row for row, name in enumerate(names) if name in shared), "shares a broken one's name"
+    )
+    leave_out(
+        (row for row, name in enumerate(names) if pictures[name] != count[name]),
+        "no picture of that name in the tar files, or not as many as labels",
+    )
+    return reasons
+
+
+def _rotates(matrices: Float[np.ndarray, "n 3 3"]) -> Bool[np.ndarray, "n"]:
+    """Which matrices are rotations, to the precision of labels in half precision."""
+    values = np.nan_to_num(matrices.astype(np.float32))
+    error = np.abs(values @ values.transpose(0, 2, 1) - np.eye(3, dtype=np.float32))
+    return (error.max(axis=(1, 2)) <= 1e-3) & (np.linalg.det(values) > 0.0)

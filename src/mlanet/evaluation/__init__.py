@@ -3,22 +3,52 @@
 from mlanet.evaluation.aflw2000 import (
     MIN_IOU,
     LandmarkPredictor,
+    NetworkSource,
     Prediction,
     evaluate_aflw2000,
+    score_aflw2000,
     square_roi_box,
 )
-from mlanet.evaluation.pictures import write_worst
+from mlanet.evaluation.dense import DenseErrors, DenseProtocol
+from mlanet.evaluation.groups import SkinTone
+from mlanet.evaluation.now import NowImage, NowSummary, read_image_list, write_now
+from mlanet.evaluation.predictions import FacePrediction, Predictions
+from mlanet.evaluation.presentation import write_report
+from mlanet.evaluation.realy import RealySummary, write_realy
 from mlanet.evaluation.report import PROTOCOL, AFLW2000Report, CropSource, ImageResult
+from mlanet.evaluation.side_by_side import (
+    comparison_markdown,
+    differences_table,
+    figures_table,
+    load_runs,
+)
 
 __all__ = [
     "MIN_IOU",
     "PROTOCOL",
     "AFLW2000Report",
     "CropSource",
+    "DenseErrors",
+    "DenseProtocol",
+    "FacePrediction",
     "ImageResult",
     "LandmarkPredictor",
+    "NetworkSource",
+    "NowImage",
+    "NowSummary",
     "Prediction",
+    "Predictions",
+    "RealySummary",
+    "SkinTone",
+    "comparison_markdown",
+    "differences_table",
     "evaluate_aflw2000",
+    "figures_table",
+    "load_runs",
+    "read_image_list",
+    "score_aflw2000",
     "square_roi_box",
-    "write_worst",
+    "write_now",
+    "write_realy",
+    "write_report",
 ]

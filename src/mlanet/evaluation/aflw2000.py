@@ -2,15 +2,20 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mlanet.datasets import AFLW2000, AFLW2000Annotations
+from mlanet.datasets import AFLW2000, AFLW2000Annotations, Sample
 from mlanet.datasets.aflw2000 import AnnotationKind
 from mlanet.detection import Detection
 from mlanet.errors import DataError
+from mlanet.evaluation.dense import DenseProtocol
+from mlanet.evaluation.groups import face_openings
+from mlanet.evaluation.predictions import FacePrediction
 from mlanet.evaluation.report import AFLW2000Report, CropSource, ImageResult
 from mlanet.geometry import bounding_box, box_iou
 from mlanet.metrics import nme_2d_68
@@ -53,6 +58,56 @@ class LandmarkPredictor(Protocol):
         ...
 
 
+AnyPredictor = TypeVar("AnyPredictor", bound=LandmarkPredictor)
+
+FaceSource: TypeAlias = Callable[[int, str, Sample], FacePrediction | None]
+"""From an image's row, name and content to the face in it; None if it was missed."""
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkSource(Generic[AnyPredictor]):
+    """Faces as a predictor sees them, in the crop of the protocol or of its own detector.
+
+    With the ground-truth crop, faces are cut by `square_roi_box`. With the detector's, the
+    detection whose box overlaps the bounding box of the true landmarks best is used; if that
+    overlap (intersection over union) is below `MIN_IOU`, the face counts as missed.
+
+    Attributes:
+        predictor: detector and network.
+        annotations: landmarks and ground-truth boxes.
+        annotation: which landmarks choose among detections.
+        crop: where the network's crop comes from.
+        skin_tone: the individual typology angle in degrees of what the predictor returned.
+        vertices: the Basel model's vertices (pixels) of what the predictor returned.
+    """
+
+    predictor: AnyPredictor
+    annotations: AFLW2000Annotations
+    annotation: AnnotationKind = "original"
+    crop: CropSource = "ground-truth"
+    skin_tone: Callable[[Any], float | None] | None = None
+    vertices: Callable[[Any], Float[np.ndarray, "v 3"]] | None = None
+
+    def __call__(self, row: int, name: str, sample: Sample) -> FacePrediction | None:
+        """The face in an image, and the time that detector and network took."""
+        started = time.perf_counter()
+        truth = self.annotations.landmarks_2d_px(self.annotation)[row]
+        roi = self.annotations.roi_box_px[row]
+        box = face_box(self.predictor, sample.image, roi, truth, self.crop)
+        if box is None:
+            return None
+        found = self.predictor.predict_in_box(sample.image, box)
+        landmarks = np.asarray(found.landmarks_px, dtype=np.float64)
+        seconds = time.perf_counter() - started
+        return FacePrediction(
+            landmarks_px=landmarks,
+            angles_deg=np.asarray(found.euler_deg, dtype=np.float64),
+            vertices_px=None if self.vertices is None else self.vertices(found),
+            skin_tone_deg=None if self.skin_tone is None else self.skin_tone(found),
+            seconds=seconds,
+        )
+
+
 def evaluate_aflw2000(
     predictor: LandmarkPredictor,
     dataset: AFLW2000,
@@ -62,49 +117,109 @@ def evaluate_aflw2000(
     crop: CropSource = "ground-truth",
     versions: Mapping[str, str] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    workers: int = 1,
 ) -> AFLW2000Report:
-    """Run a predictor over every annotated image.
+    """Run a predictor over every annotated image; see `NetworkSource` and `score_aflw2000`."""
+    source = NetworkSource(predictor, annotations, annotation, crop)
+    return score_aflw2000(
+        source,
+        dataset,
+        annotations,
+        annotation=annotation,
+        crop=crop,
+        versions=versions,
+        progress=progress,
+        workers=workers,
+    )
 
-    With the ground-truth crop, faces are cut by `square_roi_box`. With the detector's, the
-    detection whose box overlaps the bounding box of the true landmarks best is used; if that
-    overlap (intersection over union) is below `MIN_IOU`, the face counts as missed.
+
+def score_aflw2000(
+    source: FaceSource,
+    dataset: AFLW2000,
+    annotations: AFLW2000Annotations,
+    *,
+    annotation: AnnotationKind = "original",
+    crop: CropSource = "ground-truth",
+    method: str = "mlanet",
+    dense: DenseProtocol | None = None,
+    versions: Mapping[str, str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    workers: int = 1,
+) -> AFLW2000Report:
+    """Score every annotated image, whoever says where the face is.
 
     Args:
-        predictor: Detector and network.
+        source: Gives the faces; called from several threads if there are several workers.
         dataset: The pictures; those without annotation are not used.
         annotations: Landmarks, yaw and ground-truth boxes.
         annotation: Which of the two sets of landmarks is the truth.
-        crop: Where the network's crop comes from.
+        crop: Where the method's crop came from, for the report.
+        method: Its name, for the report.
+        dense: Scores vertices, too.
         versions: Versions of weights and assets, copied into the report.
         progress: Called with (images done, images in all) after each image.
+        workers: Threads.
 
     Raises:
-        DataError: an annotated image is missing from the data set or malformed.
+        DataError: an annotated image is missing from the data set or malformed, or a prediction
+            does not fit.
     """
     absent = [name for name in annotations.names if name not in dataset.index_of]
     if absent:
         raise DataError(f"{absent[0]} and {len(absent) - 1} more annotated images are missing")
     truth = annotations.landmarks_2d_px(annotation)
+
+    def result(row: int) -> ImageResult:
+        return _score_image(source, dataset, annotations, truth[row], dense, row)
+
+    started = time.perf_counter()
     results: list[ImageResult] = []
-    seconds = 0.0
-    for row, name in enumerate(annotations.names):
-        sample = dataset[dataset.index_of[name]]
-        if sample.angles_deg is None:
-            raise DataError(f"{name}: the head pose is missing")
-        started = time.perf_counter()
-        box = face_box(predictor, sample.image, annotations.roi_box_px[row], truth[row], crop)
-        prediction = None if box is None else predictor.predict_in_box(sample.image, box)
-        seconds += time.perf_counter() - started
-        nme, angles = None, None
-        if prediction is not None:
-            landmarks = np.asarray(prediction.landmarks_px, dtype=np.float64)[None, :, :2]
-            nme = float(nme_2d_68(landmarks, truth[row : row + 1])[0])
-            angles = np.asarray(prediction.euler_deg, dtype=np.float64)
-        yaw = float(annotations.yaw_deg[row])
-        results.append(ImageResult(name, yaw, nme, angles, sample.angles_deg))
-        if progress is not None:
-            progress(row + 1, len(annotations.names))
-    return AFLW2000Report(annotation, crop, tuple(results), seconds, dict(versions or {}))
+    rows = range(len(annotations.names))
+    with ThreadPoolExecutor(workers) as pool:
+        for found in pool.map(result, rows) if workers > 1 else map(result, rows):
+            results.append(found)
+            if progress is not None:
+                progress(len(results), len(rows))
+    wall = time.perf_counter() - started
+    return AFLW2000Report(
+        annotation, crop, tuple(results), dict(versions or {}), method=method, wall_seconds=wall
+    )
+
+
+def _score_image(
+    source: FaceSource,
+    dataset: AFLW2000,
+    annotations: AFLW2000Annotations,
+    truth: Float[np.ndarray, "68 2"],
+    dense: DenseProtocol | None,
+    row: int,
+) -> ImageResult:
+    name = annotations.names[row]
+    index = dataset.index_of[name]
+    sample = dataset[index]
+    if sample.angles_deg is None:
+        raise DataError(f"{name}: the head pose is missing")
+    face = source(row, name, sample)
+    yaw, angles = float(annotations.yaw_deg[row]), sample.angles_deg
+    openings = face_openings(annotations.original_px[row])
+    if face is None:
+        return ImageResult(name, yaw, None, None, angles, openings=openings)
+    errors = None
+    if dense is not None and face.vertices_px is not None:
+        height = sample.image.shape[0]
+        errors = dense.errors(name, face.vertices_px, dataset.parameters(index), height)
+    return ImageResult(
+        name=name,
+        yaw_deg=yaw,
+        nme_2d_68=float(nme_2d_68(face.landmarks_px[None, :, :2], truth[None])[0]),
+        angles_deg=face.angles_deg,
+        true_angles_deg=angles,
+        landmarks_px=face.landmarks_px,
+        openings=openings,
+        skin_tone_deg=face.skin_tone_deg,
+        dense=errors,
+        seconds=face.seconds,
+    )
 
 
 def face_box(

@@ -1,71 +1,157 @@
-"""Pictures of an evaluation: where the errors are largest."""
+"""Pictures of an evaluation: faces with the largest errors, and random ones."""
 
+import io
 from collections.abc import Sequence
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from mlanet.datasets import AFLW2000, AFLW2000Annotations
-from mlanet.errors import DataError
 from mlanet.evaluation.aflw2000 import face_box
 from mlanet.evaluation.report import AFLW2000Report, ImageResult
-from mlanet.image import crop_square, draw_points, square_from_landmarks, write_image
+from mlanet.geometry import Camera, Pose, matrix_from_euler
+from mlanet.image import crop_square, draw_points, square_from_landmarks
+from mlanet.image.crop import square_transform
+from mlanet.reconstruction import Reconstruction
 from mlanet.reconstructor import Reconstructor
+from mlanet.render import PosedHead, Renderer
 
 TILE_PX = 200
 TRUTH_COLOR = (255, 140, 0)
-KINDS = ("landmarks", "overlay", "shape")
-"""What is drawn beside each photo; the annotation's points are orange, ours green."""
+PREDICTED_COLOR = (40, 200, 80)
+GREY = 235
+TURN_DEG = 50.0
+"""How far the other view is turned about the vertical axis."""
+
+JPEG_QUALITY = 88
+COLUMNS = ("annotation", "overlay", "shape", "textured", "other view")
+"""Of reconstructions: the annotation's points on the photo, then what mlanet made of it."""
+
+POINTS_COLUMNS = ("annotation", "prediction")
+"""Of other methods' predictions, which have points only."""
 
 
-def write_worst(
-    folder: Path,
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceRow:
+    """The pictures of one face, and what is written beside them."""
+
+    result: ImageResult
+    tiles: tuple[UInt8[np.ndarray, "t t 3"], ...]
+
+    @property
+    def strip(self) -> UInt8[np.ndarray, "t w 3"]:
+        """All tiles side by side."""
+        return np.concatenate(self.tiles, axis=1)
+
+
+def face_rows(
+    results: Sequence[ImageResult],
     report: AFLW2000Report,
-    reconstructor: Reconstructor,
+    reconstructor: Reconstructor | None,
     dataset: AFLW2000,
     annotations: AFLW2000Annotations,
-) -> Path | None:
-    """Draw the report's worst images that were found, one row each, into `worst.png`.
+    workers: int = 1,
+) -> list[FaceRow]:
+    """Pictures of those results in which a face was found.
 
-    Returns:
-        The picture's path; None if no face was found.
-
-    Raises:
-        DataError: the folder cannot be written.
+    With a reconstructor its faces are drawn as `COLUMNS`, else the scored points as
+    `POINTS_COLUMNS`, by that many threads.
     """
-    found = [result for result in report.worst if result.nme_2d_68 is not None]
-    rows = [face_row(result, report, reconstructor, dataset, annotations) for result in found]
-    if not rows:
-        return None
-    path = folder / "worst.png"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_image(path, np.concatenate(rows))
-    except OSError as error:
-        raise DataError(f"{path}: the picture cannot be written ({error})") from error
-    return path
+    found = [result for result in results if result.nme_2d_68 is not None]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(
+            pool.map(
+                lambda result: face_row(result, report, reconstructor, dataset, annotations), found
+            )
+        )
 
 
 def face_row(
     result: ImageResult,
     report: AFLW2000Report,
-    reconstructor: Reconstructor,
+    reconstructor: Reconstructor | None,
     dataset: AFLW2000,
     annotations: AFLW2000Annotations,
-) -> UInt8[np.ndarray, "t w 3"]:
-    """The photo with the annotation, then the reconstruction as `KINDS`, side by side."""
+) -> FaceRow:
+    """The photo with the annotation, then the prediction, side by side."""
     row = annotations.names.index(result.name)
     truth: Float[np.ndarray, "68 2"] = annotations.landmarks_2d_px(report.annotation)[row]
     image = dataset[dataset.index_of[result.name]].image
+    radius = max(float(np.ptp(truth, axis=0).max()) / 120.0, 0.6)
+    square = square_from_landmarks(truth)
+
+    def tile(picture: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "t t 3"]:
+        return crop_square(picture, square, TILE_PX).image
+
+    annotated = tile(draw_points(image, truth, TRUTH_COLOR, radius))
+    if reconstructor is None:
+        assert result.landmarks_px is not None, "the face was found"
+        points = result.landmarks_px[:, :2]
+        return FaceRow(
+            result, (annotated, tile(draw_points(image, points, PREDICTED_COLOR, radius)))
+        )
     roi = annotations.roi_box_px[row]
     box = face_box(reconstructor, image, roi, truth, report.crop)
     assert box is not None, "the face was found before"
     face = reconstructor.predict_in_box(image, box)
-    radius = max(float(np.ptp(truth, axis=0).max()) / 120.0, 0.6)
-    pictures: Sequence[UInt8[np.ndarray, "h w 3"]] = [
-        draw_points(image, truth, TRUTH_COLOR, radius),
-        *(face.draw(kind) for kind in KINDS),
-    ]
-    square = square_from_landmarks(truth)
-    return np.concatenate([crop_square(p, square, TILE_PX).image for p in pictures], axis=1)
+    return FaceRow(
+        result,
+        (
+            annotated,
+            tile(face.draw("overlay")),
+            tile(face.draw("shape")),
+            textured(face, square),
+            turned(face, TURN_DEG if face.euler_deg[1] < 0 else -TURN_DEG),
+        ),
+    )
+
+
+def textured(face: Reconstruction, square: Float[np.ndarray, "4"]) -> UInt8[np.ndarray, "t t 3"]:
+    """What a square of the photo shows of the face, in its own texture, on plain grey."""
+    return _with_texture(face, face.head, square)
+
+
+def turned(face: Reconstruction, degrees: float) -> UInt8[np.ndarray, "t t 3"]:
+    """The whole textured face turned about the vertical axis through its middle."""
+    turn = np.asarray(matrix_from_euler(np.radians([0.0, degrees, 0.0])))
+    turn = turn @ np.diag([1.0, -1.0, -1.0])  # a motion within the camera's frame
+    points = face.head.points
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2.0
+    pose = Pose(turn @ face.pose.rotation, turn @ (face.pose.translation - middle) + middle)
+    head = PosedHead(face.model, face.mesh.vertices, pose, face.camera)
+    low, high = head.projected[:, :2].min(axis=0), head.projected[:, :2].max(axis=0)
+    center, half = (low + high) / 2.0, 1.05 * float((high - low).max()) / 2.0
+    return _with_texture(face, head, np.concatenate([center - half, center + half]))
+
+
+def jpeg(picture: UInt8[np.ndarray, "h w 3"]) -> bytes:
+    """A picture's file."""
+    from PIL import Image
+
+    data = io.BytesIO()
+    Image.fromarray(picture).save(data, "JPEG", quality=JPEG_QUALITY)
+    return data.getvalue()
+
+
+def _with_texture(
+    face: Reconstruction, head: PosedHead, square: Float[np.ndarray, "4"]
+) -> UInt8[np.ndarray, "t t 3"]:
+    model = face.model
+    tile_from_image = square_transform(square, TILE_PX)
+    scale, (x, y) = tile_from_image[0, 0], head.camera.principal_point_px
+    camera = Camera(
+        float(head.camera.focal_length_px * scale),
+        (float(x * scale + tile_from_image[0, 2]), float(y * scale + tile_from_image[1, 2])),
+    )
+    size = (TILE_PX, TILE_PX)
+    renderer = Renderer(model.topology, size, model.uv, model.uv_faces, normals=False)
+    drawn = renderer(
+        np.asarray(head.vertices, dtype=np.float32),
+        head.pose,
+        camera,
+        texture=face.texture.image.astype(np.float32) / 255.0,
+        background=np.full((*size, 3), GREY / 255.0, dtype=np.float32),
+    ).image
+    return np.rint(np.clip(drawn, 0.0, 1.0) * 255.0).astype(np.uint8)

@@ -4,7 +4,8 @@ import csv
 import io
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -13,19 +14,24 @@ from jaxtyping import Float
 
 from mlanet.datasets.aflw2000 import AnnotationKind
 from mlanet.errors import DataError
+from mlanet.evaluation.dense import DenseErrors
+from mlanet.evaluation.groups import GROUPS, FaceOpenings, errors_by_group
+from mlanet.evaluation.predictions import Predictions
 from mlanet.image import atomic_path
 from mlanet.metrics import (
     YAW_BINS,
     BinnedMean,
+    CumulativeError,
     HeadPoseMae,
+    cumulative_error,
     head_pose_mae,
     mean_of_yaw_bins,
     within_pose_range,
     yaw_bin_index,
 )
 
-CropSource: TypeAlias = Literal["ground-truth", "detector"]
-"""Who says where the face is."""
+CropSource: TypeAlias = Literal["ground-truth", "detector", "unknown"]
+"""Who says where the face is; unknown of other methods' predictions."""
 
 PROTOCOL = (
     "AFLW2000-3D nme_2d_68: mean distance of 68 points (x, y; original image) over sqrt(w*h) of "
@@ -37,7 +43,16 @@ MISSED_NME = 100.0
 """Error in percent at which `mean_missed_as_100` counts a missed face."""
 
 NUM_WORST = 10
-"""How many of the worst images the report lists."""
+"""How many of the worst images the report lists, and how many random ones it draws."""
+
+RANDOM_SEED = 0
+"""Of the choice of random images: the same for every method."""
+
+CURVE_LIMIT = 7.0
+"""Where the cumulative error curve ends: percent of sqrt(w*h), as in `nme_2d_68`."""
+
+CURVE_NORMALIZER = "sqrt(w*h) of the true landmarks' bounding box"
+DENSE_FIGURES = ("nme_2d_dense", "nme_3d_dense", "nme_3d_reconstruction")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,21 +66,36 @@ class ImageResult:
     angles_deg: Float[np.ndarray, "3"] | None
     """Predicted pitch, yaw, roll."""
     true_angles_deg: Float[np.ndarray, "3"]
+    landmarks_px: Float[np.ndarray, "68 d"] | None = None
+    openings: FaceOpenings | None = None
+    """Of mouth and eyes, by the annotation."""
+    skin_tone_deg: float | None = None
+    dense: DenseErrors | None = None
+    seconds: float = 0.0
+    """That the method took."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class AFLW2000Report:
     """Results on AFLW2000-3D under one annotation and one way to crop.
 
-    `seconds` is the time spent in the predictor. Means leave out missed faces, except
-    `mean_missed_as_100`.
+    Means leave out missed faces, except `mean_missed_as_100`.
+
+    Attributes:
+        annotation: which landmarks are the truth.
+        crop: where the method's crop came from.
+        results: one for each image.
+        versions: of weights and assets.
+        method: its name.
+        wall_seconds: from the first picture's bytes to the last one's errors.
     """
 
     annotation: AnnotationKind
     crop: CropSource
     results: tuple[ImageResult, ...]
-    seconds: float
     versions: dict[str, str]
+    method: str = "mlanet"
+    wall_seconds: float = 0.0
 
     @property
     def nme(self) -> BinnedMean:
@@ -87,6 +117,16 @@ class AFLW2000Report:
         return sum(result.nme_2d_68 is None for result in self.results)
 
     @property
+    def seconds(self) -> float:
+        """Time spent in the method, over all threads."""
+        return sum(result.seconds for result in self.results)
+
+    @property
+    def images_per_second(self) -> float | None:
+        """Images read, reconstructed and scored per second."""
+        return len(self.results) / self.wall_seconds if self.wall_seconds > 0 else None
+
+    @property
     def pose(self) -> HeadPoseMae:
         """Head pose over the faces that were found and lie within the protocol's range."""
         found = [
@@ -100,17 +140,60 @@ class AFLW2000Report:
         """Missed faces, then the largest errors; at most `NUM_WORST`."""
         return sorted(self.results, key=_badness, reverse=True)[:NUM_WORST]
 
+    @property
+    def random(self) -> list[ImageResult]:
+        """At most `NUM_WORST` images drawn without looking at errors, in the data set's order."""
+        rng = np.random.default_rng(RANDOM_SEED)
+        chosen = rng.permutation(len(self.results))[:NUM_WORST]
+        return [self.results[index] for index in sorted(chosen)]
+
+    @cached_property
+    def curve(self) -> CumulativeError:
+        """Cumulative error of `nme_2d_68` to `CURVE_LIMIT`; missed faces lie beyond."""
+        errors = [math.inf if r.nme_2d_68 is None else r.nme_2d_68 for r in self.results]
+        return cumulative_error(np.array(errors), CURVE_LIMIT)
+
+    @cached_property
+    def dense(self) -> dict[str, BinnedMean] | None:
+        """Dense errors in percent by yaw bin, over faces that were found; None if not measured."""
+        found = [(r.dense, r.yaw_deg) for r in self.results if r.dense is not None]
+        if not found:
+            return None
+        yaw = np.array([angle for _, angle in found])
+        return {
+            name: mean_of_yaw_bins(np.array([getattr(e, name) for e, _ in found]), yaw)
+            for name in DENSE_FIGURES
+        }
+
+    @cached_property
+    def groups(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Errors by pose, expression and skin tone; see `errors_by_group`."""
+        return errors_by_group(self.results)
+
+    @property
+    def predictions(self) -> Predictions:
+        """What was scored, as others may score it again (vertices are not kept)."""
+        missed = np.array([r.landmarks_px is None for r in self.results])
+        columns = {len(r.landmarks_px[0]) for r in self.results if r.landmarks_px is not None}
+        empty = np.zeros((68, min(columns, default=2)))
+        points = [empty if r.landmarks_px is None else r.landmarks_px for r in self.results]
+        angles = None
+        if all(r.angles_deg is not None for r in self.results if r.landmarks_px is not None):
+            rows = [np.zeros(3) if r.angles_deg is None else r.angles_deg for r in self.results]
+            angles = np.stack(rows)
+        names = tuple(r.name for r in self.results)
+        return Predictions(names, np.stack(points), angles, missed=missed)
+
     def as_dict(self) -> dict[str, Any]:
         """The report for JSON; a mean over no images is None."""
         nme, every, pose = self.nme, self.nme_missed_as_100, self.pose
+        rate, curve, dense = self.images_per_second, self.curve, self.dense
         return {
             "protocol": PROTOCOL,
+            "method": self.method,
             "annotation": self.annotation,
             "crop": self.crop,
-            "nme_2d_68": {
-                **{name: _number(nme.bins[name]) for name in YAW_BINS},
-                "mean": _number(nme.mean),
-            },
+            "nme_2d_68": _binned(nme),
             "mean_missed_as_100": _number(every.mean),
             "images": len(self.results),
             "missed": self.missed,
@@ -123,12 +206,41 @@ class AFLW2000Report:
                 "mean": _number(pose.mean),
                 "images": pose.images,
             },
+            "dense": None
+            if dense is None
+            else {name: _binned(value) for name, value in dense.items()},
+            "cumulative_error": {
+                "error": "nme_2d_68",
+                "normalizer": CURVE_NORMALIZER,
+                "limit": curve.limit,
+                "auc": round(curve.auc, 6),
+                "failure_rate": round(curve.failure, 6),
+            },
+            "groups": {
+                kind: {"measure": GROUPS[kind][0], "groups": groups}
+                for kind, groups in self.groups.items()
+            },
             "versions": self.versions,
             "seconds": round(self.seconds, 3),
+            "images_per_second": None if rate is None else round(rate, 2),
             "worst": [
                 {"name": r.name, "yaw_deg": r.yaw_deg, "nme_2d_68": r.nme_2d_68} for r in self.worst
             ],
+            "per_image": self._per_image(),
         }
+
+    def _per_image(self) -> dict[str, list[Any]]:
+        """Columns with one entry for each image; None where a face was missed or not measured."""
+        found: dict[str, list[Any]] = {
+            "name": [r.name for r in self.results],
+            "yaw_deg": [round(r.yaw_deg, 4) for r in self.results],
+            "nme_2d_68": [_rounded(r.nme_2d_68) for r in self.results],
+            "skin_tone_deg": [_rounded(r.skin_tone_deg) for r in self.results],
+        }
+        if self.dense is not None:
+            rows = [{} if r.dense is None else asdict(r.dense) for r in self.results]
+            found |= {name: [_rounded(row.get(name)) for row in rows] for name in DENSE_FIGURES}
+        return found
 
     def save(self, folder: Path) -> Path:
         """Write `report.json` and, one line for each image, `errors.csv`; both atomically.
@@ -169,11 +281,15 @@ class AFLW2000Report:
         )
         for r in self.results:
             errors: list[str] = ["", "", "", ""]
-            if r.nme_2d_68 is not None and r.angles_deg is not None:
-                differences = np.abs(r.angles_deg - r.true_angles_deg)
-                errors = [f"{value:.4f}" for value in (r.nme_2d_68, *differences)]
             missed = r.nme_2d_68 is None
-            in_pose = not missed and bool(within_pose_range(r.true_angles_deg[None])[0])
+            if r.nme_2d_68 is not None:
+                errors[0] = f"{r.nme_2d_68:.4f}"
+            if r.angles_deg is not None:
+                differences = np.abs(r.angles_deg - r.true_angles_deg)
+                errors[1:] = [f"{value:.4f}" for value in differences]
+            in_pose = r.angles_deg is not None and bool(
+                within_pose_range(r.true_angles_deg[None])[0]
+            )
             name_of_bin = YAW_BINS[int(yaw_bin_index(np.array([r.yaw_deg]))[0])]
             writer.writerow(
                 [r.name, f"{r.yaw_deg:.4f}", name_of_bin, int(missed), *errors, int(in_pose)]
@@ -183,6 +299,15 @@ class AFLW2000Report:
 
 def _badness(result: ImageResult) -> float:
     return math.inf if result.nme_2d_68 is None else result.nme_2d_68
+
+
+def _binned(value: BinnedMean) -> dict[str, float | None]:
+    means = {name: _number(value.bins[name]) for name in YAW_BINS}
+    return {**means, "mean": _number(value.mean)}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 5)
 
 
 def _number(value: float) -> float | None:

@@ -46,6 +46,14 @@ class Labels:
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
+def config_for(model: MorphableModel) -> FittingConfig:
+    """The prior that suits a model: blend shapes in [0, 1], or modes of unit deviation."""
+    if model.expression_bounded:
+        return FittingConfig()
+    limit = FittingConfig().identity_limit
+    return FittingConfig(expression_sd=1.0, expression_bounds=(-limit, limit))
+
+
 def label_faces(
     model: MorphableModel,
     landmarks_px: Float[np.ndarray, "n 68 d"],
@@ -55,6 +63,7 @@ def label_faces(
     """Fit every face to its landmarks: x, y and, with three columns, nearness (pixels).
 
     Faces whose points are not finite or have no extent are rejected, never fatal.
+    Without `config` it is `config_for(model)`.
     """
     labels = np.asarray(landmarks_px, dtype=np.float64)
     count, layout = len(labels), model.layout
@@ -78,7 +87,8 @@ def label_faces(
         crop_from_image = square_transform(box[row], LABEL_CROP_PX)
         in_crop[k, :, :2] = transform_points(crop_from_image, labels[row, :, :2])
         in_crop[k, :, 2:] *= crop_from_image[0, 0]
-    fit = fit_landmarks(model.landmarks, CropView(float(LABEL_CROP_PX)), in_crop, None, config)
+    view = CropView(float(LABEL_CROP_PX))
+    fit = fit_landmarks(model.landmarks, view, in_crop, None, config or config_for(model))
     apart = np.linalg.norm(fit.landmarks_px[..., :2] - in_crop[..., :2], axis=-1).mean(axis=1)
     residual = 100.0 * apart / np.sqrt(np.ptp(in_crop[..., :2], axis=1).prod(axis=1))
     result.identity[rows], result.expression[rows] = fit.identity, fit.expression

@@ -18,6 +18,7 @@ from mlanet.geometry.harmonics import (
     harmonics_basis,
     shading,
 )
+from mlanet.geometry.ibug import MIRRORED_LANDMARKS
 from mlanet.geometry.mesh import (
     Mesh,
     MeshTopology,
@@ -40,6 +41,7 @@ __all__ = [
     "AMBIENT_WHITE",
     "FOCAL_LENGTH_PER_CROP",
     "FRONTAL_6D",
+    "MIRRORED_LANDMARKS",
     "POLYNOMIAL_LIGHT",
     "REFERENCE_DISTANCE_MM",
     "Camera",

@@ -1,5 +1,8 @@
 """Errors, each named by its protocol. Pure functions of arrays; nothing is read or written."""
 
+from mlanet.metrics.bootstrap import Difference, paired_difference
+from mlanet.metrics.cumulative import CumulativeError, cumulative_error
+from mlanet.metrics.dense import nme_dense, nme_reconstruction
 from mlanet.metrics.interocular import nme_interocular_icp
 from mlanet.metrics.landmarks import nme_2d_68
 from mlanet.metrics.pose import MAX_POSE_DEG, HeadPoseMae, head_pose_mae, within_pose_range
@@ -20,16 +23,22 @@ __all__ = [
     "MAX_POSE_DEG",
     "YAW_BINS",
     "BinnedMean",
+    "CumulativeError",
+    "Difference",
     "DirectedDistance",
     "HeadPoseMae",
     "Surface",
     "SurfaceDistance",
     "align_surfaces",
+    "cumulative_error",
     "distances_to_scan",
     "head_pose_mae",
     "mean_of_yaw_bins",
     "nme_2d_68",
+    "nme_dense",
     "nme_interocular_icp",
+    "nme_reconstruction",
+    "paired_difference",
     "point_to_plane",
     "surface_distance",
     "within_pose_range",

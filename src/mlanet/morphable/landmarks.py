@@ -99,7 +99,7 @@ def _content(path: Path) -> Any:
 
 def _numpy_file(path: Path) -> Any:
     """68 vertex indices, or DECA's file: one pickled dictionary, of which two arrays are needed."""
-    from mlanet.morphable.readers.unpickle import as_array, load_pickle, only_item
+    from mlanet.pickles import as_array, load_pickle, only_item
 
     with path.open("rb") as file:
         kind = array_kind(file)
@@ -107,7 +107,7 @@ def _numpy_file(path: Path) -> Any:
         if kind != "O":
             return array_of_file(file, path.stat().st_size).reshape(-1).tolist()
         array_kind(file)  # leaves the file where the pickle begins
-        table = only_item(load_pickle(file, path))
+        table = only_item(load_pickle(file, f"{path}: not a table of landmarks", AssetError))
     return {
         "face_index": as_array(table["full_lmk_faces_idx"]),
         "barycentric": as_array(table["full_lmk_bary_coords"]),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mlanet.network.attention import CoordinateAttention
     from mlanet.network.backbone import Backbone, load_backbone_weights
     from mlanet.network.dlib_face_net import DlibFaceNet
-    from mlanet.network.fusion import AttentionalFeatureFusion, BottomUpFusion
+    from mlanet.network.fusion import AttentionalFeatureFusion, BottomUpFusion, TopDownFusion
     from mlanet.network.mlanet import MLANet
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "DlibFaceNet",
     "MLANet",
     "NetworkConfig",
+    "TopDownFusion",
     "load_backbone_weights",
 ]
 
@@ -36,6 +37,7 @@ _HOMES = {
     "CoordinateAttention": "mlanet.network.attention",
     "DlibFaceNet": "mlanet.network.dlib_face_net",
     "MLANet": "mlanet.network.mlanet",
+    "TopDownFusion": "mlanet.network.fusion",
     "load_backbone_weights": "mlanet.network.backbone",
 }
 

@@ -58,7 +58,11 @@ def _place_in_inverted_residuals(body: nn.Module) -> None:
             module.se = CoordinateAttention(cast(nn.BatchNorm2d, module.bn2).num_features)
 
 
-_PLACERS = {"resnet50": _place_in_bottlenecks, "mobilenetv2_100": _place_in_inverted_residuals}
+_PLACERS = {
+    "resnet50": _place_in_bottlenecks,
+    "mobilenetv2_050": _place_in_inverted_residuals,
+    "mobilenetv2_100": _place_in_inverted_residuals,
+}
 
 
 def load_backbone_weights(network: "MLANet", path: Path) -> None:

@@ -1,16 +1,16 @@
 """What a network consists of; every ablation of the paper is a field."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from mlanet.coefficients import CoefficientLayout
 from mlanet.errors import ConfigurationError
 
-BackboneName: TypeAlias = Literal["mobilenetv2_100", "resnet50"]
+BackboneName: TypeAlias = Literal["mobilenetv2_050", "mobilenetv2_100", "resnet50"]
 Attention: TypeAlias = Literal["none", "coordinate"]
-Fusion: TypeAlias = Literal["none", "bottom-up"]
+Fusion: TypeAlias = Literal["none", "bottom-up", "top-down"]
 
-OPEN_LAYOUT = CoefficientLayout(identity=140, expression=52, albedo=18, rotation="6d")
+OPEN_LAYOUT = CoefficientLayout(identity=180, expression=52, albedo=18, rotation="6d")
 """Coefficients of the embedded face model."""
 
 BASEL_LAYOUT = CoefficientLayout(identity=80, expression=64, albedo=80, rotation="euler")
@@ -43,6 +43,11 @@ class NetworkConfig:
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
     def __post_init__(self) -> None:
+        kinds = {"backbone": BackboneName, "attention": Attention, "fusion": Fusion}
+        for name, kind in kinds.items():
+            if getattr(self, name) not in get_args(kind):
+                known = ", ".join(get_args(kind))
+                raise ConfigurationError(f"{name}: {getattr(self, name)!r} is none of {known}")
         if self.input_size < 32 or self.input_size % 32:
             raise ConfigurationError(
                 f"input_size must be a positive multiple of 32, got {self.input_size}"
@@ -73,9 +78,11 @@ PRESETS: dict[str, NetworkConfig] = {
     "paper": NetworkConfig(
         backbone="resnet50", layout=BASEL_LAYOUT, input_size=224, bounded_expression=False
     ),
+    "small": NetworkConfig(backbone="mobilenetv2_050", input_size=64),
 }
-"""`mobile` ships; `paper` has the architecture of arXiv 2509.10024.
+"""`mobile` ships; `paper` has the architecture of arXiv 2509.10024; `small` is for ablations on a
+CPU.
 
-Both read the pose as `mlanet.geometry.decode_pose` does: the paper's code regresses a translation
+All read the pose as `mlanet.geometry.decode_pose` does: the paper's code regresses a translation
 in decimetres and angles of another order.
 """

@@ -10,7 +10,9 @@ from mlanet.coefficients import NUM_LIGHTING
 from mlanet.geometry import FRONTAL_6D
 from mlanet.network.backbone import Backbone
 from mlanet.network.config import NetworkConfig
-from mlanet.network.fusion import BottomUpFusion
+from mlanet.network.fusion import BottomUpFusion, TopDownFusion
+
+_FUSIONS = {"bottom-up": BottomUpFusion, "top-down": TopDownFusion}
 
 
 class MLANet(nn.Module):
@@ -28,7 +30,9 @@ class MLANet(nn.Module):
         self.config = config
         self.backbone = Backbone(config)
         channels = self.backbone.channels
-        self.fusion = BottomUpFusion(channels) if config.fusion == "bottom-up" else None
+        fusion = None if config.fusion == "none" else _FUSIONS[config.fusion](channels)
+        self.fusion = fusion
+        num_features = channels[-1] if fusion is None else fusion.num_features
         layout = config.layout
         sizes = {
             "identity": layout.identity,
@@ -40,7 +44,7 @@ class MLANet(nn.Module):
             "lighting": NUM_LIGHTING,
         }
         self.heads = nn.ModuleDict(
-            {name: nn.Conv2d(channels[-1], size, 1) for name, size in sizes.items()}
+            {name: nn.Conv2d(num_features, size, 1) for name, size in sizes.items()}
         )
         for head in self.heads.values():
             for parameter in head.parameters():
@@ -55,8 +59,8 @@ class MLANet(nn.Module):
         """Coefficient vectors in the order of the layout, of RGB crops in [0, 1]."""
         x = (crop - self.mean) / self.std
         stages = self.backbone(x)
-        top = stages[-1] if self.fusion is None else self.fusion(stages)
-        pooled = top.mean(dim=(2, 3), keepdim=True)
+        maps = stages[-1:] if self.fusion is None else self.fusion(stages)
+        pooled = torch.cat([each.mean(dim=(2, 3), keepdim=True) for each in maps], dim=1)
         parts = {name: head(pooled).flatten(1) for name, head in self.heads.items()}
         if self.config.bounded_expression:
             parts["expression"] = bounded(parts["expression"])

@@ -1,17 +1,16 @@
 """Samples to disk in the layout that `mlanet.datasets.FaceCrops` reads, resumable."""
 
-import io
 import json
 import tarfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
 
-from mlanet.datasets import Sample
+from mlanet.datasets import Sample, Samples, Written
+from mlanet.datasets.archive import add_member
+from mlanet.datasets.writing import SETTINGS, encode_image, keep_settings
 from mlanet.errors import DataError
 from mlanet.geometry import viewer_from_camera
 from mlanet.image import atomic_path
@@ -19,25 +18,7 @@ from mlanet.image import atomic_path
 SHARD = 500
 """Pictures in a tar file."""
 
-SETTINGS, PARTS = "dataset.json", "parts"
-QUALITY = 92
-"""Of the pictures' WebP compression."""
-
-
-class Samples(Protocol):
-    """A data set; `__getitem__` raises `DataError` for a sample that cannot be made."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int) -> Sample: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What was written, and which samples were left out, with the reason."""
-
-    count: int
-    skipped: tuple[str, ...]
+PARTS = "parts"
 
 
 def write_samples(
@@ -62,7 +43,7 @@ def write_samples(
     """
     out.mkdir(parents=True, exist_ok=True)
     (out / PARTS).mkdir(exist_ok=True)
-    _settle(out / SETTINGS, json.dumps(settings, indent=2, sort_keys=True) + "\n")
+    keep_settings(out / SETTINGS, json.dumps(settings, indent=2, sort_keys=True) + "\n")
     parts: list[dict[str, np.ndarray]] = []
     for start in range(0, len(samples), SHARD):
         stop = min(start + SHARD, len(samples))
@@ -91,14 +72,6 @@ def write_samples(
     return Written(len(labels["name"]), skipped)
 
 
-def _settle(path: Path, text: str) -> None:
-    if not path.exists():
-        with atomic_path(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    elif path.read_text(encoding="utf-8") != text:
-        raise DataError(f"{path}: the folder holds samples of other settings; choose another")
-
-
 def _write_shard(samples: Samples, indices: range, shard: Path, part: Path) -> None:
     made: list[Sample] = []
     skipped: list[str] = []
@@ -109,10 +82,7 @@ def _write_shard(samples: Samples, indices: range, shard: Path, part: Path) -> N
             except DataError as error:
                 skipped.append(str(error))
                 continue
-            data = _encoded(sample.image)
-            member = tarfile.TarInfo(sample.name)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
+            add_member(archive, sample.name, encode_image(sample.image))
             made.append(sample)
     arrays: dict[str, np.ndarray] = {"skipped": np.array(skipped, dtype=np.str_)}
     if made:
@@ -126,11 +96,3 @@ def _write_shard(samples: Samples, indices: range, shard: Path, part: Path) -> N
         }
     with atomic_path(part) as temporary:
         np.savez(temporary, allow_pickle=False, **arrays)
-
-
-def _encoded(image: UInt8[np.ndarray, "h w 3"]) -> bytes:
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "WEBP", quality=QUALITY)
-    return file.getvalue()

@@ -1,7 +1,17 @@
 """Training: data, objective, loop, checkpoints, export. Needs the `train` extra."""
 
 from mlanet.training.augmentation import AugmentationConfig
-from mlanet.training.config import LossWeights, Stage, TrainingConfig
+from mlanet.training.config import SourceConfig, Stage, TrainingConfig
 from mlanet.training.loop import train
+from mlanet.training.terms import LossWeights, RenderedWeights, paper_weights
 
-__all__ = ["AugmentationConfig", "LossWeights", "Stage", "TrainingConfig", "train"]
+__all__ = [
+    "AugmentationConfig",
+    "LossWeights",
+    "RenderedWeights",
+    "SourceConfig",
+    "Stage",
+    "TrainingConfig",
+    "paper_weights",
+    "train",
+]

@@ -1,11 +1,13 @@
 """Random crops of labelled faces: geometry, colours, occluders."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from mlanet.image import square_from_landmarks
+from mlanet.training.checks import check_range, check_types
 
 MIRRORED_LANDMARKS = np.array(
     [*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31,
@@ -14,6 +16,9 @@ MIRRORED_LANDMARKS = np.array(
 )  # fmt: skip
 """Which landmark lies in each one's place in the mirrored picture (iBUG 68)."""
 
+TURNED_DEG = 120.0
+"""How far pictures are turned that are turned out of the upright."""
+
 
 @dataclass(frozen=True, slots=True)
 class AugmentationConfig:
@@ -21,6 +26,8 @@ class AugmentationConfig:
 
     Attributes:
         rotation_deg: standard deviation of the in-plane rotation.
+        turned: probability of any in-plane rotation up to `TURNED_DEG` instead: heads that lie on
+            their side, pictures that nobody set upright.
         shift: uniform shift of the crop's centre, of its side.
         log_scale: standard deviation of the logarithm of the crop's side.
         flip: probability of a mirror image.
@@ -32,6 +39,7 @@ class AugmentationConfig:
     """
 
     rotation_deg: float = 15.0
+    turned: float = 0.12
     shift: float = 0.06
     log_scale: float = 0.08
     flip: float = 0.5
@@ -40,6 +48,102 @@ class AugmentationConfig:
     blur: float = 0.2
     noise: float = 0.2
     occluder: float = 0.3
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_range(self, 0.0, math.inf, "rotation_deg", "shift", "log_scale", "color")
+        check_range(self, 0.0, 1.0, "turned", "flip", "grey", "blur", "noise", "occluder")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CropChange:
+    """How a picture becomes a crop: turned, shifted, scaled, then mirrored or not.
+
+    Attributes:
+        crop_from_image: before mirroring; a rotation times a scale, and a shift.
+        size: side of the crop in pixels.
+        mirrored: left and right are swapped.
+        reflect: outside of the picture lies its mirror image instead of black.
+    """
+
+    crop_from_image: Float[np.ndarray, "2 3"]
+    size: int
+    mirrored: bool = False
+    reflect: bool = False
+
+    @property
+    def scale(self) -> float:
+        """Pixels of the crop in one of the picture."""
+        return float(np.hypot(*self.crop_from_image[:, 0]))
+
+    @property
+    def turn_rad(self) -> float:
+        """Angle of the rotation from the crop's x towards its y, before mirroring."""
+        return float(np.arctan2(self.crop_from_image[1, 0], self.crop_from_image[0, 0]))
+
+    def picture(self, image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "s s 3"]:
+        """The crop of a picture."""
+        import cv2
+
+        linear, offset = self.crop_from_image[:, :2], self.crop_from_image[:, 2]
+        # From the corner convention to OpenCV's centres: subtract half a pixel on both sides.
+        shift = offset + linear.sum(axis=1) * 0.5 - 0.5
+        index_map = np.concatenate([linear, shift[:, None]], axis=1)
+        crop = cv2.warpAffine(
+            image,
+            index_map,
+            (self.size, self.size),
+            flags=cv2.INTER_AREA if self.scale < 0.7 else cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REFLECT_101 if self.reflect else cv2.BORDER_CONSTANT,
+        )
+        return np.ascontiguousarray(crop[:, ::-1] if self.mirrored else crop, dtype=np.uint8)
+
+    def landmarks(self, landmarks_px: Float[np.ndarray, "68 3"]) -> Float[np.ndarray, "68 3"]:
+        """The 68 points of the picture in pixels of the crop; depth in its scale."""
+        points = landmarks_px.astype(np.float64)
+        points[:, :2] = points[:, :2] @ self.crop_from_image[:, :2].T + self.crop_from_image[:, 2]
+        points[:, 2] *= self.scale
+        if self.mirrored:
+            points = points[MIRRORED_LANDMARKS]
+            points[:, 0] = self.size - points[:, 0]
+        return points.astype(np.float32)
+
+
+def random_change(
+    landmarks_px: Float[np.ndarray, "68 d"],
+    size: int,
+    config: AugmentationConfig,
+    rng: np.random.Generator,
+) -> CropChange:
+    """A random change of the evaluation protocol's crop (`square_from_landmarks`).
+
+    The square is that of the turned picture; shift and scale are relative to it.
+    """
+    turn = rng.uniform(-TURNED_DEG, TURNED_DEG)
+    upright = rng.random() >= config.turned
+    angle = np.radians(rng.normal() * config.rotation_deg if upright else turn)
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    box = square_from_landmarks(landmarks_px[:, :2] @ rotation.T)
+    side = float(box[2] - box[0])
+    center = (box[:2] + box[2:]) / 2 + rng.uniform(-config.shift, config.shift, 2) * side
+    scale = size / (side * float(np.exp(rng.normal() * config.log_scale)))
+    linear, offset = scale * rotation, size / 2 - scale * center
+    reflect = bool(rng.random() < 0.3)
+    mirrored = bool(rng.random() < config.flip)
+    return CropChange(np.column_stack([linear, offset]), size, mirrored, reflect)
+
+
+def random_look(
+    crop: UInt8[np.ndarray, "s s 3"],
+    config: AugmentationConfig,
+    rng: np.random.Generator,
+    *,
+    colors: bool = True,
+) -> UInt8[np.ndarray, "s s 3"]:
+    """Random colours, unless they are to stay, and something in front of the face."""
+    if colors:
+        crop = change_colors(crop, config, rng)
+    return put_occluder(crop, rng) if rng.random() < config.occluder else crop
 
 
 def random_crop(
@@ -51,36 +155,10 @@ def random_crop(
 ) -> tuple[UInt8[np.ndarray, "s s 3"], Float[np.ndarray, "68 3"]]:
     """A changed crop around the labelled face, and its landmarks in the crop's pixels.
 
-    The square before the changes is the evaluation protocol's: `square_from_landmarks`.
+    See `random_change` and `random_look`.
     """
-    import cv2
-
-    box = square_from_landmarks(landmarks_px)
-    side = float(box[2] - box[0])
-    center = (box[:2] + box[2:]) / 2 + rng.uniform(-config.shift, config.shift, 2) * side
-    side *= float(np.exp(rng.normal() * config.log_scale))
-    angle = np.radians(rng.normal() * config.rotation_deg)
-    scale = size / side
-    c, s = scale * np.cos(angle), scale * np.sin(angle)
-    linear = np.array([[c, -s], [s, c]])
-    offset = size / 2 - linear @ center
-    landmarks = landmarks_px.astype(np.float64).copy()
-    landmarks[:, :2] = landmarks[:, :2] @ linear.T + offset
-    landmarks[:, 2] *= scale
-
-    # From the corner convention to OpenCV's centres: subtract half a pixel on both sides.
-    index_map = np.concatenate([linear, (offset + linear.sum(axis=1) * 0.5 - 0.5)[:, None]], axis=1)
-    border = cv2.BORDER_REFLECT_101 if rng.random() < 0.3 else cv2.BORDER_CONSTANT
-    flags = cv2.INTER_AREA if scale < 0.7 else cv2.INTER_LINEAR
-    crop = cv2.warpAffine(image, index_map, (size, size), flags=flags, borderMode=border)
-    if rng.random() < config.flip:
-        crop = crop[:, ::-1]
-        landmarks = landmarks[MIRRORED_LANDMARKS]
-        landmarks[:, 0] = size - landmarks[:, 0]
-    crop = change_colors(np.ascontiguousarray(crop), config, rng)
-    if rng.random() < config.occluder:
-        crop = put_occluder(crop, rng)
-    return crop, landmarks.astype(np.float32)
+    change = random_change(landmarks_px, size, config, rng)
+    return random_look(change.picture(image), config, rng), change.landmarks(landmarks_px)
 
 
 def change_colors(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from mlanet.errors import AssetError, ConfigurationError
@@ -21,8 +22,12 @@ def save_checkpoint(
     optimizer: Optimizer,
     step: int,
     config: dict[str, Any],
+    scaler: dict[str, Any] | None = None,
 ) -> None:
-    """Write everything a run needs to go on, in one atomic step."""
+    """Write everything a run needs to go on, in one atomic step.
+
+    `scaler` is the state of half precision's `GradScaler`, empty where there is none.
+    """
     from safetensors.torch import save_file
 
     tensors: dict[str, Tensor] = {}
@@ -32,12 +37,19 @@ def save_checkpoint(
         tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items()}
     tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     metadata = {"step": str(step), "config": json.dumps(config)}
+    if scaler:
+        metadata["scaler"] = json.dumps(scaler)
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata=metadata)
 
 
 def load_checkpoint(
-    path: Path, *, network: nn.Module, average: nn.Module, optimizer: Optimizer
+    path: Path,
+    *,
+    network: nn.Module,
+    average: nn.Module,
+    optimizer: Optimizer,
+    scaler: GradScaler | None = None,
 ) -> int:
     """Load what `save_checkpoint` wrote into existing objects and return the step.
 
@@ -55,6 +67,8 @@ def load_checkpoint(
             index, name = key.split(".", 1)
             state.setdefault(int(index), {})[name] = value
         step = int(metadata["step"])
+        if scaler is not None and scaler.is_enabled() and "scaler" in metadata:
+            scaler.load_state_dict(json.loads(metadata["scaler"]))
     except (RuntimeError, ValueError) as error:
         raise AssetError(f"{path}: the checkpoint is of another network") from error
     if set(state) != expected:

@@ -1,37 +1,21 @@
 """The configuration of a training run."""
 
 import json
-from dataclasses import dataclass, field, fields
+import math
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mlanet.errors import ConfigurationError
+from mlanet.network.config import PRESETS, Attention, Fusion, NetworkConfig
 from mlanet.training.augmentation import AugmentationConfig
+from mlanet.training.checks import build, build_all, check_range, check_types
+from mlanet.training.terms import LossWeights, RenderedWeights, paper_weights
 
+DEFAULT_PRESET = "mobile"
 
-@dataclass(frozen=True, slots=True)
-class LossWeights:
-    """Weights of the objective's terms.
-
-    Attributes:
-        landmarks: mean landmark distance in per cent of the face's size.
-        apertures: error of the gaps between lids and lips, in per cent.
-        identity_prior: mean square of identity coefficients.
-        expression_prior: mean square of expression coefficients over their deviation.
-        photometric: colour distance at the visible vertices; trains albedo and lighting alone.
-        albedo_prior: mean square of albedo coefficients.
-        light: coloured light.
-        light_prior: mean square of the lighting offsets.
-    """
-
-    landmarks: float = 1.0
-    apertures: float = 0.25
-    identity_prior: float = 0.3
-    expression_prior: float = 0.1
-    photometric: float = 4.0
-    albedo_prior: float = 0.05
-    light: float = 1.0
-    light_prior: float = 0.05
+PAPER_WEIGHTS = "paper"
+"""What a file gives as `weights` and `unlabelled_weights` for the paper's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +30,38 @@ class Stage:
     fraction: float
     input_size: int
 
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_range(self, 0.0, 1.0, "fraction")
+        if self.input_size < 32 or self.input_size % 32:
+            raise ConfigurationError(f"input_size must be a multiple of 32, got {self.input_size}")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """Where a share of the samples comes from.
+
+    Attributes:
+        folder: below the data's root: pictures in tar files beside `labels.npz`, as data sets and
+            `mlanet synthesize` have them; empty for heads rendered while training.
+        share: of the labelled (or unlabelled) part of each batch; shares add up to 1.
+        labels: file below the data's root that `mlanet label` wrote for this folder; empty for
+            none.
+        heads: how many heads are rendered where there is no folder.
+    """
+
+    folder: str = ""
+    share: float = 1.0
+    labels: str = ""
+    heads: int = 20_000
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_range(self, 1e-6, 1.0, "share")
+        check_range(self, 1, math.inf, "heads")
+        if self.labels and not self.folder:
+            raise ConfigurationError("labels: rendered heads bring their own")
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
@@ -53,8 +69,10 @@ class TrainingConfig:
 
     Attributes:
         preset: name of the network's configuration (`mlanet.network.PRESETS`).
+        attention: instead of the preset's; None keeps that.
+        fusion: likewise.
         steps: optimiser steps.
-        batch_size: samples in a step.
+        batch_size: samples in a step, of all processes together.
         learning_rate: peak of the one-cycle schedule.
         warmup: share of the steps in which the rate rises.
         weight_decay: AdamW's, on weights of two or more dimensions.
@@ -65,10 +83,22 @@ class TrainingConfig:
         held_out: every n-th labelled face is kept for validation.
         seed: of the data's order, the augmentation and the initial weights.
         augmentation: ranges of the random changes.
-        weights: of the objective's terms.
+        weights: of the terms of labelled samples.
+        sources: of labelled samples; empty for all folders of real faces as one.
+        unlabelled: share of each batch whose labels are not used.
+        unlabelled_sources: of these; empty for those of the labelled samples.
+        unlabelled_weights: of the terms of unlabelled samples.
+        unlabelled_warmup: share of the steps in which these terms grow from nothing.
+        labelled_rendered: factor of `unlabelled_weights` on labelled samples, beside their own
+            terms.
+        precision: of the network's arithmetic: 32 bits, or mixed with 16.
+        accumulation: parts of which a step's gradient is summed, to save memory.
+        frozen_norms: batch norms use and keep the statistics that they start with.
     """
 
-    preset: str = "mobile"
+    preset: str = DEFAULT_PRESET
+    attention: Attention | None = None
+    fusion: Fusion | None = None
     steps: int = 3000
     batch_size: int = 64
     learning_rate: float = 2e-3
@@ -82,25 +112,79 @@ class TrainingConfig:
     seed: int = 0
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     weights: LossWeights = field(default_factory=LossWeights)
+    sources: tuple[SourceConfig, ...] = ()
+    unlabelled: float = 0.0
+    unlabelled_sources: tuple[SourceConfig, ...] = ()
+    unlabelled_weights: RenderedWeights = field(default_factory=RenderedWeights)
+    unlabelled_warmup: float = 0.1
+    labelled_rendered: float = 0.0
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    accumulation: int = 1
+    frozen_norms: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("batch_size", 1), ("held_out", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
-                raise ConfigurationError(
-                    f"{name} must be a whole number of at least {least}, got {value!r}"
-                )
-        if self.batch_size < 2:
-            raise ConfigurationError("batch_size must be at least 2: batch norm needs a batch")
+        check_types(self)
+        check_range(self, 1, math.inf, "steps", "batch_size", "held_out", "accumulation")
+        check_range(self, 0, math.inf, "seed", "weight_decay", "labelled_rendered")
+        check_range(self, 0.0, 1.0, "warmup", "ema_decay", "unlabelled_warmup")
+        for name in ("learning_rate", "gradient_clip", "expression_deviation"):
+            if getattr(self, name) <= 0:
+                raise ConfigurationError(f"{name} must be positive, got {getattr(self, name)}")
+        for name, kind in (
+            ("stages", Stage),
+            ("sources", SourceConfig),
+            ("unlabelled_sources", SourceConfig),
+        ):
+            parts = getattr(self, name)
+            if not isinstance(parts, tuple) or not all(isinstance(part, kind) for part in parts):
+                raise ConfigurationError(f"{name} must be a list of objects, got {parts!r}")
         if not self.stages or abs(sum(stage.fraction for stage in self.stages) - 1.0) > 1e-6:
             raise ConfigurationError("stages: the fractions must add up to 1")
-        for stage in self.stages:
-            if stage.input_size < 32 or stage.input_size % 32:
-                raise ConfigurationError(
-                    f"stages: input_size must be a multiple of 32, got {stage.input_size}"
-                )
-        if self.learning_rate <= 0:
-            raise ConfigurationError(f"learning_rate must be positive, got {self.learning_rate}")
+        for name in ("sources", "unlabelled_sources"):
+            shares = [source.share for source in getattr(self, name)]
+            if shares and abs(sum(shares) - 1.0) > 1e-6:
+                raise ConfigurationError(f"{name}: the shares must add up to 1")
+        self._check_batch()
+        if self.attention is not None or self.fusion is not None:
+            self.network()
+
+    def _check_batch(self) -> None:
+        if not 0.0 <= self.unlabelled < 1.0:
+            raise ConfigurationError(f"unlabelled must be in [0, 1), got {self.unlabelled}")
+        if self.num_labelled < 1:
+            raise ConfigurationError("unlabelled: leaves no labelled sample in a batch")
+        if self.batch_size < 2 * self.accumulation:
+            raise ConfigurationError(
+                "batch_size must be at least 2, and so must its parts by accumulation: "
+                "batch norm needs a batch"
+            )
+        if self.num_labelled % self.accumulation or self.num_unlabelled % self.accumulation:
+            raise ConfigurationError(
+                f"accumulation: {self.num_labelled} labelled and {self.num_unlabelled} unlabelled "
+                f"samples cannot be cut into {self.accumulation} equal parts"
+            )
+
+    @property
+    def num_unlabelled(self) -> int:
+        """Unlabelled samples in a batch."""
+        return round(self.unlabelled * self.batch_size)
+
+    @property
+    def num_labelled(self) -> int:
+        """Labelled samples in a batch."""
+        return self.batch_size - self.num_unlabelled
+
+    def network(self) -> NetworkConfig:
+        """The preset's network with this run's attention and fusion.
+
+        Raises:
+            ConfigurationError: there is no such preset, attention or fusion.
+        """
+        if self.preset not in PRESETS:
+            raise ConfigurationError(f"preset: {self.preset!r} is none of {', '.join(PRESETS)}")
+        given = {"attention": self.attention, "fusion": self.fusion}
+        changes = {name: value for name, value in given.items() if value is not None}
+        return replace(PRESETS[self.preset], **changes)
 
     def input_size_at(self, step: int) -> int:
         """The crop size of a step."""
@@ -111,11 +195,17 @@ class TrainingConfig:
                 return stage.input_size
         return self.stages[-1].input_size
 
+    def unlabelled_factor_at(self, step: int) -> float:
+        """How much the terms of unlabelled samples count in a step, in [0, 1]."""
+        rising = self.unlabelled_warmup * self.steps
+        return 1.0 if rising <= 0.0 else min(1.0, (step + 1) / rising)
+
     @classmethod
     def read(cls, path: Path) -> "TrainingConfig":
         """A configuration from a JSON file, or that of a run from its `config.json`.
 
-        Fields that are not given keep their defaults.
+        Fields that are not given keep their defaults. `"paper"` in the place of `weights` or
+        `unlabelled_weights` stands for the paper's.
 
         Raises:
             ConfigurationError: the file is not JSON, names an unknown field or contradicts
@@ -132,12 +222,28 @@ class TrainingConfig:
         if unknown:
             raise ConfigurationError(f"{path}: unknown field {', '.join(sorted(unknown))}")
         try:
-            if "stages" in values:
-                values["stages"] = tuple(Stage(**stage) for stage in values["stages"])
-            if "augmentation" in values:
-                values["augmentation"] = AugmentationConfig(**values["augmentation"])
-            if "weights" in values:
-                values["weights"] = LossWeights(**values["weights"])
-            return cls(**values)
+            return cls(**_nested(dict(values)))
         except (TypeError, ConfigurationError) as error:
             raise ConfigurationError(f"{path}: {str(error).splitlines()[0]}") from error
+
+
+def _nested(values: dict[str, Any]) -> dict[str, Any]:
+    """Objects of a file in the classes of their fields."""
+    preset = values.get("preset", DEFAULT_PRESET)
+    for place, name in enumerate(("weights", "unlabelled_weights")):
+        if values.get(name) == PAPER_WEIGHTS:
+            if preset not in PRESETS:
+                raise ConfigurationError(f"preset: {preset!r} is none of {', '.join(PRESETS)}")
+            values[name] = paper_weights(PRESETS[preset].layout)[place]
+        elif name in values:
+            values[name] = build(name, (LossWeights, RenderedWeights)[place], values[name])
+    for name, kind in (
+        ("stages", Stage),
+        ("sources", SourceConfig),
+        ("unlabelled_sources", SourceConfig),
+    ):
+        if name in values:
+            values[name] = build_all(name, kind, values[name])
+    if "augmentation" in values:
+        values["augmentation"] = build("augmentation", AugmentationConfig, values["augmentation"])
+    return values

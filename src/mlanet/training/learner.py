@@ -2,21 +2,26 @@
 
 import copy
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 from torch.optim import AdamW
 
 from mlanet.errors import ConfigurationError
 from mlanet.morphable import MorphableModel
-from mlanet.network import PRESETS, MLANet, load_backbone_weights
+from mlanet.network import MLANet, load_backbone_weights
 from mlanet.training.checkpoint import load_checkpoint, load_trained, save_checkpoint
 from mlanet.training.config import TrainingConfig
 from mlanet.training.data import Batch, LabelledFaces
-from mlanet.training.objective import Objective
+from mlanet.training.objective import KnownCoefficients, Objective
+from mlanet.training.processes import Processes
+from mlanet.training.rendered import RenderedObjective
 
 VALIDATION_BATCH = 64
 
@@ -37,18 +42,24 @@ class Learner:
     Attributes:
         network: is trained.
         average: moving average of its weights, which is evaluated and exported.
-        objective: holds the face model.
+        objective: of labelled samples; holds the face model.
+        rendered: of unlabelled ones.
         optimizer: AdamW.
         config: of the run.
-        device: torch's name of the device that all of it lies on.
+        processes: which of how many this one is, and its device.
+        parallel: the network, its gradients averaged over the processes.
+        scaler: keeps small gradients of half precision from vanishing.
     """
 
     network: MLANet
     average: MLANet
     objective: Objective
+    rendered: RenderedObjective
     optimizer: AdamW
     config: TrainingConfig
-    device: str
+    processes: Processes
+    parallel: nn.Module
+    scaler: torch.amp.GradScaler
 
     @classmethod
     def start(
@@ -63,58 +74,118 @@ class Learner:
 
         Raises:
             AssetError: `backbone` is no file of this backbone's weights, or `init` no checkpoint.
-            ConfigurationError: there is no such preset or device, or the preset regresses the
-                coefficients of another face model.
+            ConfigurationError: there is no such preset or device, the preset regresses the
+                coefficients of another face model, or the batch cannot be shared out.
         """
-        if config.preset not in PRESETS:
-            raise ConfigurationError(f"preset: {config.preset!r} is none of {', '.join(PRESETS)}")
-        try:
-            torch.empty(1, device=device)
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
-            raise ConfigurationError(f"device: {device!r} cannot be used here") from error
+        network_config = config.network()
+        processes = Processes.join(device)
+        processes.check(config)
         torch.manual_seed(config.seed)
-        network_config = PRESETS[config.preset]
         network = MLANet(network_config)
         if backbone is not None:
             load_backbone_weights(network, backbone)
         if init is not None:
             trained = load_trained(init).network
             if trained.config != network_config:
-                raise ConfigurationError(f"init: {init} holds another network than the preset's")
+                raise ConfigurationError(f"init: {init} holds another network than this run's")
             network.load_state_dict(trained.state_dict())
-        network = network.to(device).to(memory_format=torch.channels_last)
+        network = network.to(processes.device).to(memory_format=torch.channels_last)
+        objective = Objective(MorphableModel.load(), network_config.layout, config)
         return cls(
             network=network,
             average=copy.deepcopy(network).requires_grad_(False).eval(),
-            objective=Objective(MorphableModel.load(), network_config.layout, config).to(device),
+            objective=objective.to(processes.device),
+            rendered=RenderedObjective(objective, config).to(processes.device),
             optimizer=build_optimizer(network, config),
             config=config,
-            device=device,
+            processes=processes,
+            parallel=processes.wrap(network),
+            scaler=torch.amp.GradScaler(
+                torch.device(processes.device).type, enabled=config.precision == "fp16"
+            ),
         )
+
+    @property
+    def device(self) -> str:
+        """Torch's name of the device that all of it lies on."""
+        return self.processes.device
 
     def step(self, step: int, batch: Batch) -> StepLog:
         """Change the network by one optimiser step and draw its average after it.
 
+        With several processes each gives its own share of the step's batch.
+
         Raises:
             ConfigurationError: the loss is no number any more.
         """
-        self.network.train()
+        self.parallel.train()
+        if self.config.frozen_norms:
+            freeze_norms(self.parallel)
         rate = learning_rate(self.config, step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        images, labels = to_device(batch, self.device)
-        loss, terms = self.objective(self.network(images), images, *labels)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise ConfigurationError(
-                f"learning_rate: the loss became {value} at step {step}; try a lower rate"
-            )
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        parts = cut_batch(batch, self.config.accumulation)
+        reports: list[dict[str, float]] = []
+        for part in parts:
+            with self.processes.no_sync(self.parallel, part is not parts[-1]):
+                loss, terms = self.loss(step, part)
+                self.scaler.scale(loss / len(parts)).backward()
+            reports.append({"loss": float(loss.detach()), **terms})
+        means = {name: sum(r[name] for r in reports) / len(parts) for name in reports[0]}
+        means = self.processes.mean(means)
+        value = means.pop("loss")
+        if not math.isfinite(value):
+            raise lost(value, step)
+        self.scaler.unscale_(self.optimizer)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         update_average(self.average, self.network, self.config.ema_decay, step)
-        return StepLog(value, rate, terms)
+        return StepLog(value, rate, means)
+
+    def loss(self, step: int, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        """The loss of a batch in a step, and its terms before weighting.
+
+        It is the mean over the labelled samples plus the mean over the unlabelled ones.
+
+        Raises:
+            ConfigurationError: the network's answers are no numbers any more.
+        """
+        config, labelled = self.config, batch.num_labelled
+        images, labels = to_device(batch, self.device)
+        with_flip = config.unlabelled_weights.flip > 0.0
+        mirrored = images[(0 if config.labelled_rendered > 0.0 else labelled) :].flip(-1)
+        shown = torch.cat([images, mirrored]) if with_flip and len(mirrored) else images
+        vector = self.predict(shown.contiguous(memory_format=torch.channels_last))
+        if not bool(torch.isfinite(vector).all()):
+            raise lost(float("nan"), step)
+        vector, flipped = vector[: len(images)], vector[len(images) :]
+        known = known_coefficients(batch, self.device)
+        total, terms = self.objective(
+            vector[:labelled], images[:labelled], *(label[:labelled] for label in labels), known
+        )
+        factor = config.unlabelled_factor_at(step)
+        for prefix, rows, weight in (
+            ("rendered_", slice(0, labelled), factor * config.labelled_rendered),
+            ("unlabelled_", slice(labelled, len(images)), factor),
+        ):
+            if weight > 0.0 and len(images[rows]):
+                back = None
+                if with_flip:
+                    first = len(images) - len(flipped)
+                    back = flipped[slice(rows.start - first, rows.stop - first)]
+                extra, found = self.rendered(vector[rows], images[rows], back)
+                total = total + weight * extra
+                terms |= {prefix + name: value for name, value in found.items()}
+        return total, terms
+
+    def predict(self, images: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b n"]:
+        """The network's answers in single precision."""
+        kind = torch.bfloat16 if self.config.precision == "bf16" else torch.float16
+        device = torch.device(self.device).type
+        with torch.autocast(device, dtype=kind, enabled=self.config.precision != "no"):
+            return self.parallel(images).float()
 
     @torch.no_grad()
     def validate(self, faces: LabelledFaces, size: int) -> dict[str, float]:
@@ -151,6 +222,7 @@ class Learner:
             optimizer=self.optimizer,
             step=step,
             config=self.described(),
+            scaler=self.scaler.state_dict(),
         )
 
     def load(self, path: Path) -> int:
@@ -160,7 +232,11 @@ class Learner:
             AssetError: the file is no checkpoint of such a run.
         """
         return load_checkpoint(
-            path, network=self.network, average=self.average, optimizer=self.optimizer
+            path,
+            network=self.network,
+            average=self.average,
+            optimizer=self.optimizer,
+            scaler=self.scaler,
         )
 
 
@@ -191,6 +267,54 @@ def to_device(batch: Batch, device: str) -> tuple[Tensor, tuple[Tensor, ...]]:
     labels = (batch.landmarks_px, batch.size_px, batch.weight, batch.has_depth)
     images = images.contiguous(memory_format=torch.channels_last)
     return images, tuple(torch.from_numpy(label).to(device) for label in labels)
+
+
+def known_coefficients(batch: Batch, device: str) -> KnownCoefficients | None:
+    """The known coefficients of a batch's labelled samples, if there are any."""
+    if batch.coefficients is None or batch.known is None:
+        return None
+    labelled = batch.num_labelled
+    values, known = batch.coefficients[:labelled], batch.known[:labelled]
+    return KnownCoefficients(
+        torch.from_numpy(values).to(device), torch.from_numpy(known).to(device)
+    )
+
+
+def cut_batch(batch: Batch, parts: int) -> list[Batch]:
+    """Equal parts of a batch, each with its share of labelled and of unlabelled samples."""
+    if parts == 1:
+        return [batch]
+    labelled = np.array_split(np.arange(batch.num_labelled), parts)
+    rest = np.array_split(np.arange(batch.num_labelled, len(batch.images)), parts)
+    rows = [np.concatenate(both) for both in zip(labelled, rest, strict=True)]
+    return [
+        replace(
+            batch,
+            images=batch.images[chosen],
+            landmarks_px=batch.landmarks_px[chosen],
+            size_px=batch.size_px[chosen],
+            weight=batch.weight[chosen],
+            has_depth=batch.has_depth[chosen],
+            coefficients=None if batch.coefficients is None else batch.coefficients[chosen],
+            known=None if batch.known is None else batch.known[chosen],
+            num_unlabelled=len(part),
+        )
+        for chosen, part in zip(rows, rest, strict=True)
+    ]
+
+
+def freeze_norms(network: nn.Module) -> None:
+    """Let batch norms use their running statistics and keep them."""
+    for module in network.modules():
+        if isinstance(module, _BatchNorm):
+            module.eval()
+
+
+def lost(value: float, step: int) -> ConfigurationError:
+    """The error of a run that has diverged."""
+    return ConfigurationError(
+        f"learning_rate: the loss became {value} at step {step}; try a lower rate"
+    )
 
 
 @torch.no_grad()

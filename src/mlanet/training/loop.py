@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import torch
 
@@ -17,7 +17,10 @@ from mlanet.errors import ConfigurationError
 from mlanet.image import atomic_path
 from mlanet.training.config import TrainingConfig
 from mlanet.training.data import Batch, LabelledFaces
+from mlanet.training.journal import Journal
 from mlanet.training.learner import Learner
+from mlanet.training.pictures import validation_picture
+from mlanet.training.processes import Processes
 
 CHECKPOINT = "checkpoint.safetensors"
 CONFIG = "config.json"
@@ -41,10 +44,12 @@ def train(
 ) -> dict[str, float]:
     """Train or, if `out` holds a checkpoint, go on: same step, same order of the data.
 
+    Called by several processes (`accelerate launch`), they share each batch; the first writes.
+
     Args:
         config: everything that decides the result.
-        data: folder with labelled faces (`mlanet.training.data.FOLDERS`).
-        out: the run's folder: `config.json`, `metrics.jsonl`, TensorBoard scalars, checkpoint.
+        data: folder that holds the sources (`mlanet.training.data.FOLDERS` if none are named).
+        out: the run's folder: `config.json`, `metrics.jsonl`, TensorBoard's file, checkpoint.
         backbone: ImageNet weights of the backbone (`.pth`), for a run that starts.
         init: checkpoint of another run whose averaged weights a run starts from.
         device: torch's name of the device.
@@ -54,15 +59,13 @@ def train(
         progress: is called after each step.
 
     Returns:
-        The last validation: errors on the held-out faces.
+        The last validation: errors on the held-out faces. Empty but in the first process.
 
     Raises:
         AssetError: `backbone`, `init` or the checkpoint in `out` is of another network or damaged.
         ConfigurationError: the configuration is contradictory or not that of the run in `out`.
         DataError: the data is missing or malformed.
     """
-    from torch.utils.tensorboard import SummaryWriter
-
     checkpoint = out / CHECKPOINT
     resuming = checkpoint.exists()
     learner = Learner.start(
@@ -71,39 +74,42 @@ def train(
         init=None if resuming else init,
         device=device,
     )
-    faces = LabelledFaces(data, config.held_out)
-    prepare_folder(out, config, {"backbone": backbone, "init": init})
+    processes = learner.processes
+    faces = LabelledFaces.of(config, data)
+    if processes.is_main:
+        prepare_folder(out, config, {"backbone": backbone, "init": init})
     start = learner.load(checkpoint) if resuming else 0
-    if not resuming:
+    processes.wait()
+    if not resuming and processes.is_main:
         learner.save(checkpoint, 0)  # a run that is killed early keeps the weights it began with
 
     validation: dict[str, float] = {}
     last_saved = last_logged = time.monotonic()
     logged = start
-    with (out / "metrics.jsonl").open("a", encoding="utf-8") as log, SummaryWriter(out) as board:
-
-        def record(step: int, values: dict[str, Any]) -> None:
-            log.write(json.dumps({"step": step, **values}) + "\n")
-            log.flush()
-            for name, value in values.items():
-                board.add_scalar(name, value, step)
-
-        for step, batch in batches(faces, config, start):
+    with Journal.open(out, write=processes.is_main) as journal:
+        for step, batch in batches(faces, config, start, processes):
             report = learner.step(step, batch)
             done = step + 1
             if done % log_every == 0:
                 seconds, last_logged = time.monotonic() - last_logged, time.monotonic()
                 speed, logged = (done - logged) * config.batch_size / seconds, done
                 values = {"loss": report.loss, "rate": report.rate, "images_per_s": speed}
-                record(done, values | report.terms)
-            if done % validate_every == 0 or done == config.steps:
-                validation = learner.validate(faces, config.input_size_at(step))
-                record(done, validation)
-            if time.monotonic() - last_saved > checkpoint_seconds or done == config.steps:
+                journal.record(done, values | report.terms)
+            if processes.is_main and (done % validate_every == 0 or done == config.steps):
+                size = config.input_size_at(step)
+                validation = learner.validate(faces, size)
+                journal.record(done, validation)
+                journal.show(done, validation_picture(learner, faces, size))
+            journal.note_broken(done, faces.broken)
+            late = time.monotonic() - last_saved > checkpoint_seconds
+            if processes.is_main and (late or done == config.steps):
                 learner.save(checkpoint, done)
                 last_saved = time.monotonic()
-            if progress is not None:
+            if progress is not None and processes.is_main:
                 progress(done, config.steps, report.loss)
+    processes.wait()
+    if not processes.is_main:
+        return {}
     return validation or learner.validate(faces, config.input_size_at(config.steps - 1))
 
 
@@ -156,12 +162,20 @@ def code_version() -> str | None:
 
 
 def batches(
-    faces: LabelledFaces, config: TrainingConfig, start: int
+    faces: LabelledFaces,
+    config: TrainingConfig,
+    start: int,
+    processes: Processes | None = None,
 ) -> Iterator[tuple[int, Batch]]:
-    """Batches from a step on; the next one is made while the network works."""
+    """Batches from a step on, or this process's share of them.
+
+    The next one is made while the network works.
+    """
+    mine = processes or Processes()
 
     def make(step: int) -> Batch:
-        return faces.training_batch(step, config.input_size_at(step), config)
+        size = config.input_size_at(step)
+        return faces.training_batch(step, size, config, mine.rank, mine.count)
 
     if start >= config.steps:
         return

@@ -1,42 +1,53 @@
-"""The supervised objective: from coefficient vectors and labels to one number."""
+"""The objective of labelled samples: from coefficient vectors and labels to one number."""
 
-import numpy as np
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from mlanet.coefficients import CoefficientLayout, Coefficients
-from mlanet.errors import ConfigurationError
-from mlanet.geometry import (
-    Camera,
-    MeshTopology,
-    Pose,
-    decode_lighting,
-    decode_pose,
-    landmarks_in_pixels,
-    shading,
-    vertex_normals,
-    viewer_from_camera,
-)
+from mlanet.geometry import Camera, decode_lighting, shading, vertex_normals, viewer_from_camera
 from mlanet.losses import (
     aperture_distance,
+    coefficient_distance,
     coefficient_prior,
     colors_at_vertices,
+    emphasised_weights,
     landmark_distance,
     light_regularizer,
     photometric_distance,
+    vertex_distance,
+    weighted_coefficient_distance,
+    weighted_landmark_distance,
 )
-from mlanet.morphable import LinearShape, MorphableModel, linear_combination
+from mlanet.morphable import MorphableModel, linear_combination
 from mlanet.training.config import TrainingConfig
+from mlanet.training.face import FaceTensors
+from mlanet.training.terms import LossWeights, RenderedWeights
 
 FACING = 0.15
 """Smallest cosine between a vertex' normal and the view at which its colour is compared."""
 
+EMPHASISED_CROP = 224.0
+"""Side in pixels of the crop in whose pixels Deng et al. measure landmarks."""
 
-class Objective(nn.Module):
+Term: TypeAlias = Callable[[], Float[Tensor, "b"]]
+"""Computes a term of each sample when it is asked for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownCoefficients:
+    """Coefficients of `b` samples, and 1 where one is known."""
+
+    values: Float[Tensor, "b n"]
+    known: Float[Tensor, "b n"]
+
+
+class Objective(FaceTensors):
     """Decodes coefficients with the face model and compares with labels and pixels.
-
-    Holds the model's arrays as buffers, so that moving it moves everything.
 
     Raises:
         ConfigurationError: the network's layout is not the face model's.
@@ -45,42 +56,8 @@ class Objective(nn.Module):
     def __init__(
         self, model: MorphableModel, layout: CoefficientLayout, config: TrainingConfig
     ) -> None:
-        super().__init__()
-        if layout != model.layout:
-            raise ConfigurationError(
-                f"preset: regresses {layout}, the face model has {model.layout}"
-            )
-        self.layout = layout
+        super().__init__(model, layout)
         self.config = config
-        topology = MeshTopology(model.base_faces, len(model.base_uv))
-        skin = np.maximum.reduce([model.regions[n] for n in ("face", "eyes")]) > 0.5
-        arrays = {
-            "landmark_mean": model.landmarks.mean,
-            "landmark_identity": model.landmarks.identity,
-            "landmark_expression": model.landmarks.expression,
-            "mean": model.shape.mean,
-            "identity": model.shape.identity,
-            "expression": model.shape.expression,
-            "albedo_mean": model.albedo_mean,
-            "albedo_basis": model.albedo_basis,
-            "faces": topology.faces.astype(np.int64),
-            "faces_of_vertex": topology.faces_of_vertex.astype(np.int64),
-            "skin": np.flatnonzero(skin),
-        }
-        for name, array in arrays.items():
-            self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(array)))
-
-    def landmarks_px(self, coefficients: Coefficients, size: int) -> Float[Tensor, "b 68 3"]:
-        """Landmarks of the posed model in pixels of a crop of `size` pixels."""
-        shape = LinearShape(
-            *(self.get_buffer(f"landmark_{part}") for part in ("mean", "identity", "expression"))
-        )
-        points = shape(coefficients.identity, coefficients.expression)
-        return landmarks_in_pixels(Camera.of_crop(size), self.pose(coefficients), points)
-
-    def pose(self, coefficients: Coefficients) -> Pose:
-        """The decoded pose."""
-        return decode_pose(coefficients.rotation, coefficients.translation, self.layout.rotation)
 
     def forward(
         self,
@@ -90,27 +67,54 @@ class Objective(nn.Module):
         size_px: Float[Tensor, "b"],
         weight: Float[Tensor, "b 68"],
         has_depth: Float[Tensor, "b"],
+        coefficients: KnownCoefficients | None = None,
     ) -> tuple[Tensor, dict[str, float]]:
         """The loss, and its terms before weighting for the log."""
-        coefficients = self.layout.split(vector)
-        predicted = self.landmarks_px(coefficients, images.shape[-1])
-        lighting = decode_lighting(coefficients.lighting)
-        terms = {
-            "landmarks": landmark_distance(predicted, landmarks_px, size_px, weight, has_depth),
-            "apertures": aperture_distance(predicted, landmarks_px, size_px),
-            "identity_prior": coefficient_prior(coefficients.identity, 1.0),
-            "expression_prior": coefficient_prior(
-                coefficients.expression, self.config.expression_deviation
+        found = self.layout.split(vector)
+        size = images.shape[-1]
+        predicted = self.landmarks_px(found, size)
+        lighting = decode_lighting(found.lighting)
+        terms: dict[str, Term] = {
+            "landmarks": lambda: landmark_distance(
+                predicted, landmarks_px, size_px, weight, has_depth
             ),
-            "photometric": self.photometric(coefficients, lighting, images),
-            "albedo_prior": coefficient_prior(coefficients.albedo, 1.0),
-            "light": light_regularizer(lighting),
-            "light_prior": coefficient_prior(coefficients.lighting, 1.0),
+            "apertures": lambda: aperture_distance(predicted, landmarks_px, size_px),
+            "emphasised_landmarks": lambda: weighted_landmark_distance(
+                predicted[..., :2] * (EMPHASISED_CROP / size),
+                landmarks_px[..., :2] * (EMPHASISED_CROP / size),
+                emphasised_weights(predicted),
+            ),
+            "photometric": lambda: self.photometric(found, lighting, images),
         }
-        total = torch.stack(
-            [getattr(self.config.weights, name) * term.mean() for name, term in terms.items()]
-        ).sum()
-        return total, {name: float(term.detach().mean()) for name, term in terms.items()}
+        terms |= prior_terms(found, lighting, self.config.expression_deviation)
+        if coefficients is not None:
+            terms |= self.coefficient_terms(vector, coefficients)
+        return weighted_sum(terms, self.config.weights, vector)
+
+    def coefficient_terms(
+        self, vector: Float[Tensor, "b n"], given: KnownCoefficients
+    ) -> dict[str, Term]:
+        """Distances from known coefficients; zero for samples and blocks where none are known.
+
+        The mean over samples counts all of them, so that it does not depend on how they are
+        spread over processes.
+        """
+        wanted = torch.where(given.known > 0, given.values, vector.detach())
+
+        def decode(vectors: Float[Tensor, "m n"]) -> Float[Tensor, "m 68 3"]:
+            return self.landmarks_px(self.layout.split(vectors), 1)
+
+        def vertices() -> Float[Tensor, "b"]:
+            cuts = self.layout.slices
+            shape = [given.known[:, cuts[name]].amin(dim=1) for name in ("identity", "expression")]
+            mine, theirs = self.layout.split(vector), self.layout.split(wanted)
+            return shape[0] * shape[1] * vertex_distance(self.vertices(mine), self.vertices(theirs))
+
+        return {
+            "coefficients": lambda: coefficient_distance(vector, wanted),
+            "weighted_coefficients": lambda: weighted_coefficient_distance(vector, wanted, decode),
+            "vertices": vertices,
+        }
 
     def photometric(
         self,
@@ -119,16 +123,12 @@ class Objective(nn.Module):
         images: Float[Tensor, "b 3 s s"],
     ) -> Float[Tensor, "b"]:
         """Colour distance at visible vertices of the face; no gradient reaches the geometry."""
+        skin = self.get_buffer("skin")
         with torch.no_grad():
-            shape = LinearShape(
-                self.get_buffer("mean"), self.get_buffer("identity"), self.get_buffer("expression")
-            )
-            pose = self.pose(coefficients)
-            vertices = pose.apply(shape(coefficients.identity, coefficients.expression))
+            vertices = self.pose(coefficients).apply(self.vertices(coefficients))
             outward = vertex_normals(
                 vertices, self.get_buffer("faces"), self.get_buffer("faces_of_vertex")
             )
-            skin = self.get_buffer("skin")
             normals, points = outward[:, skin], vertices[:, skin]
             view = -points / points.norm(dim=-1, keepdim=True)
             facing = (normals * view).sum(dim=-1) > FACING
@@ -142,3 +142,31 @@ class Objective(nn.Module):
         mean = self.get_buffer("albedo_mean")[skin]
         albedo = linear_combination(mean, basis, coefficients.albedo)
         return photometric_distance(albedo * shading(viewer, lighting), observed, visible)
+
+
+def prior_terms(
+    coefficients: Coefficients, lighting: Float[Tensor, "b 9 3"], expression_deviation: float
+) -> dict[str, Term]:
+    """What is likely before any picture is seen."""
+    return {
+        "identity_prior": lambda: coefficient_prior(coefficients.identity, 1.0),
+        "expression_prior": lambda: coefficient_prior(
+            coefficients.expression, expression_deviation
+        ),
+        "albedo_prior": lambda: coefficient_prior(coefficients.albedo, 1.0),
+        "light": lambda: light_regularizer(lighting),
+        "light_prior": lambda: coefficient_prior(coefficients.lighting, 1.0),
+    }
+
+
+def weighted_sum(
+    terms: Mapping[str, Term], weights: LossWeights | RenderedWeights, vector: Float[Tensor, "b n"]
+) -> tuple[Tensor, dict[str, float]]:
+    """Sum of the terms' means over the samples times their weights, and the means.
+
+    Terms of weight 0 are not computed.
+    """
+    used = {name: term() for name, term in terms.items() if getattr(weights, name) > 0.0}
+    parts = [getattr(weights, name) * term.mean() for name, term in used.items()]
+    total = torch.stack(parts).sum() if parts else vector.sum() * 0.0
+    return total, {name: float(term.detach().mean()) for name, term in used.items()}

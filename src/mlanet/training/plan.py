@@ -1,8 +1,11 @@
 """What a run will do and how long it will take, before it is started."""
 
+import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import torch
 
 from mlanet.training.config import Stage, TrainingConfig
 from mlanet.training.data import LabelledFaces
@@ -30,19 +33,25 @@ class TrainingPlan:
         parameters: of the network.
         training_samples: faces to train with.
         held_out_samples: faces kept for validation.
+        unlabelled_samples: faces whose labels are not used, 0 without such a part.
+        sources: name, number of faces and share of the labelled part, of each source.
         stages: with measured times.
+        memory_mb: peak of the process (Linux, macOS) or of the GPU's memory; None if not known.
     """
 
     config: TrainingConfig
     parameters: int
     training_samples: int
     held_out_samples: int
+    unlabelled_samples: int
+    sources: tuple[tuple[str, int, float], ...]
     stages: tuple[StagePlan, ...]
+    memory_mb: float | None
 
     @property
     def epochs(self) -> float:
-        """How often each training sample is seen."""
-        return self.config.steps * self.config.batch_size / self.training_samples
+        """How often a labelled training sample is seen, on average."""
+        return self.config.steps * self.config.num_labelled / self.training_samples
 
     @property
     def seconds(self) -> float:
@@ -58,7 +67,7 @@ def make_plan(config: TrainingConfig, *, data: Path, device: str = "cpu") -> Tra
         DataError: the data is missing or malformed.
     """
     learner = Learner.start(config, device=device)
-    faces = LabelledFaces(data, config.held_out)
+    faces = LabelledFaces.of(config, data)
     sizes = [config.input_size_at(step) for step in range(config.steps)]
     times = {size: _seconds_per_step(learner, faces, size) for size in dict.fromkeys(sizes)}
     return TrainingPlan(
@@ -66,14 +75,31 @@ def make_plan(config: TrainingConfig, *, data: Path, device: str = "cpu") -> Tra
         parameters=sum(parameter.numel() for parameter in learner.network.parameters()),
         training_samples=len(faces.training),
         held_out_samples=len(faces.held_out),
+        unlabelled_samples=sum(len(pool.members) for pool in faces.unlabelled)
+        * (config.num_unlabelled > 0),
+        sources=tuple(faces.description),
         stages=tuple(StagePlan(size, sizes.count(size), times[size]) for size in times),
+        memory_mb=peak_memory_mb(learner.device),
     )
+
+
+def peak_memory_mb(device: str) -> float | None:
+    """Largest memory so far: of the GPU, else of this process, if the system says it."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1.0 if sys.platform == "darwin" else 1024.0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
 def _seconds_per_step(learner: Learner, faces: LabelledFaces, input_size: int) -> float:
     """Seconds of a step beside the making of the next batch; the first step is not timed."""
     steps = 1 + TIMED_STEPS + 1
     config = replace(learner.config, steps=steps, stages=(Stage(1.0, input_size),))
+    learner = replace(learner, config=replace(learner.config, unlabelled_warmup=0.0))
     began = 0.0
     for step, batch in batches(faces, config, 0):
         if step == 1:

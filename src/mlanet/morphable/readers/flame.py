@@ -16,7 +16,7 @@ from mlanet.morphable.model import MorphableModel
 from mlanet.morphable.native import sha256_of
 from mlanet.morphable.provenance import Provenance
 from mlanet.morphable.readers.assemble import Parts, assemble
-from mlanet.morphable.readers.unpickle import as_array, load_pickle
+from mlanet.pickles import as_array, load_pickle
 
 OBTAINED = "https://flame.is.tue.mpg.de"
 NUM_IDENTITY = 300
@@ -33,7 +33,7 @@ def read_flame(path: Path, landmarks: Path | None = None) -> MorphableModel:
     """
     checked_size(path, path.stat().st_size)
     with path.open("rb") as file:
-        content: Any = load_pickle(file, path)
+        content: Any = load_pickle(file, f"{path}: not a face model", AssetError)
     if not isinstance(content, dict):
         raise AssetError(f"{path}: not a face model: the pickle holds no dictionary")
     missing = [name for name in NEEDED if name not in content]

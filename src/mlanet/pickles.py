@@ -1,4 +1,4 @@
-"""Pickles of face models, read without running anything that they name.
+"""Pickles of face models and data sets, read without running anything that they name.
 
 A pickle is a program. Here each class or function that it may name is an inert stand-in of ours
 that only remembers its arguments and its state; any other name is an error. Arrays are rebuilt
@@ -7,16 +7,15 @@ afterwards from what was remembered. Neither chumpy nor torch nor Python 2 is ne
 
 import pickle
 import struct
-from pathlib import Path
 from typing import IO, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Shaped
 
-from mlanet.errors import AssetError
+from mlanet.errors import MlanetError
 
 NUMERIC = "biuf"
-"""NumPy's letters for booleans and numbers: all that an array of a face model may hold."""
+"""NumPy's letters for booleans and numbers: all that an array may hold."""
 
 
 class Inert:
@@ -123,7 +122,7 @@ class _Reader(_Unpickler):
         return found
 
     def persistent_load(self, pid: Any) -> Any:
-        """Nothing: no face model refers to other files.
+        """Nothing: no file that is read here refers to others.
 
         Raises:
             UnpicklingError: always.
@@ -131,18 +130,24 @@ class _Reader(_Unpickler):
         raise pickle.UnpicklingError("it refers to an object outside of the file")
 
 
-def load_pickle(file: IO[bytes], path: Path) -> Any:
+def load_pickle(file: IO[bytes], what: str, failure: type[MlanetError] = MlanetError) -> Any:
     """What a pickle holds, with stand-ins instead of objects; Python 2's text is latin-1.
 
+    Args:
+        file: where the pickle begins.
+        what: how messages begin: the file, and what it should be.
+        failure: the error to raise.
+
     Raises:
-        AssetError: it is truncated, malformed or names something that is not allowed.
+        MlanetError: of the class `failure`: the pickle is truncated, malformed or names something
+            that is not allowed.
     """
     try:
         return _Reader(file, encoding="latin1").load()
     except RecursionError as error:
-        raise AssetError(f"{path}: not a face model: the pickle is too deep") from error
+        raise failure(f"{what}: the pickle is too deep") from error
     except MemoryError as error:
-        raise AssetError(f"{path}: not a face model: the pickle is too large") from error
+        raise failure(f"{what}: the pickle is too large") from error
     except (
         pickle.UnpicklingError,
         EOFError,
@@ -157,7 +162,7 @@ def load_pickle(file: IO[bytes], path: Path) -> Any:
         struct.error,
     ) as error:
         reason = " ".join(str(error).split()) or "it is truncated"
-        raise AssetError(f"{path}: not a face model: unreadable pickle ({reason})") from error
+        raise failure(f"{what}: unreadable pickle ({reason})") from error
 
 
 def as_array(value: Any) -> Shaped[np.ndarray, "..."]:
@@ -177,6 +182,20 @@ def as_array(value: Any) -> Shaped[np.ndarray, "..."]:
         _, shape, dtype, fortran, data = value.state
         return _from_bytes(data, dtype, shape, "F" if fortran else "C")
     raise ValueError("an entry holds no numbers")
+
+
+def as_number(value: Any) -> float:
+    """A number, be it Python's or NumPy's.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(value, _Scalar) and len(value.arguments) == 2:
+        dtype, data = value.arguments
+        return float(_from_bytes(data, dtype, (1,), "C")[0])
+    if isinstance(value, int | float):
+        return float(value)
+    raise ValueError("an entry is no number")
 
 
 def only_item(value: Any) -> Any:

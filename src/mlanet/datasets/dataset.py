@@ -1,0 +1,119 @@
+"""What a data set is, and how a run gets past its broken samples."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Protocol
+
+from mlanet.datasets.sample import Sample
+from mlanet.errors import DataError
+
+SHOWN = 5
+"""Broken samples that a run names; the others are counted."""
+
+
+class Samples(Protocol):
+    """Samples by number; `__getitem__` raises `DataError` for one that cannot be read or made."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample: ...
+
+
+class Dataset(Samples, Protocol):
+    """A data set on disk.
+
+    Opening it finds its samples and reads the labels that lie in one file; pictures are read
+    when they are asked for. What is found broken on opening is left out and noted in `skipped`.
+    """
+
+    @property
+    def names(self) -> Iterable[str]:
+        """Names of the samples, in their order."""
+        ...
+
+    @property
+    def skipped(self) -> "SkippedSamples":
+        """What was left out on opening; `read_samples` and `read_or_next` add to it."""
+        ...
+
+
+class SkippedSamples:
+    """Broken samples of a run by name, with the reason: for its log. None is fatal."""
+
+    def __init__(self) -> None:
+        self._reasons: dict[str, str] = {}
+
+    def add(self, name: str, reason: object) -> None:
+        """Note a sample; a name that is known already keeps its first reason."""
+        self._reasons.setdefault(name, " ".join(str(reason).split()))
+
+    def __len__(self) -> int:
+        return len(self._reasons)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._reasons
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """A copy: the reason of each name, in the order in which they were met."""
+        return dict(self._reasons)
+
+    def lines(self, shown: int = SHOWN) -> list[str]:
+        """How many samples were skipped and the first of them, a line each; empty if none was."""
+        if not self._reasons:
+            return []
+        found = [
+            f"skipped: {reason if name in reason else f'{name}: {reason}'}"
+            for name, reason in list(self._reasons.items())[:shown]
+        ]
+        more = len(self._reasons) - len(found)
+        return [
+            f"{len(self._reasons)} broken samples skipped",
+            *found,
+            *([f"skipped: {more} more"] if more else []),
+        ]
+
+
+def read_samples(dataset: Dataset, indices: Iterable[int] | None = None) -> Iterator[Sample]:
+    """The samples of a data set in order, without the broken ones, which `skipped` then names.
+
+    Args:
+        dataset: any.
+        indices: which samples; all by default.
+    """
+    for index in range(len(dataset)) if indices is None else indices:
+        try:
+            yield dataset[index]
+        except DataError as error:
+            dataset.skipped.add(_name(dataset, index), error)
+
+
+def read_or_next(dataset: Dataset, index: int) -> Sample:
+    """A sample or, if it is broken, the first readable one behind it (after the last: the first).
+
+    For batches of fixed size: the answer depends on the data and the number alone.
+
+    Raises:
+        DataError: no sample of the data set is readable.
+    """
+    count = len(dataset)
+    for step in range(count):
+        place = (index + step) % count
+        try:
+            return dataset[place]
+        except DataError as error:
+            dataset.skipped.add(_name(dataset, place), error)
+    raise DataError(f"none of the {count} samples is readable; {_first(dataset.skipped)}")
+
+
+def all_broken(source: object, skipped: SkippedSamples) -> DataError:
+    """The error of a data set of which nothing is left."""
+    return DataError(f"{source}: no sample is usable; {_first(skipped)}")
+
+
+def _name(dataset: Dataset, index: int) -> str:
+    return str(next(islice(dataset.names, index, None)))
+
+
+def _first(skipped: SkippedSamples) -> str:
+    return f"the first: {next(iter(skipped.reasons.values()), 'there are none')}"

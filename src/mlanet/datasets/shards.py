@@ -1,0 +1,173 @@
+"""Samples in the layout of WebDataset: tar files in which a sample's files follow each other.
+
+https://github.com/webdataset/webdataset. `KEY.jpg`, `.png` or `.webp` is the picture; what is
+known of it lies in `KEY.npz` or `KEY.json` under the names of `Sample`'s fields, in single arrays
+`KEY.FIELD.npy`, or, the landmarks alone, in `KEY.npy`. Other files and names are ignored. No pickle
+is read.
+"""
+
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Shaped
+
+from mlanet.datasets.archive import TarIndex
+from mlanet.datasets.dataset import SkippedSamples, all_broken
+from mlanet.datasets.sample import Sample, decode_image
+from mlanet.errors import DataError
+
+PICTURES = ("jpg", "jpeg", "png", "webp")
+SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
+    "landmarks_px": ((68, 2), (68, 3)),
+    "rotation": ((3, 3),),
+    "angles_deg": ((3,),),
+    "coefficients": ((-1,),),
+}
+"""Arrays of a sample and the shapes that they may have (-1: any length)."""
+
+TEXTS = ("name", "identity")
+
+
+class _Files(NamedTuple):
+    """Positions in the index of one sample's files by their endings."""
+
+    key: str
+    files: dict[str, int]
+
+
+class Shards:
+    """Samples of WebDataset shards: uncompressed tar files, read at any place.
+
+    Tar files that end too early are used as far as they go and noted.
+
+    Args:
+        source: A folder of tar files (also in its folders), or one tar file.
+
+    Attributes:
+        names: `SHARD.tar/KEY` of each sample in the order of the files. A sample read is called
+            by its `name` where it has one.
+        skipped: Damaged shards, samples without a picture, and what `read_samples` found broken.
+
+    Raises:
+        DataError: there is no tar file, or no usable sample in any.
+    """
+
+    names: tuple[str, ...]
+    skipped: SkippedSamples
+
+    def __init__(self, source: Path) -> None:
+        self._source = source
+        self.skipped = SkippedSamples()
+        paths = sorted(source.rglob("*.tar")) if source.is_dir() else [source]
+        if not paths:
+            raise DataError(f"{source}: holds no tar files; WebDataset shards are expected there")
+        self._tars = TarIndex(paths, self.skipped)
+        self._samples: list[_Files] = []
+        for sample in _grouped(self._tars):
+            if any(ending in sample.files for ending in PICTURES):
+                self._samples.append(sample)
+            else:
+                self.skipped.add(sample.key, f"{sample.key}: no picture ({', '.join(PICTURES)})")
+        self.names = tuple(sample.key for sample in self._samples)
+        if not self.names:
+            raise all_broken(source, self.skipped)
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, index: int) -> Sample:
+        key, files = self._samples[index]
+        picture = next(ending for ending in PICTURES if ending in files)
+        known: dict[str, Any] = {}
+        for ending, position in files.items():
+            known |= _annotation(ending, lambda at=position: self._tars.read(at), key)
+        values = {name: _checked(name, known.get(name), key) for name in SHAPES}
+        name, identity = (known.get(field) for field in TEXTS)
+        return Sample(
+            name=key if name is None else str(name),
+            image=decode_image(self._tars.read(files[picture]), f"{key}.{picture}"),
+            identity=None if identity is None else str(identity),
+            **values,
+        )
+
+
+def annotation_of(sample: Sample) -> dict[str, Shaped[np.ndarray, "..."]]:
+    """What is known of a sample as named arrays: the content of `KEY.npz`."""
+    fields = {name: getattr(sample, name) for name in (*TEXTS, *SHAPES)}
+    return {name: np.asarray(value) for name, value in fields.items() if value is not None}
+
+
+def _grouped(tars: TarIndex) -> list[_Files]:
+    """Neighbours in a tar file that have the same name before the first dot of its last part."""
+    samples: list[_Files] = []
+    for position in range(len(tars)):
+        path, member = tars.member(position)
+        folder, _, name = member.rpartition("/")
+        stem, _, ending = name.partition(".")
+        if not stem:  # a hidden file
+            continue
+        key = "/".join(part for part in (path.name, folder.removeprefix("./"), stem) if part)
+        if not samples or samples[-1].key != key:
+            samples.append(_Files(key, {}))
+        samples[-1].files.setdefault(ending.lower(), position)
+    return samples
+
+
+def _annotation(ending: str, read: Any, key: str) -> Mapping[str, Any]:
+    """What one of a sample's files says; nothing if it is of another kind."""
+    field, _, kind = ending.rpartition(".")
+    if ending not in ("npz", "json", "npy") and not (kind == "npy" and field in SHAPES):
+        return {}
+    source = f"{key}.{ending}"
+    try:
+        if ending == "json":
+            content = json.loads(read())
+            return content if isinstance(content, dict) else {}
+        loaded = np.load(io.BytesIO(read()), allow_pickle=False)
+        if ending == "npz":
+            with loaded as archive:
+                return {name: archive[name] for name in (*TEXTS, *SHAPES) if name in archive.files}
+    except DataError:
+        raise
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        EOFError,
+        MemoryError,
+        RecursionError,
+        AttributeError,
+        NotImplementedError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{source}: not readable ({reason})") from error
+    return {field or "landmarks_px": loaded}
+
+
+def _checked(name: str, value: Any, key: str) -> Shaped[np.ndarray, "..."] | None:
+    """An array of a sample as it must be; null in JSON is "not known"."""
+    if value is None:
+        return None
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise DataError(f"{key}: {name} is malformed: {error}") from error
+    fits = any(
+        len(shape) == array.ndim
+        and all(want in (-1, have) for want, have in zip(shape, array.shape, strict=True))
+        for shape in SHAPES[name]
+    )
+    if not fits or array.dtype.kind not in "fiu":
+        raise DataError(f"{key}: {name} is malformed: {array.dtype} {array.shape}")
+    array = array if array.dtype == np.float32 else array.astype(np.float64)
+    if not np.isfinite(array).all():
+        raise DataError(f"{key}: {name} is not finite")
+    return array

@@ -1,0 +1,199 @@
+"""Submissions to NoW: its image lists in, its prediction files out. Errors are computed by them.
+
+Sanyal et al., "Learning to Regress 3D Face Shape and Expression from an Image without 3D
+Supervision", CVPR 2019; formats as in the public evaluation code (soubhiksanyal/now_evaluation).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from mlanet.detection import Detection
+from mlanet.errors import AssetError, DataError, ImageError
+from mlanet.evaluation.aflw2000 import MIN_IOU
+from mlanet.export import write_obj
+from mlanet.geometry import Mesh, box_iou
+from mlanet.image import atomic_path, read_image
+from mlanet.reconstruction import Reconstruction
+from mlanet.reconstructor import Reconstructor
+
+CHALLENGES = (
+    "multiview_neutral",
+    "multiview_expressions",
+    "multiview_occlusions",
+    "selfie",
+)
+
+LANDMARKS = (36, 39, 42, 45, 33, 48, 54)
+"""NoW's seven points in iBUG's numbers: outer and inner corner of the right eye, inner and outer
+corner of the left eye, base of the nose, right and left corner of the mouth."""
+
+ROOTS = ("", "final_release_version", "NoW_Dataset/final_release_version")
+PICTURES, BOXES = "iphone_pictures", "detected_face"
+SQUARE_PER_BOX = 1.2
+"""Side of the crop over the longer side of NoW's box where our detector does not find its face."""
+
+
+@dataclass(frozen=True, slots=True)
+class NowImage:
+    """A line of an image list: `subject/challenge/file`."""
+
+    subject: str
+    challenge: str
+    file: str
+
+    @property
+    def stem(self) -> PurePosixPath:
+        """Relative path of the prediction's files, without suffix."""
+        return PurePosixPath(self.subject, self.challenge, self.file.rsplit(".", 1)[0])
+
+
+@dataclass(frozen=True, slots=True)
+class NowSummary:
+    """What became of a list of images.
+
+    Attributes:
+        written: images that have a prediction.
+        missing: images that have none.
+        by_box: images whose face our detector did not find: they were cut by NoW's box.
+    """
+
+    written: int
+    missing: tuple[str, ...]
+    by_box: tuple[str, ...]
+
+
+def read_image_list(path: Path) -> list[NowImage]:
+    """The images of `imagepathsvalidation.txt` or `imagepathstest.txt`, in its order.
+
+    Raises:
+        DataError: the file is missing or a line is no path of subject, challenge and file.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeError) as error:
+        raise DataError(f"{path}: not a readable image list ({error})") from error
+    images: list[NowImage] = []
+    for line in lines:
+        parts = line.replace("\\", "/").split("/")[-3:]
+        if len(parts) < 3 or parts[1] not in CHALLENGES or {"..", "."} & set(parts):
+            raise DataError(f"{path}: {line!r} is not subject/challenge/file of NoW")
+        images.append(NowImage(*parts))
+    if not images:
+        raise DataError(f"{path}: names no images")
+    return images
+
+
+def find_root(data: Path) -> Path:
+    """The folder that holds `iphone_pictures`.
+
+    Raises:
+        DataError: there is none.
+    """
+    for part in ROOTS:
+        if (data / part / PICTURES).is_dir():
+            return data / part
+    raise DataError(f"{data}: holds no {PICTURES}; NoW is obtained from https://now.is.tue.mpg.de")
+
+
+def read_box(path: Path) -> Float[np.ndarray, "4"]:
+    """NoW's detected box (left, top, right, bottom; pixels): a pickled dictionary in an npy file.
+
+    Nothing that the pickle names is executed.
+
+    Raises:
+        DataError: the file is missing or malformed.
+    """
+    from mlanet.morphable.archive import array_kind
+    from mlanet.morphable.readers.unpickle import as_number, load_pickle, only_item
+
+    try:
+        with path.open("rb") as file:
+            if array_kind(file) != "O":
+                raise ValueError("no dictionary")
+            table = only_item(load_pickle(file, path))
+        box = np.array([as_number(table[side]) for side in ("left", "top", "right", "bottom")])
+    except (OSError, ValueError, KeyError, TypeError, AssetError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: not one of NoW's boxes ({reason})") from error
+    if not np.isfinite(box).all() or (box[2:] <= box[:2]).any():
+        raise DataError(f"{path}: not one of NoW's boxes (left, top, right, bottom = {box})")
+    return box
+
+
+def write_now(
+    reconstructor: Reconstructor,
+    data: Path,
+    images: Sequence[NowImage],
+    out: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> NowSummary:
+    """Write `subject/challenge/NAME.obj` and `.npy` of each image into a folder.
+
+    The mesh is the person at rest in millimetres (expressions are zero), since NoW's scans are at
+    rest; the npy file holds the seven `LANDMARKS` on it, (7, 3). Of several faces the one is taken
+    that overlaps NoW's box best; without a box file, the largest.
+
+    Raises:
+        DataError: the data set or a box file is malformed.
+        OSError: the folder cannot be written.
+    """
+    root = find_root(data)
+    missing: list[str] = []
+    by_box: list[str] = []
+    for number, entry in enumerate(images):
+        name = str(entry.stem)
+        box_path = root / BOXES / f"{name}.npy"
+        box = read_box(box_path) if box_path.exists() else None
+        try:
+            image = read_image(root / PICTURES / entry.subject / entry.challenge / entry.file)
+        except ImageError as error:
+            raise DataError(str(error)) from error
+        crop = _crop_box(reconstructor, image, box)
+        if crop is None and box is not None:
+            crop, _ = _square_around(box), by_box.append(name)
+        if crop is None:
+            missing.append(name)
+        else:
+            _write_face(reconstructor.predict_in_box(image, crop), out / name)
+        if progress is not None:
+            progress(number + 1, len(images))
+    return NowSummary(len(images) - len(missing), tuple(missing), tuple(by_box))
+
+
+def _crop_box(
+    reconstructor: Reconstructor,
+    image: UInt8[np.ndarray, "h w 3"],
+    box: Float[np.ndarray, "4"] | None,
+) -> Float[np.ndarray, "4"] | None:
+    found: list[Detection] = reconstructor.detect(image)
+    if not found:
+        return None
+    if box is None:
+        return reconstructor.crop_box(max(found, key=lambda detection: detection.size_px))
+    overlap = box_iou(np.stack([d.box_px for d in found]).astype(np.float64), box[None])[:, 0]
+    best = int(overlap.argmax())
+    return reconstructor.crop_box(found[best]) if overlap[best] >= MIN_IOU else None
+
+
+def _square_around(box: Float[np.ndarray, "4"]) -> Float[np.ndarray, "4"]:
+    center = (box[:2] + box[2:]) / 2.0
+    half = SQUARE_PER_BOX * float((box[2:] - box[:2]).max()) / 2.0
+    return np.concatenate([center - half, center + half])
+
+
+def _write_face(face: Reconstruction, target: Path) -> None:
+    model, identity = face.model, face.coefficients.identity
+    rest = np.zeros_like(face.coefficients.expression)
+    points = model.landmarks(identity, rest)[list(LANDMARKS)]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mesh = Mesh(model.vertices(identity, rest), model.topology.faces)
+    write_obj(target.with_name(target.name + ".obj"), mesh)
+    with (
+        atomic_path(target.with_name(target.name + ".npy")) as temporary,
+        temporary.open("wb") as file,
+    ):
+        np.save(file, points.astype(np.float64), allow_pickle=False)

@@ -1,0 +1,159 @@
+"""Reports for people: one page of tables, curves and pictures as Markdown and as HTML.
+
+The HTML file holds everything that it shows: pictures as data URIs, curves as SVG, no scripts.
+"""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from mlanet.errors import DataError
+
+WIDTH, HEIGHT = 560.0, 320.0
+LEFT, RIGHT, TOP, BOTTOM = 56.0, 16.0, 16.0, 44.0
+NUM_TICKS = 7
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+"""Okabe and Ito's colours, which readers with any colour vision tell apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Cells are shown as they are; the first column names the rows."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A curve of a plot, in data units."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Curves over axes that begin at zero."""
+
+    title: str
+    x_label: str
+    y_label: str
+    x_limit: float
+    y_limit: float
+    lines: tuple[Line, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRow:
+    """Pictures side by side (JPEG files), and what is written beside them."""
+
+    caption: str
+    pictures: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PictureGrid:
+    """Rows of pictures under named columns."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[PictureRow, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A report: sections in the order in which they are shown."""
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    tables: tuple[Table, ...]
+    plots: tuple[Plot, ...] = ()
+    grids: tuple[PictureGrid, ...] = ()
+
+
+def markdown(page: Page) -> str:
+    """The facts and tables of a page."""
+    lines = [f"# {page.title}", ""]
+    lines += [f"- {name}: {value}" for name, value in page.facts]
+    for table in page.tables:
+        lines += ["", f"## {table.title}", "", *markdown_table(table)]
+        if table.note:
+            lines += ["", table.note]
+    return "\n".join(lines) + "\n"
+
+
+def markdown_table(table: Table) -> list[str]:
+    """Lines of a table, without its title."""
+
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    rule = ["---"] + ["---:"] * (len(table.columns) - 1)
+    return [line(table.columns), line(rule), *(line(row) for row in table.rows)]
+
+
+def html(page: Page) -> str:
+    """The whole page as one self-contained HTML file."""
+    plots = [_drawn(plot) for plot in page.plots]
+    return _template().render(page=page, plots=plots, data_uri=data_uri)
+
+
+def data_uri(jpeg: bytes) -> str:
+    """A JPEG file as an address that needs no network."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+
+
+def _drawn(plot: Plot) -> dict[str, Any]:
+    """Coordinates of a plot in the SVG's units."""
+    right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
+
+    def across(x: float) -> float:
+        return round(LEFT + (right - LEFT) * x / plot.x_limit, 2)
+
+    def down(y: float) -> float:
+        return round(bottom - (bottom - TOP) * y / plot.y_limit, 2)
+
+    def ticks(limit: float) -> list[float]:
+        return [limit * k / NUM_TICKS for k in range(NUM_TICKS + 1)]
+
+    if plot.x_limit <= 0 or plot.y_limit <= 0:
+        raise DataError(f"the plot {plot.title} needs positive limits")
+    return {
+        "plot": plot,
+        "box": (LEFT, TOP, right, bottom),
+        "size": (WIDTH, HEIGHT),
+        "x_ticks": [(across(x), f"{x:g}") for x in ticks(plot.x_limit)],
+        "y_ticks": [(down(plot.y_limit * k / 5), f"{plot.y_limit * k / 5:g}") for k in range(6)],
+        "lines": [
+            {
+                "name": line.name,
+                "color": COLORS[k % len(COLORS)],
+                "points": " ".join(
+                    f"{across(x)},{down(y)}" for x, y in zip(line.x, line.y, strict=True)
+                ),
+            }
+            for k, line in enumerate(plot.lines)
+        ],
+    }
+
+
+@lru_cache(maxsize=1)
+def _template() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("mlanet.evaluation", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html")

@@ -1,0 +1,172 @@
+"""An AFLW2000-3D report as files: numbers, tables, a page with curves and pictures."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlanet.datasets import AFLW2000, AFLW2000Annotations
+from mlanet.errors import DataError
+from mlanet.evaluation.page import (
+    Line,
+    Page,
+    PictureGrid,
+    PictureRow,
+    Plot,
+    Table,
+    html,
+    markdown,
+)
+from mlanet.evaluation.pictures import COLUMNS, POINTS_COLUMNS, FaceRow, face_rows, jpeg
+from mlanet.evaluation.report import CURVE_LIMIT, CURVE_NORMALIZER, AFLW2000Report
+from mlanet.image import atomic_path, write_image
+from mlanet.metrics import YAW_BINS
+from mlanet.reconstructor import Reconstructor
+
+
+def write_report(
+    folder: Path,
+    report: AFLW2000Report,
+    reconstructor: Reconstructor | None,
+    dataset: AFLW2000,
+    annotations: AFLW2000Annotations,
+    workers: int = 1,
+) -> list[Path]:
+    """Write report.json, errors.csv, report.md, report.html, worst.png and random.png.
+
+    Without a reconstructor (other methods' predictions) points are drawn instead of faces.
+
+    Returns:
+        The paths of all that was written; pictures of no faces are not.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    written = [report.save(folder), folder / "errors.csv"]
+    drawn = {
+        name: face_rows(chosen, report, reconstructor, dataset, annotations, workers)
+        for name, chosen in (("worst", report.worst), ("random", report.random))
+    }
+    columns = POINTS_COLUMNS if reconstructor is None else COLUMNS
+    page = page_of(report, drawn, columns)
+    try:
+        for name, text in (("report.md", markdown(page)), ("report.html", html(page))):
+            with atomic_path(folder / name) as temporary:
+                temporary.write_text(text, encoding="utf-8", newline="\n")
+            written.append(folder / name)
+        for name, rows in drawn.items():
+            if rows:
+                path = folder / f"{name}.png"
+                write_image(path, np.concatenate([row.strip for row in rows]))
+                written.append(path)
+    except OSError as error:
+        raise DataError(f"{folder}: the report cannot be written ({error})") from error
+    return written
+
+
+def page_of(
+    report: AFLW2000Report, drawn: dict[str, list[FaceRow]], columns: tuple[str, ...]
+) -> Page:
+    """The report's facts, tables, curve and the pictures that were drawn."""
+    content = report.as_dict()
+    rate = content["images_per_second"]
+    facts = (
+        ("Protocol", content["protocol"]),
+        ("Annotation", report.annotation),
+        ("Crop", report.crop),
+        ("Images", f"{content['images']}, {content['missed']} missed"),
+        ("Images/s", "-" if rate is None else f"{rate:.1f} (read, reconstructed and scored)"),
+        ("Versions", ", ".join(f"{key} {value}" for key, value in report.versions.items())),
+    )
+    tables = [_alignment(content), _pose(content), _curve_table(content)]
+    if content["dense"] is not None:
+        tables.insert(1, _dense(content))
+    tables += [_groups(kind, found) for kind, found in content["groups"].items()]
+    curve = report.curve
+    plot = Plot(
+        title="Cumulative error",
+        x_label=f"nme_2d_68, percent of {CURVE_NORMALIZER}",
+        y_label="share of faces",
+        x_limit=CURVE_LIMIT,
+        y_limit=1.0,
+        lines=(Line(report.method, curve.thresholds.tolist(), curve.share.tolist()),),
+        note="Missed faces lie beyond every threshold.",
+    )
+    note = "Orange: the annotation's points."
+    titles = {"worst": "Largest errors", "random": "Random faces (the same for every method)"}
+    grids = tuple(
+        PictureGrid(titles[name], columns, tuple(_picture_row(row) for row in rows), note)
+        for name, rows in drawn.items()
+        if rows
+    )
+    title = f"{report.method} on AFLW2000-3D"
+    return Page(title, facts, tuple(tables), (plot,), grids)
+
+
+def _picture_row(row: FaceRow) -> PictureRow:
+    result = row.result
+    caption = (
+        f"{result.name}\nyaw {result.yaw_deg:.0f} degrees\nnme_2d_68 {_figure(result.nme_2d_68)} %"
+    )
+    return PictureRow(caption, tuple(jpeg(tile) for tile in row.tiles))
+
+
+def _alignment(content: dict[str, Any]) -> Table:
+    counts, missed, nme = (content[k] for k in ("images_per_bin", "missed_per_bin", "nme_2d_68"))
+    rows = [(name, str(counts[name]), str(missed[name]), _figure(nme[name])) for name in YAW_BINS]
+    rows.append(
+        ("mean of bins", str(content["images"]), str(content["missed"]), _figure(nme["mean"]))
+    )
+    if content["missed"]:
+        rows.append(("missed as 100 %", "", "", _figure(content["mean_missed_as_100"])))
+    columns = ("|yaw| in degrees", "images", "missed", "nme_2d_68 %")
+    return Table("Sparse alignment", columns, tuple(rows))
+
+
+def _dense(content: dict[str, Any]) -> Table:
+    rows = [
+        (figure, *(_figure(values[name]) for name in (*YAW_BINS, "mean")))
+        for figure, values in content["dense"].items()
+    ]
+    note = (
+        "2D and 3D dense alignment over sqrt(w*h) of the true vertices' box; reconstruction after"
+        " a similarity over the distance of the eyes' outer corners; percent."
+    )
+    columns = ("", *YAW_BINS, "mean of bins")
+    return Table("Dense alignment and 3D reconstruction", columns, tuple(rows), note)
+
+
+def _pose(content: dict[str, Any]) -> Table:
+    pose = content["pose_mae_deg"]
+    rows = [(name, _figure(pose[name])) for name in ("pitch", "yaw", "roll", "mean")]
+    note = f"Over {pose['images']} images whose true angles lie within 99 degrees."
+    return Table("Head pose", ("angle", "mean absolute error, degrees"), tuple(rows), note)
+
+
+def _curve_table(content: dict[str, Any]) -> Table:
+    curve = content["cumulative_error"]
+    rows = (
+        ("area under the curve", f"{curve['auc']:.4f}"),
+        ("faces beyond", f"{100 * curve['failure_rate']:.2f} %"),
+    )
+    title = f"Cumulative error to {curve['limit']:g} % of {curve['normalizer']}"
+    return Table(title, ("", "nme_2d_68"), rows)
+
+
+def _groups(kind: str, found: dict[str, Any]) -> Table:
+    rows = [
+        (
+            name,
+            str(group["images"]),
+            str(group["missed"]),
+            _figure(group["nme_2d_68"]),
+            _figure(group["standard_error"]),
+        )
+        for name, group in found["groups"].items()
+    ]
+    columns = (kind, "images", "missed", "nme_2d_68 %", "standard error")
+    return Table(f"By {kind}", columns, tuple(rows), f"Grouped by {found['measure']}.")
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -1,0 +1,175 @@
+"""Reports of several runs side by side, and how far their differences may be chance."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlanet.errors import DataError
+from mlanet.evaluation.page import Table, markdown_table
+from mlanet.metrics import YAW_BINS, paired_difference, yaw_bin_index
+
+CONFIDENCE = 0.95
+NOT_FIGURES = (
+    "per_image",
+    "versions",
+    "worst",
+    "protocol",
+    "annotation",
+    "method",
+    "groups",
+    "images_per_bin",
+    "missed_per_bin",
+)
+"""Parts of a report that are no figures to compare, or not without their counts."""
+
+MUST_AGREE = ("protocol", "annotation")
+CONFIDENCE = 0.95
+NOT_ERRORS = ("yaw_deg", "skin_tone_deg")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One report.json.
+
+    Attributes:
+        name: the method's; with the file's folder where two runs have one name.
+        content: the report.
+        path: of the file.
+    """
+
+    name: str
+    content: dict[str, Any]
+    path: Path
+
+    @property
+    def figures(self) -> dict[str, float | None]:
+        """All single numbers, by the names on the way to them."""
+        kept = {key: value for key, value in self.content.items() if key not in NOT_FIGURES}
+        return dict(_numbers(kept, ()))
+
+
+def load_runs(paths: Sequence[Path]) -> list[Run]:
+    """Reports of one protocol and annotation.
+
+    Raises:
+        DataError: a file is missing or no report, or protocols or annotations differ.
+    """
+    contents = [_content(path) for path in paths]
+    for key in MUST_AGREE:
+        values = {str(content.get(key)) for content in contents}
+        if len(values) > 1:
+            listed = "; ".join(sorted(values))
+            raise DataError(f"reports of different {key}s are not compared: {listed}")
+    names = [
+        str(content.get("method", path.parent.name))
+        for content, path in zip(contents, paths, strict=True)
+    ]
+    return [
+        Run(name if names.count(name) == 1 else f"{name} ({path.parent.name})", content, path)
+        for name, content, path in zip(names, contents, paths, strict=True)
+    ]
+
+
+def figures_table(runs: Sequence[Run]) -> Table:
+    """Every figure that a run has, one column for each run."""
+    found = [run.figures for run in runs]
+    names = list(dict.fromkeys(name for figures in found for name in figures))
+    rows = [(name, *(_shown(figures.get(name)) for figures in found)) for name in names]
+    return Table("Figures", ("", *(run.name for run in runs)), tuple(rows))
+
+
+def differences_table(runs: Sequence[Run]) -> Table | None:
+    """Each run's errors minus the first one's on the images that both have.
+
+    With yaw angles in the report, means of the yaw bins' means. None if the reports hold no errors
+    of single images.
+    """
+    first, rows = runs[0], list[tuple[str, ...]]()
+    for run in runs[1:]:
+        for error in _errors(first):
+            pairs = _paired(first, run, error)
+            if pairs is None:
+                continue
+            one, other, group = pairs
+            found = paired_difference(other, one, group, confidence=CONFIDENCE)
+            interval = f"{found.low:+.3f} to {found.high:+.3f}"
+            label = f"{run.name}: {error}"
+            rows.append((label, str(len(one)), f"{found.mean:+.3f}", interval))
+    if not rows:
+        return None
+    columns = (f"minus {first.name}", "images", "difference", f"{100 * CONFIDENCE:.0f} % interval")
+    note = (
+        "Paired bootstrap over the images that both runs found, mean of the yaw bins' means;"
+        " negative is better than the first."
+    )
+    return Table("Differences", columns, tuple(rows), note)
+
+
+def comparison_markdown(runs: Sequence[Run]) -> str:
+    """The tables of some runs, and what they are about."""
+    content = runs[0].content
+    lines = [str(content.get("protocol", "")), ""]
+    lines += [f"{run.name}: {run.path}" + "  " for run in runs]
+    for table in (figures_table(runs), differences_table(runs)):
+        if table is not None:
+            lines += ["", f"## {table.title}", "", *markdown_table(table)]
+            lines += ["", table.note] if table.note else []
+    return "\n".join(lines) + "\n"
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not a readable report.json ({error})") from error
+    if not isinstance(content, dict) or "protocol" not in content:
+        raise DataError(f"{path}: not a report.json of mlanet evaluate")
+    return content
+
+
+def _numbers(value: Any, way: tuple[str, ...]) -> list[tuple[str, float | None]]:
+    if isinstance(value, dict):
+        return [pair for key, part in value.items() for pair in _numbers(part, (*way, str(key)))]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return [(" ".join(way), float(value))]
+    return []
+
+
+def _errors(run: Run) -> list[str]:
+    """Columns of the report that hold an error for each image."""
+    table = run.content.get("per_image") or {}
+    return [
+        key
+        for key, column in table.items()
+        if key not in NOT_ERRORS and any(isinstance(v, float | int) for v in column)
+    ]
+
+
+def _paired(
+    first: Run, second: Run, error: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
+    """Errors of both runs on the images that both found, and the images' yaw bins."""
+    tables = first.content["per_image"], second.content.get("per_image") or {}
+    if any(error not in table or "name" not in table for table in tables):
+        return None
+    others = dict(zip(tables[1]["name"], tables[1][error], strict=True))
+    columns = [tables[0]["name"], tables[0][error]]
+    yaw = tables[0].get("yaw_deg") or [0.0] * len(columns[0])
+    both = [
+        (value, others[name], angle)
+        for name, value, angle in zip(*columns, yaw, strict=True)
+        if value is not None and others.get(name) is not None
+    ]
+    if not both:
+        return None
+    one, other, angles = np.array(both, dtype=np.float64).T
+    bins = yaw_bin_index(angles)
+    return one, other, bins if len(np.unique(bins)) == len(YAW_BINS) else None
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}" if value % 1 else f"{value:.0f}"

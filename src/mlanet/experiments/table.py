@@ -1,0 +1,212 @@
+"""Results of runs to a table: means over seeds, deviations, differences with intervals."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from statistics import mean, median, stdev
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from mlanet.errors import DataError
+from mlanet.experiments.result import RunResult
+from mlanet.experiments.rows import PLAIN, Row
+from mlanet.metrics import Difference, paired_difference, yaw_bin_index
+
+HELD_OUT = "held_out_nme"
+
+TITLES: Mapping[str, str] = {
+    HELD_OUT: "held-out faces",
+    "nme_2d_68_original": "AFLW2000-3D, original",
+    "nme_2d_68_reannotated": "AFLW2000-3D, re-annotated",
+}
+"""The figures, all in per cent, and their headings."""
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One row under one metric, in per cent.
+
+    Attributes:
+        mean: over the runs.
+        deviation: over the runs' seeds; None of a single run.
+        to_plain: difference to `PLAIN` and its interval over images.
+        to_reference: the same to the row's reference.
+    """
+
+    mean: float
+    deviation: float | None
+    to_plain: Difference | None
+    to_reference: Difference | None
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One finished row of the ablation."""
+
+    name: str
+    attention: str
+    fusion: str
+    reference: str | None
+    parameters: int
+    images_per_s: float
+    labelled: int
+    unlabelled: int
+    seeds: tuple[int, ...]
+    figures: dict[str, Figure]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The finished rows, in their order."""
+
+    rows: tuple[TableRow, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"unit": "per cent", "confidence": CONFIDENCE, **asdict(self)}
+
+    def markdown(self) -> str:
+        """Errors and costs of all rows, then their differences."""
+        metrics = [name for name in TITLES if any(name in row.figures for row in self.rows)]
+        titles = [f"{TITLES[name]} %" for name in metrics]
+        costs = ["attention", "fusion", "runs", "labelled", "unlabelled", "parameters", "images/s"]
+        lines = [_line(["row", *costs, *titles]), _line(["---"] * (1 + len(costs) + len(titles)))]
+        for row in self.rows:
+            cost = [row.attention, row.fusion, str(len(row.seeds))]
+            cost += [f"{row.labelled:,}", f"{row.unlabelled:,}"]
+            cost += [f"{row.parameters:,}", f"{row.images_per_s:.0f}"]
+            errors = [_error(row.figures.get(name)) for name in metrics]
+            lines.append(_line([row.name, *cost, *errors]))
+        to_plain = [
+            (row.name, [_difference(row.figures.get(name), "to_plain") for name in metrics])
+            for row in self.rows
+        ]
+        to_reference = [
+            (
+                f"{row.name} − {row.reference}",
+                [_difference(row.figures.get(name), "to_reference") for name in metrics],
+            )
+            for row in self.rows
+            if row.reference != PLAIN
+        ]
+        lines += _section(f"row − {PLAIN}", titles, to_plain)
+        lines += _section("row − its reference", titles, to_reference)
+        return "\n".join(lines) + "\n"
+
+
+def make_table(rows: Mapping[str, Row], results: Iterable[RunResult]) -> Table:
+    """Bring the results of finished runs together.
+
+    Args:
+        rows: of the ablation, in order.
+        results: of its runs, in any order; rows without one are left out.
+
+    Raises:
+        DataError: two runs were measured on different images.
+    """
+    by_row: dict[str, list[RunResult]] = {name: [] for name in rows}
+    for result in results:
+        by_row[result.row].append(result)
+    errors = {name: _errors(found) for name, found in by_row.items() if found}
+    strata = _strata([result for found in by_row.values() for result in found])
+    table: list[TableRow] = []
+    for name, metrics in errors.items():
+        found, row = sorted(by_row[name], key=lambda result: result.seed), rows[name]
+        network = row.config.network()
+        figures = {
+            metric: _figure(
+                values,
+                strata[metric],
+                None if name == PLAIN else errors.get(PLAIN, {}).get(metric),
+                None if row.reference is None else errors.get(row.reference, {}).get(metric),
+            )
+            for metric, values in metrics.items()
+        }
+        table.append(
+            TableRow(
+                name=name,
+                attention=network.attention,
+                fusion=network.fusion,
+                reference=row.reference,
+                parameters=found[0].parameters,
+                images_per_s=median(result.images_per_s for result in found),
+                labelled=found[0].labelled,
+                unlabelled=found[0].unlabelled,
+                seeds=tuple(result.seed for result in found),
+                figures=figures,
+            )
+        )
+    return Table(tuple(table))
+
+
+def _errors(results: list[RunResult]) -> dict[str, Float[np.ndarray, "runs n"]]:
+    """Errors by metric; a metric counts if all runs have it."""
+    found = {HELD_OUT: [result.held_out for result in results]}
+    measured = [result.aflw2000 for result in results if result.aflw2000 is not None]
+    if len(measured) == len(results):
+        for annotation in measured[0].errors:
+            found[f"nme_2d_68_{annotation}"] = [each.errors[annotation] for each in measured]
+    return {name: np.stack(values) for name, values in found.items()}
+
+
+def _strata(results: list[RunResult]) -> dict[str, Int[np.ndarray, "n"]]:
+    """Stratum of each image by metric: one for held-out faces, the yaw bins for AFLW2000-3D."""
+    found: dict[str, np.ndarray] = {}
+    for result in results:
+        mine = {HELD_OUT: np.zeros(len(result.held_out), np.int64)}
+        if result.aflw2000 is not None:
+            bins = yaw_bin_index(result.aflw2000.yaw_deg)
+            mine |= {f"nme_2d_68_{name}": bins for name in result.aflw2000.errors}
+        for name, groups in mine.items():
+            if not np.array_equal(found.setdefault(name, groups), groups):
+                raise DataError(f"{result.row}, seed {result.seed}: measured on other images")
+    return found
+
+
+def _figure(
+    values: Float[np.ndarray, "runs n"],
+    strata: Int[np.ndarray, "n"],
+    plain: Float[np.ndarray, "other n"] | None,
+    reference: Float[np.ndarray, "other n"] | None,
+) -> Figure:
+    groups = np.unique(strata)
+    runs = [mean(float(run[strata == k].mean()) for k in groups) for run in values]
+
+    def difference(other: Float[np.ndarray, "other n"] | None) -> Difference | None:
+        if other is None:
+            return None
+        return paired_difference(
+            values.mean(axis=0), other.mean(axis=0), strata, confidence=CONFIDENCE
+        )
+
+    deviation = stdev(runs) if len(runs) > 1 else None
+    return Figure(mean(runs), deviation, difference(plain), difference(reference))
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _error(figure: Figure | None) -> str:
+    if figure is None:
+        return ""
+    spread = "" if figure.deviation is None else f" ± {figure.deviation:.3f}"
+    return f"{figure.mean:.3f}{spread}"
+
+
+def _difference(figure: Figure | None, to: Literal["to_plain", "to_reference"]) -> str:
+    found: Difference | None = None if figure is None else getattr(figure, to)
+    if found is None:
+        return ""
+    return f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+
+
+def _section(heading: str, titles: list[str], rows: list[tuple[str, list[str]]]) -> list[str]:
+    """Lines of a table of the rows that are not empty; none without such rows."""
+    filled = [_line([name, *cells]) for name, cells in rows if any(cells)]
+    if not filled:
+        return []
+    return ["", _line([heading, *titles]), _line(["---"] * (1 + len(titles))), *filled]

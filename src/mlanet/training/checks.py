@@ -1,0 +1,83 @@
+"""Are a configuration's values of the types that its fields name?"""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from mlanet.errors import ConfigurationError
+
+Made = TypeVar("Made")
+
+
+def check_types(config: Any) -> None:
+    """Compare a dataclass's plain fields (int, float, bool, str, `Literal`) with their types.
+
+    Raises:
+        ConfigurationError: a value is of another type or no finite number; the field is named.
+    """
+    hints = get_type_hints(type(config))
+    for item in fields(config):
+        value, wanted = getattr(config, item.name), hints[item.name]
+        if get_origin(wanted) is Literal:
+            if value not in get_args(wanted):
+                names = ", ".join(repr(name) for name in get_args(wanted))
+                raise ConfigurationError(f"{item.name} must be one of {names}, got {value!r}")
+        elif wanted is float:
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ConfigurationError(f"{item.name} must be a number, got {value!r}")
+            if not abs(value) < float("inf"):
+                raise ConfigurationError(f"{item.name} must be a finite number, got {value!r}")
+        elif wanted is int:
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise ConfigurationError(f"{item.name} must be a whole number, got {value!r}")
+        elif wanted in (bool, str):
+            if not isinstance(value, wanted):
+                raise ConfigurationError(f"{item.name} must be a {wanted.__name__}, got {value!r}")
+        elif is_dataclass(wanted) and type(value) is not wanted:
+            raise ConfigurationError(f"{item.name} must be an object, got {value!r}")
+
+
+def check_range(config: Any, low: float, high: float, *names: str) -> None:
+    """Numbers that must lie between two others, both included.
+
+    Raises:
+        ConfigurationError: one does not; the field is named.
+    """
+    for name in names:
+        value = getattr(config, name)
+        if not low <= value <= high:
+            wanted = f"at least {low:g}" if high == float("inf") else f"in [{low:g}, {high:g}]"
+            raise ConfigurationError(f"{name} must be {wanted}, got {value!r}")
+
+
+def build(name: str, kind: type[Made], values: Any) -> Made:
+    """A dataclass from a JSON object.
+
+    Args:
+        name: of the field that holds it, for messages.
+        kind: the dataclass.
+        values: the object.
+
+    Raises:
+        ConfigurationError: it is no object, has an unknown field, or the class refuses it.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigurationError(f"{name} must be an object, got {values!r}")
+    unknown = sorted(set(values) - {item.name for item in fields(kind)})  # pyright: ignore[reportArgumentType]
+    if unknown:
+        raise ConfigurationError(f"{name}: unknown field {', '.join(map(str, unknown))}")
+    try:
+        return kind(**values)
+    except (TypeError, ConfigurationError) as error:
+        raise ConfigurationError(f"{name}: {str(error).splitlines()[0]}") from error
+
+
+def build_all(name: str, kind: type[Made], values: Any) -> tuple[Made, ...]:
+    """A tuple of dataclasses from a JSON array of objects.
+
+    Raises:
+        ConfigurationError: as `build`, or it is no array.
+    """
+    if not isinstance(values, list | tuple):
+        raise ConfigurationError(f"{name} must be a list, got {values!r}")
+    return tuple(build(f"{name}[{k}]", kind, value) for k, value in enumerate(values))

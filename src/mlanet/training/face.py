@@ -1,0 +1,74 @@
+"""The face model in tensors: from coefficients to what losses compare."""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mlanet.coefficients import CoefficientLayout, Coefficients
+from mlanet.errors import ConfigurationError
+from mlanet.geometry import Camera, MeshTopology, Pose, decode_pose, landmarks_in_pixels
+from mlanet.morphable import LinearShape, MorphableModel, linear_combination
+
+PARTS = ("mean", "identity", "expression")
+
+
+class FaceTensors(nn.Module):
+    """Arrays of a face model's base mesh as buffers, so that moving the module moves them all.
+
+    Raises:
+        ConfigurationError: the network's layout is not the face model's.
+    """
+
+    def __init__(self, model: MorphableModel, layout: CoefficientLayout) -> None:
+        super().__init__()
+        if layout != model.layout:
+            raise ConfigurationError(
+                f"preset: regresses {layout}, the face model has {model.layout}"
+            )
+        self.layout = layout
+        self.topology = MeshTopology(model.base_faces, model.num_base_vertices)
+        skin = np.maximum.reduce([model.regions[name] for name in ("face", "eyes")])
+        arrays = {f"landmark_{name}": getattr(model.landmarks, name) for name in PARTS}
+        arrays |= {name: getattr(model.shape, name) for name in PARTS}
+        arrays |= {
+            "albedo_mean": model.albedo_mean,
+            "albedo_basis": model.albedo_basis,
+            "faces": self.topology.faces.astype(np.int64),
+            "faces_of_vertex": self.topology.faces_of_vertex.astype(np.int64),
+            "skin": np.flatnonzero(skin > 0.5),
+            "skin_weight": (skin * (1.0 - model.regions["mouth"])).astype(np.float32),
+            "mirror": model.mirror.astype(np.int64),
+            "edges": self.topology.edges.astype(np.int64),
+        }
+        for name, array in arrays.items():
+            self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(array)))
+
+    def pose(self, coefficients: Coefficients) -> Pose:
+        """The decoded pose."""
+        return decode_pose(coefficients.rotation, coefficients.translation, self.layout.rotation)
+
+    def landmarks(self, coefficients: Coefficients) -> Float[Tensor, "b 68 3"]:
+        """Landmarks in the model frame, mm."""
+        shape = LinearShape(*(self.get_buffer(f"landmark_{part}") for part in PARTS))
+        return shape(coefficients.identity, coefficients.expression)
+
+    def landmarks_px(self, coefficients: Coefficients, size: int) -> Float[Tensor, "b 68 3"]:
+        """Landmarks of the posed model in pixels of a crop of `size` pixels."""
+        points = self.landmarks(coefficients)
+        return landmarks_in_pixels(Camera.of_crop(size), self.pose(coefficients), points)
+
+    def vertices(self, coefficients: Coefficients) -> Float[Tensor, "b v 3"]:
+        """Base vertices in the model frame, mm."""
+        shape = LinearShape(*(self.get_buffer(part) for part in PARTS))
+        return shape(coefficients.identity, coefficients.expression)
+
+    def neutral_vertices(self, coefficients: Coefficients) -> Float[Tensor, "b v 3"]:
+        """Base vertices without expression."""
+        mean, identity = self.get_buffer("mean"), self.get_buffer("identity")
+        return linear_combination(mean, identity, coefficients.identity)
+
+    def albedo(self, coefficients: Coefficients) -> Float[Tensor, "b v 3"]:
+        """Albedo at the base vertices, not clipped."""
+        mean, basis = self.get_buffer("albedo_mean"), self.get_buffer("albedo_basis")
+        return linear_combination(mean, basis, coefficients.albedo)

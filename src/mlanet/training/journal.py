@@ -1,0 +1,63 @@
+"""What a run writes down while it goes on: JSON lines, and the same for TensorBoard."""
+
+import json
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+METRICS = "metrics.jsonl"
+
+
+@dataclass(eq=False)
+class Journal:
+    """The log of a run; without files, of the processes that do not write, it does nothing."""
+
+    lines: IO[str] | None = None
+    board: "SummaryWriter | None" = None
+    noted: set[Any] = field(default_factory=set[Any])
+
+    @classmethod
+    @contextmanager
+    def open(cls, out: Path, *, write: bool = True) -> "Generator[Journal, None, None]":
+        """The journal of a run's folder."""
+        if not write:
+            yield cls()
+            return
+        from torch.utils.tensorboard import SummaryWriter
+
+        with (out / METRICS).open("a", encoding="utf-8") as lines, SummaryWriter(out) as board:
+            yield cls(lines, board)
+
+    def record(self, step: int, values: Mapping[str, float]) -> None:
+        """Figures of a step."""
+        self._write({"step": step, **values})
+        if self.board is not None:
+            for name, value in values.items():
+                self.board.add_scalar(name, value, step)
+
+    def show(self, step: int, picture: UInt8[np.ndarray, "h w 3"]) -> None:
+        """The picture of a validation, for TensorBoard."""
+        if self.board is not None:
+            self.board.add_image("held_out", picture, step, dataformats="HWC")
+
+    def note_broken(self, step: int, broken: Mapping[Any, str]) -> None:
+        """Name and count the samples that were skipped, each once."""
+        if len(broken) == len(self.noted):
+            return
+        found = dict(broken)  # the loader's thread may go on writing
+        new = [text for place, text in found.items() if place not in self.noted]
+        self.noted |= found.keys()
+        self._write({"step": step, "broken_samples": len(found), "broken": new})
+
+    def _write(self, values: dict[str, Any]) -> None:
+        if self.lines is not None:
+            self.lines.write(json.dumps(values) + "\n")
+            self.lines.flush()

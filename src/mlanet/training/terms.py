@@ -1,0 +1,114 @@
+"""Weights of the objective's terms: what labelled and what unlabelled samples are asked."""
+
+from dataclasses import dataclass
+
+from mlanet.coefficients import CoefficientLayout
+from mlanet.losses.weights import PAPER
+from mlanet.training.checks import check_range, check_types
+
+
+@dataclass(frozen=True, slots=True)
+class LossWeights:
+    """Weights of the terms of labelled samples; a term of weight 0 is not computed.
+
+    Attributes:
+        landmarks: mean landmark distance in per cent of the face's size.
+        apertures: error of the gaps between lids and lips, in per cent.
+        identity_prior: mean square of identity coefficients.
+        expression_prior: mean square of expression coefficients over their deviation.
+        photometric: colour distance at the visible vertices; trains albedo and lighting alone.
+        albedo_prior: mean square of albedo coefficients.
+        light: coloured light.
+        light_prior: mean square of the lighting offsets.
+        emphasised_landmarks: weighted squared landmark distance of Deng et al., in pixels of a
+            crop of 224, x and y alone.
+        coefficients: mean squared difference from known coefficients.
+        weighted_coefficients: WPDC, by how far each coefficient moves the 68 landmarks.
+        vertices: mean squared distance of the base mesh's vertices (mm², model frame) where
+            identity and expression are known.
+    """
+
+    landmarks: float = 1.0
+    apertures: float = 0.25
+    identity_prior: float = 0.3
+    expression_prior: float = 0.1
+    photometric: float = 4.0
+    albedo_prior: float = 0.05
+    light: float = 1.0
+    light_prior: float = 0.05
+    emphasised_landmarks: float = 0.0
+    coefficients: float = 0.0
+    weighted_coefficients: float = 0.0
+    vertices: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_range(self, 0.0, float("inf"), *self.__slots__)
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedWeights:
+    """Weights of the terms that need no label; a term of weight 0 is not computed.
+
+    Attributes:
+        photometric: colour distance of the rendering and the picture over visible skin; reaches
+            every coefficient.
+        identity_features: one minus the cosine of face-recognition embeddings.
+        identity_prior: mean square of identity coefficients.
+        expression_prior: mean square of expression coefficients over their deviation.
+        albedo_prior: mean square of albedo coefficients.
+        light: coloured light.
+        light_prior: mean square of the lighting offsets.
+        albedo_uniformity: variance of the albedo over the skin.
+        flip: distance of the landmarks of a picture and of its mirror image, per cent of the crop.
+        symmetry: distance of the neutral head from its mirror image, mm.
+        edges: difference of edge lengths from the mean head's, mm.
+    """
+
+    photometric: float = 4.0
+    identity_features: float = 0.0
+    identity_prior: float = 0.3
+    expression_prior: float = 0.1
+    albedo_prior: float = 0.05
+    light: float = 1.0
+    light_prior: float = 0.05
+    albedo_uniformity: float = 0.0
+    flip: float = 0.0
+    symmetry: float = 0.0
+    edges: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_range(self, 0.0, float("inf"), *self.__slots__)
+
+
+def paper_weights(layout: CoefficientLayout) -> tuple[LossWeights, RenderedWeights]:
+    """The weights of arXiv 2509.10024 (`mlanet.losses.PAPER`) in this objective's units.
+
+    The paper sums squares of coefficients, the priors here are means: weights grow by the counts.
+    """
+    identity = PAPER.regularization * PAPER.identity * layout.identity
+    expression = PAPER.regularization * PAPER.expression * layout.expression
+    albedo = PAPER.regularization * PAPER.albedo * layout.albedo
+    labelled = LossWeights(
+        landmarks=0.0,
+        apertures=0.0,
+        identity_prior=identity,
+        expression_prior=expression,
+        photometric=0.0,
+        albedo_prior=albedo,
+        light=PAPER.light,
+        light_prior=0.0,
+        emphasised_landmarks=PAPER.landmarks,
+    )
+    rendered = RenderedWeights(
+        photometric=PAPER.photometric,
+        identity_features=PAPER.identity_features,
+        identity_prior=identity,
+        expression_prior=expression,
+        albedo_prior=albedo,
+        light=PAPER.light,
+        light_prior=0.0,
+        albedo_uniformity=PAPER.albedo_uniformity,
+    )
+    return labelled, rendered

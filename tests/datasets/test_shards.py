@@ -1,0 +1,148 @@
+import io
+import json
+import tarfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mlanet.datasets import Shards, read_samples
+from mlanet.errors import DataError
+
+POINTS = np.arange(136.0).reshape(68, 2)
+
+
+def picture(kind="PNG", level=9):
+    file = io.BytesIO()
+    Image.new("RGB", (20, 30), (level, 100, 200)).save(file, kind)
+    return file.getvalue()
+
+
+def npy(array, **options):
+    file = io.BytesIO()
+    np.save(file, array, **options)
+    return file.getvalue()
+
+
+def npz(**arrays):
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def write(path, files):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w") as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return path
+
+
+def test_the_kinds_of_annotation(tmp_path):
+    known = {"landmarks_px": POINTS.tolist(), "identity": "p7", "rotation": None, "caption": "x"}
+    write(
+        tmp_path / "a.tar",
+        {
+            "set/0001.jpg": picture("JPEG"),
+            "set/0001.json": json.dumps(known).encode(),
+            "set/0002.npz": npz(
+                landmarks_px=POINTS, coefficients=np.ones(5, np.float32), name="me"
+            ),
+            "set/0002.webp": picture("WEBP"),
+            "set/0002.cls": b"3",
+            "0003.npy": npy(POINTS.astype(np.float16)),
+            "0003.png": picture(),
+            "0004.rotation.npy": npy(np.eye(3)),
+            "0004.angles_deg.npy": npy(np.arange(3)),
+            "0004.PNG": picture(),
+            "0005.jpeg": picture("JPEG"),
+        },
+    )
+    dataset = Shards(tmp_path)
+    assert dataset.names == (
+        "a.tar/set/0001", "a.tar/set/0002", "a.tar/0003", "a.tar/0004", "a.tar/0005"
+    )  # fmt: skip
+    first, second, third, fourth, fifth = read_samples(dataset)
+    np.testing.assert_array_equal(first.landmarks_px, POINTS)
+    assert (first.identity, first.rotation, first.name) == ("p7", None, "a.tar/set/0001")
+    assert second.name == "me"
+    assert second.coefficients.dtype == np.float32
+    np.testing.assert_array_equal(second.landmarks_px, POINTS)
+    np.testing.assert_array_equal(third.landmarks_px, POINTS)
+    np.testing.assert_array_equal(fourth.rotation, np.eye(3))
+    assert fourth.angles_deg.tolist() == [0.0, 1.0, 2.0]
+    assert fifth.landmarks_px is None
+    assert {sample.image.shape for sample in (first, second, third, fourth, fifth)} == {(30, 20, 3)}
+    assert not dataset.skipped.reasons
+
+
+def test_several_shards_in_folders_and_one_by_itself(tmp_path):
+    for number, place in enumerate(("b/x.tar", "a/y.tar")):
+        write(tmp_path / place, {f"{k}.png": picture(level=10 * number + k) for k in range(3)})
+    dataset = Shards(tmp_path)
+    assert dataset.names == tuple(f"{shard}.tar/{k}" for shard in "yx" for k in range(3))
+    assert [int(dataset[k].image[0, 0, 0]) for k in (5, 0, 4)] == [2, 10, 1]
+    assert len(Shards(tmp_path / "b" / "x.tar")) == 3
+
+
+def test_equal_keys_are_one_sample_only_where_they_are_neighbours(tmp_path):
+    write(tmp_path / "a.tar", {"d/1.png": picture(), "e/1.png": picture(), "d/1.npy": npy(POINTS)})
+    dataset = Shards(tmp_path)
+    assert dataset.names == ("a.tar/d/1", "a.tar/e/1")
+    assert dataset[0].landmarks_px is None
+    assert list(dataset.skipped.reasons) == ["a.tar/d/1"]
+
+
+class Tripwire:
+    def __reduce__(self):
+        return (pytest.fail, ("a pickle was run",))
+
+
+BROKEN = {
+    "cut picture": {"png": picture()[:60]},
+    "no picture": {"npy": npy(POINTS)},
+    "no json": {"png": picture(), "json": b'{"landmarks_px": [['},
+    "ragged": {"png": picture(), "json": b'{"landmarks_px": [[1, 2], [3]]}'},
+    "words": {"png": picture(), "json": b'{"angles_deg": ["a", "b", "c"]}'},
+    "wrong shape": {"png": picture(), "npy": npy(POINTS[:67])},
+    "nan": {"png": picture(), "npz": npz(rotation=np.full((3, 3), np.nan))},
+    "cut npz": {"png": picture(), "npz": npz(rotation=np.eye(3))[:90]},
+    "cut npy": {"png": picture(), "npy": npy(POINTS)[:200]},
+    "pickle": {"png": picture(), "npy": npy(np.array([Tripwire()], object), allow_pickle=True)},
+}
+
+
+def test_broken_samples_are_skipped_and_named(tmp_path):
+    files = {"0.png": picture(), "0.npy": npy(POINTS)}
+    for key, sample in BROKEN.items():
+        files |= {f"{key}.{ending}": data for ending, data in sample.items()}
+    write(tmp_path / "a.tar", files)
+    dataset = Shards(tmp_path)
+    assert [sample.name for sample in read_samples(dataset)] == ["a.tar/0"]
+    assert set(dataset.skipped.reasons) == {f"a.tar/{key}" for key in BROKEN}
+    for name, reason in dataset.skipped.reasons.items():
+        assert name in reason
+
+
+def test_a_truncated_shard_is_used_as_far_as_it_goes(tmp_path):
+    write(tmp_path / "a.tar", {f"{k}.png": picture() for k in range(4)})
+    write(tmp_path / "b.tar", {f"{k}.png": picture() for k in range(4)})
+    write(tmp_path / "c.tar", {})
+    whole = (tmp_path / "b.tar").read_bytes()
+    (tmp_path / "b.tar").write_bytes(whole[: 2 * 1024 + 600])
+    (tmp_path / "d.tar").write_bytes(b"no tar " * 200)
+    dataset = Shards(tmp_path)
+    assert dataset.names == (*(f"a.tar/{k}" for k in range(4)), "b.tar/0", "b.tar/1")
+    assert len(list(read_samples(dataset))) == 6
+    assert "truncated inside 2.png" in dataset.skipped.reasons["b.tar"]
+    assert "d.tar" in dataset.skipped
+
+
+def test_nothing_there(tmp_path):
+    with pytest.raises(DataError, match="no tar files"):
+        Shards(tmp_path)
+    write(tmp_path / "a.tar", {"x.txt": b"1"})
+    with pytest.raises(DataError, match=r"no sample is usable; the first: a\.tar/x"):
+        Shards(tmp_path)

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from mlanet.errors import DataError
+from mlanet.evaluation import Predictions
+
+NAMES = ("image00002.jpg", "image00004.jpg")
+
+
+def arrays(**changed):
+    rng = np.random.default_rng(0)
+    content = {"names": np.array(NAMES), "landmarks": rng.uniform(0, 100, (2, 68, 2))}
+    content |= changed
+    return {name: value for name, value in content.items() if value is not None}
+
+
+def written(path, **changed):
+    np.savez(path, **arrays(**changed))
+    return path
+
+
+def test_a_file_comes_back(tmp_path):
+    given = Predictions(
+        NAMES,
+        np.arange(2 * 68 * 3.0).reshape(2, 68, 3),
+        angles_deg=np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]),
+        vertices=np.ones((2, 5, 3)),
+        missed=np.array([False, True]),
+    )
+    given.save(tmp_path / "deep" / "p.npz")
+    found = Predictions.load(tmp_path / "deep" / "p.npz")
+    assert found.names == NAMES
+    face = found.face(NAMES[0])
+    np.testing.assert_array_equal(face.landmarks_px, given.landmarks[0])
+    np.testing.assert_array_equal(face.angles_deg, [1.0, 2.0, 3.0])
+    assert face.vertices_px.shape == (5, 3)
+    assert found.face(NAMES[1]) is None
+
+
+def test_what_is_optional_may_be_absent(tmp_path):
+    face = Predictions.load(written(tmp_path / "p.npz")).face(NAMES[1])
+    assert face.angles_deg is None
+    assert face.vertices_px is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"names": None}, "'names' is missing"),
+        ({"landmarks": None}, "'landmarks' is missing"),
+        ({"names": np.array(["a", "a"])}, "twice"),
+        ({"names": np.array(["a", "b", "c"])}, "differ in length"),
+        ({"landmarks": np.zeros((2, 67, 2))}, "shape"),
+        ({"landmarks": np.zeros((2, 68, 4))}, "2 or 3"),
+        ({"landmarks": np.full((2, 68, 2), np.nan)}, "finite"),
+        ({"landmarks": np.full((2, 68, 2), "x")}, "must hold numbers"),
+        ({"angles_deg": np.zeros((2, 2))}, "angles_deg"),
+        ({"vertices": np.full((2, 5, 3), np.inf)}, "finite"),
+        ({"vertices": np.zeros((1, 5, 3))}, "differ in length"),
+    ],
+)
+def test_malformed_files_are_refused(tmp_path, changed, message):
+    with pytest.raises(DataError, match=message):
+        Predictions.load(written(tmp_path / "p.npz", **changed))
+
+
+def test_every_image_needs_a_row(tmp_path):
+    found = Predictions.load(written(tmp_path / "p.npz"))
+    found.require([NAMES[1]])
+    with pytest.raises(DataError, match=r"lack image00009\.jpg and 0 more"):
+        found.require([*NAMES, "image00009.jpg"])

@@ -1,0 +1,76 @@
+import json
+
+import numpy as np
+import pytest
+
+from mlanet.cli import main
+from mlanet.errors import DataError
+from mlanet.evaluation import differences_table, figures_table, load_runs
+
+NAMES = [f"image{k:05d}.jpg" for k in range(30)]
+YAWS = np.linspace(-89, 89, 30)
+
+
+def write(folder, errors, method="mlanet", **changed):
+    content = {
+        "protocol": "AFLW2000-3D nme_2d_68",
+        "annotation": "original",
+        "method": method,
+        "nme_2d_68": {"0-30": 2.5, "mean": float(np.mean([e for e in errors if e]))},
+        "dense": None,
+        "versions": {"mobile": "1"},
+        "per_image": {"name": NAMES, "yaw_deg": list(YAWS), "nme_2d_68": list(errors)},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.json").write_text(json.dumps(content | changed))
+    return folder / "report.json"
+
+
+@pytest.fixture
+def errors():
+    return np.random.default_rng(0).gamma(5.0, 0.6, 30)
+
+
+def test_runs_side_by_side(tmp_path, errors):
+    runs = load_runs([write(tmp_path / "a", errors), write(tmp_path / "b", errors - 0.5)])
+    table = figures_table(runs)
+    assert table.columns == ("", "mlanet (a)", "mlanet (b)")
+    assert [row[0] for row in table.rows] == ["nme_2d_68 0-30", "nme_2d_68 mean"]
+    (row,) = differences_table(runs).rows
+    assert row[1:] == ("30", "-0.500", "-0.500 to -0.500")
+
+
+def test_missed_faces_are_left_out_of_both(tmp_path, errors):
+    few = [None if k < 3 else e + 1 for k, e in enumerate(errors)]
+    runs = load_runs([write(tmp_path / "a", errors), write(tmp_path / "b", few, "other")])
+    (row,) = differences_table(runs).rows
+    assert row[:3] == ("other: nme_2d_68", "27", "+1.000")
+
+
+def test_reports_without_single_errors(tmp_path, errors):
+    runs = load_runs([write(tmp_path / f"{k}", errors, per_image=None) for k in range(2)])
+    assert differences_table(runs) is None
+
+
+def test_annotations_are_not_mixed(tmp_path, errors):
+    files = [write(tmp_path / "a", errors), write(tmp_path / "b", errors, annotation="other")]
+    with pytest.raises(DataError, match="different annotations"):
+        load_runs(files)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"a": 1}'])
+def test_other_files_are_refused(tmp_path, text):
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(DataError, match=r"x\.json"):
+        load_runs([tmp_path / "x.json"])
+
+
+def test_the_command(tmp_path, errors, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    files = [write(tmp_path / "a", errors), write(tmp_path / "b", errors + 0.1, "other")]
+    for arguments, status in (([*files, "--out", tmp_path / "c.md"], 0), (files[:1], 2)):
+        with pytest.raises(SystemExit) as stop:
+            main(["evaluate", "compare", *map(str, arguments)])
+        assert stop.value.code == status
+    assert "+0.100" in capsys.readouterr().out
+    assert "| other: nme_2d_68 | 30 | +0.100 |" in (tmp_path / "c.md").read_text()

@@ -1,0 +1,51 @@
+import json
+from dataclasses import asdict, replace
+
+import pytest
+
+from mlanet.cli.ablate import ablate
+from mlanet.experiments import PLAIN, running
+from mlanet.experiments.report import BEGIN, END
+
+ROWS = (PLAIN, "both-semi-flip")
+
+
+@pytest.fixture(scope="module")
+def settings(tiny, tmp_path_factory):
+    path = tmp_path_factory.mktemp("settings") / "tiny.json"
+    path.write_text(json.dumps(asdict(replace(tiny, steps=2))))
+    return path
+
+
+def test_rows_are_run_once_and_told_of_in_a_table(
+    data, aflw2000, settings, tmp_path, capsys, monkeypatch
+):
+    page, out = tmp_path / "page.md", tmp_path / "out"
+    page.write_text(f"{BEGIN}\n{END}\n")
+    given = {"data": data, "out": out, "config": settings, "aflw2000": aflw2000}
+
+    assert ablate(**given, rows=ROWS, dry_run=True) == 0
+    plan = capsys.readouterr().out
+    assert [line.split()[0] for line in plan.splitlines()[:4]] == [
+        f"{PLAIN}-seed0",
+        "both-semi-flip-seed0",
+        f"{PLAIN}-seed1",
+        f"{PLAIN}-seed2",
+    ]
+    assert "fewer than 150,000 labelled crops a row: 8" in plan
+    assert not out.exists()
+
+    assert ablate(**given, rows=ROWS, write_docs=page) == 0
+    table = (out / "table.md").read_text()
+    assert table in capsys.readouterr().out
+    assert table in page.read_text()
+    assert f"| {PLAIN} | none | none | 3 | 8 | 0 |" in table
+
+    def never(*arguments, **options):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(running, "train", never)
+    assert ablate(**given, rows=ROWS) == 0
+    assert (out / "table.md").read_text() == table
+    assert ablate(**given, rows=ROWS, dry_run=True) == 0
+    assert "new" not in capsys.readouterr().out.split("written")[-1]

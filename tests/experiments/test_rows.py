@@ -1,0 +1,81 @@
+from dataclasses import asdict, replace
+
+import pytest
+
+from mlanet.errors import ConfigurationError, UsageError
+from mlanet.experiments import FULL, PLAIN, REDUCED, ablation_rows, chosen_runs
+from mlanet.experiments.rows import ARCHITECTURES, CONSTRAINTS, MIN_SAMPLES, NUM_SEEDS
+from mlanet.training import Stage
+
+ROWS = ablation_rows(REDUCED)
+
+
+def test_supervised_rows_differ_in_the_network_alone():
+    for name, (attention, fusion) in ARCHITECTURES.items():
+        config = ROWS[f"{name}-supervised"].config
+        assert replace(config, attention="none", fusion="none") == ROWS[PLAIN].config
+        network = config.network()
+        assert (network.attention, network.fusion) == (attention, fusion)
+        assert config.num_unlabelled == 0
+
+
+def test_semi_supervised_rows_see_the_same_labelled_samples_and_others_beside_them():
+    for name in ARCHITECTURES:
+        semi, alone = ROWS[f"{name}-semi"].config, ROWS[f"{name}-supervised"].config
+        assert semi.network() == alone.network()
+        assert semi.num_labelled == alone.num_labelled == alone.batch_size
+        assert semi.num_unlabelled > 0
+        assert (semi.seed, semi.steps, semi.weights) == (alone.seed, alone.steps, alone.weights)
+        assert not any(getattr(semi.unlabelled_weights, term) for term in CONSTRAINTS)
+
+
+def test_each_constraint_has_a_row_of_its_own():
+    full = ROWS[FULL].config
+    for term in CONSTRAINTS:
+        row = ROWS[f"{FULL}-{term}"]
+        weights = row.config.unlabelled_weights
+        assert row.reference == FULL
+        assert getattr(weights, term) == getattr(REDUCED.unlabelled_weights, term)
+        assert [other for other in CONSTRAINTS if getattr(weights, other)] == [term]
+        assert replace(row.config, unlabelled_weights=full.unlabelled_weights) == full
+
+
+def test_all_rows_differ_and_see_enough():
+    configs = [row.config for row in ROWS.values()]
+    assert len(ROWS) == 2 * len(ARCHITECTURES) + len(CONSTRAINTS)
+    assert len({str(asdict(config)) for config in configs}) == len(ROWS)
+    assert all(config.steps * config.num_labelled >= MIN_SAMPLES for config in configs)
+
+
+def test_what_the_semi_supervised_rows_are_about_must_be_there():
+    with pytest.raises(ConfigurationError, match=r"^unlabelled: must be positive"):
+        ablation_rows(replace(REDUCED, batch_size=64, unlabelled=0.0))
+    flat = replace(REDUCED.unlabelled_weights, edges=0.0)
+    with pytest.raises(ConfigurationError, match=r"unlabelled_weights\.edges"):
+        ablation_rows(replace(REDUCED, unlabelled_weights=flat))
+
+
+def test_references_exist():
+    assert ROWS[PLAIN].reference is None
+    assert all(row.reference in ROWS for name, row in ROWS.items() if name != PLAIN)
+
+
+def test_plain_and_full_have_three_seeds():
+    runs = chosen_runs(ROWS)
+    assert len({run.name for run in runs}) == len(runs)
+    for name in ROWS:
+        seeds = [run.config.seed for run in runs if run.row == name]
+        assert seeds == list(range(NUM_SEEDS if name in (PLAIN, FULL) else 1))
+    assert [run.config.seed for run in runs] == sorted(run.config.seed for run in runs)
+
+
+def test_rows_can_be_chosen():
+    runs = chosen_runs(ROWS, ("top-down-supervised", PLAIN))
+    assert {run.row for run in runs} == {PLAIN, "top-down-supervised"}
+    with pytest.raises(UsageError, match="'sideways' is none of plain-supervised"):
+        chosen_runs(ROWS, ("sideways",))
+
+
+def test_rows_are_measured_at_the_size_of_their_last_steps():
+    with pytest.raises(ConfigurationError, match="64 px of the preset 'small'"):
+        ablation_rows(replace(REDUCED, stages=(Stage(1.0, 96),)))

@@ -1,0 +1,105 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+
+from mlanet.errors import ConfigurationError, DataError
+from mlanet.experiments import Run, RunResult, ablation_rows, execute, finished
+from mlanet.experiments.measure import NetworkPredictor, held_out_errors
+from mlanet.morphable import MorphableModel
+from mlanet.network import PRESETS
+from mlanet.training.checkpoint import load_trained
+from mlanet.training.data import LabelledFaces
+
+
+@pytest.fixture(scope="module")
+def run(tiny):
+    return Run("top-down-semi", ablation_rows(tiny)["top-down-semi"].config)
+
+
+@pytest.fixture(scope="module")
+def done(run, data, aflw2000, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("out") / run.name
+    return folder, execute(run, data=data, folder=folder, aflw2000=aflw2000)
+
+
+def test_the_run_is_described_and_measured(run, done):
+    folder, result = done
+    assert (result.row, result.seed, result.labelled, result.unlabelled) == (run.row, 0, 16, 8)
+    trained = load_trained(folder / "checkpoint.safetensors")
+    assert trained.network.config == replace(PRESETS["small"], fusion="top-down")
+    assert result.parameters == sum(p.numel() for p in trained.network.parameters())
+    assert result.images_per_s > 0
+    described = json.loads((folder / "config.json").read_text())
+    assert described["training"]["fusion"] == "top-down"
+    assert {"commit", "mlanet", "torch"} <= set(described)
+    assert set(result.aflw2000.errors) == {"original", "reannotated"}
+    assert result.aflw2000.errors["original"].shape == (6,)
+    assert not np.allclose(*result.aflw2000.errors.values())
+
+
+def test_held_out_errors_are_those_that_the_training_reports(done):
+    folder, result = done
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    reported = [line["held_out_nme"] for line in lines if "held_out_nme" in line][-1]
+    assert result.held_out.shape == (4,)
+    assert result.held_out.mean() == pytest.approx(reported, rel=1e-4)
+
+
+def test_a_face_in_a_box_is_the_face_in_its_crop(done, data):
+    network = load_trained(done[0] / "checkpoint.safetensors").network
+    predictor = NetworkPredictor(network, MorphableModel.load())
+    batch = LabelledFaces(data, 4).held_out_batch(0, 2, 64)
+    in_crops = predictor.crop_landmarks_px(batch.images)
+    in_box = predictor.predict_in_box(batch.images[1], np.array([0.0, 0.0, 64.0, 64.0]))
+    np.testing.assert_allclose(in_box.landmarks_px, in_crops[1], atol=1e-3)
+    assert len(held_out_errors(predictor, LabelledFaces(data, 4))) == 4
+
+
+def test_a_result_is_read_as_it_was_written(run, done):
+    folder, result = done
+    read = finished(run, folder, with_aflw2000=True)
+    assert read.parameters == result.parameters
+    np.testing.assert_allclose(read.held_out, result.held_out, atol=1e-5)
+    for name, errors in result.aflw2000.errors.items():
+        np.testing.assert_allclose(read.aflw2000.errors[name], errors, atol=1e-5)
+
+
+def test_a_run_of_another_configuration_is_refused(run, done):
+    other = replace(run, config=replace(run.config, fusion="none"))
+    with pytest.raises(ConfigurationError, match=r"config\.json: the folder holds a run"):
+        finished(other, done[0], with_aflw2000=False)
+
+
+def test_a_folder_without_a_result_is_not_finished(run, done, tmp_path):
+    assert finished(run, tmp_path / "none", with_aflw2000=False) is None
+    (tmp_path / "config.json").write_text((done[0] / "config.json").read_text())
+    assert finished(run, tmp_path, with_aflw2000=False) is None
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": "mlanet-ablation-1", "row": "x"}'])
+def test_a_malformed_result_is_named(tmp_path, text):
+    (tmp_path / "result.json").write_text(text)
+    with pytest.raises(DataError, match=r"result\.json"):
+        RunResult.load(tmp_path)
+
+
+def test_an_interrupted_run_goes_on_and_a_missing_measurement_is_added(run, data, aflw2000, done):
+    folder, result = done
+    before = load_file(folder / "checkpoint.safetensors")
+    again = folder.with_name("again")
+    again.mkdir()
+    for name in ("config.json", "checkpoint.safetensors", "metrics.jsonl"):
+        (again / name).write_bytes((folder / name).read_bytes())
+    steps = []
+    measured = execute(run, data=data, folder=again, progress=lambda *report: steps.append(report))
+    assert steps == []
+    assert measured.aflw2000 is None
+    assert finished(run, again, with_aflw2000=False) is not None
+    assert finished(run, again, with_aflw2000=True) is None
+    both = execute(run, data=data, folder=again, aflw2000=aflw2000)
+    np.testing.assert_allclose(both.aflw2000.errors["original"], result.aflw2000.errors["original"])
+    after = load_file(again / "checkpoint.safetensors")
+    assert all(np.array_equal(before[name], after[name]) for name in before)

@@ -1,0 +1,292 @@
+import json
+import tarfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mlanet.errors import ConfigurationError, DataError
+from mlanet.geometry import Camera, decode_pose, landmarks_in_pixels
+from mlanet.synthesis import RenderedHeads, write_samples
+from mlanet.training import SourceConfig
+from mlanet.training.data import LabelledFaces
+
+KNOWN = ["identity", "expression", "albedo", "rotation", "translation", "lighting"]
+
+
+def describe(model, **changes):
+    settings = {
+        "kind": "heads",
+        "face_model": model.name,
+        "albedo": "open",
+        "layout": {
+            "identity": model.layout.identity,
+            "expression": model.layout.expression,
+            "albedo": model.layout.albedo,
+        },
+        "known": KNOWN,
+    }
+    return settings | changes
+
+
+@pytest.fixture(scope="module")
+def root(model, data, tmp_path_factory):
+    """The usual photos, 9 rendered heads, and the same as faces turned out of the photos."""
+    root = tmp_path_factory.mktemp("sources")
+    for name in ("aflw_train", "ytf68"):
+        (root / name).symlink_to(data / name)
+    heads = RenderedHeads(model, size=64, count=9)
+    write_samples(heads, root / "heads", describe(model))
+    turned = [replace(heads[k], name=f"image-{k:07d}-1.webp") for k in range(9)]
+    known = [name for name in KNOWN if name not in ("albedo", "lighting")]
+    settings = describe(model, kind="profiles", data="aflw_train", known=known)
+    write_samples(turned, root / "profiles", settings)
+    return root
+
+
+@pytest.fixture(scope="module")
+def mixed(tiny):
+    return replace(
+        tiny,
+        batch_size=10,
+        sources=(
+            SourceConfig("aflw_train", 0.5),
+            SourceConfig("heads", 0.3),
+            SourceConfig("profiles", 0.2),
+        ),
+    )
+
+
+def test_every_source_fills_its_share(root, mixed):
+    faces = LabelledFaces.of(mixed, root)
+    blocks = faces.model.layout.slices
+    for step in range(4):
+        known = faces.training_batch(step, 32, mixed).known
+        assert (known[:, blocks["identity"]].min(axis=1) == [0] * 5 + [1] * 5).all()
+        assert (known[:, blocks["lighting"]].max(axis=1) == [0] * 5 + [1] * 3 + [0] * 2).all()
+
+
+def test_uneven_shares_even_out(root, mixed):
+    config = replace(
+        mixed,
+        batch_size=4,
+        sources=(SourceConfig("aflw_train", 0.85), SourceConfig("heads", 0.15)),
+    )
+    faces = LabelledFaces.of(config, root)
+    lighting = faces.model.layout.slices["lighting"]
+    counts = [
+        int(faces.training_batch(step, 32, config).known[:, lighting].max(axis=1).sum())
+        for step in range(20)
+    ]
+    assert set(counts) == {0, 1}
+    assert sum(counts) == 12
+
+
+def test_mixed_batches_depend_on_seed_and_step_alone(root, mixed):
+    config = replace(mixed, unlabelled=0.4)
+    first = LabelledFaces.of(config, root)
+    later = LabelledFaces.of(config, root)
+    for step in (3, 1):
+        one, other = first.training_batch(step, 32, config), later.training_batch(step, 32, config)
+        for name in type(one).__slots__:
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    assert one.num_unlabelled == 4
+    assert one.num_labelled == 6
+
+
+def test_processes_share_a_batch_without_overlap(root, mixed):
+    config = replace(mixed, batch_size=8, unlabelled=0.5)
+    faces = LabelledFaces.of(config, root)
+    whole = faces.training_batch(2, 32, config)
+    parts = [faces.training_batch(2, 32, config, rank, 2) for rank in range(2)]
+    for part, rows in zip(parts, ([0, 2, 4, 6], [1, 3, 5, 7]), strict=True):
+        assert part.num_unlabelled == 2
+        np.testing.assert_array_equal(part.images, whole.images[rows])
+        np.testing.assert_array_equal(part.coefficients, whole.coefficients[rows])
+
+
+def test_known_coefficients_follow_the_crop(root, mixed, model):
+    faces = LabelledFaces.of(mixed, root)
+    batch = faces.training_batch(0, 64, mixed)
+    found = model.layout.split(batch.coefficients[5:])
+    points = model.landmarks(found.identity, found.expression)
+    pose = decode_pose(found.rotation, found.translation)
+    decoded = landmarks_in_pixels(Camera.of_crop(64), pose, points)[..., :2]
+    apart = np.linalg.norm(decoded - batch.landmarks_px[5:, :, :2], axis=2).mean(axis=1)
+    assert (apart / batch.size_px[5:] < 0.02).all()
+
+
+def test_faces_made_of_held_out_photos_are_not_trained_with(root, mixed):
+    faces = LabelledFaces.of(mixed, root)
+    assert faces.held_out == [(0, 0), (0, 4), (0, 8)]
+    turned = {index for source, index in faces.training if source == 2}
+    assert turned == {1, 2, 3, 5, 6, 7}
+    assert {index for source, index in faces.training if source == 1} == set(range(9))
+
+
+def test_unlabelled_samples_are_never_held_out_ones(root, tiny):
+    config = replace(
+        tiny, unlabelled=0.5, sources=(SourceConfig("heads"),),
+        unlabelled_sources=(SourceConfig("aflw_train"),),
+    )  # fmt: skip
+    faces = LabelledFaces.of(config, root)
+    pictures = {faces.sources[k].name for k, _ in faces.held_out}
+    assert pictures == {"aflw_train"}
+    members = {member for pool in faces.unlabelled for member in pool.members}
+    assert len(members) == 9
+    assert not members & set(faces.held_out)
+
+
+def test_heads_alone_are_validated_on_heads(root, tiny):
+    config = replace(tiny, sources=(SourceConfig(heads=8),))
+    faces = LabelledFaces.of(config, root)
+    assert [index for _, index in faces.held_out] == [0, 4]
+    assert len(faces.training) == 6
+    assert faces.training_batch(0, 32, config).known.all()
+
+
+def test_colours_stay_where_albedo_and_light_are_known(root, tiny, neutral):
+    still = replace(tiny, augmentation=replace(neutral, color=2.0, noise=1.0))
+    for folder, same in (("heads", True), ("profiles", False)):
+        config = replace(still, sources=(SourceConfig(folder),))
+        plain = replace(config, augmentation=neutral)
+        faces = LabelledFaces.of(config, root)
+        changed, own = (faces.training_batch(0, 64, c).images for c in (config, plain))
+        # Both draw the same numbers for the geometry.
+        assert np.array_equal(changed, own) == same
+
+
+def break_picture(folder, number):
+    """Overwrite the data of a picture inside its tar file."""
+    found = 0
+    for path in sorted(folder.glob("*.tar")):
+        with tarfile.open(path) as archive:
+            for member in archive.getmembers():
+                if found == number:
+                    with path.open("r+b") as file:
+                        file.seek(member.offset_data)
+                        file.write(b"\0" * 16)
+                    return
+                found += 1
+
+
+def test_a_broken_sample_is_replaced_and_named(make_faces, make_folder, tmp_path, tiny):
+    make_folder(tmp_path / "aflw_train", make_faces(10).landmarks_px)
+    before = LabelledFaces(tmp_path, 5)
+    expected = [before.training_batch(step, 32, tiny) for step in range(4)]
+    break_picture(tmp_path / "aflw_train", 3)
+    after = LabelledFaces(tmp_path, 5)
+    found = [after.training_batch(step, 32, tiny) for step in range(4)]
+    assert list(after.broken) == [(0, 3)]
+    assert "aflw_train: image00003.webp" in after.broken[0, 3]
+    changed = [
+        not np.array_equal(a, b)
+        for one, other in zip(expected, found, strict=True)
+        for a, b in zip(one.images, other.images, strict=True)
+    ]
+    assert 1 <= sum(changed) <= 3
+
+
+def test_a_folder_of_broken_samples_is_given_up(make_faces, make_folder, tmp_path, tiny):
+    make_folder(tmp_path / "aflw_train", make_faces(6).landmarks_px)
+    for number in range(6):
+        break_picture(tmp_path / "aflw_train", number)
+    with pytest.raises(DataError, match=r"20 samples in a row are broken.*image0000"):
+        LabelledFaces(tmp_path, 5).training_batch(0, 32, tiny)
+
+
+@pytest.fixture(scope="module")
+def labelled(root, model, data, tmp_path_factory):
+    """What `mlanet label` writes, of the photos."""
+    from mlanet.fitting.labels import label_faces
+
+    with np.load(data / "aflw_train" / "labels.npz") as file:
+        names, points = file["name"], file["pts68_px"]
+    labels = label_faces(model, points)
+    accepted = labels.accepted.copy()
+    accepted[1] = False
+    columns = {n: getattr(labels, n) for n in type(labels).__slots__} | {"accepted": accepted}
+    np.savez(root / "fits.npz", name=names, face_model=np.array(model.name), **columns)
+    return columns | {"name": names}
+
+
+def test_fitted_labels_are_known_where_they_were_accepted(root, model, labelled, tiny):
+    faces = LabelledFaces(root, 4, [SourceConfig("aflw_train", labels="fits.npz")])
+    source = faces.sources[0]
+    rejected, accepted = source[1], source[2]
+    assert not rejected.known.any()
+    for name in ("identity", "expression", "rotation", "translation"):
+        cut = model.layout.slices[name]
+        assert accepted.known[cut].all()
+        np.testing.assert_array_equal(accepted.coefficients[cut], labelled[name][2])
+    assert not accepted.known[model.layout.slices["albedo"]].any()
+    assert not accepted.known[model.layout.slices["lighting"]].any()
+    left, top, right, _ = labelled["box_px"][2]
+    assert accepted.square_px == pytest.approx((left, top, right - left))
+    batch = faces.training_batch(0, 64, replace(tiny, sources=()))
+    assert batch.known.any()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"face_model": np.array("basel")}, "face model basel"),
+        ({"name": np.arange(12).astype(str)}, "labels of other pictures"),
+        ({"box_px": np.zeros((3, 4))}, "differ in length"),
+    ],
+)
+def test_labels_of_something_else_are_refused(root, labelled, model, change, message):
+    arrays = {**labelled, "face_model": np.array(model.name), **change}
+    np.savez(root / "other.npz", **arrays)
+    with pytest.raises(DataError, match=message):
+        LabelledFaces(root, 4, [SourceConfig("aflw_train", labels="other.npz")])
+
+
+def test_another_albedos_coefficients_are_not_known(root, model, tiny, tmp_path):
+    """Heads in the photographic albedo: the other blocks serve all the same."""
+    layout = model.layout
+    with np.load(root / "heads" / "labels.npz") as file:
+        arrays = dict(file)
+    start, stop = layout.slices["albedo"].start, layout.slices["albedo"].stop
+    own = arrays["coefficients"]
+    other = np.concatenate([own[:, :start], np.full((9, 7), 5.0), own[:, stop:]], axis=1)
+    folder = tmp_path / "heads"
+    folder.mkdir()
+    for path in (root / "heads").glob("*.tar"):
+        (folder / path.name).symlink_to(path)
+    np.savez(folder / "labels.npz", **(arrays | {"coefficients": other.astype(np.float32)}))
+    counts = {"identity": layout.identity, "expression": layout.expression, "albedo": 7}
+    text = json.dumps(describe(model, albedo="photo", layout=counts))
+    (folder / "dataset.json").write_text(text)
+    face = LabelledFaces(tmp_path, 4, [SourceConfig("heads")]).sources[0][3]
+    albedo = layout.slices["albedo"]
+    assert not face.known[albedo].any()
+    assert face.known[: albedo.start].all()
+    assert face.known[albedo.stop :].all()
+    np.testing.assert_array_equal(face.coefficients[: albedo.start], own[3, : albedo.start])
+    np.testing.assert_array_equal(face.coefficients[albedo.stop :], own[3, albedo.stop :])
+
+
+@pytest.mark.parametrize(
+    "text", [None, "no json", "{}", '{"face_model": 3}', json.dumps({"layout": {}})]
+)
+def test_coefficients_that_nobody_describes_are_refused(root, tmp_path, text):
+    folder = tmp_path / "heads"
+    folder.mkdir()
+    for path in (root / "heads").iterdir():
+        if path.name != "dataset.json":
+            (folder / path.name).symlink_to(path)
+    if text is not None:
+        (folder / "dataset.json").write_text(text)
+    with pytest.raises(DataError, match=r"dataset\.json: does not say"):
+        LabelledFaces(tmp_path, 4, [SourceConfig("heads")])
+
+
+def test_a_batch_too_small_for_its_sources_is_refused(root, tiny):
+    parts = tuple(
+        SourceConfig(name, share)
+        for name, share in (("aflw_train", 0.28), ("heads", 0.24), ("profiles", 0.24))
+    )
+    config = replace(tiny, batch_size=2, sources=(*parts, SourceConfig("ytf68", 0.24)))
+    with pytest.raises(ConfigurationError, match="batch_size: 2 samples are too few for 4"):
+        LabelledFaces.of(config, root)
