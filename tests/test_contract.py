@@ -42,6 +42,8 @@ def test_help_imports_nothing_heavy():
         ("evaluate now", "--images"),
         ("evaluate realy", "--reference"),
         ("evaluate compare", "--out"),
+        ("evaluate florence", "--every"),
+        ("evaluate scans", "--refine"),
         ("train", "--out"),
         ("ablate", "--out"),
         ("export", "--out"),

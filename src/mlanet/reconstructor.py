@@ -94,6 +94,12 @@ class Reconstructor:
         """The square (left, top, right, bottom; pixels) that the network sees of a detection."""
         return square_from_detection(detection)
 
+    def reconstruct_detection(
+        self, image: UInt8[np.ndarray, "h w 3"], detection: Detection
+    ) -> Reconstruction:
+        """One of the faces that `detect` found in the picture."""
+        return self._reconstruct(image, [self.crop_box(detection)], [detection])[0]
+
     def predict_in_box(
         self, image: UInt8[np.ndarray, "h w 3"], box_px: Float[np.ndarray, "4"]
     ) -> Reconstruction:

@@ -146,6 +146,88 @@ def test_a_known_motion_comes_back(scan):
     assert ours.scale == pytest.approx(1.0, abs=1e-3)
 
 
+def inner_cloud(vertices, faces):
+    """Vertices within 60 mm of the tip and their own normals, as small_gicp wants them."""
+    surface = Surface(vertices, faces)
+    inside = np.linalg.norm(surface.vertices - TIP, axis=1) < 60
+    return surface.vertices[inside], surface.normals[inside]
+
+
+@pytest.mark.parametrize(("kind", "closeness_mm"), [("PLANE_ICP", 0.1), ("GICP", 0.1)])
+def test_an_independent_registration_finds_the_same_rigid_motion(kind, closeness_mm):
+    """small_gicp, whose default reach of 1.0 is meant for metres and finds no face in mm.
+
+    It matches one way, to vertices, without a rule for borders: whatever of the moved face lies
+    beyond the target's border drags the motion by a millimetre or two. So the source here is the
+    inner face, the target the whole one, sampled more densely.
+    """
+    small_gicp = pytest.importorskip("small_gicp")
+    vertices, faces = face(4.0)
+    whole, _ = face(1.0)
+    inner, _ = inner_cloud(vertices, faces)
+    turn = (4, -5, 3)
+    away, start = moved(inner, 1.0, turn, (3, -2, 4)), moved(vertices, 1.0, turn, (3, -2, 4))
+    target, source = small_gicp.PointCloud(whole), small_gicp.PointCloud(away)
+    tree = small_gicp.KdTree(target)
+    small_gicp.estimate_normals_covariances(target, tree, 20)
+    small_gicp.estimate_normals_covariances(source, small_gicp.KdTree(source), 20)
+    found = small_gicp.align(
+        target,
+        source,
+        tree,
+        registration_type=kind,
+        max_correspondence_distance=20.0,
+        max_iterations=300,
+        rotation_epsilon=1e-6,
+        translation_epsilon=1e-5,
+    ).T_target_source
+    theirs = start @ found[:3, :3].T + found[:3, 3]
+    ours, _ = align_surfaces(Surface(start, faces), Surface(*face(1.0)), TIP, STILL)
+    assert np.abs(ours.apply(start) - theirs).max() < closeness_mm
+    assert np.abs(theirs - vertices).max() < closeness_mm
+
+
+@pytest.mark.parametrize(("reach", "off_mm"), [(1.0, 5.0), (20.0, 1.0)])
+def test_why_another_registration_may_disagree(scan, reach, off_mm):
+    """Point-to-plane ICP of a whole face, one way, without a rule for borders."""
+    small_gicp = pytest.importorskip("small_gicp")
+    vertices, faces = face(4.0)
+    away = moved(vertices, 1.0, (4, -5, 3), (3, -2, 4))
+    found = small_gicp.align(
+        scan.vertices,
+        away,
+        registration_type="PLANE_ICP",
+        max_correspondence_distance=reach,
+        max_iterations=300,
+    ).T_target_source
+    theirs = away @ found[:3, :3].T + found[:3, 3]
+    ours, _ = align_surfaces(Surface(away, faces), scan, TIP, STILL)
+    assert np.abs(theirs - vertices).max() > off_mm
+    assert np.abs(ours.apply(away) - vertices).max() < 0.1
+
+
+def test_aligned_parts_agree_with_a_general_minimiser(scan):
+    """The motion is a minimum of the squared point-to-plane distances, as scipy finds it."""
+    from scipy.optimize import least_squares
+    from scipy.spatial.transform import Rotation
+
+    vertices, faces = face(4.0, bump=0.7)
+    predicted = Surface(moved(vertices, 0.95, (3, -4, 2), (2, -1, 3)), faces)
+    ours, _ = align_surfaces(predicted, scan, TIP, STILL)
+
+    def cost(numbers):
+        rotation = Rotation.from_rotvec(numbers[:3]).as_matrix() @ ours.rotation
+        motion = Similarity(
+            ours.scale * np.exp(numbers[3]), rotation, ours.translation + numbers[4:]
+        )
+        both = point_to_plane(predicted, scan, TIP, motion)
+        return np.array([part.rms_mm for part in both])
+
+    before = np.square(cost(np.zeros(7))).sum()
+    after = least_squares(cost, np.zeros(7), diff_step=1e-4, max_nfev=12).fun
+    assert np.square(after).sum() > 0.97 * before
+
+
 data = os.environ.get("MLANET_DATA")
 
 
@@ -173,3 +255,22 @@ def test_heads_of_ict_facekit_come_back():
         )
         assert found.point_to_plane_mean_mm == pytest.approx(expected, rel=0.12)
         assert found.motion.scale * scale == pytest.approx(1.0, abs=2e-3)
+
+
+@pytest.mark.data
+@pytest.mark.skipif(data is None, reason="MLANET_DATA is not set")
+def test_a_known_offset_of_an_ict_head_comes_back_and_sampling_does_not_matter():
+    from mlanet.morphable import MorphableModel
+
+    assert data is not None
+    model = MorphableModel.load(Path(data) / "ict_facekit" / "ict_face_light_9409.npz")
+    head = model.shape.mean.astype(np.float64)
+    scan, tip = Surface(head, model.base_faces), model.landmarks.mean[30].astype(np.float64)
+    grown = head + 1.3 * model.normals(head)
+    there, back = point_to_plane(Surface(grown, model.base_faces), scan, tip, STILL)
+    assert there.mean_mm == pytest.approx(1.3, rel=0.04)
+    assert back.mean_mm == pytest.approx(1.3, rel=0.04)
+    fine_faces, edges = subdivide_faces(model.base_faces, len(head))
+    fine = Surface(np.vstack([grown, grown[edges].mean(axis=1)]), fine_faces)
+    dense, _ = point_to_plane(fine, scan, tip, STILL)
+    assert dense.mean_mm == pytest.approx(there.mean_mm, rel=0.01)

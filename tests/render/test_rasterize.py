@@ -134,7 +134,7 @@ def test_bad_input_is_named(vertices, faces, size, message):
 
 
 def test_compiles_without_a_writable_cache():
-    from mlanet.render._numba.compiling import compiled
+    from mlanet.geometry.compiling import compiled
 
     namespace = {}
     exec("def double(x):\n    return 2 * x", namespace)  # no source file, hence no cache

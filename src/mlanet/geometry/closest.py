@@ -54,12 +54,15 @@ class SurfaceIndex:
         )
 
     def _query(self, points: Float[np.ndarray, "n 3"]) -> SurfacePoints:
+        from mlanet.geometry.closest_loops import closest_of_candidates
+
         _, nearest = self._tree.query(points, k=min(_NEIGHBOURS, self._tree.n))
         candidates = self._around[nearest.reshape(len(points), -1)].reshape(len(points), -1)
-        missing = candidates == len(self._faces)
-        candidates = np.where(missing, 0, candidates)
-        weights = barycentric_of_closest(points[:, None], self._vertices[self._faces[candidates]])
-        return _best(points, self._vertices, self._faces, candidates, weights, missing)
+        found = np.zeros(len(points), dtype=np.int32)
+        weights = np.zeros((len(points), 3))
+        closest_of_candidates(points, self._vertices, self._faces, candidates, found, weights)
+        feet = (self._vertices[self._faces[found]] * weights[..., None]).sum(axis=-2)
+        return SurfacePoints(found, weights, feet, np.linalg.norm(feet - points, axis=-1))
 
 
 def closest_points_naive(
@@ -68,9 +71,13 @@ def closest_points_naive(
     faces: Int[np.ndarray, "f 3"],
 ) -> SurfacePoints:
     """The closest points, found by looking at every triangle: the oracle of `SurfaceIndex`."""
-    candidates = np.broadcast_to(np.arange(len(faces)), (len(points), len(faces)))
     weights = barycentric_of_closest(points[:, None], vertices[faces][None])
-    return _best(points, vertices, faces, candidates, weights, np.zeros_like(candidates, bool))
+    feet = (vertices[faces] * weights[..., None]).sum(axis=-2)
+    distance = np.linalg.norm(feet - points[:, None], axis=-1)
+    row, column = np.arange(len(points)), distance.argmin(axis=1)
+    return SurfacePoints(
+        column.astype(np.int32), weights[row, column], feet[row, column], distance[row, column]
+    )
 
 
 def barycentric_of_closest(
@@ -101,25 +108,6 @@ def barycentric_of_closest(
         best = np.where(closer[..., None], weights, best)
         far = np.where(closer, distance, far)
     return best
-
-
-def _best(
-    points: Float[np.ndarray, "n 3"],
-    vertices: Float[np.ndarray, "v 3"],
-    faces: Int[np.ndarray, "f 3"],
-    candidates: Int[np.ndarray, "n k"],
-    weights: Float[np.ndarray, "n k 3"],
-    missing: np.ndarray,
-) -> SurfacePoints:
-    feet = (vertices[faces[candidates]] * weights[..., None]).sum(axis=-2)
-    distance = np.where(missing, np.inf, np.linalg.norm(feet - points[:, None], axis=-1))
-    row, column = np.arange(len(points)), distance.argmin(axis=1)
-    return SurfacePoints(
-        candidates[row, column].astype(np.int32),
-        weights[row, column],
-        feet[row, column],
-        distance[row, column],
-    )
 
 
 def _dot(a: Float[np.ndarray, "*n 3"], b: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n"]:

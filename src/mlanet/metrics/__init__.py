@@ -3,6 +3,7 @@
 from mlanet.metrics.bootstrap import Difference, paired_difference
 from mlanet.metrics.cumulative import CumulativeError, cumulative_error
 from mlanet.metrics.dense import nme_dense, nme_reconstruction
+from mlanet.metrics.interocular import nme_interocular_icp
 from mlanet.metrics.landmarks import nme_2d_68
 from mlanet.metrics.pose import MAX_POSE_DEG, HeadPoseMae, head_pose_mae, within_pose_range
 from mlanet.metrics.surfaces import (
@@ -11,6 +12,7 @@ from mlanet.metrics.surfaces import (
     Surface,
     SurfaceDistance,
     align_surfaces,
+    distances_to_scan,
     point_to_plane,
     surface_distance,
 )
@@ -29,10 +31,12 @@ __all__ = [
     "SurfaceDistance",
     "align_surfaces",
     "cumulative_error",
+    "distances_to_scan",
     "head_pose_mae",
     "mean_of_yaw_bins",
     "nme_2d_68",
     "nme_dense",
+    "nme_interocular_icp",
     "nme_reconstruction",
     "paired_difference",
     "point_to_plane",

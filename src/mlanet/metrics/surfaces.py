@@ -143,6 +143,17 @@ class Surface:
             return np.arange(count)
         return np.sort(np.random.default_rng(0).permutation(count)[:MAX_ALIGNED_POINTS])
 
+    def spread(self, count: int) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"]]:
+        """Fixed random points, spread evenly by area, and their triangles' unit normals."""
+        rng = np.random.default_rng(0)
+        corners = self.vertices[self.topology.faces]
+        area = np.linalg.norm(face_normals(self.vertices, self.topology.faces), axis=1)
+        # One point in each of `count` parts of equal area, in the order of the triangles.
+        place = (np.arange(count) + rng.random(count)) / count * area.sum()
+        face = np.minimum(np.searchsorted(np.cumsum(area), place), len(area) - 1)
+        weights = rng.dirichlet(np.ones(3), size=count)
+        return (corners[face] * weights[..., None]).sum(axis=1), self.triangle_normals[face]
+
 
 def surface_distance(
     predicted: Surface,
@@ -187,6 +198,29 @@ def point_to_plane(
     there = _to_scan(predicted, scan, motion, nose_tip, radius_mm, every)
     back = _from_scan(predicted, scan, motion, np.arange(len(scan.vertices)))
     return there.directed(), back.directed()
+
+
+def distances_to_scan(
+    predicted: Surface,
+    scan: Surface,
+    nose_tip: Float[np.ndarray, "3"],
+    motion: Similarity,
+    *,
+    radius_mm: float = CROP_RADIUS_MM,
+) -> Float[np.ndarray, "v"]:
+    """Point-to-plane distance of each of the prediction's vertices, mm; NaN without counterpart."""
+    every = np.arange(len(predicted.vertices))
+    found = _to_scan(predicted, scan, motion, nose_tip, radius_mm, every)
+    return np.where(found.areas > 0.0, np.abs(found.residuals), np.nan)
+
+
+def counterpart_distances(
+    points: Float[np.ndarray, "n 3"], normals: Float[np.ndarray, "n 3"], scan: Surface
+) -> Float[np.ndarray, "n"]:
+    """Distances of points with unit normals to the nearest ones of a scan; NaN where none is."""
+    found = scan.index.query(points)
+    good = _counterparts(found, scan, normals, scan.triangle_normals[found.face_index])
+    return np.where(good, found.distance, np.nan)
 
 
 def align_surfaces(

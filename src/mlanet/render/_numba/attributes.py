@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mlanet.render._numba.compiling import compiled
+from mlanet.geometry.compiling import compiled
 
 TINY = 1e-20
 """Added to squared lengths, so that normals of no triangles are zero."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mlanet.render._numba.compiling import compiled
+from mlanet.geometry.compiling import compiled
 from mlanet.render.rules import HALF, SUBPIXEL_BITS, SUBPIXELS, WORST_WEIGHT
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mlanet.render._numba.compiling import compiled
+from mlanet.geometry.compiling import compiled
 from mlanet.render._numba.coverage import subpixel
 from mlanet.render.rules import HALF, MOST_BEYOND, ROUNDING_PX, SUBPIXEL_BITS, SUBPIXELS
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mlanet.render._numba.compiling import compiled
+from mlanet.geometry.compiling import compiled
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""How the loops are compiled."""
+"""How loops are compiled. Importing this module imports numba; do it inside functions."""
 
 from collections.abc import Callable
 from typing import Any

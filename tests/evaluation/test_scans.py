@@ -1,0 +1,232 @@
+import csv
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlanet.cli import main
+from mlanet.errors import DataError
+from mlanet.evaluation.comparison import OUTER_EYES, START_POINTS, FaceComparison
+from mlanet.evaluation.eyes import EYES, RADIUS_MM, eyeballs
+from mlanet.evaluation.known_heads import (
+    LEE_OUTER_EYES_MM,
+    KnownHead,
+    known_heads,
+    read_ljson,
+)
+from mlanet.evaluation.outside import outside
+from mlanet.evaluation.portraits import (
+    LIGHTS,
+    SIZE_PX,
+    draw_portrait,
+    light_of,
+    portrait_landmarks,
+)
+from mlanet.evaluation.scan_pictures import WORST_MM, error_colors, write_scan_grid
+from mlanet.evaluation.scan_report import HeadBaseline, PortraitResult, ScanReport
+from mlanet.evaluation.scans import evaluate_scans
+from mlanet.geometry import shading
+from mlanet.image import read_image
+from mlanet.metrics import Surface
+from mlanet.morphable import AlbedoModel, MorphableModel
+from mlanet.reconstructor import Reconstructor
+
+data = os.environ.get("MLANET_DATA")
+needs_data = pytest.mark.skipif(data is None, reason="MLANET_DATA is not set")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return AlbedoModel.load().on(MorphableModel.load())
+
+
+@pytest.fixture(scope="module")
+def reconstructor():
+    return Reconstructor.load()
+
+
+def own_head(model, seed):
+    """A head of our own model: its surface is known, too."""
+    layout, rng = model.layout, np.random.default_rng(seed)
+    identity = rng.normal(size=layout.identity).astype(np.float32)
+    rest = np.zeros(layout.expression, np.float32)
+    mesh = model.mesh(identity, rest, np.zeros(layout.albedo, np.float32))
+    marks = model.landmarks(identity, rest).astype(np.float64)
+    surface = Surface(mesh.vertices, FaceComparison(model).faces)
+    return KnownHead(
+        f"own-{seed}", "own", surface, marks, marks[list(START_POINTS)], mesh
+    ), identity
+
+
+def test_a_known_face_is_at_no_distance_and_another_one_is(model):
+    head, identity = own_head(model, 1)
+    compare = FaceComparison(model)
+    assert compare.distance(head.surface, head.points, identity).point_to_plane_mean_mm < 0.01
+    mean = compare.distance(head.surface, head.points)
+    other = compare.distance(head.surface, head.points, own_head(model, 2)[1])
+    assert mean.point_to_plane_mean_mm > 0.5
+    assert other.point_to_plane_mean_mm > mean.point_to_plane_mean_mm
+
+
+def test_what_is_compared_leaves_out_eyes_mouth_and_ears(model):
+    compare = FaceComparison(model)
+    used = np.unique(compare.faces)
+    assert model.region("eyes", "mouth", "ears")[used].max() <= 0.5
+    assert model.region("nose")[used].sum() > 0.9 * model.region("nose").sum()
+
+
+def test_the_check_reports_each_portrait_and_the_mean_face(model, reconstructor, tmp_path):
+    heads = [own_head(model, seed)[0] for seed in (1, 2)]
+    calls = []
+    report = evaluate_scans(
+        reconstructor,
+        heads,
+        yaws_deg=(0.0, 60.0),
+        lights=("front",),
+        progress=lambda done, total: calls.append((done, total)),
+    )
+    assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    groups = report.groups()
+    assert groups["|yaw| <= 30"].portraits == groups["|yaw| > 30"].portraits == 2
+    compare = FaceComparison(reconstructor.model)
+    for head, entry in zip(heads, report.baselines, strict=True):
+        mean = compare.distance(head.surface, head.points)
+        assert entry.mean_mm == pytest.approx(mean.point_to_plane_mean_mm)
+    path = report.save(tmp_path)
+    content = json.loads(path.read_text())
+    assert "not MICC Florence" in content["protocol"]
+    with (tmp_path / "portraits.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    mean = np.mean([float(row["mean_mm"]) for row in rows])
+    assert content["groups"]["all"]["point_to_plane_mean_mm"] == pytest.approx(mean, abs=1e-3)
+    grid = read_image(write_scan_grid(tmp_path, reconstructor, heads))
+    assert grid.shape == (400, 800, 3)
+
+
+def test_refinement_is_applied_before_measuring(model, reconstructor):
+    head = own_head(model, 1)[0]
+    seen = []
+
+    def refine(face):
+        seen.append(face)
+        return face
+
+    report = evaluate_scans(
+        reconstructor, [head], yaws_deg=(0.0,), lights=("front",), refine=refine
+    )
+    assert report.refined
+    assert len(seen) == 1
+
+
+def test_gain_is_relative_to_the_mean_face_of_the_same_heads():
+    def row(head, yaw, mean, missed=False):
+        return PortraitResult(head, "ict", yaw, "front", missed, mean, 2 * mean, 1.0, 1.0)
+
+    rows = (row("a", -30.0, 1.0), row("a", 60.0, 2.0), row("b", 90.0, 3.0, missed=True))
+    heads = (HeadBaseline("a", "ict", 2.0), HeadBaseline("b", "ict", 4.0))
+    groups = ScanReport(rows, heads, False, 1.0, {}).groups()
+    assert groups["|yaw| <= 30"].gain_percent == pytest.approx(50.0)
+    far = groups["|yaw| > 30"]
+    assert (far.mean_mm, far.rms_mm, far.mean_face_mm, far.missed) == (2.5, 5.0, 3.0, 1)
+    assert far.gain_percent == pytest.approx(100 / 6)
+
+
+def test_a_missed_face_is_cut_by_its_landmarks_and_counted(model, reconstructor):
+    from dataclasses import replace
+
+    head = own_head(model, 1)[0]
+    blind = replace(reconstructor, detector=lambda image: [])
+    report = evaluate_scans(blind, [head], yaws_deg=(0.0,), lights=("front",))
+    assert report.group().missed == 1
+    assert report.group().mean_mm < 4.0
+
+
+def test_inner_walls_are_not_outside():
+    """A cup within a ball cannot be seen, the ball itself can."""
+    import trimesh
+
+    ball = trimesh.creation.icosphere(subdivisions=3, radius=80.0)
+    inner = trimesh.creation.icosphere(subdivisions=2, radius=40.0)
+    vertices = np.concatenate([ball.vertices, inner.vertices])
+    faces = np.concatenate([ball.faces, inner.faces + len(ball.vertices)])
+    seen = outside(vertices, faces)
+    radius = np.linalg.norm(seen.vertices, axis=1)
+    assert radius.min() > 79.0
+    front = seen.vertices[:, 2] > 0
+    assert front.sum() == (np.asarray(ball.vertices)[:, 2] > 0).sum()
+
+
+def test_eyeballs_lie_behind_the_rims_of_the_lids(model):
+    landmarks = own_head(model, 3)[0].landmarks
+    for ball, part in zip(eyeballs(landmarks, np.random.default_rng(0)), EYES, strict=True):
+        rims = landmarks[part]
+        middle = ball.vertices[:, :2].mean(axis=0)
+        np.testing.assert_allclose(middle, rims[:, :2].mean(axis=0), atol=0.1)
+        pole = ball.vertices[ball.vertices[:, 2].argmax()]
+        centre = pole - np.array([0.0, 0.0, RADIUS_MM])
+        np.testing.assert_allclose(np.linalg.norm(ball.vertices - centre, axis=1), RADIUS_MM)
+        apart = np.linalg.norm(rims - centre, axis=1)
+        assert apart.min() > RADIUS_MM
+        assert apart.min() < RADIUS_MM + 1.5
+        corners = ball.vertices[ball.faces]
+        normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        assert (normals[np.linalg.norm(normals, axis=1) > 1e-9][:, 2] > -0.5).all()
+
+
+def test_lights_differ_and_show_the_albedo_where_they_shine():
+    for name, (direction, _, color) in LIGHTS.items():
+        normal = np.array([direction]) / np.linalg.norm(direction)
+        np.testing.assert_allclose(shading(normal, light_of(name))[0], color, atol=1e-3)
+
+
+def test_portraits_are_repeatable_and_hold_the_face(model):
+    head = own_head(model, 1)[0]
+    image = draw_portrait(head, -60.0, "left")
+    assert np.array_equal(image, draw_portrait(head, -60.0, "left"))
+    points = portrait_landmarks(head, -60.0)
+    assert points.min() > 0
+    assert points.max() < SIZE_PX
+    assert np.ptp(points[:, 1]) > 100
+
+
+def test_colours_of_errors():
+    colors = error_colors(np.array([0.0, WORST_MM, 2 * WORST_MM, np.nan]))
+    assert np.array_equal(colors[1], colors[2])
+    assert not np.array_equal(colors[0], colors[1])
+    np.testing.assert_allclose(colors[3], 0.6)
+
+
+def test_a_damaged_landmark_file_is_an_error(tmp_path):
+    path = tmp_path / "a.ljson"
+    with pytest.raises(DataError, match="no such file"):
+        read_ljson(path)
+    path.write_text("{}")
+    with pytest.raises(DataError, match="68 points"):
+        read_ljson(path)
+
+
+def test_missing_data_is_one_line(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "scans", "--data", str(tmp_path)])
+    assert stop.value.code == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.data
+@needs_data
+def test_the_scans_and_a_head_of_ict_facekit():
+    assert data is not None
+    model = MorphableModel.load()
+    heads = known_heads(Path(data), model, num_ict=1)
+    assert [head.name for head in heads] == ["lee_perry_smith", "james", "ict-00"]
+    right, left = (START_POINTS.index(k) for k in OUTER_EYES)
+    apart = np.linalg.norm(heads[0].points[left] - heads[0].points[right])
+    assert apart == pytest.approx(LEE_OUTER_EYES_MM)
+    compare = FaceComparison(model)
+    for head in heads:
+        # Landmarks lie on the surface, and the mean face is a few millimetres away.
+        found = head.surface.index.query(head.points)
+        assert found.distance.max() < 2.0
+        assert 1.0 < compare.distance(head.surface, head.points).point_to_plane_mean_mm < 3.0
