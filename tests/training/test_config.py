@@ -5,7 +5,13 @@ import pytest
 
 from mlanet.errors import ConfigurationError
 from mlanet.network import PRESETS
-from mlanet.training import LossWeights, Stage, TrainingConfig
+from mlanet.training import (
+    LossWeights,
+    RenderedWeights,
+    SourceConfig,
+    Stage,
+    TrainingConfig,
+)
 
 
 def written(tmp_path, values):
@@ -65,6 +71,58 @@ def test_malformed_files_are_named(tmp_path, values):
     with pytest.raises(ConfigurationError, match=r"run\.json") as caught:
         TrainingConfig.read(written(tmp_path, values))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"steps": "many"}, "steps must be a whole number, got 'many'"),
+        ({"steps": True}, "steps must be a whole number, got True"),
+        ({"learning_rate": "fast"}, "learning_rate must be a number, got 'fast'"),
+        ({"gradient_clip": float("inf")}, "gradient_clip must be a finite number"),
+        ({"ema_decay": 1.5}, r"ema_decay must be in \[0, 1\], got 1.5"),
+        ({"precision": "fp8"}, "precision must be one of 'no', 'bf16', 'fp16', got 'fp8'"),
+        ({"frozen_norms": 1}, "frozen_norms must be a bool, got 1"),
+        ({"preset": "giant", "weights": "paper"}, "preset: 'giant' is none of"),
+        ({"weights": {"beauty": 1.0}}, "weights: unknown field beauty"),
+        ({"weights": {"light": -1.0}}, "weights: light must be at least 0, got -1.0"),
+        ({"weights": "papr"}, "weights must be an object, got 'papr'"),
+        ({"unlabelled_weights": {"photometric": None}}, "unlabelled_weights: photometric must be"),
+        ({"augmentation": {"flip": 2.0}}, r"augmentation: flip must be in \[0, 1\]"),
+        ({"stages": [{"fraction": 1.0}]}, r"stages\[0\]: .*input_size"),
+        ({"stages": 3}, "stages must be a list"),
+        ({"sources": [{"folder": "a", "share": 0.5}]}, "sources: the shares must add up to 1"),
+        ({"sources": [{"folder": 3}]}, r"sources\[0\]: folder must be a str"),
+        ({"sources": [{"labels": "x.npz"}]}, r"sources\[0\]: labels: rendered heads"),
+        ({"unlabelled": 1.0}, r"unlabelled must be in \[0, 1\)"),
+        ({"unlabelled": 0.999}, "unlabelled: leaves no labelled sample"),
+        ({"batch_size": 6, "accumulation": 4}, "batch_size must be at least 2, and so must"),
+        ({"batch_size": 9, "accumulation": 2}, "accumulation: 9 labelled and 0 unlabelled"),
+    ],
+)
+def test_the_wrong_field_is_named(tmp_path, values, message):
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        TrainingConfig.read(written(tmp_path, values))
+    assert "\n" not in str(caught.value)
+
+
+def test_nested_objects_round_trip(tmp_path):
+    config = TrainingConfig(
+        sources=(SourceConfig("aflw_train", 0.75, "fits.npz"), SourceConfig(share=0.25, heads=50)),
+        unlabelled=0.5,
+        unlabelled_weights=RenderedWeights(flip=0.5),
+        precision="bf16",
+    )
+    assert TrainingConfig.read(written(tmp_path, asdict(config))) == config
+
+
+def test_files_of_older_versions_are_read(tmp_path):
+    """Fields that came later keep values under which a run does what it did."""
+    later = ("sources", "unlabelled", "unlabelled_sources", "unlabelled_weights", "precision",
+             "unlabelled_warmup", "labelled_rendered", "accumulation", "frozen_norms")  # fmt: skip
+    values = {name: value for name, value in asdict(TrainingConfig()).items() if name not in later}
+    values["weights"] = dict(list(values["weights"].items())[:8])
+    assert TrainingConfig.read(written(tmp_path, values)) == TrainingConfig()
 
 
 def test_missing_file_is_named(tmp_path):

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mlanet.errors import AssetError, ConfigurationError
-from mlanet.training import train
+from mlanet.training import Stage, train
 from mlanet.training.checkpoint import load_trained, read_tensors
 from mlanet.training.plan import make_plan
 
@@ -86,6 +86,32 @@ def test_a_run_writes_what_it_did(tiny, uninterrupted):
     assert {"mlanet", "commit", "torch"} <= set(described)
     assert any(path.name.startswith("events.out.tfevents") for path in out.iterdir())
     assert not list(out.glob(".*"))
+
+
+def test_a_broken_picture_is_named_in_the_log_and_a_validation_is_shown(
+    make_faces, make_folder, tiny, tmp_path
+):
+    import tarfile
+
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    folder, out = tmp_path / "data" / "aflw_train", tmp_path / "run"
+    make_folder(folder, make_faces(8).landmarks_px)
+    shard = folder / "images-00.tar"
+    with tarfile.open(shard) as archive:
+        offsets = {member.name: member.offset_data for member in archive}
+    with shard.open("r+b") as file:
+        file.seek(offsets["image00001.webp"])
+        file.write(bytes(16))
+    train(replace(tiny, steps=3, stages=(Stage(1.0, 32),)), data=tmp_path / "data", out=out)
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    (noted,) = [line for line in lines if "broken" in line]
+    assert noted["broken_samples"] == 1
+    assert noted["broken"][0].startswith("aflw_train: image00001.webp: not a readable picture")
+    events = EventAccumulator(str(out), size_guidance={"images": 0})
+    events.Reload()
+    (picture,) = events.Images("held_out")
+    assert (picture.width, picture.height) == (2 * 32, 2 * 32)
 
 
 def test_a_finished_run_is_only_measured_again(data, tiny, uninterrupted):
@@ -178,6 +204,9 @@ def test_a_plan_counts_and_measures_and_writes_nothing(data, tiny):
     assert [(stage.input_size, stage.steps) for stage in plan.stages] == [(32, 3), (64, 3)]
     assert plan.parameters == pytest.approx(2.34e6, rel=0.01)
     assert plan.epochs == pytest.approx(6 * 4 / 15)
+    assert plan.sources == (("aflw_train + ytf68", 15, 1.0),)
+    assert plan.unlabelled_samples == 0
+    assert plan.memory_mb is None or 50 < plan.memory_mb < 50_000
     assert all(stage.seconds_per_step > 0 for stage in plan.stages)
     assert plan.seconds == pytest.approx(3 * sum(s.seconds_per_step for s in plan.stages))
     assert sorted(path.name for path in data.rglob("*")) == before

@@ -308,6 +308,7 @@ class LabelledFaces:
         augmentation: AugmentationConfig,
         rng: np.random.Generator,
     ) -> _Changed:
+        place = pool.members[pick]
         for further in range(TRIES):
             place = pool.members[(pick + further) % len(pool.members)]
             face = self._face(place)
