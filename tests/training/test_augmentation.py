@@ -3,16 +3,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mlanet.geometry import MIRRORED_LANDMARKS
 from mlanet.training.augmentation import (
-    MIRRORED_LANDMARKS,
+    TURNED_DEG,
     AugmentationConfig,
     change_colors,
+    cut_side,
     put_occluder,
+    random_change,
     random_crop,
 )
 
-GEOMETRY = AugmentationConfig(color=0.0, grey=0.0, blur=0.0, noise=0.0, occluder=0.0)
-STILL = replace(GEOMETRY, rotation_deg=0.0, shift=0.0, log_scale=0.0, flip=0.0)
+GEOMETRY = AugmentationConfig(color=0.0, grey=0.0, blur=0.0, noise=0.0, occluder=0.0, cut=0.0)
+STILL = replace(GEOMETRY, rotation_deg=0.0, turned=0.0, shift=0.0, log_scale=0.0, flip=0.0)
 IMAGE_SIDE = 400
 DOT = 3.0
 
@@ -150,3 +153,31 @@ def test_an_occluder_covers_a_part():
     assert (crop == 7).all()
     assert np.median(shares) > 0.01
     assert max(shares) < 0.6
+
+
+def test_some_pictures_are_turned_far_out_of_the_upright(dots):
+    _, landmarks, _ = dots
+    config = replace(STILL, rotation_deg=10.0, turned=0.25)
+    rng = np.random.default_rng(0)
+    changes = [random_change(landmarks, 128, config, rng) for _ in range(2000)]
+    turns = np.abs(np.degrees([change.turn_rad for change in changes]))
+    assert turns.max() <= TURNED_DEG
+    assert (turns > 60).mean() == pytest.approx(0.25 * 0.5, abs=0.03)
+    for change in changes[:50]:  # whatever the turn, the landmarks' square is the crop
+        points = change.landmarks(landmarks)[:, :2]
+        assert points.min() > 0
+        assert points.max() < 128
+
+
+def test_one_side_is_cut_off():
+    crop = np.full((64, 64, 3), 200, np.uint8)
+    rng = np.random.default_rng(0)
+    sides = set()
+    for _ in range(60):
+        black = (cut_side(crop, rng) == 0).all(axis=2)
+        rows, columns = black.all(axis=1), black.all(axis=0)
+        assert black.sum() == 64 * (rows.sum() + columns.sum() * (not rows.any()))
+        assert black.mean() < 0.42
+        if black.any():
+            sides.add((bool(black[0].all()), bool(black[-1].all()), bool(black[:, 0].all())))
+    assert len(sides) == 4

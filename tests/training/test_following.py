@@ -71,7 +71,7 @@ def test_a_wrong_light_would_be_seen(model, heads):
     wrong = follow(vector, (0.0, 0.0, SIDE), turn(0.0, True), model)
     wrong[block] = vector[block]
     expected = drawn(model, vector).image[:, ::-1]
-    assert np.abs(drawn(model, wrong).image - expected).mean() > 1e-2
+    assert np.abs(drawn(model, wrong).image - expected).mean() > 4e-3
 
 
 def test_turned_light_comes_back():

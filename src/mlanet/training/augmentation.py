@@ -13,6 +13,8 @@ from mlanet.training.checks import check_range, check_types
 TURNED_DEG = 120.0
 """How far pictures are turned that are turned out of the upright."""
 
+MOST_CUT = 0.4
+
 
 @dataclass(frozen=True, slots=True)
 class AugmentationConfig:
@@ -30,6 +32,7 @@ class AugmentationConfig:
         blur: probability of blur or of lost resolution.
         noise: probability of pixel noise.
         occluder: probability of something in front of the face.
+        cut: probability of a side of the crop that lies outside of the photo, black.
     """
 
     rotation_deg: float = 15.0
@@ -42,11 +45,12 @@ class AugmentationConfig:
     blur: float = 0.2
     noise: float = 0.2
     occluder: float = 0.3
+    cut: float = 0.1
 
     def __post_init__(self) -> None:
         check_types(self)
         check_range(self, 0.0, math.inf, "rotation_deg", "shift", "log_scale", "color")
-        check_range(self, 0.0, 1.0, "turned", "flip", "grey", "blur", "noise", "occluder")
+        check_range(self, 0.0, 1.0, "turned", "flip", "grey", "blur", "noise", "occluder", "cut")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,7 +141,9 @@ def random_look(
     """Random colours, unless they are to stay, and something in front of the face."""
     if colors:
         crop = change_colors(crop, config, rng)
-    return put_occluder(crop, rng) if rng.random() < config.occluder else crop
+    if rng.random() < config.occluder:
+        crop = put_occluder(crop, rng)
+    return cut_side(crop, rng) if rng.random() < config.cut else crop
 
 
 def random_crop(
@@ -183,6 +189,17 @@ def change_colors(
         noise = rng.normal(size=pixels.shape).astype(np.float32)
         pixels = pixels + noise * float(rng.uniform(0.0, 0.06))
     return (np.clip(pixels, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+
+
+def cut_side(
+    crop: UInt8[np.ndarray, "s s 3"], rng: np.random.Generator
+) -> UInt8[np.ndarray, "s s 3"]:
+    """Blacken up to `MOST_CUT` of the crop at one of its sides, as if the photo ended there."""
+    width = round(rng.uniform(0.0, MOST_CUT) * crop.shape[0])
+    turns = int(rng.integers(4))
+    turned = np.rot90(crop, turns).copy()
+    turned[:width] = 0
+    return np.ascontiguousarray(np.rot90(turned, -turns))
 
 
 def put_occluder(
