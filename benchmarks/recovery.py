@@ -1,0 +1,142 @@
+"""What a network learns from rendered heads alone, measured on rendered heads it never saw.
+
+    python benchmarks/recovery.py --out runs/recovery --backbone mobilenet_v2-b0353104.pth --json F
+
+Trains `CONFIG` (no photo takes part; a run that was stopped goes on), then reads `HEADS` heads of
+another seed. Figures:
+
+- `yaw_mae_deg`, `pitch_mae_deg`, `roll_mae_deg`: heads within ±90° of yaw, ±30° of pitch and roll.
+  Within 10° of profile pitch and roll are hardly apart in this convention (docs/conventions.md):
+  `..._within_80` leaves these heads out.
+- `light_deg`: median angle between true and predicted direction of the light, the first-order
+  harmonics of its grey part.
+- `skin_tone_mae_deg`: individual typology angle of the mean albedo of the face.
+- `jaw_open`, `eye_blink`, `mouth_smile`: correlation of coefficients, mean of left and right.
+- `minutes`: of training, by the wall clock, with `threads`.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mlanet.datasets import Sample
+from mlanet.evaluation.groups import SkinTone
+from mlanet.geometry import decode_pose, euler_from_matrix
+from mlanet.image import crop_square, square_from_landmarks
+from mlanet.morphable import MorphableModel
+from mlanet.synthesis import RenderedHeads
+from mlanet.training import LossWeights, SourceConfig, Stage, TrainingConfig, train
+from mlanet.training.checkpoint import load_trained
+from mlanet.training.loop import CHECKPOINT
+
+CONFIG = TrainingConfig(
+    steps=1300,
+    batch_size=64,
+    stages=(Stage(0.5, 64), Stage(0.5, 96)),
+    held_out=4000,
+    sources=(SourceConfig(heads=200_000),),
+    weights=LossWeights(
+        identity_prior=0.0,
+        expression_prior=0.0,
+        photometric=0.0,
+        albedo_prior=0.0,
+        light=0.0,
+        light_prior=0.0,
+        coefficients=10.0,
+        vertices=0.05,
+    ),
+)
+HEADS, SEED = 1000, 12345
+NEAR_PROFILE_DEG = 80.0
+
+BARS = {"yaw_mae_deg": 3.0, "pitch_mae_deg": 3.0, "roll_mae_deg": 3.0, "light_deg": 20.0,
+        "skin_tone_mae_deg": 10.0,
+        "jaw_open": 0.8, "eye_blink": 0.8, "mouth_smile": 0.8}  # fmt: skip
+AT_LEAST = ("jaw_open", "eye_blink", "mouth_smile")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--backbone", type=Path)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    began = time.monotonic()
+    train(CONFIG, data=options.out, out=options.out, backbone=options.backbone)
+    figures = {"minutes": (time.monotonic() - began) / 60.0, "threads": float(options.threads)}
+    figures |= measure(options.out / CHECKPOINT)
+    for name, value in figures.items():
+        sign = "at least" if name in AT_LEAST else "at most"
+        bar = f"  (bar: {sign} {BARS[name]:g})" if name in BARS else ""
+        print(f"{name:26} {value:8.3f}{bar}")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+@torch.no_grad()
+def measure(checkpoint: Path) -> dict[str, float]:
+    """Figures of the averaged weights, at the crop size that they were last trained with."""
+    network, size = load_trained(checkpoint).network, CONFIG.stages[-1].input_size
+    model = MorphableModel.load()
+    heads = RenderedHeads(model, count=HEADS, seed=SEED)
+    samples = [heads[index] for index in range(HEADS)]
+    crops = np.stack([cropped(sample, size) for sample in samples])
+    images = torch.from_numpy(crops.transpose(0, 3, 1, 2).copy()).float() / 255.0
+    found = np.concatenate([network(part).numpy() for part in images.split(100)])
+    truth = np.stack([np.asarray(sample.coefficients) for sample in samples])
+    predicted, wanted = (model.layout.split(vectors) for vectors in (found, truth))
+    angles = [degrees(part.rotation, part.translation) for part in (predicted, wanted)]
+    error = np.abs(angles[0] - angles[1])
+    away = np.abs(angles[1][:, 1]) < NEAR_PROFILE_DEG
+    figures: dict[str, float] = {}
+    for place, name in enumerate(("pitch", "yaw", "roll")):
+        figures[f"{name}_mae_deg"] = float(error[:, place].mean())
+        figures[f"{name}_mae_deg_within_80"] = float(error[away, place].mean())
+    directions = [light_direction(part.lighting) for part in (predicted, wanted)]
+    cosine = np.clip((directions[0] * directions[1]).sum(axis=1), -1.0, 1.0)
+    figures["light_deg"] = float(np.median(np.degrees(np.arccos(cosine))))
+    tone = SkinTone(model)
+    tones = [
+        np.array([tone(model.layout.split(vector)) for vector in vectors])
+        for vectors in (found, truth)
+    ]
+    figures["skin_tone_mae_deg"] = float(np.abs(tones[0] - tones[1]).mean())
+    for name, stem in (("jaw_open", "jawOpen"), ("eye_blink", "eyeBlink"),
+                       ("mouth_smile", "mouthSmile")):  # fmt: skip
+        places = [k for k, mode in enumerate(model.expression_names) if mode.startswith(stem)]
+        figures[name] = float(
+            np.mean(
+                [
+                    np.corrcoef(predicted.expression[:, k], wanted.expression[:, k])[0, 1]
+                    for k in places
+                ]
+            )
+        )
+    return figures
+
+
+def cropped(sample: Sample, size: int) -> np.ndarray:
+    """The evaluation protocol's crop of a head."""
+    assert sample.landmarks_px is not None
+    return crop_square(sample.image, square_from_landmarks(sample.landmarks_px), size).image
+
+
+def degrees(rotation: np.ndarray, translation: np.ndarray) -> np.ndarray:
+    """Pitch, yaw and roll (n, 3)."""
+    return np.degrees(euler_from_matrix(decode_pose(rotation, translation).rotation))
+
+
+def light_direction(lighting: np.ndarray) -> np.ndarray:
+    """Unit vectors (n, 3) towards the light: harmonics 3, 1 and 2 are x, y and z."""
+    first = lighting.reshape(-1, 9, 3).mean(axis=2)[:, [3, 1, 2]]
+    return first / np.maximum(np.linalg.norm(first, axis=1, keepdims=True), 1e-9)
+
+
+if __name__ == "__main__":
+    main()
