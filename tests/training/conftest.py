@@ -30,6 +30,8 @@ def neutral():
         blur=0.0,
         noise=0.0,
         occluder=0.0,
+        turned=0.0,
+        cut=0.0,
     )
 
 

@@ -15,7 +15,8 @@ from mlanet.morphable import MorphableModel
 from mlanet.training.augmentation import AugmentationConfig, random_change, random_look
 from mlanet.training.config import SourceConfig, TrainingConfig
 from mlanet.training.following import follow
-from mlanet.training.sources import Face, Source, open_source
+from mlanet.training.sample import Face
+from mlanet.training.sources import Source, open_source
 
 JAW_WEIGHT_2D = 0.2
 """Weight of the 17 jaw points of labels without depth: they follow the visible contour, while
@@ -313,6 +314,10 @@ class LabelledFaces:
             place = pool.members[(pick + further) % len(pool.members)]
             face = self._face(place)
             if face is None:
+                continue
+            if not face.has_landmarks and pool in self.labelled:
+                name = self.sources[place[0]].name
+                self.broken[place] = f"{name}: without landmarks, for unlabelled_sources only"
                 continue
             change = random_change(face.landmarks_px, size, augmentation, rng)
             knows_colors = face.knows_colors(self.model)

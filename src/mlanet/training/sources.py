@@ -2,12 +2,11 @@
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Float
 
 from mlanet.datasets import FaceCrops
 from mlanet.datasets.archive import load_arrays
@@ -16,42 +15,15 @@ from mlanet.image import square_from_landmarks
 from mlanet.morphable import MorphableModel
 from mlanet.synthesis import RenderedHeads
 from mlanet.training.config import SourceConfig
+from mlanet.training.layouts import DatasetSource
+from mlanet.training.sample import Face
 
+LABELS = "labels.npz"
 DESCRIPTION = "dataset.json"
 """What `mlanet synthesize` writes beside the samples."""
 
-APPEARANCE = ("albedo", "lighting")
-"""Blocks of coefficients that say what colours a face has."""
-
 _PROFILE = re.compile(r"-(\d{7})-\d+\.[a-z]+$")
 """End of a turned face's name: the number of the face it was made of, then the step."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Face:
-    """A picture of one face and what is known of it.
-
-    Attributes:
-        image: uint8 RGB.
-        landmarks_px: x, y and z in the picture's pixels; z is zero where depth is not labelled.
-        has_depth: z is labelled.
-        box_px: the square to crop.
-        coefficients: in the camera of `square_px`; zero where not known.
-        known: which of them are known.
-        square_px: left, top, side in pixels.
-    """
-
-    image: UInt8[np.ndarray, "h w 3"]
-    landmarks_px: Float[np.ndarray, "68 3"]
-    has_depth: bool
-    box_px: Float[np.ndarray, "4"]
-    coefficients: Float[np.ndarray, "n"]
-    known: Bool[np.ndarray, "n"]
-    square_px: tuple[float, float, float]
-
-    def knows_colors(self, model: MorphableModel) -> bool:
-        """Whether a change of the picture's colours would make known coefficients wrong."""
-        return any(bool(self.known[model.layout.slices[name]].any()) for name in APPEARANCE)
 
 
 class CropFolder:
@@ -205,7 +177,7 @@ class HeadSource:
         )
 
 
-Source = CropFolder | HeadSource
+Source = CropFolder | HeadSource | DatasetSource
 
 
 def open_source(
@@ -225,5 +197,9 @@ def open_source(
     """
     if not config.folder:
         return HeadSource(RenderedHeads(model, size=size, count=config.heads, seed=seed))
-    labels = root / config.labels if config.labels else None
-    return CropFolder(root / config.folder, model, labels)
+    path = root / config.folder
+    if (path / LABELS).is_file():
+        return CropFolder(path, model, root / config.labels if config.labels else None)
+    if config.labels:
+        raise DataError(f"{path}: labels belong to pictures beside {LABELS}")
+    return DatasetSource(path, model)
