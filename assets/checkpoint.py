@@ -24,7 +24,6 @@ from mlanet.training.checkpoint import save_checkpoint
 from mlanet.training.data import LabelledFaces
 from mlanet.training.learner import build_optimizer, to_device
 
-BATCHES = 24
 TOLERANCE = 2e-3
 """Of coefficients, between the exported network and the checkpoint."""
 
@@ -37,6 +36,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--preset", default="mobile")
     parser.add_argument("--backbone", type=Path, help="weights whose lengths are taken (.pth)")
+    parser.add_argument("--batches", type=int, default=24, help="of 64 crops, for the statistics")
     arguments = parser.parse_args()
     torch.manual_seed(0)
     network = MLANet(PRESETS[arguments.preset])
@@ -46,7 +46,8 @@ def main() -> None:
     size = network.config.input_size
     faces = LabelledFaces(arguments.data, config.held_out)
     crops = [
-        to_device(faces.training_batch(step, size, config), "cpu")[0] for step in range(BATCHES)
+        to_device(faces.training_batch(step, size, config), "cpu")[0]
+        for step in range(arguments.batches)
     ]
     pairs = norms_of_convolutions(network, crops[0][:1])
     lengths = {name: channel_lengths(network.get_parameter(f"{name}.weight")) for name in pairs}
