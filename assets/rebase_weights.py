@@ -18,6 +18,7 @@ import onnx
 from register import DATA, register
 
 from mlanet.assets import asset_records
+from mlanet.image import atomic_path
 from mlanet.morphable import MorphableModel
 from mlanet.network.runtime import METADATA_KEY
 
@@ -64,7 +65,8 @@ def main() -> None:
     (output,) = network.graph.output
     output.type.tensor_type.shape.dim[1].dim_value = after.layout.size
     onnx.checker.check_model(network, full_check=True)
-    (DATA / "mobile.onnx").write_bytes(network.SerializeToString(deterministic=True))
+    with atomic_path(DATA / "mobile.onnx") as temporary:
+        temporary.write_bytes(network.SerializeToString(deterministic=True))
     record = asset_records()["mobile"]
     register(
         "mobile",

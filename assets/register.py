@@ -4,6 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from mlanet.image import atomic_path
+
 DATA = Path(__file__).resolve().parent.parent / "src" / "mlanet" / "data"
 
 
@@ -25,4 +27,5 @@ def register(name: str, file: str, *, version: str, licence: str, source: str, s
         }
     )
     entries.sort(key=lambda entry: entry["name"])
-    path.write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n")
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n")

@@ -105,8 +105,19 @@ ALLOWED: dict[tuple[str, str], type[Inert]] = {
 _Unpickler = pickle._Unpickler  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
 
 
+def _load_bytearray8(reader: Any) -> None:
+    """BYTEARRAY8 as far as the file goes; Python's own fills memory as long as the file claims."""
+    (size,) = struct.unpack("<Q", reader.read(8))
+    reader.append(bytearray(reader.read(size)))
+
+
 class _Reader(_Unpickler):
     """An unpickler that knows the stand-ins only."""
+
+    dispatch: ClassVar[dict[int, Any]] = {
+        **_Unpickler.dispatch,
+        pickle.BYTEARRAY8[0]: _load_bytearray8,
+    }
 
     def find_class(self, module: str, name: str) -> Any:
         """The stand-in of a name.

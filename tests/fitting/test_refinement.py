@@ -89,10 +89,25 @@ def test_the_landmark_term_counts_standard_deviations():
     assert landmark_term(moved, target, weight, 0.005).item() == pytest.approx(2.0)
 
 
+@pytest.mark.parametrize("hidden", [-1000.0, float("nan")])
+def test_points_without_weight_say_nothing(hidden):
+    target = torch.tensor([[[0.0, 0.0], [100.0, 0.0], [100.0, 100.0], [hidden, hidden]]])
+    moved = (target.nan_to_num() + torch.tensor([1.0, 0.0])).requires_grad_()
+    weight = torch.tensor([[1.0, 1.0, 1.0, 0.0]])
+    term = landmark_term(moved, target, weight, 0.005)
+    term.backward()
+    assert term.item() == pytest.approx(2.0)
+    assert moved.grad is not None
+    assert moved.grad[0, :3].abs().sum() > 0
+    assert moved.grad[0, 3].abs().sum() == 0
+
+
 def test_bad_arguments_are_named(face):
     with pytest.raises(ValueError, match="at least one"):
         refine([])
     with pytest.raises(ValueError, match="68, 2"):
         refine([face], np.zeros((1, 5, 2)))
+    with pytest.raises(ValueError, match="weight of 0"):
+        refine([face], np.full((1, 68, 2), np.nan))
     with pytest.raises(ConfigurationError, match="6d"):
         refine([replace(face, rotation_kind="euler")])

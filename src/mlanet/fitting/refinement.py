@@ -77,7 +77,8 @@ def refine(
 
     Raises:
         ConfigurationError: the face model has no albedo or a rotation is not of the 6D kind.
-        ValueError: no faces, faces that differ in model or crop size, or points of other shape.
+        ValueError: no faces, faces that differ in model or crop size, or points of other shape
+            or, if they have a weight, that are not finite.
     """
     config = config or RefinementConfig()
     _check(faces)
@@ -87,6 +88,8 @@ def refine(
     weights = np.ones((len(faces), 68)) if weight is None else np.asarray(weight)
     if points.shape != (len(faces), 68, 2) or weights.shape != (len(faces), 68):
         raise ValueError(f"expected ({len(faces)}, 68, 2) points, got {points.shape}")
+    if not np.isfinite(points[weights > 0.0]).all():
+        raise ValueError("points that are not finite need a weight of 0")
     target = np.stack(
         [
             transform_points(face.crop.crop_from_image, xy)
@@ -120,8 +123,14 @@ def landmark_term(
     weight: Float[Tensor, "b n"],
     noise: float,
 ) -> Tensor:
-    """Half the weighted mean squared error in standard deviations of the labels' noise."""
-    extent = target.amax(dim=1) - target.amin(dim=1)
+    """Half the weighted mean squared error in standard deviations of the labels' noise.
+
+    Points of weight 0 say nothing, wherever they lie, nor how large the face is.
+    """
+    used = (weight > 0.0)[..., None]
+    low, high = target.masked_fill(~used, torch.inf), target.masked_fill(~used, -torch.inf)
+    extent = (high.amax(dim=1) - low.amin(dim=1)).clamp_min(1e-3)
+    target = torch.where(used, target, predicted.detach())
     deviation = noise * extent.prod(dim=1).sqrt()
     squared = (predicted - target).square().sum(dim=-1) / deviation.square()[:, None]
     return 0.5 * ((squared * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1e-6)).mean()

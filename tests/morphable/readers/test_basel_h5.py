@@ -89,6 +89,11 @@ def test_data_of_another_file_is_not_read(small_face, tmp_path):
         del file["shape"]
         file["shape"] = h5py.ExternalLink(other.name, "/shape")
     refused(path, "lies in another file")
+    with h5py.File(path, "a") as file:
+        del file["shape"]
+        file["elsewhere"] = h5py.ExternalLink(other.name, "/shape")
+        file["shape"] = h5py.SoftLink("/elsewhere")
+    refused(path, "lies in another file")
 
 
 def test_a_data_set_larger_than_memory_is_not_read(small_face, tmp_path):

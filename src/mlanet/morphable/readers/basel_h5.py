@@ -114,8 +114,8 @@ def _read(file: Any, name: str, path: Path) -> Shaped[np.ndarray, "..."]:
         link = file.get(here, getlink=True)
         if link is None:
             raise KeyError(name)
-        if isinstance(link, h5py.ExternalLink):
-            raise AssetError(f"{path}: {name} lies in another file, which is not read")
+        if isinstance(link, h5py.ExternalLink | h5py.SoftLink):  # a soft one may lead to the other
+            raise AssetError(f"{path}: {name} lies in another file or place, which is not read")
     data = file[name]
     if not isinstance(data, h5py.Dataset):
         raise KeyError(name)
