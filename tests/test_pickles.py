@@ -14,7 +14,7 @@ def test_memory_follows_the_file_and_not_what_it_claims():
     """The claim of 400 MiB of a file of a few bytes."""
     content = b"\x80\x05" + pickle.BYTEARRAY8 + struct.pack("<Q", 400 << 20) + b"ab."
     tracemalloc.start()
-    with pytest.raises(DataError, match="^file"):
+    with pytest.raises(DataError, match=r"^file"):
         load_pickle(io.BytesIO(content), "file", DataError)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -7,6 +7,7 @@ from mlanet.geometry import MIRRORED_LANDMARKS
 from mlanet.training.augmentation import (
     TURNED_DEG,
     AugmentationConfig,
+    CropChange,
     change_colors,
     cut_side,
     put_occluder,
@@ -167,6 +168,15 @@ def test_some_pictures_are_turned_far_out_of_the_upright(dots):
         points = change.landmarks(landmarks)[:, :2]
         assert points.min() > 0
         assert points.max() < 128
+
+
+def test_small_crops_are_averages():
+    """Stripes of one pixel become grey, as `crop_square` has it, and not stripes of some width."""
+    image = np.zeros((200, 200, 3), np.uint8)
+    image[:, ::2] = 255
+    change = CropChange(np.array([[0.25, 0.0, 0.0], [0.0, 0.25, 0.0]]), 50)
+    crop = change.picture(image)[2:-2, 2:-2].astype(float)
+    assert np.abs(crop - 127.5).max() < 8
 
 
 def test_one_side_is_cut_off():

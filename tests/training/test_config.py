@@ -123,6 +123,9 @@ def test_files_of_older_versions_are_read(tmp_path):
     values = {name: value for name, value in asdict(TrainingConfig()).items() if name not in later}
     values["weights"] = dict(list(values["weights"].items())[:8])
     assert TrainingConfig.read(written(tmp_path, values)) == TrainingConfig()
+    del values["augmentation"]["turned"], values["augmentation"]["cut"]
+    found = TrainingConfig.read(written(tmp_path, {"training": values})).augmentation
+    assert (found.turned, found.cut) == (0.0, 0.0)
 
 
 def test_missing_file_is_named(tmp_path):

@@ -32,7 +32,7 @@ def progress(done, total, loss):
 torch.set_num_threads(1)
 config = TrainingConfig.read(Path(sys.argv[1]))
 data, out = Path(sys.argv[2]), Path(sys.argv[3])
-train(config, data=data, out=out, checkpoint_seconds=0.0, progress=progress)
+train(config, data=data, out=out, checkpoint_seconds=float(sys.argv[5]), progress=progress)
 """
 
 
@@ -51,18 +51,22 @@ def uninterrupted(data, tiny, tmp_path_factory):
     return out, validation, seen
 
 
-def test_a_killed_run_goes_on_to_the_same_weights(data, tiny, uninterrupted, tmp_path):
+@pytest.mark.parametrize(("seconds", "saved"), [(0.0, KILLED_AT), (1e6, 0)])
+def test_a_killed_run_goes_on_to_the_same_weights(
+    data, tiny, uninterrupted, tmp_path, seconds, saved
+):
+    """From its last checkpoint, and from the one that it began with."""
     settings = tmp_path / "settings.json"
     settings.write_text(json.dumps(asdict(tiny)))
     out = tmp_path / "run"
-    command = [sys.executable, "-c", KILLED_RUN, settings, data, out, KILLED_AT]
+    command = [sys.executable, "-c", KILLED_RUN, settings, data, out, KILLED_AT, seconds]
     killed = subprocess.run([str(part) for part in command], check=False, capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-500:]
     checkpoint = out / "checkpoint.safetensors"
-    assert read_tensors(checkpoint)[1]["step"] == str(KILLED_AT)
+    assert read_tensors(checkpoint)[1]["step"] == str(saved)
     steps = []
     train(tiny, data=data, out=out, progress=lambda done, total, loss: steps.append(done))
-    assert steps == list(range(KILLED_AT + 1, tiny.steps + 1))
+    assert steps == list(range(saved + 1, tiny.steps + 1))
     expected, found = load_file(uninterrupted[0] / "checkpoint.safetensors"), load_file(checkpoint)
     assert expected.keys() == found.keys()
     for name, tensor in expected.items():

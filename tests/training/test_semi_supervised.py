@@ -101,11 +101,12 @@ def test_terms_of_unlabelled_samples_grow(semi, batch):
 
 def test_parts_of_a_step_sum_to_the_step(semi, batch):
     """With frozen norms, accumulated gradients are those of the whole batch."""
-    whole, parted = Learner.start(semi), Learner.start(replace(semi, accumulation=2))
+    free = replace(semi, gradient_clip=1e9)  # clipping would hide a factor
+    whole, parted = Learner.start(free), Learner.start(replace(free, accumulation=2))
     one, other = whole.step(0, batch), parted.step(0, batch)
     assert other.loss == pytest.approx(one.loss, rel=1e-5)
     for mine, theirs in zip(whole.network.parameters(), parted.network.parameters(), strict=True):
-        torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(mine.grad, theirs.grad, rtol=2e-3, atol=2e-3)
 
 
 def test_parts_hold_each_sample_once(batch):

@@ -49,6 +49,7 @@ def train(
     backbone: Path | None = None,
     init: Path | None = None,
     threads: int = 1,
+    workers: int = 1,
     device: str = "cpu",
     dry_run: bool = False,
 ) -> int:
@@ -68,7 +69,8 @@ def train(
         seed: Of the data's order, its random changes and the initial weights.
         backbone: ImageNet weights of the backbone (.pth; assets/backbone.py fetches them).
         init: Checkpoint (.safetensors) of another run to start from, to fine-tune it.
-        threads: CPU threads.
+        threads: CPU threads of the network.
+        workers: CPU threads that make the next batches.
         device: Torch's name of the device.
         dry_run: Print what the run would do and how long it would take; write nothing.
 
@@ -76,8 +78,9 @@ def train(
         Exit status.
     """
     require_training_extra()
-    if threads < 1:
-        raise UsageError(f"--threads must be positive, got {threads}")
+    for name, value in (("threads", threads), ("workers", workers)):
+        if value < 1:
+            raise UsageError(f"--{name} must be positive, got {value}")
     os.environ.setdefault(SPIN, SPIN_COUNT)
     import torch
 
@@ -110,6 +113,7 @@ def train(
             init=init,
             device=device,
             progress=progress,
+            workers=workers,
         )
     if not found:  # another process of this run prints
         return 0

@@ -12,7 +12,7 @@ EMPHASIS = 20.0
 def weighted_landmark_distance(
     predicted_px: Float[Tensor, "b 68 2"],
     target_px: Float[Tensor, "b 68 2"],
-    weight: Float[Tensor, "68"],
+    weight: Float[Tensor, "*b 68"],
 ) -> Float[Tensor, "b"]:
     """Weighted mean squared distance in square pixels of a 224 px crop; weights are not normed.
 

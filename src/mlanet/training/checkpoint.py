@@ -71,7 +71,7 @@ def load_checkpoint(
             scaler.load_state_dict(json.loads(metadata["scaler"]))
     except (RuntimeError, ValueError) as error:
         raise AssetError(f"{path}: the checkpoint is of another network") from error
-    if set(state) != expected:
+    if set(state) != expected and (step > 0 or state):  # before the first step there is none
         raise AssetError(f"{path}: the checkpoint lacks the optimiser's state")
     optimizer.load_state_dict({"state": state, "param_groups": groups})
     return step

@@ -205,7 +205,8 @@ class TrainingConfig:
     def read(cls, path: Path) -> "TrainingConfig":
         """A configuration from a JSON file, or that of a run from its `config.json`.
 
-        Fields that are not given keep their defaults. `"paper"` in the place of `weights` or
+        Fields that are not given keep their defaults; in a run's own file, changes of pictures that
+        came later do not happen. `"paper"` in the place of `weights` or
         `unlabelled_weights` stands for the paper's.
 
         Raises:
@@ -216,7 +217,10 @@ class TrainingConfig:
             values: Any = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"{path}: not a readable JSON file ({error})") from error
-        values = values.get("training", values) if isinstance(values, dict) else values
+        run = values.get("training") if isinstance(values, dict) else None
+        values = values if run is None else run
+        if isinstance(run, dict) and isinstance(run.get("augmentation"), dict):
+            run["augmentation"] = {"turned": 0.0, "cut": 0.0} | run["augmentation"]
         if not isinstance(values, dict):
             raise ConfigurationError(f"{path}: a configuration is a JSON object")
         unknown = set(values) - {item.name for item in fields(cls)}
@@ -236,6 +240,10 @@ def _nested(values: dict[str, Any]) -> dict[str, Any]:
             if preset not in PRESETS:
                 raise ConfigurationError(f"preset: {preset!r} is none of {', '.join(PRESETS)}")
             values[name] = paper_weights(PRESETS[preset].layout)[place]
+            if name == "weights":
+                values.setdefault("labelled_rendered", 1.0)
+                values.setdefault("unlabelled_weights", PAPER_WEIGHTS)
+                values.setdefault("unlabelled_warmup", 0.0)
         elif name in values:
             values[name] = build(name, (LossWeights, RenderedWeights)[place], values[name])
     for name, kind in (

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -41,6 +42,7 @@ def train(
     log_every: int = 20,
     validate_every: int = 250,
     progress: ProgressCallback | None = None,
+    workers: int = 1,
 ) -> dict[str, float]:
     """Train or, if `out` holds a checkpoint, go on: same step, same order of the data.
 
@@ -57,6 +59,7 @@ def train(
         log_every: steps between log lines.
         validate_every: steps between validations of the averaged weights.
         progress: is called after each step.
+        workers: threads that make batches ahead; the batches are the same for any number.
 
     Returns:
         The last validation: errors on the held-out faces. Empty but in the first process.
@@ -87,7 +90,7 @@ def train(
     last_saved = last_logged = time.monotonic()
     logged = start
     with Journal.open(out, write=processes.is_main) as journal:
-        for step, batch in batches(faces, config, start, processes):
+        for step, batch in batches(faces, config, start, processes, workers):
             report = learner.step(step, batch)
             done = step + 1
             if done % log_every == 0:
@@ -166,10 +169,11 @@ def batches(
     config: TrainingConfig,
     start: int,
     processes: Processes | None = None,
+    workers: int = 1,
 ) -> Iterator[tuple[int, Batch]]:
     """Batches from a step on, or this process's share of them.
 
-    The next one is made while the network works.
+    The next ones, as many as there are workers, are made while the network works.
     """
     mine = processes or Processes()
 
@@ -179,10 +183,11 @@ def batches(
 
     if start >= config.steps:
         return
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(make, start)
+    with ThreadPoolExecutor(workers) as pool:
+        ahead = range(start, min(start + workers, config.steps))
+        coming = deque(pool.submit(make, step) for step in ahead)
         for step in range(start, config.steps):
-            batch = coming.result()
-            if step + 1 < config.steps:
-                coming = pool.submit(make, step + 1)
+            batch = coming.popleft().result()
+            if step + workers < config.steps:
+                coming.append(pool.submit(make, step + workers))
             yield step, batch

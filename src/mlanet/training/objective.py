@@ -82,7 +82,7 @@ class Objective(FaceTensors):
             "emphasised_landmarks": lambda: weighted_landmark_distance(
                 predicted[..., :2] * (EMPHASISED_CROP / size),
                 landmarks_px[..., :2] * (EMPHASISED_CROP / size),
-                emphasised_weights(predicted),
+                emphasised_weights(predicted) * weight,
             ),
             "photometric": lambda: self.photometric(found, lighting, images),
         }

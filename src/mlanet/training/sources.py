@@ -137,6 +137,7 @@ class CropFolder:
         if found["name"].tolist() != self.faces.names.tolist():
             raise DataError(f"{path}: labels of other pictures than those of {self.name}")
         self._coefficients = np.zeros((len(self.faces), layout.size), np.float32)
+        self._known[:] = False
         for name in blocks:
             self._coefficients[:, layout.slices[name]] = found[name]
             self._known[layout.slices[name]] = True

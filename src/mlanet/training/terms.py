@@ -86,6 +86,8 @@ def paper_weights(layout: CoefficientLayout) -> tuple[LossWeights, RenderedWeigh
     """The weights of arXiv 2509.10024 (`mlanet.losses.PAPER`) in this objective's units.
 
     The paper sums squares of coefficients, the priors here are means: weights grow by the counts.
+    All but the landmarks are terms of every sample: on labelled ones by `labelled_rendered` of 1,
+    which a configuration with `"weights": "paper"` has.
     """
     identity = PAPER.regularization * PAPER.identity * layout.identity
     expression = PAPER.regularization * PAPER.expression * layout.expression
@@ -93,11 +95,11 @@ def paper_weights(layout: CoefficientLayout) -> tuple[LossWeights, RenderedWeigh
     labelled = LossWeights(
         landmarks=0.0,
         apertures=0.0,
-        identity_prior=identity,
-        expression_prior=expression,
+        identity_prior=0.0,
+        expression_prior=0.0,
         photometric=0.0,
-        albedo_prior=albedo,
-        light=PAPER.light,
+        albedo_prior=0.0,
+        light=0.0,
         light_prior=0.0,
         emphasised_landmarks=PAPER.landmarks,
     )
