@@ -279,10 +279,11 @@ def test_the_command_draws_prints_and_writes(dataset, truth, tmp_path, monkeypat
     assert (out / "report.html").read_text().count("data:image/jpeg;base64,") == 2 * 3 * 5
 
     other = tmp_path / "other"
-    options = ["--predictions", saved, "--name", "a <method>", "--out", other]
+    options = ["--predictions", saved, "--name", "a <method> [/b]", "--out", other]
     assert command(tmp_path, *options) == 0
     again = json.loads((other / "report.json").read_text())
-    assert (again["method"], again["crop"]) == ("a <method>", "unknown")
+    assert (again["method"], again["crop"]) == ("a <method> [/b]", "unknown")
+    assert "a <method> [/b] on" in capsys.readouterr().out
     assert again["nme_2d_68"] == content["nme_2d_68"]
     assert again["pose_mae_deg"] == content["pose_mae_deg"]
     page = (other / "report.html").read_text()

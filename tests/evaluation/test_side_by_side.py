@@ -74,3 +74,14 @@ def test_the_command(tmp_path, errors, capsys, monkeypatch):
         assert stop.value.code == status
     assert "+0.100" in capsys.readouterr().out
     assert "| other: nme_2d_68 | 30 | +0.100 |" in (tmp_path / "c.md").read_text()
+
+
+def test_names_are_no_markup(tmp_path, errors, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    files = [write(tmp_path / "a", errors, "a [/b]"), write(tmp_path / "b", errors, "[red]c")]
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "compare", *map(str, files)])
+    assert stop.value.code == 0
+    printed = capsys.readouterr().out
+    assert "a [/b]" in printed
+    assert "[red]c" in printed

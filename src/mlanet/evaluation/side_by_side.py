@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mlanet.errors import DataError
-from mlanet.evaluation.page import Table, markdown_table
+from mlanet.evaluation.page import Table, markdown_table, markdown_text
 from mlanet.metrics import YAW_BINS, paired_difference, yaw_bin_index
 
 CONFIDENCE = 0.95
@@ -111,12 +111,12 @@ def differences_table(runs: Sequence[Run]) -> Table | None:
 def comparison_markdown(runs: Sequence[Run]) -> str:
     """The tables of some runs, and what they are about."""
     content = runs[0].content
-    lines = [str(content.get("protocol", "")), ""]
-    lines += [f"{run.name}: {run.path}" + "  " for run in runs]
+    lines = [markdown_text(str(content.get("protocol", ""))), ""]
+    lines += [markdown_text(f"{run.name}: {run.path}") + "  " for run in runs]
     for table in (figures_table(runs), differences_table(runs)):
         if table is not None:
             lines += ["", f"## {table.title}", "", *markdown_table(table)]
-            lines += ["", table.note] if table.note else []
+            lines += ["", markdown_text(table.note)] if table.note else []
     return "\n".join(lines) + "\n"
 
 
