@@ -131,16 +131,16 @@ def test_the_detection_that_overlaps_best_is_used(dataset, truth):
     assert report.missed == 0
 
 
-def test_missed_faces_are_counted_and_left_out(dataset, truth):
+def test_missed_faces_count_as_100_percent(dataset, truth):
     tiny = (10.0, 20.0, 27.0, 37.0)  # 289 of 1000 square pixels: an overlap of 0.289
     enough = (10.0, 20.0, 28.0, 37.0)  # 306 of 1000
     predictor = FakePredictor((1.0, 0.0), {0: [tiny], 4: [(55.0, 0.0, 64.0, 9.0)], 1: [enough]})
     report = evaluate_aflw2000(predictor, dataset, truth, crop="detector")
     assert report.missed == 2
-    assert report.nme.counts == {"0-30": 1, "30-60": 2, "60-90": 1}
-    assert report.nme.mean == pytest.approx(UNIT)
+    assert report.nme_found.counts == {"0-30": 1, "30-60": 2, "60-90": 1}
+    assert report.nme_found.mean == pytest.approx(UNIT)
     expected = ((100 + UNIT) / 2 + UNIT + (100 + UNIT) / 2) / 3
-    assert report.nme_missed_as_100.mean == pytest.approx(expected)
+    assert report.nme.mean == pytest.approx(expected)
     assert {result.name for result in report.worst[:2]} == {NAMES[0], NAMES[4]}
     assert report.pose.images == 3
 
@@ -153,7 +153,11 @@ def test_the_report_is_valid_json_with_the_agreed_keys(dataset, truth, tmp_path)
     path = report.save(tmp_path / "deep" / "out")
     content = json.loads(path.read_text())
     assert list(content["nme_2d_68"]) == ["0-30", "30-60", "60-90", "mean"]
-    assert content["nme_2d_68"]["mean"] == pytest.approx(UNIT)
+    assert list(content["nme_2d_68_found"]) == list(content["nme_2d_68"])
+    assert content["nme_2d_68_found"]["mean"] == pytest.approx(UNIT)
+    assert content["nme_2d_68"]["60-90"] == pytest.approx((100 + UNIT) / 2)
+    assert content["mean_missed_as_100"] == content["nme_2d_68"]["mean"]
+    assert content["dense_images"] is None
     assert (content["annotation"], content["crop"]) == ("original", "detector")
     assert (content["images"], content["missed"]) == (6, 1)
     assert content["images_per_bin"] == {"0-30": 2, "30-60": 2, "60-90": 2}
@@ -185,8 +189,8 @@ def test_a_mean_over_nothing_is_null(dataset, truth):
     content = evaluate_aflw2000(
         FakePredictor(detections=nobody), dataset, truth, crop="detector"
     ).as_dict()
-    assert content["nme_2d_68"] == dict.fromkeys(["0-30", "30-60", "60-90", "mean"])
-    assert content["mean_missed_as_100"] == 100.0
+    assert content["nme_2d_68"] == dict.fromkeys(["0-30", "30-60", "60-90", "mean"], 100.0)
+    assert content["nme_2d_68_found"] == dict.fromkeys(["0-30", "30-60", "60-90", "mean"])
     assert content["pose_mae_deg"]["mean"] is None
     json.dumps(content, allow_nan=False)
 

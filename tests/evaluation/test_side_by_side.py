@@ -40,11 +40,23 @@ def test_runs_side_by_side(tmp_path, errors):
     assert row[1:] == ("30", "-0.500", "-0.500 to -0.500")
 
 
-def test_missed_faces_are_left_out_of_both(tmp_path, errors):
+def test_missed_faces_count_as_100_percent_or_are_left_out_of_both(tmp_path, errors):
     few = [None if k < 3 else e + 1 for k, e in enumerate(errors)]
-    runs = load_runs([write(tmp_path / "a", errors), write(tmp_path / "b", few, "other")])
-    (row,) = differences_table(runs).rows
-    assert row[:3] == ("other: nme_2d_68", "27", "+1.000")
+    tables = [
+        {"name": NAMES, "yaw_deg": list(YAWS), "nme_2d_68": list(e), "nme_3d_dense": list(e)}
+        for e in (errors, few)
+    ]
+    runs = load_runs(
+        [
+            write(tmp_path / "a", errors, per_image=tables[0]),
+            write(tmp_path / "b", few, "other", per_image=tables[1]),
+        ]
+    )
+    sparse, dense = differences_table(runs).rows
+    profiles = np.mean([*(100 - errors[:3]), *[1.0] * 7])  # ten faces in each yaw bin
+    expected = (profiles + 1.0 + 1.0) / 3
+    assert sparse[:3] == ("other: nme_2d_68", "30", f"{expected:+.3f}")
+    assert dense[:3] == ("other: nme_3d_dense", "27", "+1.000")
 
 
 def test_reports_without_single_errors(tmp_path, errors):

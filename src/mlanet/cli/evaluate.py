@@ -320,7 +320,7 @@ def print_report(report: "AFLW2000Report") -> None:
         "mean of bins", str(content["images"]), str(content["missed"]), _figure(nme["mean"])
     )
     if report.missed:
-        table.add_row("missed as 100 %", "", "", _figure(content["mean_missed_as_100"]))
+        table.add_row("found faces only", "", "", _figure(content["nme_2d_68_found"]["mean"]))
     console = Console(markup=False, highlight=False)
     console.print(table)
     angles = ", ".join(f"{name} {_figure(pose[name])}" for name in ("pitch", "yaw", "roll", "mean"))
@@ -328,7 +328,10 @@ def print_report(report: "AFLW2000Report") -> None:
         f"head pose MAE in degrees over {pose['images']} images within ±99°: {angles}",
     )
     for figure, value in (content["dense"] or {}).items():
-        console.print(f"{figure} in percent, mean of bins: {_figure(value['mean'])}")
+        mean = _figure(value["mean"])
+        console.print(
+            f"{figure} in percent, mean of bins: {mean} over {content['dense_images']} images"
+        )
     curve = content["cumulative_error"]
     console.print(
         f"area under the cumulative error curve to {curve['limit']:g} % of"

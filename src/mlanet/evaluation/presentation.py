@@ -118,9 +118,10 @@ def _alignment(content: dict[str, Any]) -> Table:
         ("mean of bins", str(content["images"]), str(content["missed"]), _figure(nme["mean"]))
     )
     if content["missed"]:
-        rows.append(("missed as 100 %", "", "", _figure(content["mean_missed_as_100"])))
+        found = content["nme_2d_68_found"]
+        rows.append(("found faces only", "", "", _figure(found["mean"])))
     columns = ("|yaw| in degrees", "images", "missed", "nme_2d_68 %")
-    return Table("Sparse alignment", columns, tuple(rows))
+    return Table("Sparse alignment", columns, tuple(rows), "A missed face counts as 100 %.")
 
 
 def _dense(content: dict[str, Any]) -> Table:
@@ -130,7 +131,8 @@ def _dense(content: dict[str, Any]) -> Table:
     ]
     note = (
         "2D and 3D dense alignment over sqrt(w*h) of the true vertices' box; reconstruction after"
-        " a similarity over the distance of the eyes' outer corners; percent."
+        " a similarity over the distance of the eyes' outer corners; percent. Over the"
+        f" {content['dense_images']} of {content['images']} images whose face was found."
     )
     columns = ("", *YAW_BINS, "mean of bins")
     return Table("Dense alignment and 3D reconstruction", columns, tuple(rows), note)
@@ -165,7 +167,10 @@ def _groups(kind: str, found: dict[str, Any]) -> Table:
         for name, group in found["groups"].items()
     ]
     columns = (kind, "images", "missed", "nme_2d_68 %", "standard error")
-    return Table(f"By {kind}", columns, tuple(rows), f"Grouped by {found['measure']}.")
+    note = f"Grouped by {found['measure']}. A missed face counts as 100 %."
+    if found["unmeasured"]:
+        note += f" {found['unmeasured']} images without this measure are left out."
+    return Table(f"By {kind}", columns, tuple(rows), note)
 
 
 def _figure(value: float | None) -> str:

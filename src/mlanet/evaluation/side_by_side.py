@@ -10,6 +10,7 @@ import numpy as np
 
 from mlanet.errors import DataError
 from mlanet.evaluation.page import Table, markdown_table, markdown_text
+from mlanet.evaluation.report import MISSED_NME
 from mlanet.metrics import YAW_BINS, paired_difference, yaw_bin_index
 
 CONFIDENCE = 0.95
@@ -84,6 +85,8 @@ def figures_table(runs: Sequence[Run]) -> Table:
 def differences_table(runs: Sequence[Run]) -> Table | None:
     """Each run's errors minus the first one's on the images that both have.
 
+    In `nme_2d_68` a missed face counts as 100 %; other errors are compared where both have one.
+
     With yaw angles in the report, means of the yaw bins' means. None if the reports hold no errors
     of single images.
     """
@@ -102,8 +105,9 @@ def differences_table(runs: Sequence[Run]) -> Table | None:
         return None
     columns = (f"minus {first.name}", "images", "difference", f"{100 * CONFIDENCE:.0f} % interval")
     note = (
-        "Paired bootstrap over the images that both runs found, mean of the yaw bins' means;"
-        " negative is better than the first."
+        "Paired bootstrap over the images of both runs, mean of the yaw bins' means; negative is"
+        " better than the first. A missed face counts as 100 % in nme_2d_68; other errors are"
+        " compared on the images that both runs found."
     )
     return Table("Differences", columns, tuple(rows), note)
 
@@ -151,12 +155,14 @@ def _errors(run: Run) -> list[str]:
 def _paired(
     first: Run, second: Run, error: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
-    """Errors of both runs on the images that both found, and the images' yaw bins."""
+    """Errors of both runs on the images that both have, and the images' yaw bins."""
     tables = first.content["per_image"], second.content.get("per_image") or {}
     if any(error not in table or "name" not in table for table in tables):
         return None
-    others = dict(zip(tables[1]["name"], tables[1][error], strict=True))
-    columns = [tables[0]["name"], tables[0][error]]
+    missing = MISSED_NME if error == "nme_2d_68" else None
+    filled = [[missing if v is None else v for v in table[error]] for table in tables]
+    others = dict(zip(tables[1]["name"], filled[1], strict=True))
+    columns = [tables[0]["name"], filled[0]]
     yaw = tables[0].get("yaw_deg") or [0.0] * len(columns[0])
     both = [
         (value, others[name], angle)
