@@ -1,6 +1,6 @@
 """Reports of several runs side by side, and how far their differences may be chance."""
 
-import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ import numpy as np
 from mlanet.errors import DataError
 from mlanet.evaluation.page import Table, markdown_table, markdown_text
 from mlanet.evaluation.report import MISSED_NME
+from mlanet.evaluation.report_file import read_run
 from mlanet.metrics import YAW_BINS, paired_difference, yaw_bin_index
 
 CONFIDENCE = 0.95
@@ -24,10 +25,20 @@ NOT_FIGURES = (
     "groups",
     "images_per_bin",
     "missed_per_bin",
+    "every_nth_frame",
 )
 """Parts of a report that are no figures to compare, or not without their counts."""
 
-MUST_AGREE = ("protocol", "annotation")
+MUST_AGREE = {
+    "protocol": "protocols",
+    "annotation": "annotations",
+    "refined": "kinds of reconstruction (refined or not)",
+}
+"""Parts of reports without whose agreement figures are not compared, and their plurals."""
+
+CONDITIONS = ("crop", "every_nth_frame")
+"""How a run was made, shown above its figures."""
+
 NOT_ERRORS = ("yaw_deg", "skin_tone_deg")
 
 
@@ -36,7 +47,7 @@ class Run:
     """One report.json.
 
     Attributes:
-        name: the method's; with the file's folder where two runs have one name.
+        name: the method's; with the file's folder or path where two runs have one name.
         content: the report.
         path: of the file.
     """
@@ -53,32 +64,37 @@ class Run:
 
 
 def load_runs(paths: Sequence[Path]) -> list[Run]:
-    """Reports of one protocol and annotation.
+    """Reports of one protocol and annotation, refined or not.
 
     Raises:
-        DataError: a file is missing or no report, or protocols or annotations differ.
+        DataError: a file is missing, malformed or no report, or reports differ in `MUST_AGREE`.
     """
-    contents = [_content(path) for path in paths]
-    for key in MUST_AGREE:
+    contents = [read_run(path) for path in paths]
+    for key, plural in MUST_AGREE.items():
         values = {str(content.get(key)) for content in contents}
         if len(values) > 1:
             listed = "; ".join(sorted(values))
-            raise DataError(f"reports of different {key}s are not compared: {listed}")
+            raise DataError(f"reports of different {plural} are not compared: {listed}")
     names = [
         str(content.get("method", path.parent.name))
         for content, path in zip(contents, paths, strict=True)
     ]
     return [
-        Run(name if names.count(name) == 1 else f"{name} ({path.parent.name})", content, path)
-        for name, content, path in zip(names, contents, paths, strict=True)
+        Run(name, content, path)
+        for name, content, path in zip(_told_apart(names, paths), contents, paths, strict=True)
     ]
 
 
 def figures_table(runs: Sequence[Run]) -> Table:
-    """Every figure that a run has, one column for each run."""
+    """`CONDITIONS` and every figure that a run has, one column for each run."""
     found = [run.figures for run in runs]
     names = list(dict.fromkeys(name for figures in found for name in figures))
-    rows = [(name, *(_shown(figures.get(name)) for figures in found)) for name in names]
+    rows = [
+        (key, *(str(run.content.get(key, "-")) for run in runs))
+        for key in CONDITIONS
+        if any(key in run.content for run in runs)
+    ]
+    rows += [(name, *(_shown(figures.get(name)) for figures in found)) for name in names]
     return Table("Figures", ("", *(run.name for run in runs)), tuple(rows))
 
 
@@ -124,14 +140,18 @@ def comparison_markdown(runs: Sequence[Run]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _content(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a readable report.json ({error})") from error
-    if not isinstance(content, dict) or "protocol" not in content:
-        raise DataError(f"{path}: not a report.json of mlanet evaluate")
-    return content
+def _told_apart(names: Sequence[str], paths: Sequence[Path]) -> list[str]:
+    """Names that differ: with the file's folder where they do not, else its path, else a number."""
+    labels = list(names)
+    folders, files = [path.parent.name for path in paths], [str(path) for path in paths]
+    numbered = [f"{number}: {path}" for number, path in enumerate(paths, 1)]
+    for marks in (folders, files, numbered):
+        count = Counter(labels)
+        labels = [
+            f"{name} ({mark})" if mark and count[label] > 1 else label
+            for label, name, mark in zip(labels, names, marks, strict=True)
+        ]
+    return labels
 
 
 def _numbers(value: Any, way: tuple[str, ...]) -> list[tuple[str, float | None]]:
@@ -163,7 +183,9 @@ def _paired(
     filled = [[missing if v is None else v for v in table[error]] for table in tables]
     others = dict(zip(tables[1]["name"], filled[1], strict=True))
     columns = [tables[0]["name"], filled[0]]
-    yaw = tables[0].get("yaw_deg") or [0.0] * len(columns[0])
+    yaw = tables[0].get("yaw_deg", [None])
+    if None in yaw:
+        yaw = [0.0] * len(columns[0])
     both = [
         (value, others[name], angle)
         for name, value, angle in zip(*columns, yaw, strict=True)
