@@ -12,6 +12,8 @@ from mlanet.datasets import AFLW2000, AFLW2000Annotations
 from mlanet.detection import Detection
 from mlanet.errors import DataError
 from mlanet.evaluation import evaluate_aflw2000, square_roi_box
+from mlanet.evaluation.pictures import COLUMNS, GREY, TILE_PX
+from mlanet.evaluation.presentation import write_report
 from mlanet.geometry import bounding_box
 
 SIZE = 64
@@ -195,10 +197,20 @@ def test_a_mean_over_nothing_is_null(dataset, truth):
     json.dumps(content, allow_nan=False)
 
 
-def test_a_detector_that_finds_nothing(dataset, truth, monkeypatch):
+def test_a_detector_that_finds_nothing_has_pictures_all_the_same(
+    dataset, truth, monkeypatch, tmp_path
+):
     predictor = FakePredictor()
     monkeypatch.setattr(predictor, "detect", lambda image: [])
-    assert evaluate_aflw2000(predictor, dataset, truth, crop="detector").missed == 6
+    report = evaluate_aflw2000(predictor, dataset, truth, crop="detector")
+    assert report.missed == 6
+    write_report(tmp_path / "out", report, predictor, dataset, truth)
+    assert (tmp_path / "out" / "report.html").read_text().count("missed</td>") == 2 * 6
+    for name in ("worst", "random"):
+        drawn = np.asarray(Image.open(tmp_path / "out" / f"{name}.png"))
+        assert drawn.shape == (6 * TILE_PX, len(COLUMNS) * TILE_PX, 3)
+        assert (drawn[:, TILE_PX:] == GREY).all()
+        assert (drawn[:, :TILE_PX] != GREY).any()
 
 
 def test_every_annotated_picture_must_be_there(dataset, truth, tmp_path):

@@ -338,7 +338,10 @@ def print_report(report: "AFLW2000Report") -> None:
         f" {curve['normalizer']}: {curve['auc']:.3f}; {content['images_per_second']} images/s",
     )
     for entry in content["worst"][:3]:
-        console.print(f"worst: {entry['name']} {_figure(entry['nme_2d_68'])} %")
+        error = entry["nme_2d_68"]
+        console.print(
+            f"worst: {entry['name']} " + ("missed" if error is None else f"{error:.3f} %")
+        )
 
 
 def _figure(value: float | None) -> str:

@@ -37,7 +37,7 @@ def write_report(
     Without a reconstructor (other methods' predictions) points are drawn instead of faces.
 
     Returns:
-        The paths of all that was written; pictures of no faces are not.
+        The paths of all that was written; pictures of no images are not.
 
     Raises:
         DataError: the folder cannot be written.
@@ -92,7 +92,7 @@ def page_of(
         lines=(Line(report.method, curve.thresholds.tolist(), curve.share.tolist()),),
         note="Missed faces lie beyond every threshold.",
     )
-    note = "Orange: the annotation's points."
+    note = "Orange: the annotation's points. A face that was missed has grey pictures."
     titles = {"worst": "Largest errors", "random": "Random faces (the same for every method)"}
     grids = tuple(
         PictureGrid(titles[name], columns, tuple(_picture_row(row) for row in rows), note)
@@ -105,9 +105,8 @@ def page_of(
 
 def _picture_row(row: FaceRow) -> PictureRow:
     result = row.result
-    caption = (
-        f"{result.name}\nyaw {result.yaw_deg:.0f} degrees\nnme_2d_68 {_figure(result.nme_2d_68)} %"
-    )
+    error = "missed" if result.nme_2d_68 is None else f"nme_2d_68 {result.nme_2d_68:.3f} %"
+    caption = f"{result.name}\nyaw {result.yaw_deg:.0f} degrees\n{error}"
     return PictureRow(caption, tuple(jpeg(tile) for tile in row.tiles))
 
 
