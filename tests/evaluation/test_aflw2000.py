@@ -12,7 +12,10 @@ from mlanet.datasets import AFLW2000, AFLW2000Annotations
 from mlanet.detection import Detection
 from mlanet.errors import DataError
 from mlanet.evaluation import evaluate_aflw2000, square_roi_box
+from mlanet.evaluation.aflw2000 import score_aflw2000
+from mlanet.evaluation.dense import DenseErrors
 from mlanet.evaluation.pictures import COLUMNS, GREY, TILE_PX
+from mlanet.evaluation.predictions import FacePrediction
 from mlanet.evaluation.presentation import write_report
 from mlanet.geometry import bounding_box
 
@@ -259,6 +262,29 @@ def test_workers_do_not_change_the_report(dataset, truth):
     for report in reports:
         del report["seconds"], report["images_per_second"]
     assert reports[0] == reports[1]
+
+
+def test_vertices_are_kept_on_demand_and_empty_where_a_face_was_missed(dataset, truth):
+    class AnyDense:
+        def errors(self, name, vertices_px, parameters, height):
+            return DenseErrors(1.0, 2.0, 3.0)
+
+    def source(row, name, sample):
+        points = landmarks(row)
+        return None if row == 1 else FacePrediction(points, vertices_px=points[:5])
+
+    def score(keep):
+        given = {"dense": AnyDense(), "keep_vertices": keep}
+        return score_aflw2000(source, dataset, truth, **given)
+
+    report = score(True)
+    kept = report.predictions
+    assert kept.vertices.shape == (6, 5, 3)
+    assert kept.face(NAMES[1]) is None
+    np.testing.assert_allclose(kept.face(NAMES[2]).vertices_px, landmarks(2)[:5], rtol=1e-6)
+    assert (report.dense_images, report.as_dict()["dense_images"]) == (5, 5)
+    assert report.dense["nme_3d_dense"].counts == {"0-30": 1, "30-60": 2, "60-90": 2}
+    assert score(False).predictions.vertices is None
 
 
 def test_random_faces_do_not_depend_on_errors(dataset, truth):

@@ -54,7 +54,8 @@ def aflw2000(
         predictions: Score another method's answers instead: an npz file with names, landmarks and
             perhaps angles_deg and vertices (docs/evaluation.md).
         name: What the report calls the method.
-        save_predictions: Also write what was scored, in the format of --predictions.
+        save_predictions: Also write what was scored, in the format of --predictions; with --basel,
+            its vertices, too.
         basel: 3DDFA's Model_Shape.mat (with Model_Expression.mat beside it), or what mlanet models
             convert made of it: scores dense alignment and 3D reconstruction, too.
 
@@ -91,6 +92,7 @@ def aflw2000(
             crop=crop if predictions is None else "unknown",
             method=name or ("mlanet" if predictions is None else predictions.stem),
             dense=dense,
+            keep_vertices=save_predictions is not None,
             versions=versions | _versions(weights, predictions),
             progress=progress,
             workers=_positive(threads),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from mlanet.datasets.aflw2000 import AnnotationKind
 from mlanet.errors import DataError
@@ -68,6 +68,8 @@ class ImageResult:
     """Predicted pitch, yaw, roll."""
     true_angles_deg: Float[np.ndarray, "3"]
     landmarks_px: Float[np.ndarray, "68 d"] | None = None
+    vertices_px: Float32[np.ndarray, "v 3"] | None = None
+    """That were scored, if they are to be kept."""
     openings: FaceOpenings | None = None
     """Of mouth and eyes, by the annotation."""
     skin_tone_deg: float | None = None
@@ -182,7 +184,7 @@ class AFLW2000Report:
 
     @property
     def predictions(self) -> Predictions:
-        """What was scored, as others may score it again (vertices are not kept)."""
+        """What was scored, as others may score it again; vertices if they were kept."""
         missed = np.array([r.landmarks_px is None for r in self.results])
         columns = {len(r.landmarks_px[0]) for r in self.results if r.landmarks_px is not None}
         empty = np.zeros((68, min(columns, default=2)))
@@ -192,7 +194,17 @@ class AFLW2000Report:
             rows = [np.zeros(3) if r.angles_deg is None else r.angles_deg for r in self.results]
             angles = np.stack(rows)
         names = tuple(r.name for r in self.results)
-        return Predictions(names, np.stack(points), angles, missed=missed)
+        return Predictions(names, np.stack(points), angles, self._vertices(), missed)
+
+    def _vertices(self) -> Float32[np.ndarray, "n v 3"] | None:
+        """Of all faces that were found, zero where one was missed; None unless all were kept."""
+        kept = {k: r.vertices_px for k, r in enumerate(self.results) if r.vertices_px is not None}
+        if not kept or len(kept) < len(self.results) - self.missed:
+            return None
+        vertices = np.zeros((len(self.results), *next(iter(kept.values())).shape), np.float32)
+        for row, points in kept.items():
+            vertices[row] = points
+        return vertices
 
     def as_dict(self) -> dict[str, Any]:
         """The report for JSON; a mean over no images is None."""
