@@ -26,6 +26,7 @@ NOT_FIGURES = (
     "images_per_bin",
     "missed_per_bin",
     "every_nth_frame",
+    "mean_missed_as_100",
 )
 """Parts of a report that are no figures to compare, or not without their counts."""
 
