@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlanet.cli.evaluate import titled_table
 from mlanet.cli.extras import require_torch
 from mlanet.cli.status import EXIT_FAILED, EXIT_OK
 from mlanet.errors import UsageError
@@ -60,8 +61,8 @@ def florence(
             versions=versions_of(weights),
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    print_florence_report(report)
     path = report.save(out)
+    print_florence_report(report)
     Console().print(
         f"{path} and subjects.csv written", highlight=False, markup=False, soft_wrap=True
     )
@@ -117,11 +118,13 @@ def scans(
             versions=versions_of(weights),
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    print_scan_report(report)
+    written = ""
     if out is not None:
         path = report.save(out)
         write_scan_grid(out, reconstructor, heads, change)
         written = f"{path}, portraits.csv and grid.png written"
+    print_scan_report(report)
+    if written:
         Console().print(written, highlight=False, markup=False, soft_wrap=True)
     return 0
 
@@ -129,11 +132,11 @@ def scans(
 def print_scan_report(report: "ScanReport") -> None:
     """Print a table that names the protocol and its groups of portraits."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
 
     content = report.as_dict()
     refined = ", refined" if report.refined else ""
-    table = Table(title=f"Rendered-scan check{refined}", caption=content["protocol"])
+    table = titled_table(f"Rendered-scan check{refined}", content["protocol"])
     table.add_column("portraits", no_wrap=True)
     for heading in ("number", "missed", "mean mm", "rms mm", "mean face mm", "gain %"):
         table.add_column(heading, justify="right")
@@ -147,17 +150,17 @@ def print_scan_report(report: "ScanReport") -> None:
                 "gain_percent",
             )
         ]
-        table.add_row(name, str(group["portraits"]), str(group["missed"]), *figures)
+        table.add_row(Text(name), str(group["portraits"]), str(group["missed"]), *figures)
     Console().print(table)
 
 
 def print_florence_report(report: "FlorenceReport") -> None:
     """Print a table that names the protocol and its settings."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
 
     content = report.as_dict()
-    table = Table(title="MICC Florence, mean ± sd over subjects", caption=content["protocol"])
+    table = titled_table("MICC Florence, mean ± sd over subjects", content["protocol"])
     table.add_column("setting")
     for heading in ("subjects", "mean mm", "rms mm", "NME %", "mean face mm"):
         table.add_column(heading, justify="right")
@@ -167,7 +170,7 @@ def print_florence_report(report: "FlorenceReport") -> None:
             f"{figure['mean']:.2f}" + ("" if figure["sd"] is None else f" ± {figure['sd']:.2f}")
             for figure in figures
         ]
-        table.add_row(setting, str(values["subjects"]), *cells)
+        table.add_row(Text(setting), str(values["subjects"]), *cells)
     Console().print(table)
 
 
