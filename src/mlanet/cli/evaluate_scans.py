@@ -27,8 +27,9 @@ def florence(
 ) -> int:
     """Distance to scans in mm on MICC Florence (point_to_plane_mm).
 
-    Writes report.json and subjects.csv and prints the figures. What cannot be read, or shows no
-    face, is left out and named.
+    Writes report.json and subjects.csv and prints the figures. What is missing, cannot be read or
+    shows no face is left out and named. Scans are annotated by NAME.ljson beside NAME.obj, or
+    else by the network that mlanet ships, whatever --weights says.
 
     Args:
         data: Folder of the data set, with subject_XX/Model and subject_XX/Video.
@@ -51,17 +52,20 @@ def florence(
 
     subjects = florence_subjects(data)
     reconstructor = Reconstructor.load(threads=threads, weights=weights)
+    shipped = reconstructor if weights is None else Reconstructor.load(threads=threads)
+    versions = versions_of(weights) | {"annotator of scans": versions_of(None)["mobile"]}
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("MICC Florence", total=len(subjects))
         report = evaluate_florence(
             reconstructor,
             subjects,
+            annotator=shipped,
             every=every,
-            versions=versions_of(weights),
+            versions=versions,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    print_florence_report(report)
     path = report.save(out)
+    print_florence_report(report)
     Console().print(
         f"{path} and subjects.csv written", highlight=False, markup=False, soft_wrap=True
     )
@@ -156,17 +160,15 @@ def print_florence_report(report: "FlorenceReport") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from mlanet.evaluation.florence_report import FIGURES, shown_mean_and_sd
+
     content = report.as_dict()
     table = Table(title="MICC Florence, mean ± sd over subjects", caption=content["protocol"])
     table.add_column("setting")
-    for heading in ("subjects", "mean mm", "rms mm", "NME %", "mean face mm"):
+    for heading in ("subjects", *FIGURES.values()):
         table.add_column(heading, justify="right")
     for setting, values in content["settings"].items():
-        figures = [value for value in values.values() if isinstance(value, dict)]
-        cells = [
-            f"{figure['mean']:.2f}" + ("" if figure["sd"] is None else f" ± {figure['sd']:.2f}")
-            for figure in figures
-        ]
+        cells = [shown_mean_and_sd(values[name]) for name in FIGURES]
         table.add_row(setting, str(values["subjects"]), *cells)
     Console().print(table)
 
