@@ -373,6 +373,8 @@ def test_the_command_writes_a_report(folder, tmp_path, capsys):
     assert stop.value.code == 1  # one video shows no face
     assert "left out: subject_02" in capsys.readouterr().err
     content = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert "| PTZ-Indoor | 1 |" in (tmp_path / "out" / "report.md").read_text()
+    assert "left out" in (tmp_path / "out" / "report.html").read_text().lower()
     scan = content["scans"][0]
     assert scan["file"] == "subject_01/Model/frontal1/obj/110920150452.obj"
     right, left = (np.array(scan["points_mm"][str(k)]) for k in OUTER_EYES)

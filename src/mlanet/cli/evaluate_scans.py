@@ -27,9 +27,9 @@ def florence(
 ) -> int:
     """Distance to scans in mm on MICC Florence (point_to_plane_mm).
 
-    Writes report.json and subjects.csv and prints the figures. What is missing, cannot be read or
-    shows no face is left out and named. Scans are annotated by NAME.ljson beside NAME.obj, or
-    else by the network that mlanet ships, whatever --weights says.
+    Writes report.json, subjects.csv, report.md and report.html and prints the figures. What is
+    missing, cannot be read or shows no face is left out and named. Scans are annotated by
+    NAME.ljson beside NAME.obj, or else by the network that mlanet ships, whatever --weights says.
 
     Args:
         data: Folder of the data set, with subject_XX/Model and subject_XX/Video.
@@ -48,6 +48,7 @@ def florence(
     from rich.progress import Progress
 
     from mlanet.evaluation.florence import evaluate_florence, florence_subjects
+    from mlanet.evaluation.scan_pages import florence_page, write_pages
     from mlanet.reconstructor import Reconstructor
 
     subjects = florence_subjects(data)
@@ -65,10 +66,10 @@ def florence(
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     path = report.save(out)
+    write_pages(out, florence_page(report))
     print_florence_report(report)
-    Console().print(
-        f"{path} and subjects.csv written", highlight=False, markup=False, soft_wrap=True
-    )
+    written = f"{path}, subjects.csv, report.md and report.html written"
+    Console().print(written, highlight=False, markup=False, soft_wrap=True)
     for line in report.skipped:
         print(f"mlanet: left out: {line}", file=sys.stderr)
     return EXIT_FAILED if report.skipped else EXIT_OK
@@ -86,7 +87,7 @@ def scans(
 
     Not MICC Florence, though its distance is measured: two textured scans and twenty random heads
     of ICT-FaceKit from seven angles under five lights. Prints the figures; with --out, writes
-    report.json, portraits.csv and grid.png.
+    report.json, portraits.csv, report.md, report.html and grid.png.
 
     Args:
         data: Folder with scans and ict_facekit.
@@ -105,7 +106,8 @@ def scans(
     from rich.progress import Progress
 
     from mlanet.evaluation.known_heads import known_heads
-    from mlanet.evaluation.scan_pictures import write_scan_grid
+    from mlanet.evaluation.scan_pages import scan_page, write_pages
+    from mlanet.evaluation.scan_pictures import scan_rows, write_scan_grid
     from mlanet.evaluation.scans import evaluate_scans
     from mlanet.reconstructor import Reconstructor
 
@@ -121,13 +123,17 @@ def scans(
             versions=versions_of(weights),
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    print_scan_report(report)
+    written = ""
     if out is not None:
         path = report.save(out)
-        write_scan_grid(out, reconstructor, heads, change)
-        written = f"{path}, portraits.csv and grid.png written"
+        rows = scan_rows(reconstructor, heads, change)
+        write_scan_grid(out, rows)
+        write_pages(out, scan_page(report, rows))
+        written = f"{path}, portraits.csv, report.md, report.html and grid.png written"
+    print_scan_report(report)
+    if written:
         Console().print(written, highlight=False, markup=False, soft_wrap=True)
-    return 0
+    return EXIT_OK
 
 
 def print_scan_report(report: "ScanReport") -> None:
