@@ -1,6 +1,7 @@
 import io
 import pickle
 import tarfile
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -153,3 +154,44 @@ def test_npy_instead_of_npz_and_damaged_members(tmp_path, npz):
     path.write_bytes(data)
     with pytest.raises(DataError, match=r"labels\.npz"):
         load_arrays(path, {"points": ()})
+
+
+def header_only(path, shape, method=zipfile.ZIP_STORED):
+    """An npz file whose array has a header and no numbers."""
+    content = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        content, {"descr": "<f8", "fortran_order": False, "shape": shape}
+    )
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("points.npy", content.getvalue())
+
+
+@pytest.mark.parametrize("shape", [(10**12, 68, 2), (10**30,), (300,)])
+def test_arrays_that_claim_more_than_they_hold(tmp_path, shape):
+    header_only(tmp_path / "labels.npz", shape)
+    with pytest.raises(DataError, match=r"labels\.npz.*claims more"):
+        load_arrays(tmp_path / "labels.npz", {"points": tuple(None for _ in shape[1:])})
+
+
+@pytest.mark.parametrize(("offset", "value"), [(10, 99), (8, 1)])
+def test_unknown_compression_and_encryption(npz, offset, value):
+    path = npz(points=np.zeros(3))
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + offset] = value
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"labels\.npz"):
+        load_arrays(path, {"points": ()})
+
+
+def test_files_that_would_fill_the_memory(npz, monkeypatch):
+    monkeypatch.setattr("mlanet.datasets.archive.MAX_BYTES", 100)
+    with pytest.raises(DataError, match="take more"):
+        load_arrays(npz(points=np.zeros(13)), {"points": ()})
+    assert load_arrays(npz(points=np.zeros(12), other=np.zeros(99)), {"points": ()})
+
+
+def test_members_that_are_no_arrays(tmp_path):
+    with zipfile.ZipFile(tmp_path / "labels.npz", "w") as archive:
+        archive.writestr("points", b"text")
+    with pytest.raises(DataError, match="'points' is missing"):
+        load_arrays(tmp_path / "labels.npz", {"points": ()})

@@ -12,6 +12,11 @@ from mlanet.datasets import AFLW2000, AFLW2000Annotations
 from mlanet.detection import Detection
 from mlanet.errors import DataError
 from mlanet.evaluation import evaluate_aflw2000, square_roi_box
+from mlanet.evaluation.aflw2000 import score_aflw2000
+from mlanet.evaluation.dense import DenseErrors
+from mlanet.evaluation.pictures import COLUMNS, GREY, TILE_PX
+from mlanet.evaluation.predictions import FacePrediction
+from mlanet.evaluation.presentation import write_report
 from mlanet.geometry import bounding_box
 
 SIZE = 64
@@ -131,16 +136,16 @@ def test_the_detection_that_overlaps_best_is_used(dataset, truth):
     assert report.missed == 0
 
 
-def test_missed_faces_are_counted_and_left_out(dataset, truth):
+def test_missed_faces_count_as_100_percent(dataset, truth):
     tiny = (10.0, 20.0, 27.0, 37.0)  # 289 of 1000 square pixels: an overlap of 0.289
     enough = (10.0, 20.0, 28.0, 37.0)  # 306 of 1000
     predictor = FakePredictor((1.0, 0.0), {0: [tiny], 4: [(55.0, 0.0, 64.0, 9.0)], 1: [enough]})
     report = evaluate_aflw2000(predictor, dataset, truth, crop="detector")
     assert report.missed == 2
-    assert report.nme.counts == {"0-30": 1, "30-60": 2, "60-90": 1}
-    assert report.nme.mean == pytest.approx(UNIT)
+    assert report.nme_found.counts == {"0-30": 1, "30-60": 2, "60-90": 1}
+    assert report.nme_found.mean == pytest.approx(UNIT)
     expected = ((100 + UNIT) / 2 + UNIT + (100 + UNIT) / 2) / 3
-    assert report.nme_missed_as_100.mean == pytest.approx(expected)
+    assert report.nme.mean == pytest.approx(expected)
     assert {result.name for result in report.worst[:2]} == {NAMES[0], NAMES[4]}
     assert report.pose.images == 3
 
@@ -153,7 +158,11 @@ def test_the_report_is_valid_json_with_the_agreed_keys(dataset, truth, tmp_path)
     path = report.save(tmp_path / "deep" / "out")
     content = json.loads(path.read_text())
     assert list(content["nme_2d_68"]) == ["0-30", "30-60", "60-90", "mean"]
-    assert content["nme_2d_68"]["mean"] == pytest.approx(UNIT)
+    assert list(content["nme_2d_68_found"]) == list(content["nme_2d_68"])
+    assert content["nme_2d_68_found"]["mean"] == pytest.approx(UNIT)
+    assert content["nme_2d_68"]["60-90"] == pytest.approx((100 + UNIT) / 2)
+    assert content["mean_missed_as_100"] == content["nme_2d_68"]["mean"]
+    assert content["dense_images"] is None
     assert (content["annotation"], content["crop"]) == ("original", "detector")
     assert (content["images"], content["missed"]) == (6, 1)
     assert content["images_per_bin"] == {"0-30": 2, "30-60": 2, "60-90": 2}
@@ -185,16 +194,26 @@ def test_a_mean_over_nothing_is_null(dataset, truth):
     content = evaluate_aflw2000(
         FakePredictor(detections=nobody), dataset, truth, crop="detector"
     ).as_dict()
-    assert content["nme_2d_68"] == dict.fromkeys(["0-30", "30-60", "60-90", "mean"])
-    assert content["mean_missed_as_100"] == 100.0
+    assert content["nme_2d_68"] == dict.fromkeys(["0-30", "30-60", "60-90", "mean"], 100.0)
+    assert content["nme_2d_68_found"] == dict.fromkeys(["0-30", "30-60", "60-90", "mean"])
     assert content["pose_mae_deg"]["mean"] is None
     json.dumps(content, allow_nan=False)
 
 
-def test_a_detector_that_finds_nothing(dataset, truth, monkeypatch):
+def test_a_detector_that_finds_nothing_has_pictures_all_the_same(
+    dataset, truth, monkeypatch, tmp_path
+):
     predictor = FakePredictor()
     monkeypatch.setattr(predictor, "detect", lambda image: [])
-    assert evaluate_aflw2000(predictor, dataset, truth, crop="detector").missed == 6
+    report = evaluate_aflw2000(predictor, dataset, truth, crop="detector")
+    assert report.missed == 6
+    write_report(tmp_path / "out", report, predictor, dataset, truth)
+    assert (tmp_path / "out" / "report.html").read_text().count("missed</td>") == 2 * 6
+    for name in ("worst", "random"):
+        drawn = np.asarray(Image.open(tmp_path / "out" / f"{name}.png"))
+        assert drawn.shape == (6 * TILE_PX, len(COLUMNS) * TILE_PX, 3)
+        assert (drawn[:, TILE_PX:] == GREY).all()
+        assert (drawn[:, :TILE_PX] != GREY).any()
 
 
 def test_every_annotated_picture_must_be_there(dataset, truth, tmp_path):
@@ -245,6 +264,29 @@ def test_workers_do_not_change_the_report(dataset, truth):
     assert reports[0] == reports[1]
 
 
+def test_vertices_are_kept_on_demand_and_empty_where_a_face_was_missed(dataset, truth):
+    class AnyDense:
+        def errors(self, name, vertices_px, parameters, height):
+            return DenseErrors(1.0, 2.0, 3.0)
+
+    def source(row, name, sample):
+        points = landmarks(row)
+        return None if row == 1 else FacePrediction(points, vertices_px=points[:5])
+
+    def score(keep):
+        given = {"dense": AnyDense(), "keep_vertices": keep}
+        return score_aflw2000(source, dataset, truth, **given)
+
+    report = score(True)
+    kept = report.predictions
+    assert kept.vertices.shape == (6, 5, 3)
+    assert kept.face(NAMES[1]) is None
+    np.testing.assert_allclose(kept.face(NAMES[2]).vertices_px, landmarks(2)[:5], rtol=1e-6)
+    assert (report.dense_images, report.as_dict()["dense_images"]) == (5, 5)
+    assert report.dense["nme_3d_dense"].counts == {"0-30": 1, "30-60": 2, "60-90": 2}
+    assert score(False).predictions.vertices is None
+
+
 def test_random_faces_do_not_depend_on_errors(dataset, truth):
     good = evaluate_aflw2000(FakePredictor(), dataset, truth)
     bad = evaluate_aflw2000(FakePredictor((5.0, 5.0)), dataset, truth)
@@ -279,10 +321,11 @@ def test_the_command_draws_prints_and_writes(dataset, truth, tmp_path, monkeypat
     assert (out / "report.html").read_text().count("data:image/jpeg;base64,") == 2 * 3 * 5
 
     other = tmp_path / "other"
-    options = ["--predictions", saved, "--name", "a <method>", "--out", other]
+    options = ["--predictions", saved, "--name", "a <method> [/b]", "--out", other]
     assert command(tmp_path, *options) == 0
     again = json.loads((other / "report.json").read_text())
-    assert (again["method"], again["crop"]) == ("a <method>", "unknown")
+    assert (again["method"], again["crop"]) == ("a <method> [/b]", "unknown")
+    assert "a <method> [/b] on" in capsys.readouterr().out
     assert again["nme_2d_68"] == content["nme_2d_68"]
     assert again["pose_mae_deg"] == content["pose_mae_deg"]
     page = (other / "report.html").read_text()

@@ -174,6 +174,8 @@ def test_vertices_of_a_file_through_the_command(protocol, files, tmp_path, monke
     Predictions(tuple(names), moved[:, files.keypoints], vertices=moved).save(given)
     arguments = ["--data", tmp_path, "--annotations", tmp_path / "annotations.npz", "--out", out]
     arguments += ["--predictions", given, "--basel", files.path]
+    saved = tmp_path / "saved.npz"
+    arguments += ["--save-predictions", saved]
     with pytest.raises(SystemExit) as stop:
         main(["evaluate", "aflw2000", *map(str, arguments)])
     assert stop.value.code == 0
@@ -188,6 +190,9 @@ def test_vertices_of_a_file_through_the_command(protocol, files, tmp_path, monke
     assert dense["nme_3d_reconstruction"]["mean"] < 0.01
     assert len(content["per_image"]["nme_3d_dense"]) == 3
     assert "3D reconstruction" in (out / "report.md").read_text()
+    kept = Predictions.load(saved).vertices
+    assert kept.dtype == np.float32
+    np.testing.assert_allclose(kept, moved, rtol=1e-6, atol=1e-4)
     Predictions(tuple(names), moved[:, files.keypoints]).save(given)
     with pytest.raises(SystemExit) as stop:
         main(["evaluate", "aflw2000", *map(str, arguments)])

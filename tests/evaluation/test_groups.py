@@ -21,8 +21,8 @@ def test_means_and_standard_errors():
     assert set(groups["yaw"]) == {"0-15", "above 75"}
     near = groups["yaw"]["0-15"]
     assert (near["images"], near["missed"]) == (3, 1)
-    assert near["nme_2d_68"] == pytest.approx(3.0)
-    assert near["standard_error"] == pytest.approx(np.std([2, 4], ddof=1) / np.sqrt(2))
+    assert near["nme_2d_68"] == pytest.approx(106.0 / 3.0)
+    assert near["standard_error"] == pytest.approx(np.std([2, 4, 100], ddof=1) / np.sqrt(3))
     assert groups["yaw"]["above 75"]["standard_error"] is None
 
 

@@ -81,11 +81,25 @@ def test_plots_without_extent_are_refused(page):
 
 def test_markdown_has_the_tables(page):
     text = markdown(page)
-    assert text.startswith("# a & b <c>\n")
+    assert text.startswith("# a &amp; b &lt;c&gt;\n")
     assert markdown_table(page.tables[0]) == [
         "| \\|yaw\\| | percent |",
         "| --- | ---: |",
         "| 0-30 | 2.5 |",
     ]
     assert "| 0-30 | 2.5 |" in text
-    assert "A <note>." in text
+    assert "A &lt;note&gt;." in text
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("a|b", "a\\|b"),
+        ("a\\|b", "a\\\\\\|b"),
+        ("two\n\nlines ", "two lines"),
+        ("<b>&", "&lt;b&gt;&amp;"),
+    ],
+)
+def test_cells_neither_end_their_row_nor_hold_html(cell, expected):
+    table = Table("t", ("a", "b"), ((cell, "1"),))
+    assert markdown_table(table)[2] == f"| {expected} | 1 |"

@@ -57,6 +57,11 @@ def test_what_is_optional_may_be_absent(tmp_path):
         ({"angles_deg": np.zeros((2, 2))}, "angles_deg"),
         ({"vertices": np.full((2, 5, 3), np.inf)}, "finite"),
         ({"vertices": np.zeros((1, 5, 3))}, "differ in length"),
+        ({"missed": np.array(["False", "False"])}, "truth values"),
+        ({"missed": np.array([0.0, 1.0])}, "truth values"),
+        ({"landmarks": np.full((2, 68, 2), 1e300)}, "more than 1e"),
+        ({"angles_deg": np.full((2, 3), -1e8)}, "more than 1e"),
+        ({"landmarks": np.full((2, 68, 2), -(2**63))}, "more than 1e"),
     ],
 )
 def test_malformed_files_are_refused(tmp_path, changed, message):
@@ -69,3 +74,16 @@ def test_every_image_needs_a_row(tmp_path):
     found.require([NAMES[1]])
     with pytest.raises(DataError, match=r"lack image00009\.jpg and 0 more"):
         found.require([*NAMES, "image00009.jpg"])
+
+
+@pytest.mark.parametrize("kind", [bool, np.int8])
+def test_rows_of_missed_faces_may_hold_anything(tmp_path, kind):
+    landmarks = np.zeros((2, 68, 2))
+    landmarks[1] = np.nan
+    changed = {"landmarks": landmarks, "angles_deg": np.array([[0, 0, 0], [np.inf] * 3])}
+    missed = np.array([0, 1], dtype=kind)
+    found = Predictions.load(written(tmp_path / "p.npz", missed=missed, **changed))
+    assert found.face(NAMES[0]) is not None
+    assert found.face(NAMES[1]) is None
+    with pytest.raises(DataError, match="finite"):
+        Predictions.load(written(tmp_path / "p.npz", missed=1 - missed.astype(int), **changed))

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,11 +41,23 @@ def test_runs_side_by_side(tmp_path, errors):
     assert row[1:] == ("30", "-0.500", "-0.500 to -0.500")
 
 
-def test_missed_faces_are_left_out_of_both(tmp_path, errors):
+def test_missed_faces_count_as_100_percent_or_are_left_out_of_both(tmp_path, errors):
     few = [None if k < 3 else e + 1 for k, e in enumerate(errors)]
-    runs = load_runs([write(tmp_path / "a", errors), write(tmp_path / "b", few, "other")])
-    (row,) = differences_table(runs).rows
-    assert row[:3] == ("other: nme_2d_68", "27", "+1.000")
+    tables = [
+        {"name": NAMES, "yaw_deg": list(YAWS), "nme_2d_68": list(e), "nme_3d_dense": list(e)}
+        for e in (errors, few)
+    ]
+    runs = load_runs(
+        [
+            write(tmp_path / "a", errors, per_image=tables[0]),
+            write(tmp_path / "b", few, "other", per_image=tables[1]),
+        ]
+    )
+    sparse, dense = differences_table(runs).rows
+    profiles = np.mean([*(100 - errors[:3]), *[1.0] * 7])  # ten faces in each yaw bin
+    expected = (profiles + 1.0 + 1.0) / 3
+    assert sparse[:3] == ("other: nme_2d_68", "30", f"{expected:+.3f}")
+    assert dense[:3] == ("other: nme_3d_dense", "27", "+1.000")
 
 
 def test_reports_without_single_errors(tmp_path, errors):
@@ -56,6 +69,67 @@ def test_annotations_are_not_mixed(tmp_path, errors):
     files = [write(tmp_path / "a", errors), write(tmp_path / "b", errors, annotation="other")]
     with pytest.raises(DataError, match="different annotations"):
         load_runs(files)
+
+
+def test_refined_reconstructions_are_not_mixed_with_others(tmp_path, errors):
+    files = [write(tmp_path / f"{k}", errors, refined=k) for k in (True, False)]
+    with pytest.raises(DataError, match="refined or not"):
+        load_runs(files)
+
+
+def test_how_runs_were_made_is_shown(tmp_path, errors):
+    runs = load_runs(
+        [
+            write(tmp_path / "a", errors, crop="ground-truth", every_nth_frame=10),
+            write(tmp_path / "b", errors, crop="detector"),
+        ]
+    )
+    rows = figures_table(runs).rows
+    assert rows[:2] == (("crop", "ground-truth", "detector"), ("every_nth_frame", "10", "-"))
+    assert [row[0] for row in rows[2:]] == ["nme_2d_68 0-30", "nme_2d_68 mean"]
+
+
+def test_runs_of_one_name_are_told_apart(tmp_path, errors, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = []
+    for folder, name in (("", "x"), ("a", "y"), ("b/a", "z")):
+        file = write(Path(folder), errors).rename(Path(folder) / f"{name}.json")
+        files.append(file)
+    names = [run.name for run in load_runs([*files, files[1]])]
+    assert names == [
+        "mlanet",
+        "mlanet (2: a/y.json)",
+        "mlanet (b/a/z.json)",
+        "mlanet (4: a/y.json)",
+    ]
+    write(tmp_path / "c", errors, "other")
+    assert load_runs([Path("c/report.json"), files[0]])[0].name == "other"
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ([1.0], "columns"),
+        ({"name": NAMES, "nme_2d_68": 5}, "columns"),
+        ({"name": NAMES, "nme_2d_68": [1.0]}, "length"),
+        ({"name": ["a", 1], "nme_2d_68": [1.0, 2.0]}, "names"),
+        ({"name": ["a", "a"], "nme_2d_68": [1.0, 2.0]}, "names"),
+        ({"name": ["a", "b"], "nme_2d_68": [1.0, "2"]}, "numbers or null"),
+        ({"name": ["a", "b"], "nme_2d_68": [1.0, True]}, "numbers or null"),
+        ({"name": ["a", "b"], "nme_2d_68": [1.0, 10**400]}, "numbers or null"),
+        ({"name": ["a", "b"], "nme_2d_68": [1.0, float("nan")]}, "numbers or null"),
+    ],
+)
+def test_malformed_errors_of_images_are_refused(tmp_path, errors, table, message):
+    with pytest.raises(DataError, match=rf"report\.json.*{message}"):
+        load_runs([write(tmp_path, errors, per_image=table)])
+
+
+def test_faces_without_yaw_are_compared_all_the_same(tmp_path, errors):
+    table = {"name": NAMES, "yaw_deg": [None] * 30, "nme_2d_68": list(errors)}
+    runs = load_runs([write(tmp_path / f"{k}", errors, per_image=table) for k in "ab"])
+    (row,) = differences_table(runs).rows
+    assert row[1:3] == ("30", "+0.000")
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"a": 1}'])
@@ -74,3 +148,14 @@ def test_the_command(tmp_path, errors, capsys, monkeypatch):
         assert stop.value.code == status
     assert "+0.100" in capsys.readouterr().out
     assert "| other: nme_2d_68 | 30 | +0.100 |" in (tmp_path / "c.md").read_text()
+
+
+def test_names_are_no_markup(tmp_path, errors, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    files = [write(tmp_path / "a", errors, "a [/b]"), write(tmp_path / "b", errors, "[red]c")]
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "compare", *map(str, files)])
+    assert stop.value.code == 0
+    printed = capsys.readouterr().out
+    assert "a [/b]" in printed
+    assert "[red]c" in printed

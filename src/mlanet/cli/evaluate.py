@@ -54,7 +54,8 @@ def aflw2000(
         predictions: Score another method's answers instead: an npz file with names, landmarks and
             perhaps angles_deg and vertices (docs/evaluation.md).
         name: What the report calls the method.
-        save_predictions: Also write what was scored, in the format of --predictions.
+        save_predictions: Also write what was scored, in the format of --predictions; with --basel,
+            its vertices, too.
         basel: 3DDFA's Model_Shape.mat (with Model_Expression.mat beside it), or what mlanet models
             convert made of it: scores dense alignment and 3D reconstruction, too.
 
@@ -91,15 +92,16 @@ def aflw2000(
             crop=crop if predictions is None else "unknown",
             method=name or ("mlanet" if predictions is None else predictions.stem),
             dense=dense,
+            keep_vertices=save_predictions is not None,
             versions=versions | _versions(weights, predictions),
             progress=progress,
             workers=_positive(threads),
         )
-    print_report(report)
     written = write_report(out, report, reconstructor, dataset, truth, threads)
     if save_predictions is not None:
         report.predictions.save(save_predictions)
         written.append(save_predictions)
+    print_report(report)
     names = ", ".join(path.name for path in written[1:])
     text = f"{written[0]}, {names} written"
     Console().print(text, highlight=False, markup=False, soft_wrap=True)
@@ -246,14 +248,14 @@ def compare(
     if len(reports) < 2:
         raise UsageError(f"compare needs at least two files report.json, got {len(reports)}")
     runs = load_runs(reports)
-    console = Console()
-    for table in (figures_table(runs), differences_table(runs)):
-        if table is not None:
-            console.print(rich_table(table))
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(out) as temporary:
             temporary.write_text(comparison_markdown(runs), encoding="utf-8")
+    console = Console()
+    for table in (figures_table(runs), differences_table(runs)):
+        if table is not None:
+            console.print(rich_table(table))
     return 0
 
 
@@ -281,28 +283,34 @@ def _name_missing(names: Sequence[str]) -> int:
 
 
 def rich_table(table: "Table") -> "RichTable":
-    """A report's table for the terminal."""
-    from rich.table import Table as RichTable
+    """A report's table for the terminal; its text is shown as it is, markup is none."""
+    from rich.text import Text
 
-    found = RichTable(title=table.title, caption=table.note or None)
+    found = titled_table(table.title, table.note)
     for number, heading in enumerate(table.columns):
-        found.add_column(heading, justify="right" if number else "left")
+        found.add_column(Text(heading), justify="right" if number else "left")
     for row in table.rows:
-        found.add_row(*row)
+        found.add_row(*map(Text, row))
     return found
+
+
+def titled_table(title: str, caption: str = "") -> "RichTable":
+    """An empty table for the terminal; brackets in its title and caption are no markup."""
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    below = Text(caption, style="table.caption") if caption else None
+    return RichTable(title=Text(title, style="table.title"), caption=below)
 
 
 def print_report(report: "AFLW2000Report") -> None:
     """Print a table that names the protocol, annotation, crop and numbers of images."""
     from rich.console import Console
-    from rich.table import Table
 
     content = report.as_dict()
     nme, pose = content["nme_2d_68"], content["pose_mae_deg"]
-    table = Table(
-        title=f"{report.method} on AFLW2000-3D, {report.annotation} annotation, {report.crop} crop",
-        caption=content["protocol"],
-    )
+    title = f"{report.method} on AFLW2000-3D, {report.annotation} annotation, {report.crop} crop"
+    table = titled_table(title, content["protocol"])
     table.add_column("|yaw|")
     for heading in ("images", "missed", "nme_2d_68 %"):
         table.add_column(heading, justify="right")
@@ -314,24 +322,28 @@ def print_report(report: "AFLW2000Report") -> None:
         "mean of bins", str(content["images"]), str(content["missed"]), _figure(nme["mean"])
     )
     if report.missed:
-        table.add_row("missed as 100 %", "", "", _figure(content["mean_missed_as_100"]))
-    console = Console()
+        table.add_row("found faces only", "", "", _figure(content["nme_2d_68_found"]["mean"]))
+    console = Console(markup=False, highlight=False)
     console.print(table)
     angles = ", ".join(f"{name} {_figure(pose[name])}" for name in ("pitch", "yaw", "roll", "mean"))
     console.print(
         f"head pose MAE in degrees over {pose['images']} images within ±99°: {angles}",
-        highlight=False,
     )
     for figure, value in (content["dense"] or {}).items():
-        console.print(f"{figure} in percent, mean of bins: {_figure(value['mean'])}")
+        mean = _figure(value["mean"])
+        console.print(
+            f"{figure} in percent, mean of bins: {mean} over {content['dense_images']} images"
+        )
     curve = content["cumulative_error"]
     console.print(
         f"area under the cumulative error curve to {curve['limit']:g} % of"
         f" {curve['normalizer']}: {curve['auc']:.3f}; {content['images_per_second']} images/s",
-        highlight=False,
     )
     for entry in content["worst"][:3]:
-        console.print(f"worst: {entry['name']} {_figure(entry['nme_2d_68'])} %", highlight=False)
+        error = entry["nme_2d_68"]
+        console.print(
+            f"worst: {entry['name']} " + ("missed" if error is None else f"{error:.3f} %")
+        )
 
 
 def _figure(value: float | None) -> str:

@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlanet.cli.evaluate import titled_table
 from mlanet.cli.extras import require_torch
 from mlanet.cli.status import EXIT_FAILED, EXIT_OK
 from mlanet.errors import UsageError
@@ -139,11 +140,11 @@ def scans(
 def print_scan_report(report: "ScanReport") -> None:
     """Print a table that names the protocol and its groups of portraits."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
 
     content = report.as_dict()
     refined = ", refined" if report.refined else ""
-    table = Table(title=f"Rendered-scan check{refined}", caption=content["protocol"])
+    table = titled_table(f"Rendered-scan check{refined}", content["protocol"])
     table.add_column("portraits", no_wrap=True)
     for heading in ("number", "missed", "mean mm", "rms mm", "mean face mm", "gain %"):
         table.add_column(heading, justify="right")
@@ -157,25 +158,25 @@ def print_scan_report(report: "ScanReport") -> None:
                 "gain_percent",
             )
         ]
-        table.add_row(name, str(group["portraits"]), str(group["missed"]), *figures)
+        table.add_row(Text(name), str(group["portraits"]), str(group["missed"]), *figures)
     Console().print(table)
 
 
 def print_florence_report(report: "FlorenceReport") -> None:
     """Print a table that names the protocol and its settings."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
 
     from mlanet.evaluation.florence_report import FIGURES, shown_mean_and_sd
 
     content = report.as_dict()
-    table = Table(title="MICC Florence, mean ± sd over subjects", caption=content["protocol"])
+    table = titled_table("MICC Florence, mean ± sd over subjects", content["protocol"])
     table.add_column("setting")
     for heading in ("subjects", *FIGURES.values()):
         table.add_column(heading, justify="right")
     for setting, values in content["settings"].items():
         cells = [shown_mean_and_sd(values[name]) for name in FIGURES]
-        table.add_row(setting, str(values["subjects"]), *cells)
+        table.add_row(Text(setting), str(values["subjects"]), *cells)
     Console().print(table)
 
 

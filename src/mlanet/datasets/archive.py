@@ -1,11 +1,12 @@
 """Random access to the files of data sets: members of tar files, arrays of npz files."""
 
 import io
+import lzma
 import tarfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,24 @@ import numpy as np
 
 from mlanet.datasets.dataset import SkippedSamples
 from mlanet.errors import DataError
+from mlanet.morphable.archive import claimed_bytes
+
+MAX_BYTES = 8 * 1024**3
+"""What the arrays of one file may take in memory."""
+
+UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    EOFError,
+    MemoryError,
+    RuntimeError,  # encrypted members; NotImplementedError: unknown ways to compress
+    OverflowError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
+"""What damaged or hostile npz files make NumPy and zipfile raise."""
 
 
 class TarIndex:
@@ -147,13 +166,15 @@ def load_arrays(
         finite: Whether numbers that are not finite are an error.
 
     Raises:
-        DataError: the file or an array is missing or malformed.
+        DataError: the file or an array is missing or malformed, or the arrays take more than
+            `MAX_BYTES`.
     """
     shapes = {**required, **(optional or {})}
     try:
+        members = _members(path, shapes)
         with np.load(path, allow_pickle=False) as archive:
-            found = {name: archive[name] for name in shapes if name in archive.files}
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            found = {name: archive[member] for name, member in members.items()}
+    except UNREADABLE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{path}: not a readable npz file ({reason})") from error
     for name in required:
@@ -174,3 +195,24 @@ def load_arrays(
         if finite and array.dtype.kind == "f" and not np.isfinite(array).all():
             raise DataError(f"{path}: {name!r} holds numbers that are not finite")
     return found
+
+
+def _members(path: Path, names: Iterable[str]) -> dict[str, str]:
+    """Members of an npz file that hold these arrays, whose headers claim no more than is there.
+
+    Raises:
+        ValueError: a header claims more than its member holds, or all of them too much.
+    """
+    with zipfile.ZipFile(path) as archive:
+        present = set(archive.namelist())
+        members = {name: f"{name}.npy" for name in names if f"{name}.npy" in present}
+        total = 0
+        for name, member in members.items():
+            with archive.open(member) as file:
+                claimed = claimed_bytes(file)
+            if claimed > archive.getinfo(member).file_size:
+                raise ValueError(f"{name!r} claims more numbers than it holds")
+            total += claimed
+    if total > MAX_BYTES:
+        raise ValueError(f"its arrays take more than {MAX_BYTES / 1024**3:.0f} GiB")
+    return members

@@ -105,7 +105,8 @@ class SkinTone:
 def errors_by_group(results: Sequence["ImageResult"]) -> dict[str, dict[str, dict[str, Any]]]:
     """Means of `nme_2d_68` over the images of each group, with their standard errors.
 
-    Missed faces are counted in `missed` and left out of the means; groups without images are
+    Missed faces count as 100 % and are counted in `missed`; a kind of groups leaves out the
+    images that it has no measure for (a missed face has no skin tone). Groups without images are
     left out, and so are kinds of groups that no image has a measure for.
     """
     measures = {
@@ -128,11 +129,11 @@ def errors_by_group(results: Sequence["ImageResult"]) -> dict[str, dict[str, dic
 
 
 def _summary(group: Sequence["ImageResult"]) -> dict[str, Any]:
-    errors = np.array([r.nme_2d_68 for r in group if r.nme_2d_68 is not None])
+    errors = np.array([r.nme_2d_68_of_all for r in group])
     spread = float(errors.std(ddof=1) / np.sqrt(len(errors))) if len(errors) > 1 else None
     return {
         "images": len(group),
-        "missed": len(group) - len(errors),
-        "nme_2d_68": float(errors.mean()) if len(errors) else None,
+        "missed": sum(r.nme_2d_68 is None for r in group),
+        "nme_2d_68": float(errors.mean()),
         "standard_error": spread,
     }

@@ -7,6 +7,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from html import escape
 from typing import Any
 
 from mlanet.errors import DataError
@@ -81,20 +82,25 @@ class Page:
 
 def markdown(page: Page) -> str:
     """The facts and tables of a page."""
-    lines = [f"# {page.title}", ""]
-    lines += [f"- {name}: {value}" for name, value in page.facts]
+    lines = [f"# {markdown_text(page.title)}", ""]
+    lines += [f"- {markdown_text(name)}: {markdown_text(value)}" for name, value in page.facts]
     for table in page.tables:
-        lines += ["", f"## {table.title}", "", *markdown_table(table)]
+        lines += ["", f"## {markdown_text(table.title)}", "", *markdown_table(table)]
         if table.note:
-            lines += ["", table.note]
+            lines += ["", markdown_text(table.note)]
     return "\n".join(lines) + "\n"
+
+
+def markdown_text(text: str) -> str:
+    """Text on one line that Markdown shows as it is: no HTML, no escapes."""
+    return " ".join(escape(text, quote=False).replace("\\", "\\\\").split())
 
 
 def markdown_table(table: Table) -> list[str]:
     """Lines of a table, without its title."""
 
     def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        return "| " + " | ".join(markdown_text(cell).replace("|", "\\|") for cell in cells) + " |"
 
     rule = ["---"] + ["---:"] * (len(table.columns) - 1)
     return [line(table.columns), line(rule), *(line(row) for row in table.rows)]

@@ -54,18 +54,17 @@ def face_rows(
     annotations: AFLW2000Annotations,
     workers: int = 1,
 ) -> list[FaceRow]:
-    """Pictures of those results in which a face was found.
+    """Pictures of each of those results.
 
     With a reconstructor its faces are drawn as `COLUMNS`, else the scored points as
     `POINTS_COLUMNS`, by that many threads.
     """
-    found = [result for result in results if result.nme_2d_68 is not None]
+
+    def row(result: ImageResult) -> FaceRow:
+        return face_row(result, report, reconstructor, dataset, annotations)
+
     with ThreadPoolExecutor(workers) as pool:
-        return list(
-            pool.map(
-                lambda result: face_row(result, report, reconstructor, dataset, annotations), found
-            )
-        )
+        return list(pool.map(row, results))
 
 
 def face_row(
@@ -75,7 +74,7 @@ def face_row(
     dataset: AFLW2000,
     annotations: AFLW2000Annotations,
 ) -> FaceRow:
-    """The photo with the annotation, then the prediction, side by side."""
+    """The photo with the annotation, then the prediction, side by side; grey if it was missed."""
     row = annotations.names.index(result.name)
     truth: Float[np.ndarray, "68 2"] = annotations.landmarks_2d_px(report.annotation)[row]
     image = dataset[dataset.index_of[result.name]].image
@@ -86,6 +85,10 @@ def face_row(
         return crop_square(picture, square, TILE_PX).image
 
     annotated = tile(draw_points(image, truth, TRUTH_COLOR, radius))
+    if result.nme_2d_68 is None:
+        columns = POINTS_COLUMNS if reconstructor is None else COLUMNS
+        plain = np.full_like(annotated, GREY)
+        return FaceRow(result, (annotated, *[plain] * (len(columns) - 1)))
     if reconstructor is None:
         assert result.landmarks_px is not None, "the face was found"
         points = result.landmarks_px[:, :2]

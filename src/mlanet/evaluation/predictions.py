@@ -1,16 +1,20 @@
 """Predictions of any method as a file: what the protocols need of each face, and nothing else."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 
 from mlanet.datasets.archive import load_arrays
 from mlanet.errors import DataError
 from mlanet.image import atomic_path
+
+LARGEST = 1e7
+"""Coordinates in pixels and angles in degrees beyond this are malformed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,29 +63,30 @@ class Predictions:
         """Read an npz file.
 
         Raises:
-            DataError: the file or an array is missing or malformed, a number is not finite, or a
-                name occurs twice.
+            DataError: the file or an array is missing or malformed, a number of a face that was
+                not missed is not finite or beyond `LARGEST`, or a name occurs twice.
         """
         arrays = load_arrays(
             path,
             required={"names": (), "landmarks": (68, None)},
             optional={"angles_deg": (3,), "vertices": (None, 3), "missed": ()},
+            finite=False,
         )
         names = tuple(str(name) for name in arrays["names"])
         if len(set(names)) != len(names):
             raise DataError(f"{path}: 'names' holds a name twice")
         if arrays["landmarks"].shape[2] not in (2, 3):
             raise DataError(f"{path}: 'landmarks' must have 2 or 3 coordinates")
+        missed = _truth_values(path, arrays.get("missed"))
         for name in ("landmarks", "angles_deg", "vertices"):
-            if name in arrays and arrays[name].dtype.kind not in "fiu":
-                raise DataError(f"{path}: {name!r} must hold numbers, not {arrays[name].dtype}")
-        missed = arrays.get("missed")
+            if name in arrays:
+                _check_numbers(path, name, arrays[name], missed)
         return cls(
             names,
             arrays["landmarks"],
             arrays.get("angles_deg"),
             arrays.get("vertices"),
-            None if missed is None else missed.astype(bool),
+            missed,
         )
 
     def save(self, path: Path) -> None:
@@ -137,3 +142,32 @@ class Predictions:
     @cached_property
     def _row_of(self) -> dict[str, int]:
         return {name: row for row, name in enumerate(self.names)}
+
+
+def _truth_values(
+    path: Path, given: Shaped[np.ndarray, "n"] | None
+) -> Bool[np.ndarray, "n"] | None:
+    """Truth values as such or as whole numbers; words such as "False" would all be true."""
+    if given is None:
+        return None
+    if given.dtype.kind not in "biu":
+        raise DataError(f"{path}: 'missed' must hold truth values, not {given.dtype}")
+    return given.astype(bool)
+
+
+def _check_numbers(
+    path: Path,
+    name: str,
+    values: Shaped[np.ndarray, "n ..."],
+    missed: Bool[np.ndarray, "n"] | None,
+) -> None:
+    if values.dtype.kind not in "fiu":
+        raise DataError(f"{path}: {name!r} must hold numbers, not {values.dtype}")
+    used = values if missed is None or not missed.any() else values[~missed]
+    if used.size == 0:
+        return
+    low, high = float(used.min()), float(used.max())  # not a number where one is none
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise DataError(f"{path}: {name!r} holds numbers that are not finite")
+    if max(-low, high) > LARGEST:
+        raise DataError(f"{path}: {name!r} holds {max(-low, high):.3g}, more than {LARGEST:.0e}")

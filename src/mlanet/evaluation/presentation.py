@@ -37,7 +37,7 @@ def write_report(
     Without a reconstructor (other methods' predictions) points are drawn instead of faces.
 
     Returns:
-        The paths of all that was written; pictures of no faces are not.
+        The paths of all that was written; pictures of no images are not.
 
     Raises:
         DataError: the folder cannot be written.
@@ -92,7 +92,7 @@ def page_of(
         lines=(Line(report.method, curve.thresholds.tolist(), curve.share.tolist()),),
         note="Missed faces lie beyond every threshold.",
     )
-    note = "Orange: the annotation's points."
+    note = "Orange: the annotation's points. A face that was missed has grey pictures."
     titles = {"worst": "Largest errors", "random": "Random faces (the same for every method)"}
     grids = tuple(
         PictureGrid(titles[name], columns, tuple(_picture_row(row) for row in rows), note)
@@ -105,9 +105,8 @@ def page_of(
 
 def _picture_row(row: FaceRow) -> PictureRow:
     result = row.result
-    caption = (
-        f"{result.name}\nyaw {result.yaw_deg:.0f} degrees\nnme_2d_68 {_figure(result.nme_2d_68)} %"
-    )
+    error = "missed" if result.nme_2d_68 is None else f"nme_2d_68 {result.nme_2d_68:.3f} %"
+    caption = f"{result.name}\nyaw {result.yaw_deg:.0f} degrees\n{error}"
     return PictureRow(caption, tuple(jpeg(tile) for tile in row.tiles))
 
 
@@ -118,9 +117,10 @@ def _alignment(content: dict[str, Any]) -> Table:
         ("mean of bins", str(content["images"]), str(content["missed"]), _figure(nme["mean"]))
     )
     if content["missed"]:
-        rows.append(("missed as 100 %", "", "", _figure(content["mean_missed_as_100"])))
+        found = content["nme_2d_68_found"]
+        rows.append(("found faces only", "", "", _figure(found["mean"])))
     columns = ("|yaw| in degrees", "images", "missed", "nme_2d_68 %")
-    return Table("Sparse alignment", columns, tuple(rows))
+    return Table("Sparse alignment", columns, tuple(rows), "A missed face counts as 100 %.")
 
 
 def _dense(content: dict[str, Any]) -> Table:
@@ -130,7 +130,8 @@ def _dense(content: dict[str, Any]) -> Table:
     ]
     note = (
         "2D and 3D dense alignment over sqrt(w*h) of the true vertices' box; reconstruction after"
-        " a similarity over the distance of the eyes' outer corners; percent."
+        " a similarity over the distance of the eyes' outer corners; percent. Over the"
+        f" {content['dense_images']} of {content['images']} images whose face was found."
     )
     columns = ("", *YAW_BINS, "mean of bins")
     return Table("Dense alignment and 3D reconstruction", columns, tuple(rows), note)
@@ -165,7 +166,10 @@ def _groups(kind: str, found: dict[str, Any]) -> Table:
         for name, group in found["groups"].items()
     ]
     columns = (kind, "images", "missed", "nme_2d_68 %", "standard error")
-    return Table(f"By {kind}", columns, tuple(rows), f"Grouped by {found['measure']}.")
+    note = f"Grouped by {found['measure']}. A missed face counts as 100 %."
+    if found["unmeasured"]:
+        note += f" {found['unmeasured']} images without this measure are left out."
+    return Table(f"By {kind}", columns, tuple(rows), note)
 
 
 def _figure(value: float | None) -> str:

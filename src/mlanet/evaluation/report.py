@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from mlanet.datasets.aflw2000 import AnnotationKind
 from mlanet.errors import DataError
@@ -35,12 +35,13 @@ CropSource: TypeAlias = Literal["ground-truth", "detector", "unknown"]
 
 PROTOCOL = (
     "AFLW2000-3D nme_2d_68: mean distance of 68 points (x, y; original image) over sqrt(w*h) of "
-    "the true landmarks' bounding box, percent; mean = mean of the three |yaw| bins' means"
+    "the true landmarks' bounding box, percent; a missed face counts as 100 %; "
+    "mean = mean of the three |yaw| bins' means"
 )
 """The protocol's description in the report."""
 
 MISSED_NME = 100.0
-"""Error in percent at which `mean_missed_as_100` counts a missed face."""
+"""Error `nme_2d_68` in percent of a missed face."""
 
 NUM_WORST = 10
 """How many of the worst images the report lists, and how many random ones it draws."""
@@ -67,6 +68,8 @@ class ImageResult:
     """Predicted pitch, yaw, roll."""
     true_angles_deg: Float[np.ndarray, "3"]
     landmarks_px: Float[np.ndarray, "68 d"] | None = None
+    vertices_px: Float32[np.ndarray, "v 3"] | None = None
+    """That were scored, if they are to be kept."""
     openings: FaceOpenings | None = None
     """Of mouth and eyes, by the annotation."""
     skin_tone_deg: float | None = None
@@ -74,12 +77,18 @@ class ImageResult:
     seconds: float = 0.0
     """That the method took."""
 
+    @property
+    def nme_2d_68_of_all(self) -> float:
+        """Percent; `MISSED_NME` if the face was missed."""
+        return MISSED_NME if self.nme_2d_68 is None else self.nme_2d_68
+
 
 @dataclass(frozen=True, eq=False)
 class AFLW2000Report:
     """Results on AFLW2000-3D under one annotation and one way to crop.
 
-    Means leave out missed faces, except `mean_missed_as_100`.
+    In `nme_2d_68`, its groups and curve a missed face counts as `MISSED_NME`; `nme_found`, head
+    pose and dense errors leave it out.
 
     Attributes:
         annotation: which landmarks are the truth.
@@ -99,17 +108,15 @@ class AFLW2000Report:
 
     @property
     def nme(self) -> BinnedMean:
+        """`nme_2d_68` in percent over all faces; a missed one counts as 100 %."""
+        every = [(r.nme_2d_68_of_all, r.yaw_deg) for r in self.results]
+        return mean_of_yaw_bins(*np.array(every, dtype=np.float64).reshape(-1, 2).T)
+
+    @property
+    def nme_found(self) -> BinnedMean:
         """`nme_2d_68` in percent over the faces that were found."""
         found = [(r.nme_2d_68, r.yaw_deg) for r in self.results if r.nme_2d_68 is not None]
         return mean_of_yaw_bins(*np.array(found, dtype=np.float64).reshape(-1, 2).T)
-
-    @property
-    def nme_missed_as_100(self) -> BinnedMean:
-        """`nme_2d_68` in percent over all faces; a missed one counts as 100 %."""
-        every = [
-            (MISSED_NME if r.nme_2d_68 is None else r.nme_2d_68, r.yaw_deg) for r in self.results
-        ]
-        return mean_of_yaw_bins(*np.array(every, dtype=np.float64).reshape(-1, 2).T)
 
     @property
     def missed(self) -> int:
@@ -165,6 +172,11 @@ class AFLW2000Report:
             for name in DENSE_FIGURES
         }
 
+    @property
+    def dense_images(self) -> int:
+        """Number of faces that the dense errors are means of."""
+        return sum(result.dense is not None for result in self.results)
+
     @cached_property
     def groups(self) -> dict[str, dict[str, dict[str, Any]]]:
         """Errors by pose, expression and skin tone; see `errors_by_group`."""
@@ -172,7 +184,7 @@ class AFLW2000Report:
 
     @property
     def predictions(self) -> Predictions:
-        """What was scored, as others may score it again (vertices are not kept)."""
+        """What was scored, as others may score it again; vertices if they were kept."""
         missed = np.array([r.landmarks_px is None for r in self.results])
         columns = {len(r.landmarks_px[0]) for r in self.results if r.landmarks_px is not None}
         empty = np.zeros((68, min(columns, default=2)))
@@ -182,11 +194,21 @@ class AFLW2000Report:
             rows = [np.zeros(3) if r.angles_deg is None else r.angles_deg for r in self.results]
             angles = np.stack(rows)
         names = tuple(r.name for r in self.results)
-        return Predictions(names, np.stack(points), angles, missed=missed)
+        return Predictions(names, np.stack(points), angles, self._vertices(), missed)
+
+    def _vertices(self) -> Float32[np.ndarray, "n v 3"] | None:
+        """Of all faces that were found, zero where one was missed; None unless all were kept."""
+        kept = {k: r.vertices_px for k, r in enumerate(self.results) if r.vertices_px is not None}
+        if not kept or len(kept) < len(self.results) - self.missed:
+            return None
+        vertices = np.zeros((len(self.results), *next(iter(kept.values())).shape), np.float32)
+        for row, points in kept.items():
+            vertices[row] = points
+        return vertices
 
     def as_dict(self) -> dict[str, Any]:
         """The report for JSON; a mean over no images is None."""
-        nme, every, pose = self.nme, self.nme_missed_as_100, self.pose
+        nme, found, pose = self.nme, self.nme_found, self.pose
         rate, curve, dense = self.images_per_second, self.curve, self.dense
         return {
             "protocol": PROTOCOL,
@@ -194,11 +216,12 @@ class AFLW2000Report:
             "annotation": self.annotation,
             "crop": self.crop,
             "nme_2d_68": _binned(nme),
-            "mean_missed_as_100": _number(every.mean),
+            "nme_2d_68_found": _binned(found),
+            "mean_missed_as_100": _number(nme.mean),
             "images": len(self.results),
             "missed": self.missed,
-            "images_per_bin": every.counts,
-            "missed_per_bin": {name: every.counts[name] - nme.counts[name] for name in YAW_BINS},
+            "images_per_bin": nme.counts,
+            "missed_per_bin": {name: nme.counts[name] - found.counts[name] for name in YAW_BINS},
             "pose_mae_deg": {
                 "pitch": _number(pose.pitch),
                 "yaw": _number(pose.yaw),
@@ -209,6 +232,7 @@ class AFLW2000Report:
             "dense": None
             if dense is None
             else {name: _binned(value) for name, value in dense.items()},
+            "dense_images": None if dense is None else self.dense_images,
             "cumulative_error": {
                 "error": "nme_2d_68",
                 "normalizer": CURVE_NORMALIZER,
@@ -217,7 +241,11 @@ class AFLW2000Report:
                 "failure_rate": round(curve.failure, 6),
             },
             "groups": {
-                kind: {"measure": GROUPS[kind][0], "groups": groups}
+                kind: {
+                    "measure": GROUPS[kind][0],
+                    "groups": groups,
+                    "unmeasured": len(self.results) - sum(g["images"] for g in groups.values()),
+                }
                 for kind, groups in self.groups.items()
             },
             "versions": self.versions,

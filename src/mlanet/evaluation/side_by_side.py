@@ -1,6 +1,6 @@
 """Reports of several runs side by side, and how far their differences may be chance."""
 
-import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from mlanet.errors import DataError
-from mlanet.evaluation.page import Table, markdown_table
+from mlanet.evaluation.page import Table, markdown_table, markdown_text
+from mlanet.evaluation.report import MISSED_NME
+from mlanet.evaluation.report_file import read_run
 from mlanet.metrics import YAW_BINS, paired_difference, yaw_bin_index
 
 CONFIDENCE = 0.95
@@ -23,10 +25,20 @@ NOT_FIGURES = (
     "groups",
     "images_per_bin",
     "missed_per_bin",
+    "every_nth_frame",
 )
 """Parts of a report that are no figures to compare, or not without their counts."""
 
-MUST_AGREE = ("protocol", "annotation")
+MUST_AGREE = {
+    "protocol": "protocols",
+    "annotation": "annotations",
+    "refined": "kinds of reconstruction (refined or not)",
+}
+"""Parts of reports without whose agreement figures are not compared, and their plurals."""
+
+CONDITIONS = ("crop", "every_nth_frame")
+"""How a run was made, shown above its figures."""
+
 NOT_ERRORS = ("yaw_deg", "skin_tone_deg")
 
 
@@ -35,7 +47,7 @@ class Run:
     """One report.json.
 
     Attributes:
-        name: the method's; with the file's folder where two runs have one name.
+        name: the method's; with the file's folder or path where two runs have one name.
         content: the report.
         path: of the file.
     """
@@ -52,37 +64,44 @@ class Run:
 
 
 def load_runs(paths: Sequence[Path]) -> list[Run]:
-    """Reports of one protocol and annotation.
+    """Reports of one protocol and annotation, refined or not.
 
     Raises:
-        DataError: a file is missing or no report, or protocols or annotations differ.
+        DataError: a file is missing, malformed or no report, or reports differ in `MUST_AGREE`.
     """
-    contents = [_content(path) for path in paths]
-    for key in MUST_AGREE:
+    contents = [read_run(path) for path in paths]
+    for key, plural in MUST_AGREE.items():
         values = {str(content.get(key)) for content in contents}
         if len(values) > 1:
             listed = "; ".join(sorted(values))
-            raise DataError(f"reports of different {key}s are not compared: {listed}")
+            raise DataError(f"reports of different {plural} are not compared: {listed}")
     names = [
         str(content.get("method", path.parent.name))
         for content, path in zip(contents, paths, strict=True)
     ]
     return [
-        Run(name if names.count(name) == 1 else f"{name} ({path.parent.name})", content, path)
-        for name, content, path in zip(names, contents, paths, strict=True)
+        Run(name, content, path)
+        for name, content, path in zip(_told_apart(names, paths), contents, paths, strict=True)
     ]
 
 
 def figures_table(runs: Sequence[Run]) -> Table:
-    """Every figure that a run has, one column for each run."""
+    """`CONDITIONS` and every figure that a run has, one column for each run."""
     found = [run.figures for run in runs]
     names = list(dict.fromkeys(name for figures in found for name in figures))
-    rows = [(name, *(_shown(figures.get(name)) for figures in found)) for name in names]
+    rows = [
+        (key, *(str(run.content.get(key, "-")) for run in runs))
+        for key in CONDITIONS
+        if any(key in run.content for run in runs)
+    ]
+    rows += [(name, *(_shown(figures.get(name)) for figures in found)) for name in names]
     return Table("Figures", ("", *(run.name for run in runs)), tuple(rows))
 
 
 def differences_table(runs: Sequence[Run]) -> Table | None:
     """Each run's errors minus the first one's on the images that both have.
+
+    In `nme_2d_68` a missed face counts as 100 %; other errors are compared where both have one.
 
     With yaw angles in the report, means of the yaw bins' means. None if the reports hold no errors
     of single images.
@@ -102,8 +121,9 @@ def differences_table(runs: Sequence[Run]) -> Table | None:
         return None
     columns = (f"minus {first.name}", "images", "difference", f"{100 * CONFIDENCE:.0f} % interval")
     note = (
-        "Paired bootstrap over the images that both runs found, mean of the yaw bins' means;"
-        " negative is better than the first."
+        "Paired bootstrap over the images of both runs, mean of the yaw bins' means; negative is"
+        " better than the first. A missed face counts as 100 % in nme_2d_68; other errors are"
+        " compared on the images that both runs found."
     )
     return Table("Differences", columns, tuple(rows), note)
 
@@ -111,23 +131,27 @@ def differences_table(runs: Sequence[Run]) -> Table | None:
 def comparison_markdown(runs: Sequence[Run]) -> str:
     """The tables of some runs, and what they are about."""
     content = runs[0].content
-    lines = [str(content.get("protocol", "")), ""]
-    lines += [f"{run.name}: {run.path}" + "  " for run in runs]
+    lines = [markdown_text(str(content.get("protocol", ""))), ""]
+    lines += [markdown_text(f"{run.name}: {run.path}") + "  " for run in runs]
     for table in (figures_table(runs), differences_table(runs)):
         if table is not None:
             lines += ["", f"## {table.title}", "", *markdown_table(table)]
-            lines += ["", table.note] if table.note else []
+            lines += ["", markdown_text(table.note)] if table.note else []
     return "\n".join(lines) + "\n"
 
 
-def _content(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a readable report.json ({error})") from error
-    if not isinstance(content, dict) or "protocol" not in content:
-        raise DataError(f"{path}: not a report.json of mlanet evaluate")
-    return content
+def _told_apart(names: Sequence[str], paths: Sequence[Path]) -> list[str]:
+    """Names that differ: with the file's folder where they do not, else its path, else a number."""
+    labels = list(names)
+    folders, files = [path.parent.name for path in paths], [str(path) for path in paths]
+    numbered = [f"{number}: {path}" for number, path in enumerate(paths, 1)]
+    for marks in (folders, files, numbered):
+        count = Counter(labels)
+        labels = [
+            f"{name} ({mark})" if mark and count[label] > 1 else label
+            for label, name, mark in zip(labels, names, marks, strict=True)
+        ]
+    return labels
 
 
 def _numbers(value: Any, way: tuple[str, ...]) -> list[tuple[str, float | None]]:
@@ -151,13 +175,17 @@ def _errors(run: Run) -> list[str]:
 def _paired(
     first: Run, second: Run, error: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
-    """Errors of both runs on the images that both found, and the images' yaw bins."""
+    """Errors of both runs on the images that both have, and the images' yaw bins."""
     tables = first.content["per_image"], second.content.get("per_image") or {}
     if any(error not in table or "name" not in table for table in tables):
         return None
-    others = dict(zip(tables[1]["name"], tables[1][error], strict=True))
-    columns = [tables[0]["name"], tables[0][error]]
-    yaw = tables[0].get("yaw_deg") or [0.0] * len(columns[0])
+    missing = MISSED_NME if error == "nme_2d_68" else None
+    filled = [[missing if v is None else v for v in table[error]] for table in tables]
+    others = dict(zip(tables[1]["name"], filled[1], strict=True))
+    columns = [tables[0]["name"], filled[0]]
+    yaw = tables[0].get("yaw_deg", [None])
+    if None in yaw:
+        yaw = [0.0] * len(columns[0])
     both = [
         (value, others[name], angle)
         for name, value, angle in zip(*columns, yaw, strict=True)

@@ -77,6 +77,16 @@ def array_of_file(file: IO[bytes], size: int) -> Shaped[np.ndarray, "..."]:
     return values.reshape(shape, order="F" if fortran else "C")
 
 
+def claimed_bytes(file: IO[bytes]) -> int:
+    """What the array of an npy file takes by its header, whether or not the file holds it.
+
+    Raises:
+        ValueError: the header is malformed.
+    """
+    shape, _, dtype = _header(file)
+    return int(np.prod(shape, dtype=object)) * dtype.itemsize
+
+
 def array_kind(file: IO[bytes]) -> str:
     """NumPy's letter for what an npy file holds (`O`: a pickle follows); reads its header.
 
