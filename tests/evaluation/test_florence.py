@@ -368,13 +368,15 @@ def test_what_the_shipped_network_makes_of_marked_scans(reconstructor, model):
 def test_the_command_writes_a_report(folder, tmp_path, capsys):
     copied = tmp_path / "data"
     shutil.copytree(folder, copied)
+    words = ["--data", str(copied), "--out", str(tmp_path / "out"), "--name", "a [/b]"]
     with pytest.raises(SystemExit) as stop:
-        main(["evaluate", "florence", "--data", str(copied), "--out", str(tmp_path / "out")])
+        main(["evaluate", "florence", *words])
     assert stop.value.code == 1  # one video shows no face
     assert "left out: subject_02" in capsys.readouterr().err
     content = json.loads((tmp_path / "out" / "report.json").read_text())
     assert "| PTZ-Indoor | 1 |" in (tmp_path / "out" / "report.md").read_text()
     assert "left out" in (tmp_path / "out" / "report.html").read_text().lower()
+    assert content["method"] == "a [/b]"
     scan = content["scans"][0]
     assert scan["file"] == "subject_01/Model/frontal1/obj/110920150452.obj"
     right, left = (np.array(scan["points_mm"][str(k)]) for k in OUTER_EYES)

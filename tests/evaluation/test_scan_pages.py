@@ -15,7 +15,7 @@ def florence(values=(1.0, 3.0), skipped=("subject_03: no frontal scan",)):
         for k, v in enumerate(values)
     )
     scans = (ScanPoints("subject_00/a.obj", "file", np.diag(np.arange(9.0) * 10)[:, :3]),)
-    return FlorenceReport(results, skipped, 7, 12.0, {"mlanet": "1"}, scans)
+    return FlorenceReport(results, skipped, 7, 12.0, {"mlanet": "1"}, scans, method="ours")
 
 
 def table(page, title):
@@ -24,6 +24,7 @@ def table(page, title):
 
 def test_florence_shows_settings_subjects_scans_and_what_was_left_out():
     page = florence_page(florence())
+    assert page.title == "ours on MICC Florence"
     (row,) = table(page, "Mean and deviation over subjects").rows
     assert row[:5] == ("PTZ-Indoor", "2", "2.00 ± 1.41", "4.00 ± 2.83", "6.00 ± 4.24")
     assert row[-2:] == ("0.90 ± 0.00", "0.80 ± 0.00")

@@ -25,6 +25,7 @@ def florence(
     every: int = 10,
     threads: int = 1,
     weights: Path | None = None,
+    name: str = "mlanet",
 ) -> int:
     """Distance to scans in mm on MICC Florence (point_to_plane_mm).
 
@@ -38,6 +39,7 @@ def florence(
         every: Of so many frames of a video, one is used.
         threads: CPU threads.
         weights: A network of your own, written by mlanet export.
+        name: Of the network, in the report.
 
     Returns:
         Exit status: 0 all done, 1 something was left out.
@@ -64,6 +66,7 @@ def florence(
             annotator=shipped,
             every=every,
             versions=versions,
+            method=name,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     path = report.save(out)
@@ -83,6 +86,7 @@ def scans(
     refine: bool = False,
     threads: int = 1,
     weights: Path | None = None,
+    name: str = "mlanet",
 ) -> int:
     """Rendered-scan check: known heads photographed, reconstructed, compared in mm.
 
@@ -96,6 +100,7 @@ def scans(
         refine: Fit each face to the picture's pixels, too (needs the train extra).
         threads: CPU threads.
         weights: A network of your own, written by mlanet export.
+        name: Of the network, in the report.
 
     Returns:
         Exit status.
@@ -122,6 +127,7 @@ def scans(
             heads,
             refine=change,
             versions=versions_of(weights),
+            method=name,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     written = ""
@@ -144,7 +150,7 @@ def print_scan_report(report: "ScanReport") -> None:
 
     content = report.as_dict()
     refined = ", refined" if report.refined else ""
-    table = titled_table(f"Rendered-scan check{refined}", content["protocol"])
+    table = titled_table(f"{report.method}, rendered-scan check{refined}", content["protocol"])
     table.add_column("portraits", no_wrap=True)
     for heading in ("number", "missed", "mean mm", "rms mm", "mean face mm", "gain %"):
         table.add_column(heading, justify="right")
@@ -170,7 +176,9 @@ def print_florence_report(report: "FlorenceReport") -> None:
     from mlanet.evaluation.florence_report import FIGURES, shown_mean_and_sd
 
     content = report.as_dict()
-    table = titled_table("MICC Florence, mean ± sd over subjects", content["protocol"])
+    table = titled_table(
+        f"{report.method} on MICC Florence, mean ± sd over subjects", content["protocol"]
+    )
     table.add_column("setting")
     for heading in ("subjects", *FIGURES.values()):
         table.add_column(heading, justify="right")

@@ -74,6 +74,7 @@ def evaluate_florence(
     annotator: Reconstructor | None = None,
     every: int = EVERY,
     versions: Mapping[str, str] | None = None,
+    method: str = "mlanet",
     progress: Callable[[int, int], None] | None = None,
 ) -> FlorenceReport:
     """Average the identity over a setting's frames and compare it with the subject's scans.
@@ -88,6 +89,7 @@ def evaluate_florence(
             network, whatever is tested, so that all networks meet the same scans.
         every: of so many frames of a video one is used.
         versions: of weights and assets, copied into the report.
+        method: name of what is tested, for the report.
         progress: called with (subjects done, subjects in all).
     """
     run = _Run(reconstructor, FaceComparison(reconstructor.model), every, [])
@@ -104,7 +106,13 @@ def evaluate_florence(
             progress(number + 1, len(subjects))
     seconds = time.perf_counter() - started
     return FlorenceReport(
-        tuple(results), tuple(run.skipped), every, seconds, dict(versions or {}), tuple(marks)
+        results=tuple(results),
+        skipped=tuple(run.skipped),
+        every=every,
+        seconds=seconds,
+        versions=dict(versions or {}),
+        scans=tuple(marks),
+        method=method,
     )
 
 

@@ -76,6 +76,7 @@ class FlorenceReport:
         seconds: of the whole run.
         versions: of weights and assets.
         scans: landmarks that were used, one entry for each scan.
+        method: its name.
     """
 
     results: tuple[FlorenceResult, ...]
@@ -84,6 +85,7 @@ class FlorenceReport:
     seconds: float
     versions: dict[str, str]
     scans: tuple[ScanPoints, ...] = ()
+    method: str = "mlanet"
 
     def settings(self) -> dict[str, list[FlorenceResult]]:
         """Results of each setting."""
@@ -96,6 +98,7 @@ class FlorenceReport:
         """The report for JSON: mean and standard deviation (of the sample) over subjects."""
         return {
             "protocol": FLORENCE_PROTOCOL,
+            "method": self.method,
             "every_nth_frame": self.every,
             "settings": {
                 setting: {

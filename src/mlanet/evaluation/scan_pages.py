@@ -80,7 +80,9 @@ def florence_page(report: FlorenceReport) -> Page:
     )
     curves = {name: [row.point_to_plane_mean_mm for row in rows] for name, rows in settings.items()}
     shown = tuple(table for table in tables if table.rows)
-    return Page("MICC Florence", facts, shown, _curves("share of subjects", curves))
+    return Page(
+        f"{report.method} on MICC Florence", facts, shown, _curves("share of subjects", curves)
+    )
 
 
 def scan_page(report: ScanReport, rows: Sequence[ScanRow]) -> Page:
@@ -110,7 +112,7 @@ def scan_page(report: ScanReport, rows: Sequence[ScanRow]) -> Page:
         PictureRow(_caption(report, row), tuple(jpeg(tile) for tile in row.tiles)) for row in rows
     )
     return Page(
-        "Rendered-scan check",
+        f"{report.method}, rendered-scan check",
         facts,
         (Table("Groups of portraits", columns, tuple(groups)),),
         _curves("share of portraits", curves),
