@@ -158,7 +158,7 @@ def score_aflw2000(
         method: Its name, for the report.
         dense: Scores vertices, too.
         keep_vertices: Keep the vertices that were scored, for `AFLW2000Report.predictions`
-            (1.3 GB for 2,000 faces of the Basel model).
+            (2.6 GB with those, for 2,000 faces of the Basel model).
         versions: Versions of weights and assets, copied into the report.
         progress: Called with (images done, images in all) after each image.
         workers: Threads.
