@@ -1,5 +1,8 @@
 import json
+import os
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -7,20 +10,26 @@ import pytest
 
 from mlanet.cli import main
 from mlanet.errors import DataError
-from mlanet.evaluation.comparison import START_POINTS, FaceComparison
+from mlanet.evaluation.comparison import OUTER_EYES, START_POINTS, FaceComparison
 from mlanet.evaluation.florence import (
     evaluate_florence,
     florence_subjects,
     frames_of,
-    read_scan,
 )
+from mlanet.evaluation.florence_report import FIGURES, FlorenceReport, FlorenceResult
+from mlanet.evaluation.florence_scans import read_scan
+from mlanet.evaluation.known_heads import LJSON_GROUPS, known_heads
+from mlanet.evaluation.scan_landmarks import find_start_points
 from mlanet.export import write_obj
 from mlanet.geometry import Camera, Mesh, Pose, matrix_from_euler
 from mlanet.morphable import AlbedoModel, MorphableModel
+from mlanet.morphable.readers.wavefront import ObjMesh
 from mlanet.reconstructor import Reconstructor
 from mlanet.render import composite, headlight, render_mesh
 
 SIZE = 240
+data = os.environ.get("MLANET_DATA")
+needs_data = pytest.mark.skipif(data is None, reason="MLANET_DATA is not set")
 
 
 @pytest.fixture(scope="module")
@@ -138,12 +147,12 @@ def test_start_points_of_a_scan_are_found(folder, reconstructor, model, identity
     points = FaceComparison(model).points(identity)
     scan = read_scan(florence_subjects(folder)[1].scans[0], reconstructor)
     tip = START_POINTS.index(30)
-    apart = np.linalg.norm(scan.points - points, axis=1)
+    apart = np.linalg.norm(scan.marks.points - points, axis=1)
     assert apart[1:].max() < 8
     assert apart[0] < 25  # the chin's edge is hard to see from the front
-    assert np.linalg.norm(scan.points[tip] - points[tip]) < 6
+    assert np.linalg.norm(scan.marks.points[tip] - points[tip]) < 6
     foremost = truth.vertices[truth.vertices[:, 2].argmax()]
-    assert np.linalg.norm(scan.points[tip] - foremost) < 6
+    assert np.linalg.norm(scan.marks.points[tip] - foremost) < 6
 
 
 def test_a_scan_on_its_side_is_found(folder, reconstructor, tmp_path, model, identity):
@@ -157,7 +166,7 @@ def test_a_scan_on_its_side_is_found(folder, reconstructor, tmp_path, model, ide
         _texture(model),
     )
     lying = read_scan(next((tmp_path / "side").glob("*.obj")), reconstructor)
-    apart = np.linalg.norm(lying.points - upright.points @ turn.T, axis=1)
+    apart = np.linalg.norm(lying.marks.points - upright.marks.points @ turn.T, axis=1)
     assert np.median(apart) < 2.0
     assert apart[1:].max() < 9.0  # the base of the nose lies beside an edge in depth
 
@@ -181,25 +190,197 @@ def test_the_nearer_scan_counts_and_what_has_no_face_is_named(folder, reconstruc
         ("subject_01", "Indoor-Cooperative", 2),
         ("subject_01", "PTZ-Indoor", 2),
     ]
-    assert report.skipped == ("subject_02, PTZ-Outdoor: no face in 1 frames",)
+    assert report.skipped == (
+        "subject_01: no video PTZ-Outdoor",
+        "subject_02: no video Indoor-Cooperative",
+        "subject_02: no video PTZ-Indoor",
+        "subject_02, PTZ-Outdoor: no face in 1 frames",
+    )
+    assert [scan.source for scan in report.scans] == ["network"] * 3
     content = report.as_dict()["settings"]["PTZ-Indoor"]
     assert content["subjects"] == 1
     assert content["point_to_plane_mean_mm"]["sd"] is None
     compare = FaceComparison(reconstructor.model)
     scans = [read_scan(path, reconstructor) for path in florence_subjects(folder)[0].scans]
-    mean = [compare.distance(scan.surface, scan.points).point_to_plane_mean_mm for scan in scans]
+    mean = [compare.distance(s.surface, s.marks.points).point_to_plane_mean_mm for s in scans]
     assert report.results[0].mean_face_mm == pytest.approx(min(mean))
     assert report.results[0].point_to_plane_rms_mm > report.results[0].point_to_plane_mean_mm > 0.1
 
 
+def test_each_figure_is_the_least_over_the_scans(folder, reconstructor):
+    """The subject's two scans differ, so that the least is not the greatest."""
+    subject = florence_subjects(folder)[0]
+    one_video = replace(subject, videos={"PTZ-Indoor": subject.videos["PTZ-Indoor"]})
+
+    def result(*scans):
+        return evaluate_florence(reconstructor, [replace(one_video, scans=scans)]).results[0]
+
+    both, single = result(*subject.scans), [result(path) for path in subject.scans]
+    for name in FIGURES:
+        if not name.startswith("coverage"):
+            values = [getattr(one, name) for one in single]
+            assert abs(values[0] - values[1]) > 0.02, name
+            assert getattr(both, name) == min(values), name
+    nearer = min(single, key=lambda one: one.point_to_plane_mean_mm)
+    assert single[0].coverage_to_scan != single[1].coverage_to_scan
+    for name in ("coverage_to_scan", "coverage_from_scan"):
+        assert getattr(both, name) == getattr(nearer, name)
+        assert 0.5 < getattr(both, name) <= 1.0
+
+
+def test_a_figure_is_that_of_the_compared_surfaces(folder, reconstructor):
+    subject = florence_subjects(folder)[0]
+    videos = {"PTZ-Indoor": subject.videos["PTZ-Indoor"]}
+    path = subject.scans[1]
+    result = evaluate_florence(
+        reconstructor, [replace(subject, scans=(path,), videos=videos)], every=1
+    ).results[0]
+    faces = [reconstructor(frame, max_faces=1) for frame in frames_of(videos["PTZ-Indoor"][0])]
+    identity = np.mean([face.coefficients.identity for found in faces for face in found], axis=0)
+    scan = read_scan(path, reconstructor)
+    found = FaceComparison(reconstructor.model).distance(scan.surface, scan.marks.points, identity)
+    assert result.faces == sum(len(found) for found in faces)
+    assert result.point_to_plane_mean_mm == pytest.approx(
+        (found.to_scan.mean_mm + found.from_scan.mean_mm) / 2
+    )
+    assert result.coverage_to_scan == pytest.approx(found.to_scan.coverage)
+    assert result.coverage_from_scan == pytest.approx(found.from_scan.coverage)
+
+
+def blank_result(subject, value):
+    return FlorenceResult(subject, "PTZ-Indoor", 1, 1, *[value] * len(FIGURES))
+
+
+def test_mean_and_deviation_of_a_sample_over_subjects():
+    rows = (blank_result("a", 1.0), blank_result("b", 3.0))
+    content = FlorenceReport(rows, (), 10, 1.0, {}).as_dict()["settings"]["PTZ-Indoor"]
+    assert content["subjects"] == 2
+    for name in FIGURES:
+        assert content[name] == {"mean": 2.0, "sd": pytest.approx(np.sqrt(2.0), abs=1e-3)}
+
+
+def test_the_network_under_test_does_not_annotate(folder, reconstructor, monkeypatch):
+    """A network that is off by far changes the figures, but not what it is compared with."""
+    subject = florence_subjects(folder)[0]
+    subject = replace(subject, scans=subject.scans[:1], videos={})
+    seen = []
+
+    def other_points(mesh, annotator, texture, name):
+        seen.append(annotator)
+        return np.arange(27.0).reshape(9, 3)
+
+    monkeypatch.setattr("mlanet.evaluation.florence_scans.find_start_points", other_points)
+    tested = replace(reconstructor, detector=lambda image: [])
+    evaluate_florence(tested, [subject])
+    assert len(seen) == 1
+    assert seen[0] is not tested
+    assert seen[0].detector is not tested.detector
+    evaluate_florence(tested, [subject], annotator=reconstructor)
+    assert seen[1] is reconstructor
+
+
+def write_ljson(path, points):
+    labels = [{"label": name, "mask": list(places)} for name, places in LJSON_GROUPS]
+    content = {"version": 2, "landmarks": {"points": points.tolist()}, "labels": labels}
+    path.write_text(json.dumps(content))
+
+
+def test_a_landmark_file_beside_the_scan_is_preferred(tmp_path, model, identity):
+    mesh = head(model, identity)
+    rest = np.zeros(model.layout.expression, np.float32)
+    truth = np.asarray(model.landmarks(identity, rest), dtype=np.float64)
+    write_scan(
+        tmp_path / "a", Mesh(mesh.vertices, mesh.faces, uv=mesh.uv, uv_faces=mesh.faces), _grey()
+    )
+    path = next((tmp_path / "a").glob("*.obj"))
+    marked = path.with_suffix(".ljson")
+    write_ljson(marked, truth)
+    marks = read_scan(path, None).marks  # no network is asked
+    assert marks.source == "file"
+    np.testing.assert_allclose(marks.points, truth[list(START_POINTS)])
+    np.testing.assert_allclose(marks.nose_tip, truth[30])
+    write_ljson(marked, truth + np.array([0.0, 0.0, 40.0]))
+    with pytest.raises(DataError, match=r"\.ljson: a landmark lies .* from the scan"):
+        read_scan(path, None)
+    write_ljson(marked, truth / 10.0)
+    with pytest.raises(DataError, match=r"\.ljson: eyes"):
+        read_scan(path, None)
+
+
+def _grey():
+    return np.full((8, 8, 3), 128, np.uint8)
+
+
+def test_a_subject_without_scan_and_files_that_are_no_videos_are_named(folder, tmp_path):
+    copied = tmp_path / "data"
+    shutil.copytree(folder, copied)
+    shutil.rmtree(copied / "subject_02" / "Model")
+    videos = copied / "subject_01" / "Video"
+    (videos / "Indoor-Cooperative.txt").write_text("notes")
+    (videos / "Indoor-Cooperative.jpg").write_bytes(b"no video")
+    (videos / "Indoor-Cooperative_0.avi").write_bytes(b"damaged")
+    scan = copied / "subject_01" / "Model" / "frontal1" / "obj" / "110920150452.obj"
+    lines = scan.read_text().splitlines()
+    lines[next(k for k, line in enumerate(lines) if line.startswith("v "))] = "v nan 0 0"
+    scan.write_text("\n".join(lines) + "\n")
+    subjects = florence_subjects(copied)
+    names = [path.name for path in subjects[0].videos["Indoor-Cooperative"]]
+    assert names == ["Indoor-Cooperative.mjpg", "Indoor-Cooperative_0.avi"]
+    report = evaluate_florence(Reconstructor.load(), subjects, every=2)
+    assert [result.setting for result in report.results] == ["Indoor-Cooperative", "PTZ-Indoor"]
+    assert report.skipped == (
+        f"{scan}: a vertex is not finite",
+        f"{videos / 'Indoor-Cooperative_0.avi'}: OpenCV cannot open this video",
+        "subject_01: no video PTZ-Outdoor",
+        "subject_02: no frontal scan",
+    )
+
+
+def test_a_scan_without_face_is_named(folder, reconstructor):
+    path = florence_subjects(folder)[1].scans[0]
+    blind = replace(reconstructor, detector=lambda image: [])
+    with pytest.raises(DataError, match=rf"{path}: no face"):
+        read_scan(path, blind)
+
+
+@pytest.mark.data
+@needs_data
+def test_what_the_shipped_network_makes_of_marked_scans(reconstructor, model):
+    """The figures in docs/evaluation.md; pytest -s prints them."""
+    heads = known_heads(Path(data), reconstructor.model, num_ict=0)
+    compare = FaceComparison(reconstructor.model)
+    tip, eyes = START_POINTS.index(30), [START_POINTS.index(k) for k in OUTER_EYES]
+    for one in heads:
+        drawn = one.mesh
+        mesh = ObjMesh(drawn.vertices, drawn.faces, drawn.uv, drawn.uv_faces)
+        found = find_start_points(mesh, reconstructor, one.texture, one.name)
+        wide = [float(np.linalg.norm(p[eyes[0]] - p[eyes[1]])) for p in (found, one.points)]
+        apart = float(np.linalg.norm(found[tip] - one.points[tip]))
+        distance = [
+            compare.distance(one.surface, p).point_to_plane_mean_mm for p in (found, one.points)
+        ]
+        print(f"{one.name}: eyes {wide} mm, tip off {apart:.2f} mm, mean face {distance} mm")
+        assert 0.8 < wide[0] / wide[1] < 1.1
+        assert apart < 5.0
+        assert abs(distance[0] - distance[1]) < 0.1
+
+
 def test_the_command_writes_a_report(folder, tmp_path, capsys):
-    data = tmp_path / "data"
-    shutil.copytree(folder, data)
+    copied = tmp_path / "data"
+    shutil.copytree(folder, copied)
+    words = ["--data", str(copied), "--out", str(tmp_path / "out"), "--name", "a [/b]"]
     with pytest.raises(SystemExit) as stop:
-        main(["evaluate", "florence", "--data", str(data), "--out", str(tmp_path / "out")])
+        main(["evaluate", "florence", *words])
     assert stop.value.code == 1  # one video shows no face
     assert "left out: subject_02" in capsys.readouterr().err
     content = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert "| PTZ-Indoor | 1 |" in (tmp_path / "out" / "report.md").read_text()
+    assert "left out" in (tmp_path / "out" / "report.html").read_text().lower()
+    assert content["method"] == "a [/b]"
+    scan = content["scans"][0]
+    assert scan["file"] == "subject_01/Model/frontal1/obj/110920150452.obj"
+    right, left = (np.array(scan["points_mm"][str(k)]) for k in OUTER_EYES)
+    assert scan["interocular_mm"] == pytest.approx(np.linalg.norm(left - right), abs=1e-2)
     assert content["settings"]["PTZ-Indoor"]["subjects"] == 1
     assert len((tmp_path / "out" / "subjects.csv").read_text().splitlines()) == 3
 

@@ -24,7 +24,13 @@ from mlanet.evaluation.portraits import (
     light_of,
     portrait_landmarks,
 )
-from mlanet.evaluation.scan_pictures import WORST_MM, error_colors, write_scan_grid
+from mlanet.evaluation.scan_pages import scan_page
+from mlanet.evaluation.scan_pictures import (
+    WORST_MM,
+    error_colors,
+    scan_rows,
+    write_scan_grid,
+)
 from mlanet.evaluation.scan_report import HeadBaseline, PortraitResult, ScanReport
 from mlanet.evaluation.scans import evaluate_scans
 from mlanet.geometry import shading
@@ -101,8 +107,12 @@ def test_the_check_reports_each_portrait_and_the_mean_face(model, reconstructor,
         rows = list(csv.DictReader(file))
     mean = np.mean([float(row["mean_mm"]) for row in rows])
     assert content["groups"]["all"]["point_to_plane_mean_mm"] == pytest.approx(mean, abs=1e-3)
-    grid = read_image(write_scan_grid(tmp_path, reconstructor, heads))
+    drawn = scan_rows(reconstructor, heads)
+    grid = read_image(write_scan_grid(tmp_path, drawn))
     assert grid.shape == (400, 800, 3)
+    page = scan_page(report, drawn)
+    assert [len(row.pictures) for row in page.grids[0].rows] == [4, 4]
+    assert [row.caption.splitlines()[0] for row in page.grids[0].rows] == ["own-1", "own-2"]
 
 
 def test_refinement_is_applied_before_measuring(model, reconstructor):

@@ -12,7 +12,14 @@ from mlanet.geometry import (
     subdivide_faces,
     viewer_from_camera,
 )
-from mlanet.metrics import Surface, align_surfaces, point_to_plane, surface_distance
+from mlanet.metrics import (
+    Surface,
+    SurfaceDistance,
+    align_surfaces,
+    point_to_plane,
+    surface_distance,
+)
+from mlanet.metrics.surfaces import DirectedDistance
 
 STILL = Similarity(1.0, np.eye(3), np.zeros(3))
 
@@ -42,6 +49,13 @@ def scan():
 def moved(vertices, scale=1.0, angles=(0.0, 0.0, 0.0), by=(0.0, 0.0, 0.0)):
     rotation = viewer_from_camera(matrix_from_euler(np.radians(angles)))
     return scale * vertices @ rotation.T + np.array(by)
+
+
+def test_both_directions_are_averaged():
+    found = SurfaceDistance(
+        DirectedDistance(1.0, 2.0, 1.0), DirectedDistance(3.0, 6.0, 1.0), STILL, 1
+    )
+    assert (found.point_to_plane_mean_mm, found.point_to_plane_rms_mm) == (2.0, 4.0)
 
 
 def test_a_surface_is_at_no_distance_from_itself(scan):

@@ -25,11 +25,13 @@ def florence(
     every: int = 10,
     threads: int = 1,
     weights: Path | None = None,
+    name: str = "mlanet",
 ) -> int:
     """Distance to scans in mm on MICC Florence (point_to_plane_mm).
 
-    Writes report.json and subjects.csv and prints the figures. What cannot be read, or shows no
-    face, is left out and named.
+    Writes report.json, subjects.csv, report.md and report.html and prints the figures. What is
+    missing, cannot be read or shows no face is left out and named. Scans are annotated by
+    NAME.ljson beside NAME.obj, or else by the network that mlanet ships, whatever --weights says.
 
     Args:
         data: Folder of the data set, with subject_XX/Model and subject_XX/Video.
@@ -37,6 +39,7 @@ def florence(
         every: Of so many frames of a video, one is used.
         threads: CPU threads.
         weights: A network of your own, written by mlanet export.
+        name: Of the network, in the report.
 
     Returns:
         Exit status: 0 all done, 1 something was left out.
@@ -48,24 +51,29 @@ def florence(
     from rich.progress import Progress
 
     from mlanet.evaluation.florence import evaluate_florence, florence_subjects
+    from mlanet.evaluation.scan_pages import florence_page, write_pages
     from mlanet.reconstructor import Reconstructor
 
     subjects = florence_subjects(data)
     reconstructor = Reconstructor.load(threads=threads, weights=weights)
+    shipped = reconstructor if weights is None else Reconstructor.load(threads=threads)
+    versions = versions_of(weights) | {"annotator of scans": versions_of(None)["mobile"]}
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("MICC Florence", total=len(subjects))
         report = evaluate_florence(
             reconstructor,
             subjects,
+            annotator=shipped,
             every=every,
-            versions=versions_of(weights),
+            versions=versions,
+            method=name,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     path = report.save(out)
+    write_pages(out, florence_page(report))
     print_florence_report(report)
-    Console().print(
-        f"{path} and subjects.csv written", highlight=False, markup=False, soft_wrap=True
-    )
+    written = f"{path}, subjects.csv, report.md and report.html written"
+    Console().print(written, highlight=False, markup=False, soft_wrap=True)
     for line in report.skipped:
         print(f"mlanet: left out: {line}", file=sys.stderr)
     return EXIT_FAILED if report.skipped else EXIT_OK
@@ -78,12 +86,13 @@ def scans(
     refine: bool = False,
     threads: int = 1,
     weights: Path | None = None,
+    name: str = "mlanet",
 ) -> int:
     """Rendered-scan check: known heads photographed, reconstructed, compared in mm.
 
     Not MICC Florence, though its distance is measured: two textured scans and twenty random heads
     of ICT-FaceKit from seven angles under five lights. Prints the figures; with --out, writes
-    report.json, portraits.csv and grid.png.
+    report.json, portraits.csv, report.md, report.html and grid.png.
 
     Args:
         data: Folder with scans and ict_facekit.
@@ -91,6 +100,7 @@ def scans(
         refine: Fit each face to the picture's pixels, too (needs the train extra).
         threads: CPU threads.
         weights: A network of your own, written by mlanet export.
+        name: Of the network, in the report.
 
     Returns:
         Exit status.
@@ -102,7 +112,8 @@ def scans(
     from rich.progress import Progress
 
     from mlanet.evaluation.known_heads import known_heads
-    from mlanet.evaluation.scan_pictures import write_scan_grid
+    from mlanet.evaluation.scan_pages import scan_page, write_pages
+    from mlanet.evaluation.scan_pictures import scan_rows, write_scan_grid
     from mlanet.evaluation.scans import evaluate_scans
     from mlanet.reconstructor import Reconstructor
 
@@ -116,17 +127,20 @@ def scans(
             heads,
             refine=change,
             versions=versions_of(weights),
+            method=name,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     written = ""
     if out is not None:
         path = report.save(out)
-        write_scan_grid(out, reconstructor, heads, change)
-        written = f"{path}, portraits.csv and grid.png written"
+        rows = scan_rows(reconstructor, heads, change)
+        write_scan_grid(out, rows)
+        write_pages(out, scan_page(report, rows))
+        written = f"{path}, portraits.csv, report.md, report.html and grid.png written"
     print_scan_report(report)
     if written:
         Console().print(written, highlight=False, markup=False, soft_wrap=True)
-    return 0
+    return EXIT_OK
 
 
 def print_scan_report(report: "ScanReport") -> None:
@@ -136,7 +150,7 @@ def print_scan_report(report: "ScanReport") -> None:
 
     content = report.as_dict()
     refined = ", refined" if report.refined else ""
-    table = titled_table(f"Rendered-scan check{refined}", content["protocol"])
+    table = titled_table(f"{report.method}, rendered-scan check{refined}", content["protocol"])
     table.add_column("portraits", no_wrap=True)
     for heading in ("number", "missed", "mean mm", "rms mm", "mean face mm", "gain %"):
         table.add_column(heading, justify="right")
@@ -159,17 +173,17 @@ def print_florence_report(report: "FlorenceReport") -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from mlanet.evaluation.florence_report import FIGURES, shown_mean_and_sd
+
     content = report.as_dict()
-    table = titled_table("MICC Florence, mean ± sd over subjects", content["protocol"])
+    table = titled_table(
+        f"{report.method} on MICC Florence, mean ± sd over subjects", content["protocol"]
+    )
     table.add_column("setting")
-    for heading in ("subjects", "mean mm", "rms mm", "NME %", "mean face mm"):
+    for heading in ("subjects", *FIGURES.values()):
         table.add_column(heading, justify="right")
     for setting, values in content["settings"].items():
-        figures = [value for value in values.values() if isinstance(value, dict)]
-        cells = [
-            f"{figure['mean']:.2f}" + ("" if figure["sd"] is None else f" ± {figure['sd']:.2f}")
-            for figure in figures
-        ]
+        cells = [shown_mean_and_sd(values[name]) for name in FIGURES]
         table.add_row(Text(setting), str(values["subjects"]), *cells)
     Console().print(table)
 

@@ -3,29 +3,36 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mlanet.evaluation.comparison import START_POINTS
+from mlanet.evaluation.florence_scans import ScanPoints
 from mlanet.evaluation.scan_report import save_report
 
 FLORENCE_PROTOCOL = (
     "MICC Florence point_to_plane_mm: scan within 95 mm of the tip of the nose, similarity ICP "
     "until the gain is below 0.001 mm, both directions averaged, minimum over a subject's frontal "
     "scans, mean and standard deviation over subjects; nme_interocular_icp: PRNet's variant, "
-    "percent of the outer interocular distance"
+    "percent of the outer interocular distance; vertices weighted by area; left out: "
+    "points whose closest point lies on the other surface's border or faces the other way "
+    "(coverage: share of area that remains, of the scan with the least mean distance)"
 )
 """The protocol's description in the report."""
 
-FIGURES = (
-    "point_to_plane_mean_mm",
-    "point_to_plane_rms_mm",
-    "nme_interocular_icp",
-    "mean_face_mm",
-)
+FIGURES = {
+    "point_to_plane_mean_mm": "mean mm",
+    "point_to_plane_rms_mm": "rms mm",
+    "nme_interocular_icp": "NME %",
+    "mean_face_mm": "mean face mm",
+    "coverage_to_scan": "coverage to scan",
+    "coverage_from_scan": "from scan",
+}
+"""Figures of a result, and how tables head them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,9 @@ class FlorenceResult:
         point_to_plane_rms_mm: root mean square distance, both directions averaged.
         nme_interocular_icp: PRNet's error, percent.
         mean_face_mm: what the mean face gets instead of `point_to_plane_mean_mm`.
+        coverage_to_scan: share of the prediction's area within the crop that has a counterpart,
+            for the scan of `point_to_plane_mean_mm`.
+        coverage_from_scan: the same of the cropped scan's area.
     """
 
     subject: str
@@ -51,6 +61,8 @@ class FlorenceResult:
     point_to_plane_rms_mm: float
     nme_interocular_icp: float
     mean_face_mm: float
+    coverage_to_scan: float
+    coverage_from_scan: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,8 @@ class FlorenceReport:
         every: of so many frames one was used.
         seconds: of the whole run.
         versions: of weights and assets.
+        scans: landmarks that were used, one entry for each scan.
+        method: its name.
     """
 
     results: tuple[FlorenceResult, ...]
@@ -70,6 +84,8 @@ class FlorenceReport:
     every: int
     seconds: float
     versions: dict[str, str]
+    scans: tuple[ScanPoints, ...] = ()
+    method: str = "mlanet"
 
     def settings(self) -> dict[str, list[FlorenceResult]]:
         """Results of each setting."""
@@ -82,6 +98,7 @@ class FlorenceReport:
         """The report for JSON: mean and standard deviation (of the sample) over subjects."""
         return {
             "protocol": FLORENCE_PROTOCOL,
+            "method": self.method,
             "every_nth_frame": self.every,
             "settings": {
                 setting: {
@@ -90,6 +107,17 @@ class FlorenceReport:
                 }
                 for setting, rows in self.settings().items()
             },
+            "scans": [
+                {
+                    "file": scan.file,
+                    "landmarks": scan.source,
+                    "interocular_mm": round(scan.interocular_mm, 3),
+                    "points_mm": dict(
+                        zip(map(str, START_POINTS), scan.points.round(3).tolist(), strict=True)
+                    ),
+                }
+                for scan in self.scans
+            ],
             "skipped": list(self.skipped),
             "versions": self.versions,
             "seconds": round(self.seconds, 3),
@@ -112,6 +140,12 @@ class FlorenceReport:
             writer.writerow([row.subject, row.setting, row.frames, row.faces, *values])
         report = json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
         return save_report(folder, report, "subjects.csv", text.getvalue())
+
+
+def shown_mean_and_sd(figure: Mapping[str, float | None]) -> str:
+    """A figure of a setting for people; a single subject has no deviation."""
+    mean, spread = figure["mean"], figure["sd"]
+    return f"{mean:.2f}" if spread is None else f"{mean:.2f} ± {spread:.2f}"
 
 
 def _mean_and_sd(values: Sequence[float]) -> dict[str, float | None]:

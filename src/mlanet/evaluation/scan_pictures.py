@@ -1,6 +1,7 @@
 """Pictures of the rendered-scan check: portrait, overlay, shape, error map."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,34 +29,58 @@ WORST_MM = 5.0
 NO_COUNTERPART = (0.6, 0.6, 0.6)
 
 
-def write_scan_grid(
-    folder: Path,
+COLUMNS = ("portrait", "overlay", "shape", "distance to the truth")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScanRow:
+    """The pictures of one portrait, one of `COLUMNS` each."""
+
+    head: str
+    yaw_deg: float
+    light: str
+    tiles: tuple[UInt8[np.ndarray, "t t 3"], ...]
+
+    @property
+    def strip(self) -> UInt8[np.ndarray, "t w 3"]:
+        """All tiles side by side."""
+        return np.concatenate(self.tiles, axis=1)
+
+
+def scan_rows(
     reconstructor: Reconstructor,
     heads: Sequence[KnownHead],
     refine: Callable[[Reconstruction], Reconstruction] | None = None,
-) -> Path:
-    """Draw some heads, one row each, into `grid.png`.
+) -> list[ScanRow]:
+    """Pictures of some heads, one portrait each.
 
     A row shows the portrait, the overlay, the shape and the distances from the reconstruction to
     the truth from blue (none) to red (`WORST_MM` and more); grey has no counterpart.
-
-    Raises:
-        DataError: the folder cannot be written.
     """
-    rows: list[UInt8[np.ndarray, "t w 3"]] = []
+    rows: list[ScanRow] = []
     lights = list(LIGHTS)
     for k, head in enumerate(heads[:CASES]):
-        yaw = YAWS_DEG[(3 + 2 * k) % len(YAWS_DEG)]
-        image = draw_portrait(head, yaw, lights[k % len(lights)])
+        yaw, light = YAWS_DEG[(3 + 2 * k) % len(YAWS_DEG)], lights[k % len(lights)]
+        image = draw_portrait(head, yaw, light)
         face = reconstruct_portrait(reconstructor, image, head, yaw)
         face = face if refine is None else refine(face)
         pictures = [image, face.draw("overlay"), face.draw("shape"), draw_errors(head, face)]
         box = portrait_box(head, yaw)
-        rows.append(np.concatenate([crop_square(p, box, TILE_PX).image for p in pictures], axis=1))
+        tiles = tuple(crop_square(picture, box, TILE_PX).image for picture in pictures)
+        rows.append(ScanRow(head.name, yaw, light, tiles))
+    return rows
+
+
+def write_scan_grid(folder: Path, rows: Sequence[ScanRow]) -> Path:
+    """Write all rows as one picture, `grid.png`.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
     path = folder / "grid.png"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_image(path, np.concatenate(rows))
+        write_image(path, np.concatenate([row.strip for row in rows]))
     except OSError as error:
         raise DataError(f"{path}: the picture cannot be written ({error})") from error
     return path

@@ -126,6 +126,7 @@ class ScanReport:
         refined: whether reconstructions were fitted to the pixels.
         seconds: of the whole run.
         versions: of weights and assets.
+        method: its name.
     """
 
     results: tuple[PortraitResult, ...]
@@ -133,6 +134,7 @@ class ScanReport:
     refined: bool
     seconds: float
     versions: dict[str, str]
+    method: str = "mlanet"
 
     def group(self, chosen: Iterable[PortraitResult] | None = None) -> Group:
         """Means over some portraits, or all."""
@@ -173,6 +175,7 @@ class ScanReport:
         """The report for JSON."""
         return {
             "protocol": SCAN_PROTOCOL,
+            "method": self.method,
             "refined": self.refined,
             "groups": {name: group.as_dict() for name, group in self.groups().items()},
             "mean_face_mm": {entry.head: _rounded(entry.mean_mm) for entry in self.baselines},

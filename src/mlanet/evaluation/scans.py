@@ -37,6 +37,7 @@ def evaluate_scans(
     lights: Sequence[str] = tuple(LIGHTS),
     refine: Callable[[Reconstruction], Reconstruction] | None = None,
     versions: Mapping[str, str] | None = None,
+    method: str = "mlanet",
     progress: Callable[[int, int], None] | None = None,
 ) -> ScanReport:
     """Reconstruct every head from every angle under every light.
@@ -50,6 +51,7 @@ def evaluate_scans(
         lights: names in `LIGHTS`.
         refine: changes each reconstruction before it is measured.
         versions: of weights and assets, copied into the report.
+        method: name of what is tested, for the report.
         progress: called with (pictures done, pictures in all).
     """
     compare = FaceComparison(reconstructor.model)
@@ -82,6 +84,7 @@ def evaluate_scans(
         refined=refine is not None,
         seconds=time.perf_counter() - started,
         versions=dict(versions or {}),
+        method=method,
     )
 
 
