@@ -82,9 +82,19 @@ def test_several_shards_in_folders_and_one_by_itself(tmp_path):
     for number, place in enumerate(("b/x.tar", "a/y.tar")):
         write(tmp_path / place, {f"{k}.png": picture(level=10 * number + k) for k in range(3)})
     dataset = Shards(tmp_path)
-    assert dataset.names == tuple(f"{shard}.tar/{k}" for shard in "yx" for k in range(3))
+    assert dataset.names == tuple(f"{s}.tar/{k}" for s in ("a/y", "b/x") for k in range(3))
     assert [int(dataset[k].image[0, 0, 0]) for k in (5, 0, 4)] == [2, 10, 1]
     assert len(Shards(tmp_path / "b" / "x.tar")) == 3
+
+
+def test_shards_of_one_name_in_two_folders_are_not_mixed(tmp_path):
+    write(tmp_path / "a/0.tar", {"1.png": picture(level=10)})
+    write(tmp_path / "b/0.tar", {"1.npy": npy(POINTS), "1.png": picture(level=20)})
+    dataset = Shards(tmp_path)
+    assert dataset.names == ("a/0.tar/1", "b/0.tar/1")
+    first, second = read_samples(dataset)
+    assert (first.landmarks_px is None, int(first.image[0, 0, 0])) == (True, 10)
+    assert (second.landmarks_px is None, int(second.image[0, 0, 0])) == (False, 20)
 
 
 def test_equal_keys_are_one_sample_only_where_they_are_neighbours(tmp_path):

@@ -50,8 +50,8 @@ class Shards:
         source: A folder of tar files (also in its folders), or one tar file.
 
     Attributes:
-        names: `SHARD.tar/KEY` of each sample in the order of the files. A sample read is called
-            by its `name` where it has one.
+        names: `SHARD.tar/KEY` of each sample in the order of the files, with the folder of the shard
+            below `source`. A sample read is called by its `name` where it has one.
         skipped: Damaged shards, samples without a picture, and what `read_samples` found broken.
 
     Raises:
@@ -69,7 +69,7 @@ class Shards:
             raise DataError(f"{source}: holds no tar files; WebDataset shards are expected there")
         self._tars = TarIndex(paths, self.skipped)
         self._samples: list[_Files] = []
-        for sample in _grouped(self._tars):
+        for sample in _grouped(self._tars, source):
             if any(ending in sample.files for ending in PICTURES):
                 self._samples.append(sample)
             else:
@@ -103,18 +103,21 @@ def annotation_of(sample: Sample) -> dict[str, Shaped[np.ndarray, "..."]]:
     return {name: np.asarray(value) for name, value in fields.items() if value is not None}
 
 
-def _grouped(tars: TarIndex) -> list[_Files]:
+def _grouped(tars: TarIndex, source: Path) -> list[_Files]:
     """Neighbours in a tar file that have the same name before the first dot of its last part."""
     samples: list[_Files] = []
+    last: Path | None = None
     for position in range(len(tars)):
         path, member = tars.member(position)
         folder, _, name = member.rpartition("/")
         stem, _, ending = name.partition(".")
         if not stem:  # a hidden file
             continue
-        key = "/".join(part for part in (path.name, folder.removeprefix("./"), stem) if part)
-        if not samples or samples[-1].key != key:
+        shard = path.name if path == source else path.relative_to(source).as_posix()
+        key = "/".join(part for part in (shard, folder.removeprefix("./"), stem) if part)
+        if path != last or samples[-1].key != key:
             samples.append(_Files(key, {}))
+        last = path
         samples[-1].files.setdefault(ending.lower(), position)
     return samples
 
