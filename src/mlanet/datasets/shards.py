@@ -50,8 +50,8 @@ class Shards:
         source: A folder of tar files (also in its folders), or one tar file.
 
     Attributes:
-        names: `SHARD.tar/KEY` of each sample in the order of the files, with the folder of the shard
-            below `source`. A sample read is called by its `name` where it has one.
+        names: `SHARD.tar/KEY` of each sample in the order of the files, SHARD with its folder below
+            `source`. A sample read is called by its `name` where it has one.
         skipped: Damaged shards, samples without a picture, and what `read_samples` found broken.
 
     Raises:
