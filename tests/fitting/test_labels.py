@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mlanet.fitting import labels as module
 from mlanet.fitting.labels import LABEL_CROP_PX, Labels, config_for, label_faces
 from mlanet.fitting.landmarks import FittingConfig
 from mlanet.geometry import Camera, decode_pose, landmarks_in_pixels, matrix_from_euler
@@ -44,6 +45,33 @@ def test_bad_faces_are_rejected_and_the_others_kept():
     labels = label_faces(MODEL, points)
     assert labels.accepted.tolist() == [False, False, False, True]
     assert np.isinf(labels.residual_percent[:2]).all()
+
+
+def test_fits_that_are_not_finite_are_rejected(monkeypatch):
+    fit = module.fit_landmarks
+
+    def failing(*args):
+        found = fit(*args)
+        found.identity[1, 3] = np.nan
+        found.place[2, 0] = np.inf
+        return found
+
+    monkeypatch.setattr(module, "fit_landmarks", failing)
+    labels = label_faces(MODEL, faces())
+    assert labels.accepted.tolist() == [True, False, False, True]
+    assert np.isinf(labels.residual_percent).tolist() == [False, True, True, False]
+    for name in ("box_px", "identity", "expression", "rotation", "translation"):
+        assert np.isfinite(getattr(labels, name)).all()
+        assert not getattr(labels, name)[1:3].any()
+
+
+def test_faces_of_any_size_are_never_fatal():
+    scales = np.array([1e-200, 1e200, 1e307, 1.0])
+    points = np.concatenate([faces()[:3], faces()[3:]]) * scales[:, None, None]
+    points = np.concatenate([points, faces()[:1] * 1e-9 + 1e9])  # no extent is left in a crop
+    labels = label_faces(MODEL, points)
+    assert labels.accepted[3]
+    assert all(np.isfinite(getattr(labels, name)).all() for name in ("box_px", "identity"))
 
 
 def test_two_columns_are_enough():
