@@ -121,10 +121,19 @@ def _places(path: Path, skipped: SkippedSamples | None) -> list[_Place]:
         size = path.stat().st_size
         with tarfile.open(path, "r:") as archive:
             for member in archive:
+                if member.size < 0:
+                    raise ValueError(f"{member.name} has a negative size")
                 if member.isreg():  # one by one: what precedes an error is kept
                     place = _Place(member.name, path, member.offset_data, member.size)
                     places.append(place)
-    except (OSError, tarfile.TarError) as error:
+    except (
+        OSError,
+        tarfile.TarError,
+        ValueError,
+        OverflowError,
+        MemoryError,
+        RecursionError,
+    ) as error:  # headers may claim anything
         problem = error
     whole = [place for place in places if place.offset + place.size <= size]
     if problem is None and len(whole) == len(places):
