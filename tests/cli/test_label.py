@@ -44,7 +44,8 @@ def test_a_run_goes_on_where_it_was_stopped(folder, monkeypatch):
 
     out = folder / "fits.npz"
     with monkeypatch.context() as patch:
-        patch.setattr(module.shutil, "rmtree", stop)
+        patch.setattr(module, "_remove_if_empty", stop)
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
         with pytest.raises(OSError, match="full"):
             label(data=folder, out=out, processes=1)
     out.unlink()
@@ -52,15 +53,38 @@ def test_a_run_goes_on_where_it_was_stopped(folder, monkeypatch):
     assert len(parts) == 2
     kept = parts[0].stat().st_mtime_ns
     parts[1].unlink()
-    seen = []
-    read = module._read_part
-    monkeypatch.setattr(
-        module, "_read_part", lambda p: seen.append((p, p.stat().st_mtime_ns)) or read(p)
-    )
+    made = []
+    fit = module._fit_part
+    monkeypatch.setattr(module, "_fit_part", lambda part: made.append(part.path) or fit(part))
+    assert parts[0].stat().st_mtime_ns == kept
     assert label(data=folder, out=out, processes=1) == 0
-    assert seen[0] == (parts[0], kept)
-    assert [path for path, _ in seen] == parts
+    assert made == parts[1:]
     assert out.is_file()
+
+
+def test_a_damaged_part_is_made_again_and_foreign_files_are_kept(folder, monkeypatch, capsys):
+    """The folder of parts may hold parts of other settings, or anything."""
+    out, parts = folder / "fits.npz", folder / "fits.npz.parts"
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        label(data=folder, out=out, processes=1)
+    out.unlink()
+    (part,) = parts.iterdir()
+    part.write_bytes(part.read_bytes()[:300])
+    (parts / "notes.txt").write_text("of the user's")
+    (parts / f".{part.stem}.0123abcd.npz").write_bytes(b"of a process that was killed")
+    assert label(data=folder, out=out, processes=1) == 0
+    assert f"{part} is damaged" in capsys.readouterr().err
+    assert [path.name for path in parts.iterdir()] == ["notes.txt"]
+    with np.load(out) as found:
+        assert found["accepted"].tolist() == [True, True, False]
+
+
+def test_parts_of_another_size_are_not_mixed_in(monkeypatch):
+    points, model = np.zeros((1, 68, 2)), MorphableModel.load()
+    before = module._settings(points, model, 1.5)
+    monkeypatch.setattr(module, "PART_FACES", 2)
+    assert module._settings(points, model, 1.5) != before
 
 
 def test_wrong_usage_is_named(tmp_path):

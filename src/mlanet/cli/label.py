@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import sys
 import threading
 from collections.abc import Callable
@@ -39,7 +38,8 @@ def label(
     """Fit a face model to the 68 landmarks of every face of a data set.
 
     OUT appears when all is done. Until then finished parts lie in OUT.parts; the same command goes
-    on from there, also after the processes were killed. Faces that cannot be fitted are rejected.
+    on from there, also after the processes were killed; damaged parts are made again. Faces that cannot
+    be fitted are rejected.
 
     Args:
         data: Folder with labels.npz (pictures are not read), or a data set in another layout of
@@ -72,7 +72,7 @@ def label(
     jobs = [
         _Part(given.points[start : start + PART_FACES], path, max_residual, model, landmarks)
         for start, path in zip(starts, paths, strict=True)
-        if not path.exists()
+        if not _whole(path)
     ]
     _run(jobs, min(processes or os.cpu_count() or 1, len(jobs)), len(paths))
     labels = Labels.concatenate([_read_part(path) for path in paths])
@@ -85,7 +85,9 @@ def label(
             max_residual_percent=np.array(max_residual),
             **columns,
         )
-    shutil.rmtree(parts)
+    for path in (*paths, *parts.glob(f".{settings}-*.npz")):  # the latter of processes killed
+        path.unlink(missing_ok=True)
+    _remove_if_empty(parts)
     fitted = labels.residual_percent[np.isfinite(labels.residual_percent)]
     median = float(np.median(fitted)) if len(fitted) else float("nan")
     unfit = len(given.points) - len(fitted)
@@ -152,7 +154,8 @@ def _settings(points: "np.ndarray", model: "MorphableModel", max_residual: float
     """Tells parts of a run from those of another: all that the labels depend on."""
     from mlanet.fitting.labels import config_for
 
-    digest = hashlib.sha256(f"{points.dtype} {points.shape} {max_residual}".encode())
+    numbers = f"{points.dtype} {points.shape} {max_residual} {PART_FACES}"
+    digest = hashlib.sha256(numbers.encode())
     digest.update(repr(config_for(model)).encode())
     shape = model.landmarks
     for array in (points, shape.mean, shape.identity, shape.expression):
@@ -219,6 +222,25 @@ def _fit_part(part: _Part) -> None:
     columns = {field.name: getattr(labels, field.name) for field in fields(labels)}
     with atomic_path(part.path) as temporary:
         np.savez(temporary, **columns)
+
+
+def _whole(path: Path) -> bool:
+    """Whether a part is there; a damaged one is deleted, so that it is made again."""
+    if not path.exists():
+        return False
+    try:
+        _read_part(path)
+    except Exception as error:  # damaged files raise errors of any kind
+        print(f"{path} is damaged ({type(error).__name__}); it is made again", file=sys.stderr)
+        path.unlink()
+        return False
+    return True
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Files of others are left where they are, and the folder with them."""
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _read_part(path: Path) -> "Labels":
