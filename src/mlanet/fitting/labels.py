@@ -18,6 +18,13 @@ LABEL_CROP_PX = 128
 MAX_RESIDUAL_PERCENT = 1.5
 """Mean distance over sqrt(width · height), in per cent, beyond which a fit is rejected."""
 
+CONTOUR_WEIGHT = 0.05
+"""For `jaw_weight` where the jaw points of labels follow the visible contour (2D annotations):
+on turned faces these are other points than the surface's."""
+
+_JAW = 17
+"""The first of the 68 landmarks."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
@@ -26,9 +33,9 @@ class Labels:
     Attributes:
         box_px: the square (left, top, right, bottom) of the picture that the camera sees.
         rotation: six numbers, model to camera; with `translation` as a network predicts them.
-        residual_percent: mean x, y distance of the fitted points over sqrt(width · height) of the
-            labels' box, times 100; infinite where there was nothing to fit or no answer. The
-            coefficients and the box are zero there.
+        residual_percent: mean x, y distance (weighted as in the fit) of the fitted points over
+            sqrt(width · height) of the labels' box, times 100; infinite where there was nothing to
+            fit or no answer. The coefficients and the box are zero there.
         accepted: residual within the limit.
     """
 
@@ -60,13 +67,20 @@ def label_faces(
     landmarks_px: Float[np.ndarray, "n 68 d"],
     config: FittingConfig | None = None,
     max_residual_percent: float = MAX_RESIDUAL_PERCENT,
+    jaw_weight: float = 1.0,
 ) -> Labels:
     """Fit every face to its landmarks: x, y and, with three columns, nearness (pixels).
 
     Faces whose points are not finite or have no extent, or whose fit is not finite, are rejected,
     never fatal.
-    Without `config` it is `config_for(model)`.
+    Without `config` it is `config_for(model)`. The 17 jaw points count `jaw_weight` (0 to 1) in the
+    fit and in the residual; the others count 1.
+
+    Raises:
+        ValueError: the weight is not in [0, 1].
     """
+    if not 0.0 <= jaw_weight <= 1.0:
+        raise ValueError(f"jaw_weight must be in [0, 1], got {jaw_weight}")
     labels = np.asarray(landmarks_px, dtype=np.float64)
     count, layout = len(labels), model.layout
     result = Labels(
@@ -83,9 +97,12 @@ def label_faces(
     if not len(rows):
         return result
     view = CropView(float(LABEL_CROP_PX))
+    weight = np.where(np.arange(in_crop.shape[1]) < _JAW, jaw_weight, 1.0)
+    weights = np.broadcast_to(weight, in_crop.shape[:2])
     with np.errstate(all="ignore"):
-        fit = fit_landmarks(model.landmarks, view, in_crop, None, config or config_for(model))
-    apart = np.linalg.norm(fit.landmarks_px[..., :2] - in_crop[..., :2], axis=-1).mean(axis=1)
+        fit = fit_landmarks(model.landmarks, view, in_crop, weights, config or config_for(model))
+        distance = np.linalg.norm(fit.landmarks_px[..., :2] - in_crop[..., :2], axis=-1)
+    apart = np.average(distance, axis=1, weights=weight)
     residual = 100.0 * apart / np.sqrt(np.ptp(in_crop[..., :2], axis=1).prod(axis=1))
     found = {
         "box_px": boxes,
