@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mlanet import datasets
 from mlanet.cli import main
-from mlanet.datasets import Shards
+from mlanet.datasets import FaceCrops, Shards
 
 
 def run(*arguments):
@@ -60,6 +61,24 @@ def test_photos_are_looked_for_faces(tmp_path, capsys):
     assert run("dataset", "check", "--data", tmp_path, "--cache", cache) == 1
     assert "no face of 40 pixels in 1 photos" in capsys.readouterr().err
     assert [path.name for path in cache.iterdir()] == ["detections.json"]
+
+
+def test_shards_of_another_size_or_folder_are_not_mixed(crops, tmp_path, capsys, monkeypatch):
+    class Photos(FaceCrops):
+        """Crops of a size."""
+
+        def __init__(self, root, *, size, **_):
+            super().__init__(root)
+            self.size, self.margin = size, 1.25
+
+    monkeypatch.setattr(datasets, "PhotoFolder", Photos)
+    command = ("dataset", "shards", "--layout", "photos", "--out", tmp_path / "out", "--data")
+    assert run(*command, crops, "--size", 32) == 0
+    assert run(*command, crops, "--size", 32) == 0
+    assert run(*command, crops, "--size", 48) == 1
+    assert "other settings" in capsys.readouterr().err
+    assert run(*command, crops.rename(tmp_path / "elsewhere"), "--size", 32) == 1
+    assert "other settings" in capsys.readouterr().err
 
 
 def test_wrong_usage(tmp_path, capsys):

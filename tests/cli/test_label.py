@@ -14,6 +14,7 @@ from scipy.io import savemat
 from mlanet.cli import label as module
 from mlanet.cli.label import label
 from mlanet.errors import DataError, UsageError
+from mlanet.fitting.labels import label_faces
 from mlanet.morphable import MorphableModel, save_model
 
 
@@ -44,7 +45,8 @@ def test_a_run_goes_on_where_it_was_stopped(folder, monkeypatch):
 
     out = folder / "fits.npz"
     with monkeypatch.context() as patch:
-        patch.setattr(module.shutil, "rmtree", stop)
+        patch.setattr(module, "_remove_if_empty", stop)
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
         with pytest.raises(OSError, match="full"):
             label(data=folder, out=out, processes=1)
     out.unlink()
@@ -52,15 +54,56 @@ def test_a_run_goes_on_where_it_was_stopped(folder, monkeypatch):
     assert len(parts) == 2
     kept = parts[0].stat().st_mtime_ns
     parts[1].unlink()
-    seen = []
-    read = module._read_part
-    monkeypatch.setattr(
-        module, "_read_part", lambda p: seen.append((p, p.stat().st_mtime_ns)) or read(p)
-    )
+    made = []
+    fit = module._fit_part
+    monkeypatch.setattr(module, "_fit_part", lambda part: made.append(part.path) or fit(part))
+    assert parts[0].stat().st_mtime_ns == kept
     assert label(data=folder, out=out, processes=1) == 0
-    assert seen[0] == (parts[0], kept)
-    assert [path for path, _ in seen] == parts
+    assert made == parts[1:]
     assert out.is_file()
+
+
+def test_a_damaged_part_is_made_again_and_foreign_files_are_kept(folder, monkeypatch, capsys):
+    """The folder of parts may hold parts of other settings, or anything."""
+    out, parts = folder / "fits.npz", folder / "fits.npz.parts"
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        label(data=folder, out=out, processes=1)
+    out.unlink()
+    (part,) = parts.iterdir()
+    part.write_bytes(part.read_bytes()[:300])
+    (parts / "notes.txt").write_text("of the user's")
+    (parts / f".{part.stem}.0123abcd.npz").write_bytes(b"of a process that was killed")
+    assert label(data=folder, out=out, processes=1) == 0
+    assert f"{part} is damaged" in capsys.readouterr().err
+    assert [path.name for path in parts.iterdir()] == ["notes.txt"]
+    with np.load(out) as found:
+        assert found["accepted"].tolist() == [True, True, False]
+
+
+def test_parts_of_another_size_are_not_mixed_in(monkeypatch):
+    points, model = np.zeros((1, 68, 2)), MorphableModel.load()
+    before = module._settings(points, model, 1.5, 1.0)
+    monkeypatch.setattr(module, "PART_FACES", 2)
+    assert module._settings(points, model, 1.5, 1.0) != before
+
+
+@pytest.mark.parametrize(
+    ("jaw", "columns", "weight"),
+    [("auto", 2, 0.05), ("auto", 3, 1.0), ("contour", 3, 0.05), ("surface", 2, 1.0)],
+)
+def test_what_the_jaw_is(folder, jaw, columns, weight):
+    with np.load(folder / "labels.npz") as labels:
+        names, points = labels["name"][:1], labels["pts68_px"][:1, :, :columns]
+    points[:, :5, 0] -= 20.0
+    np.savez(folder / "labels.npz", name=names, pts68_px=points)
+    assert label(data=folder, out=folder / "fits.npz", processes=1, jaw=jaw) == 0
+    expected = label_faces(MorphableModel.load(), points, jaw_weight=weight)
+    with np.load(folder / "fits.npz") as found:
+        assert found["jaw_weight"] == weight
+        np.testing.assert_array_equal(found["residual_percent"], expected.residual_percent)
+    settings = [module._settings(points, MorphableModel.load(), 1.5, w) for w in (0.05, 1.0)]
+    assert settings[0] != settings[1]
 
 
 def test_wrong_usage_is_named(tmp_path):
@@ -109,8 +152,10 @@ def test_a_model_of_the_user_s_is_fitted(folder):
         assert found["identity"].shape == (3, kept)
         assert found["accepted"].tolist() == [True, True, False]
     points = np.zeros((1, 68, 2))
-    assert module._settings(points, other, 1.5) != module._settings(points, embedded, 1.5)
-    assert module._settings(points, embedded, 1.5) != module._settings(points, embedded, 2.0)
+    assert module._settings(points, other, 1.5, 1.0) != module._settings(points, embedded, 1.5, 1.0)
+    assert module._settings(points, embedded, 1.5, 1.0) != module._settings(
+        points, embedded, 2.0, 1.0
+    )
 
 
 def test_other_layouts_whose_samples_have_landmarks(folder, tmp_path, capsys):

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from mlanet.datasets import TarIndex
+from mlanet.datasets import SkippedSamples, TarIndex
 from mlanet.datasets.archive import load_arrays
 from mlanet.errors import DataError
 
@@ -195,3 +195,18 @@ def test_members_that_are_no_arrays(tmp_path):
         archive.writestr("points", b"text")
     with pytest.raises(DataError, match="'points' is missing"):
         load_arrays(tmp_path / "labels.npz", {"points": ()})
+
+
+@pytest.mark.parametrize("claim", [{"GNU.sparse.map": "x"}, {"GNU.sparse.size": "x"}])
+def test_headers_that_cannot_be_read_are_one_error(tmp_path, claim):
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(tarfile.TarInfo("whole.bin"))
+        member = tarfile.TarInfo("odd.bin")
+        member.pax_headers = claim
+        archive.addfile(member)
+    with pytest.raises(DataError, match=r"a\.tar: not a readable uncompressed tar file"):
+        TarIndex([path])
+    skipped = SkippedSamples()
+    assert TarIndex([path], skipped).names == ("whole.bin",)
+    assert "a.tar" in skipped

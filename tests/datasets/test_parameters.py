@@ -1,4 +1,5 @@
 import io
+import tracemalloc
 from dataclasses import fields
 
 import numpy as np
@@ -88,3 +89,24 @@ def test_a_frontal_placement_is_upright():
     assert left[0] > place.origin_px[0]
     assert near[2] > 0
     assert place.scale == pytest.approx(1.0)
+
+
+def test_a_bomb_is_never_unpacked():
+    file = io.BytesIO()
+    savemat(file, {"Shape_Para": np.zeros(100 * 2**20, np.uint8)}, do_compression=True)
+    data = file.getvalue()
+    assert len(data) < 2**20
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"a\.mat.*64 MiB"):
+        read_parameters(data, "a.mat")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 * 2**20
+
+
+def test_version_4_is_read(write_face, tmp_path):
+    content = write_face(tmp_path, "a", 1)
+    file = io.BytesIO()
+    savemat(file, {name: np.float64(value) for name, value in content.items()}, format="4")
+    found = read_parameters(file.getvalue(), "a.mat")
+    np.testing.assert_array_equal(found.shape, content["Shape_Para"].ravel())

@@ -1,6 +1,7 @@
 import io
 import json
 import tarfile
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -82,9 +83,19 @@ def test_several_shards_in_folders_and_one_by_itself(tmp_path):
     for number, place in enumerate(("b/x.tar", "a/y.tar")):
         write(tmp_path / place, {f"{k}.png": picture(level=10 * number + k) for k in range(3)})
     dataset = Shards(tmp_path)
-    assert dataset.names == tuple(f"{shard}.tar/{k}" for shard in "yx" for k in range(3))
+    assert dataset.names == tuple(f"{s}.tar/{k}" for s in ("a/y", "b/x") for k in range(3))
     assert [int(dataset[k].image[0, 0, 0]) for k in (5, 0, 4)] == [2, 10, 1]
     assert len(Shards(tmp_path / "b" / "x.tar")) == 3
+
+
+def test_shards_of_one_name_in_two_folders_are_not_mixed(tmp_path):
+    write(tmp_path / "a/0.tar", {"1.png": picture(level=10)})
+    write(tmp_path / "b/0.tar", {"1.npy": npy(POINTS), "1.png": picture(level=20)})
+    dataset = Shards(tmp_path)
+    assert dataset.names == ("a/0.tar/1", "b/0.tar/1")
+    first, second = read_samples(dataset)
+    assert (first.landmarks_px is None, int(first.image[0, 0, 0])) == (True, 10)
+    assert (second.landmarks_px is None, int(second.image[0, 0, 0])) == (False, 20)
 
 
 def test_equal_keys_are_one_sample_only_where_they_are_neighbours(tmp_path):
@@ -100,7 +111,32 @@ class Tripwire:
         return (pytest.fail, ("a pickle was run",))
 
 
+def header(text):
+    """An npy file with a header of one's own."""
+    data = text.encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(data).to_bytes(2, "little") + data
+
+
+def bomb():
+    """An npz file of 100 kB that is an array of 100 MB."""
+    file = io.BytesIO()
+    np.savez_compressed(file, coefficients=np.zeros(100 * 2**20, np.uint8))
+    return file.getvalue()
+
+
 BROKEN = {
+    "open bracket": {"png": picture(), "npy": header("{'descr': (")},
+    "long claim": {
+        "png": picture(),
+        "npy": header("{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999, 2)}"),
+    },
+    "bomb": {"png": picture(), "npz": bomb()},
+    "encrypted": {
+        "png": picture(),
+        "npz": npz(rotation=np.eye(3)).replace(
+            b"PK\x01\x02-\x03-\x00\x00", b"PK\x01\x02-\x03-\x00\x01"
+        ),
+    },
     "cut picture": {"png": picture()[:60]},
     "no picture": {"npy": npy(POINTS)},
     "no json": {"png": picture(), "json": b'{"landmarks_px": [['},
@@ -138,6 +174,25 @@ def test_a_truncated_shard_is_used_as_far_as_it_goes(tmp_path):
     assert len(list(read_samples(dataset))) == 6
     assert "truncated inside 2.png" in dataset.skipped.reasons["b.tar"]
     assert "d.tar" in dataset.skipped
+
+
+def test_a_bomb_is_never_unpacked(tmp_path):
+    write(tmp_path / "a.tar", {"1.png": picture(), "1.npz": bomb()})
+    dataset = Shards(tmp_path)
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"a\.tar/1\.npz.*64 MiB"):
+        dataset[0]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * 2**20
+
+
+def test_arrays_may_be_written_to(tmp_path):
+    known = npz(coefficients=np.ones(5, np.float32), rotation=np.asfortranarray(np.eye(3)))
+    write(tmp_path / "a.tar", {"1.png": picture(), "1.npz": known, "2.png": picture()})
+    sample = Shards(tmp_path)[0]
+    sample.coefficients[0] = 3.0
+    assert sample.coefficients.tolist() == [3.0, 1.0, 1.0, 1.0, 1.0]
 
 
 def test_nothing_there(tmp_path):

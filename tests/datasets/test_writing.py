@@ -103,6 +103,16 @@ def test_other_samples_are_refused(tmp_path):
         write_shards(Made(), tmp_path, per_shard=2)
 
 
+def test_a_run_of_another_source_or_size_is_refused(tmp_path):
+    made_from = {"data": "photos", "size": 160}
+    write_shards(Made(), tmp_path, made_from=made_from)
+    assert write_shards(Made(), tmp_path, made_from=made_from).count == 6
+    assert json.loads((tmp_path / "dataset.json").read_text())["made_from"] == made_from
+    for other in ({"data": "photos", "size": 128}, {"data": "b", "size": 160}, None):
+        with pytest.raises(DataError, match="other settings"):
+            write_shards(Made(), tmp_path, made_from=other)
+
+
 def test_nothing_readable(tmp_path):
     class Broken(Made):
         def __getitem__(self, index):

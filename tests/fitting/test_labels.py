@@ -1,8 +1,10 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
-from mlanet.fitting.labels import LABEL_CROP_PX, Labels, config_for, label_faces
+from mlanet.fitting import labels as module
+from mlanet.fitting.labels import CONTOUR_WEIGHT, LABEL_CROP_PX, Labels, config_for, label_faces
 from mlanet.fitting.landmarks import FittingConfig
 from mlanet.geometry import Camera, decode_pose, landmarks_in_pixels, matrix_from_euler
 from mlanet.geometry.camera import Pose
@@ -44,6 +46,51 @@ def test_bad_faces_are_rejected_and_the_others_kept():
     labels = label_faces(MODEL, points)
     assert labels.accepted.tolist() == [False, False, False, True]
     assert np.isinf(labels.residual_percent[:2]).all()
+
+
+def test_fits_that_are_not_finite_are_rejected(monkeypatch):
+    fit = module.fit_landmarks
+
+    def failing(*args):
+        found = fit(*args)
+        found.identity[1, 3] = np.nan
+        found.place[2, 0] = np.inf
+        return found
+
+    monkeypatch.setattr(module, "fit_landmarks", failing)
+    labels = label_faces(MODEL, faces())
+    assert labels.accepted.tolist() == [True, False, False, True]
+    assert np.isinf(labels.residual_percent).tolist() == [False, True, True, False]
+    for name in ("box_px", "identity", "expression", "rotation", "translation"):
+        assert np.isfinite(getattr(labels, name)).all()
+        assert not getattr(labels, name)[1:3].any()
+
+
+def test_faces_of_any_size_are_never_fatal():
+    scales = np.array([1e-200, 1e200, 1e305, 1.0])
+    points = np.concatenate([faces()[:3], faces()[3:]]) * scales[:, None, None]
+    points = np.concatenate([points, faces()[:1] * 1e-9 + 1e9])  # no extent is left in a crop
+    labels = label_faces(MODEL, points)
+    assert labels.accepted[3]
+    assert all(np.isfinite(getattr(labels, name)).all() for name in ("box_px", "identity"))
+
+
+def test_a_jaw_of_the_contour_does_not_pull_the_face():
+    """The points of one cheek lie elsewhere, as a contour's do; the others tell the truth."""
+    truth, points = faces()[..., :2], faces()[..., :2]
+    points[:, :8, 0] += 0.1 * np.ptp(truth[..., 0], axis=1)[:, None]
+    errors = []
+    for weight in (1.0, CONTOUR_WEIGHT):
+        labels = label_faces(MODEL, points, jaw_weight=weight)
+        pose = decode_pose(labels.rotation, labels.translation)
+        shape = MODEL.landmarks(labels.identity, labels.expression)
+        shown = landmarks_in_pixels(Camera.of_crop(LABEL_CROP_PX), pose, shape)[..., :2]
+        scale = LABEL_CROP_PX / np.diff(labels.box_px[:, ::2], axis=1)[:, 0]
+        wanted = (truth - labels.box_px[:, None, :2]) * scale[:, None, None]
+        errors.append(np.linalg.norm(shown - wanted, axis=2)[:, 17:].mean())
+    assert errors[1] < 0.7 * errors[0]
+    with pytest.raises(ValueError, match="jaw_weight"):
+        label_faces(MODEL, points, jaw_weight=-1.0)
 
 
 def test_two_columns_are_enough():

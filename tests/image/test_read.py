@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import EpsImagePlugin, Image, ImageCms
 
 from mlanet.errors import ImageError
 from mlanet.image import MAX_PIXELS, as_rgb_uint8, read_image
@@ -200,6 +200,14 @@ def test_bad_files_give_one_line_that_begins_with_the_path(tmp_path, scene):
         message = str(caught.value)
         assert message.startswith(f"{path}: "), message
         assert "\n" not in message
+
+
+def test_what_other_programs_would_open_is_refused_unopened(tmp_path, scene, monkeypatch):
+    """Pillow hands EPS to Ghostscript."""
+    path = save(tmp_path / "scene.eps", scene).rename(tmp_path / "scene.jpg")
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_: pytest.fail("was started"))
+    with pytest.raises(ImageError, match="known format"):
+        read_image(path)
 
 
 def test_missing_folder_and_nonsense_paths(tmp_path):

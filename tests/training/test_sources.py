@@ -10,6 +10,7 @@ from mlanet.geometry import Camera, decode_pose, landmarks_in_pixels
 from mlanet.synthesis import RenderedHeads, write_samples
 from mlanet.training import SourceConfig
 from mlanet.training.data import LabelledFaces
+from mlanet.training.sources import CropFolder
 
 KNOWN = ["identity", "expression", "albedo", "rotation", "translation", "lighting"]
 
@@ -225,6 +226,31 @@ def test_fitted_labels_are_known_where_they_were_accepted(root, model, labelled,
     assert accepted.square_px == pytest.approx((left, top, right - left))
     batch = faces.training_batch(0, 64, replace(tiny, sources=()))
     assert batch.known.any()
+
+
+def test_labels_go_with_their_pictures_where_some_were_left_out(root, model, labelled, tmp_path):
+    """Rows of `labels.npz` that cannot be used have labels all the same."""
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    for path in (root / "aflw_train").glob("*.tar"):
+        (folder / path.name).symlink_to(path)
+    with np.load(root / "aflw_train" / "labels.npz") as file:
+        arrays = {name: file[name] for name in ("name", "pts68_px")}
+    arrays["pts68_px"][0] = np.nan
+    np.savez(folder / "labels.npz", **arrays)
+    residual = labelled["residual_percent"].copy()
+    residual[0] = np.inf
+    fits = {**labelled, "residual_percent": residual, "face_model": np.array(model.name)}
+    np.savez(tmp_path / "fits.npz", **fits)
+    source = CropFolder(folder, model, tmp_path / "fits.npz")
+    assert source.faces.names.tolist() == labelled["name"][1:].tolist()
+    cut = model.layout.slices["identity"]
+    assert not source[0].known.any()
+    np.testing.assert_array_equal(source[1].coefficients[cut], labelled["identity"][2])
+    assert source[1].square_px[0] == pytest.approx(labelled["box_px"][2, 0])
+    np.savez(tmp_path / "fits.npz", **{k: v[:0] if np.ndim(v) else v for k, v in fits.items()})
+    with pytest.raises(DataError, match=r"labels of other pictures.*named 1 times, but 0"):
+        CropFolder(folder, model, tmp_path / "fits.npz")
 
 
 @pytest.mark.parametrize(

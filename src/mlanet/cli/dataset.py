@@ -73,10 +73,22 @@ def shards(
     """
     if per_shard < 1:
         raise UsageError("--per-shard must be positive")
-    from mlanet.datasets import write_shards
+    from mlanet.datasets import PhotoFolder, write_shards
+    from mlanet.datasets.layouts import layout_of
 
-    dataset = _open(data, layout, cache, size)
-    written = write_shards(dataset, out, per_shard=per_shard, lossless=lossless, progress=_progress)
+    found = layout_of(data) if layout == "auto" else layout
+    dataset = _open(data, found, cache, size)
+    made_from: dict[str, str | int | float] = {"data": data.resolve().name, "layout": found}
+    if isinstance(dataset, PhotoFolder):
+        made_from |= {"size": dataset.size, "margin": dataset.margin}
+    written = write_shards(
+        dataset,
+        out,
+        per_shard=per_shard,
+        lossless=lossless,
+        made_from=made_from,
+        progress=_progress,
+    )
     print(f"{out}: {written.count} samples, {len(written.skipped)} left out")
     _name_skipped(dataset)
     return EXIT_OK

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import sys
 import threading
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from dataclasses import fields
 from functools import lru_cache
 from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mlanet.cli.status import EXIT_OK
 from mlanet.errors import DataError, UsageError
@@ -35,11 +34,13 @@ def label(
     landmarks: Path | None = None,
     processes: int = 0,
     max_residual: float = 1.5,
+    jaw: Literal["auto", "contour", "surface"] = "auto",
 ) -> int:
     """Fit a face model to the 68 landmarks of every face of a data set.
 
     OUT appears when all is done. Until then finished parts lie in OUT.parts; the same command goes
-    on from there, also after the processes were killed. Faces that cannot be fitted are rejected.
+    on from there, also after the processes were killed; damaged parts are made again. Faces that
+    cannot be fitted are rejected.
 
     Args:
         data: Folder with labels.npz (pictures are not read), or a data set in another layout of
@@ -49,6 +50,8 @@ def label(
         landmarks: File with the places of the 68 landmarks, for models without them.
         processes: Worker processes; 0 is one for each CPU.
         max_residual: Fits with a larger mean distance, in per cent of the face, are rejected.
+        jaw: What the labels' 17 jaw points are: of the visible contour, as 2D annotators mark them,
+            which counts a twentieth, or of the surface; auto: contour where labels have no depth.
 
     Returns:
         Exit status.
@@ -59,20 +62,29 @@ def label(
         raise UsageError("--processes must not be negative, --max-residual must be positive")
     import numpy as np
 
-    from mlanet.fitting.labels import Labels
+    from mlanet.fitting.labels import CONTOUR_WEIGHT, Labels
     from mlanet.image import atomic_path
 
     face_model = _model(model, landmarks)
     given = _read_landmarks(data)
+    contour = jaw == "contour" or (jaw == "auto" and given.points.shape[2] == 2)
+    jaw_weight = CONTOUR_WEIGHT if contour else 1.0
     parts = out.with_name(out.name + ".parts")
     parts.mkdir(parents=True, exist_ok=True)
-    settings = _settings(given.points, face_model, max_residual)
+    settings = _settings(given.points, face_model, max_residual, jaw_weight)
     starts = range(0, len(given.points), PART_FACES)
     paths = [parts / f"{settings}-{start:08d}.npz" for start in starts]
     jobs = [
-        _Part(given.points[start : start + PART_FACES], path, max_residual, model, landmarks)
+        _Part(
+            given.points[start : start + PART_FACES],
+            path,
+            max_residual,
+            jaw_weight,
+            model,
+            landmarks,
+        )
         for start, path in zip(starts, paths, strict=True)
-        if not path.exists()
+        if not _whole(path)
     ]
     _run(jobs, min(processes or os.cpu_count() or 1, len(jobs)), len(paths))
     labels = Labels.concatenate([_read_part(path) for path in paths])
@@ -83,9 +95,12 @@ def label(
             name=given.names,
             face_model=np.array(face_model.name),
             max_residual_percent=np.array(max_residual),
+            jaw_weight=np.array(jaw_weight),
             **columns,
         )
-    shutil.rmtree(parts)
+    for path in (*paths, *parts.glob(f".{settings}-*.npz")):  # the latter of processes killed
+        path.unlink(missing_ok=True)
+    _remove_if_empty(parts)
     fitted = labels.residual_percent[np.isfinite(labels.residual_percent)]
     median = float(np.median(fitted)) if len(fitted) else float("nan")
     unfit = len(given.points) - len(fitted)
@@ -113,6 +128,7 @@ class _Part(NamedTuple):
     points: "np.ndarray"
     path: Path
     max_residual: float
+    jaw_weight: float
     model: Path | None
     landmarks: Path | None
 
@@ -148,11 +164,14 @@ def _read_landmarks(data: Path) -> _Landmarks:
     return found
 
 
-def _settings(points: "np.ndarray", model: "MorphableModel", max_residual: float) -> str:
+def _settings(
+    points: "np.ndarray", model: "MorphableModel", max_residual: float, jaw_weight: float
+) -> str:
     """Tells parts of a run from those of another: all that the labels depend on."""
     from mlanet.fitting.labels import config_for
 
-    digest = hashlib.sha256(f"{points.dtype} {points.shape} {max_residual}".encode())
+    numbers = f"{points.dtype} {points.shape} {max_residual} {jaw_weight} {PART_FACES}"
+    digest = hashlib.sha256(numbers.encode())
     digest.update(repr(config_for(model)).encode())
     shape = model.landmarks
     for array in (points, shape.mean, shape.identity, shape.expression):
@@ -215,10 +234,34 @@ def _fit_part(part: _Part) -> None:
     from mlanet.image import atomic_path
 
     model = _model(part.model, part.landmarks)
-    labels = label_faces(model, part.points, max_residual_percent=part.max_residual)
+    labels = label_faces(
+        model,
+        part.points,
+        max_residual_percent=part.max_residual,
+        jaw_weight=part.jaw_weight,
+    )
     columns = {field.name: getattr(labels, field.name) for field in fields(labels)}
     with atomic_path(part.path) as temporary:
         np.savez(temporary, **columns)
+
+
+def _whole(path: Path) -> bool:
+    """Whether a part is there; a damaged one is deleted, so that it is made again."""
+    if not path.exists():
+        return False
+    try:
+        _read_part(path)
+    except Exception as error:  # damaged files raise errors of any kind
+        print(f"{path} is damaged ({type(error).__name__}); it is made again", file=sys.stderr)
+        path.unlink()
+        return False
+    return True
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Files of others are left where they are, and the folder with them."""
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _read_part(path: Path) -> "Labels":

@@ -92,15 +92,31 @@ class TarIndex:
         Raises:
             DataError: a name occurs more or less often in `names` than among the members.
         """
-        positions: dict[str, list[int]] = {}
-        for position, name in enumerate(self.names):
-            positions.setdefault(name, []).append(position)
-        for name, count in Counter(names).items():
-            have = len(positions.get(name, ()))
-            if have != count:
-                raise DataError(f"{name}: named {count} times, but {have} times in the tar files")
-        following = {name: iter(positions[name]) for name in set(names)}
-        return [next(following[name]) for name in names]
+        return positions_of(names, self.names, "in the tar files")
+
+
+def positions_of(names: Sequence[str], available: Sequence[str], where: str) -> list[int]:
+    """Positions in `available` of `names`; what nobody names is left out.
+
+    A name that occurs several times stands for several entries, in their order.
+
+    Args:
+        names: what is looked for.
+        available: where it is looked for.
+        where: how messages call that.
+
+    Raises:
+        DataError: a name occurs more or less often in `names` than in `available`.
+    """
+    positions: dict[str, list[int]] = {}
+    for position, name in enumerate(available):
+        positions.setdefault(name, []).append(position)
+    for name, count in Counter(names).items():
+        have = len(positions.get(name, ()))
+        if have != count:
+            raise DataError(f"{name}: named {count} times, but {have} times {where}")
+    following = {name: iter(positions[name]) for name in set(names)}
+    return [next(following[name]) for name in names]
 
 
 class _Place(NamedTuple):
@@ -124,10 +140,19 @@ def _places(path: Path, skipped: SkippedSamples | None) -> list[_Place]:
         size = path.stat().st_size
         with tarfile.open(path, "r:") as archive:
             for member in archive:
+                if member.size < 0:
+                    raise ValueError(f"{member.name} has a negative size")
                 if member.isreg():  # one by one: what precedes an error is kept
                     place = _Place(member.name, path, member.offset_data, member.size)
                     places.append(place)
-    except (OSError, tarfile.TarError) as error:
+    except (
+        OSError,
+        tarfile.TarError,
+        ValueError,
+        OverflowError,
+        MemoryError,
+        RecursionError,
+    ) as error:  # headers may claim anything
         problem = error
     whole = [place for place in places if place.offset + place.size <= size]
     if problem is None and len(whole) == len(places):

@@ -16,6 +16,7 @@ from jaxtyping import Float
 
 from mlanet.errors import DataError
 from mlanet.geometry import matrix_from_euler
+from mlanet.matfiles import decompressed_size
 
 MICROMETRES_PER_MM = 1000.0
 
@@ -31,6 +32,9 @@ _KEYS: dict[str, tuple[str, tuple[int, ...]]] = {
     "pt3d_68": ("landmarks_px", (3, 68)),
 }
 """Variables of a `.mat` file: our name and the shape, but for axes of one."""
+
+MAX_BYTES = 64 * 1024**2
+"""What a file may take in memory; those of the data sets take less than a hundredth."""
 
 NEEDED = ("Pose_Para", "Shape_Para", "Exp_Para")
 
@@ -157,9 +161,13 @@ def read_variables(
     from scipy.io import loadmat
 
     try:
+        version_4 = 0 in data[:4]  # which knows no compression
+        size = len(data) if version_4 else decompressed_size(io.BytesIO(data), len(data), MAX_BYTES)
+        if size > MAX_BYTES:
+            raise ValueError(f"it decompresses to more than {MAX_BYTES // 2**20} MiB")
         content = loadmat(io.BytesIO(data), variable_names=list(shapes))
     except Exception as error:  # on damaged files scipy raises almost anything
-        raise DataError(f"{source} is no readable .mat file") from error
+        raise DataError(f"{source} is no readable .mat file ({_line(error)})") from error
     arrays: dict[str, np.ndarray] = {}
     for key, shape in shapes.items():
         if key not in content:
@@ -179,3 +187,7 @@ def read_variables(
         if not np.isfinite(arrays[key]).all():
             raise DataError(f"{source}: {key} is not finite")
     return arrays
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

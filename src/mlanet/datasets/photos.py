@@ -38,6 +38,7 @@ class PhotoFolder:
         progress: Called with the numbers of photos looked at and of all.
 
     Attributes:
+        size, margin: As given.
         names: `PHOTO#NUMBER` of each face; a photo's best face is number 0.
         detections: Of each face, in pixels of the upright photo.
         without_face: Photos in which no face of that size was found.
@@ -47,6 +48,8 @@ class PhotoFolder:
         DataError: there is no folder or no face in any photo, or the cache cannot be written.
     """
 
+    size: int
+    margin: float
     names: tuple[str, ...]
     detections: tuple[Detection, ...]
     without_face: tuple[str, ...]
@@ -68,7 +71,7 @@ class PhotoFolder:
             raise DataError(f"{root}: no such folder of photos")
         if size < 1 or not margin > 0.0:
             raise ValueError(f"size and margin must be positive, got {size} and {margin}")
-        self._root, self._size, self._margin = root, size, margin
+        self._root, self.size, self.margin = root, size, margin
         self.skipped = SkippedSamples()
         known = DetectionCache(cache or root / CACHE, threshold)
         faces: list[tuple[str, Detection]] = []
@@ -109,7 +112,7 @@ class PhotoFolder:
             box = square_from_detection(self.detections[index])
         except ValueError as error:
             raise DataError(f"{self.names[index]}: {error}") from error
-        center, half = (box[:2] + box[2:]) / 2.0, (box[2] - box[0]) / 2.0 * self._margin
+        center, half = (box[:2] + box[2:]) / 2.0, (box[2] - box[0]) / 2.0 * self.margin
         return np.concatenate([center - half, center + half])
 
     def crop(self, index: int) -> Crop:
@@ -123,4 +126,4 @@ class PhotoFolder:
             image = read_image(self._root / photo)
         except ImageError as error:
             raise DataError(str(error)) from error
-        return crop_square(image, self.box_px(index), self._size)
+        return crop_square(image, self.box_px(index), self.size)

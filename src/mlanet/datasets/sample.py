@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mlanet.errors import DataError
+from mlanet.image.read import readable_formats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +38,8 @@ def decode_image(data: bytes, source: str) -> UInt8[np.ndarray, "h w 3"]:
     from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(data)) as picture:
+        with Image.open(io.BytesIO(data), formats=readable_formats()) as picture:
             return np.asarray(picture.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{source}: not a readable picture ({error})") from error
+    except Exception as error:  # Pillow's decoders raise anything on damaged files
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{source}: not a readable picture ({reason})") from error

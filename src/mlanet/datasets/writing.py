@@ -3,7 +3,7 @@
 import io
 import json
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -41,6 +41,7 @@ def write_shards(
     *,
     per_shard: int = PER_SHARD,
     lossless: bool = False,
+    made_from: Mapping[str, str | int | float] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Written:
     """Turn a data set into WebDataset shards that `Shards` and other readers of the layout read.
@@ -56,6 +57,8 @@ def write_shards(
         out: folder; made if it is missing.
         per_shard: samples in a shard.
         lossless: whether the WebP pictures are exact, which takes several times the room.
+        made_from: what else the samples depend on: where they come from, the size of crops. It
+            goes into `dataset.json`; a folder that was begun with other values is refused.
         progress: called with the numbers of finished samples and of all.
 
     Raises:
@@ -71,6 +74,7 @@ def write_shards(
         "names_sha256": sha256(names.encode()).hexdigest(),
         "per_shard": per_shard,
         "lossless": lossless,
+        "made_from": dict(made_from or {}),
     }
     keep_settings(out / SETTINGS, json.dumps(settings, indent=2, sort_keys=True) + "\n")
     count, skipped = 0, list(dataset.skipped.reasons.values())

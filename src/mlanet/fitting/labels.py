@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from mlanet.fitting.landmarks import FittingConfig, fit_landmarks
 from mlanet.fitting.views import CropView
@@ -18,6 +18,13 @@ LABEL_CROP_PX = 128
 MAX_RESIDUAL_PERCENT = 1.5
 """Mean distance over sqrt(width · height), in per cent, beyond which a fit is rejected."""
 
+CONTOUR_WEIGHT = 0.05
+"""For `jaw_weight` where the jaw points of labels follow the visible contour (2D annotations):
+on turned faces these are other points than the surface's."""
+
+_JAW = 17
+"""The first of the 68 landmarks."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
@@ -26,8 +33,9 @@ class Labels:
     Attributes:
         box_px: the square (left, top, right, bottom) of the picture that the camera sees.
         rotation: six numbers, model to camera; with `translation` as a network predicts them.
-        residual_percent: mean x, y distance of the fitted points over sqrt(width · height) of the
-            labels' box, times 100; infinite where there was nothing to fit.
+        residual_percent: mean x, y distance (weighted as in the fit) of the fitted points over
+            sqrt(width · height) of the labels' box, times 100; infinite where there was nothing to
+            fit or no answer. The coefficients and the box are zero there.
         accepted: residual within the limit.
     """
 
@@ -59,18 +67,24 @@ def label_faces(
     landmarks_px: Float[np.ndarray, "n 68 d"],
     config: FittingConfig | None = None,
     max_residual_percent: float = MAX_RESIDUAL_PERCENT,
+    jaw_weight: float = 1.0,
 ) -> Labels:
     """Fit every face to its landmarks: x, y and, with three columns, nearness (pixels).
 
-    Faces whose points are not finite or have no extent are rejected, never fatal.
-    Without `config` it is `config_for(model)`.
+    Faces whose points are not finite or have no extent, or whose fit is not finite, are rejected,
+    never fatal.
+    Without `config` it is `config_for(model)`. The 17 jaw points count `jaw_weight` (0 to 1) in the
+    fit and in the residual; the others count 1.
+
+    Raises:
+        ValueError: the weight is not in [0, 1].
     """
+    if not 0.0 <= jaw_weight <= 1.0:
+        raise ValueError(f"jaw_weight must be in [0, 1], got {jaw_weight}")
     labels = np.asarray(landmarks_px, dtype=np.float64)
     count, layout = len(labels), model.layout
-    box, extent = np.zeros((count, 4)), np.ptp(labels[..., :2], axis=1)
-    usable = np.isfinite(labels).all(axis=(1, 2)) & (extent > 0).all(axis=1)
     result = Labels(
-        box,
+        np.zeros((count, 4)),
         np.zeros((count, layout.identity), np.float32),
         np.zeros((count, layout.expression), np.float32),
         np.zeros((count, 6), np.float32),
@@ -78,22 +92,48 @@ def label_faces(
         np.full(count, np.inf, np.float32),
         np.zeros(count, bool),
     )
-    rows = np.flatnonzero(usable)
+    with np.errstate(all="ignore"):
+        rows, boxes, in_crop = _in_crops(labels)
     if not len(rows):
         return result
-    in_crop = labels[rows].copy()
-    for k, row in enumerate(rows):
-        box[row] = square_from_landmarks(labels[row])
-        crop_from_image = square_transform(box[row], LABEL_CROP_PX)
-        in_crop[k, :, :2] = transform_points(crop_from_image, labels[row, :, :2])
-        in_crop[k, :, 2:] *= crop_from_image[0, 0]
     view = CropView(float(LABEL_CROP_PX))
-    fit = fit_landmarks(model.landmarks, view, in_crop, None, config or config_for(model))
-    apart = np.linalg.norm(fit.landmarks_px[..., :2] - in_crop[..., :2], axis=-1).mean(axis=1)
+    weight = np.where(np.arange(in_crop.shape[1]) < _JAW, jaw_weight, 1.0)
+    weights = np.broadcast_to(weight, in_crop.shape[:2])
+    with np.errstate(all="ignore"):
+        fit = fit_landmarks(model.landmarks, view, in_crop, weights, config or config_for(model))
+        distance = np.linalg.norm(fit.landmarks_px[..., :2] - in_crop[..., :2], axis=-1)
+    apart = np.average(distance, axis=1, weights=weight)
     residual = 100.0 * apart / np.sqrt(np.ptp(in_crop[..., :2], axis=1).prod(axis=1))
-    result.identity[rows], result.expression[rows] = fit.identity, fit.expression
-    result.rotation[rows] = six_d_from_matrix(fit.rotation)
-    result.translation[rows] = fit.place[:, :3]
-    result.residual_percent[rows] = residual
-    result.accepted[rows] = residual <= max_residual_percent
+    found = {
+        "box_px": boxes,
+        "identity": fit.identity,
+        "expression": fit.expression,
+        "rotation": six_d_from_matrix(fit.rotation),
+        "translation": fit.place[:, :3],
+        "residual_percent": residual,
+        "accepted": residual <= max_residual_percent,
+    }
+    finite = np.stack(
+        [np.isfinite(values.reshape(len(rows), -1)).all(1) for values in found.values()]
+    )
+    good = finite.all(axis=0)
+    for name, values in found.items():
+        getattr(result, name)[rows[good]] = values[good]
     return result
+
+
+def _in_crops(
+    labels: Float[np.ndarray, "n 68 d"],
+) -> tuple[Int[np.ndarray, "k"], Float[np.ndarray, "k 4"], Float[np.ndarray, "k 68 d"]]:
+    """Which faces can be fitted, their boxes, and their points in the crops' pixels."""
+    finite = np.isfinite(labels).all(axis=(1, 2))
+    rows = np.flatnonzero(finite & (np.ptp(labels[..., :2], axis=1) > 0).all(axis=1))
+    boxes = np.array([square_from_landmarks(labels[row]) for row in rows]).reshape(-1, 4)
+    in_crop = labels[rows].copy()
+    for k, box in enumerate(boxes):
+        crop_from_image = square_transform(box, LABEL_CROP_PX)
+        in_crop[k, :, :2] = transform_points(crop_from_image, in_crop[k, :, :2])
+        in_crop[k, :, 2:] *= crop_from_image[0, 0]
+    extent = np.ptp(in_crop[..., :2], axis=1).prod(axis=1)  # huge numbers lose theirs
+    good = np.isfinite(in_crop).all(axis=(1, 2)) & np.isfinite(extent) & (extent > 0)
+    return rows[good], boxes[good], in_crop[good]

@@ -4,6 +4,7 @@ import io
 import os
 import threading
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ MAX_SIDE_PX = 32_000
 MIN_SIDE_PX = 16
 """Nothing can be found in less."""
 
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "PPM", "JPEG2000")
+"""What is read, by Pillow's names. EPS, for which it would start Ghostscript, is not among them."""
+
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 _ORIENTATION_TAG = 0x0112
 
@@ -33,10 +37,10 @@ _warnings_lock = threading.Lock()
 def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "h w 3"]:
     """The picture of a file as upright sRGB, `(H, W, 3)` uint8.
 
-    Reads what Pillow reads (JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF, ...). The orientation of EXIF
-    is applied; of animations the first frame is taken; transparency is laid over white, as most
-    viewers show it; an embedded colour profile is converted to sRGB; 16-bit grey is scaled by
-    the type's range, so that nothing is clipped.
+    Reads `FORMATS` (JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF, PPM, JPEG 2000), as far as Pillow was
+    built with them. The orientation of EXIF is applied; of animations the first frame is taken;
+    transparency is laid over white, as most viewers show it; an embedded colour profile is
+    converted to sRGB; 16-bit grey is scaled by the type's range, so that nothing is clipped.
 
     Raises:
         ImageError: the file is missing, a folder, empty, no picture, damaged, or its size is
@@ -126,7 +130,16 @@ def _open(content: bytes) -> "Image.Image":
 
     with _warnings_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(io.BytesIO(content))
+        return Image.open(io.BytesIO(content), formats=readable_formats())
+
+
+@cache
+def readable_formats() -> tuple[str, ...]:
+    """Those of `FORMATS` that this Pillow has: for `Image.open`, which would try all by itself."""
+    from PIL import Image
+
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _check_size(width: int, height: int, name: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.datasets import FaceCrops
-from mlanet.datasets.archive import load_arrays
+from mlanet.datasets.archive import load_arrays, positions_of
 from mlanet.errors import DataError
 from mlanet.image import square_from_landmarks
 from mlanet.morphable import MorphableModel
@@ -82,7 +82,7 @@ class CropFolder:
             raise DataError(f"{self.faces.names[index]}: the landmarks have no extent")
         image = self.faces.decode(index)
         square = (0.0, 0.0, float(max(image.shape[:2])))
-        if self._boxes is not None:
+        if self._boxes is not None and self._accepted[index]:
             left, top, right, _ = (float(value) for value in self._boxes[index])
             square = (left, top, right - left)
         known = bool(len(self._coefficients)) and bool(self._accepted[index])
@@ -134,15 +134,19 @@ class CropFolder:
         found = load_arrays(path, {"name": (), "box_px": (4,), "accepted": (), **wanted})
         with np.load(path, allow_pickle=False) as file:
             self._check_model(path, str(file["face_model"]) if "face_model" in file.files else "?")
-        if found["name"].tolist() != self.faces.names.tolist():
-            raise DataError(f"{path}: labels of other pictures than those of {self.name}")
+        # Every picture has its labels here, also those that cannot be used and were left out above.
+        try:
+            rows = positions_of(self.faces.names.tolist(), found["name"].tolist(), "here")
+        except DataError as error:
+            reason = f"labels of other pictures than those of {self.name}"
+            raise DataError(f"{path}: {reason} ({error})") from error
         self._coefficients = np.zeros((len(self.faces), layout.size), np.float32)
         self._known[:] = False
         for name in blocks:
-            self._coefficients[:, layout.slices[name]] = found[name]
+            self._coefficients[:, layout.slices[name]] = found[name][rows]
             self._known[layout.slices[name]] = True
-        self._accepted = found["accepted"].astype(bool)
-        self._boxes = found["box_px"]
+        self._accepted = found["accepted"][rows].astype(bool)
+        self._boxes = found["box_px"][rows]
 
     def _check_model(self, path: Path, name: str) -> None:
         if name != self._model.name:

@@ -1,20 +1,13 @@
 """MATLAB's .mat files of unknown origin, version 5."""
 
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Shaped
 
 from mlanet.errors import AssetError
+from mlanet.matfiles import decompressed_size
 from mlanet.morphable.archive import MAX_BYTES, checked_size
-
-HEADER_BYTES = 128
-COMPRESSED = 15
-"""Type of an element that is a zlib stream (MAT-file format, level 5)."""
-
-_BLOCK = 1 << 20
 
 
 def read_mat(path: Path, names: tuple[str, ...], obtained: str) -> dict[str, np.ndarray]:
@@ -77,30 +70,5 @@ def required(
 
 
 def _decompressed_size(path: Path) -> int:
-    """Bytes of all elements once they are decompressed; stops where `MAX_BYTES` are passed."""
-    size = path.stat().st_size
-    if size < HEADER_BYTES:
-        raise ValueError("shorter than its header")
-    total, position = 0, HEADER_BYTES
     with path.open("rb") as file:
-        header = file.read(HEADER_BYTES)
-        order = "<" if header[126:128] == b"IM" else ">"
-        while position + 8 <= size:
-            file.seek(position)
-            kind, length = struct.unpack(f"{order}II", file.read(8))
-            position += 8 + length
-            if kind != COMPRESSED:
-                total += length
-                continue
-            stream, left = zlib.decompressobj(), length
-            while left > 0 and total <= MAX_BYTES:
-                block = file.read(min(left, _BLOCK))
-                if not block:
-                    raise ValueError("truncated")
-                left -= len(block)
-                while block and total <= MAX_BYTES:
-                    total += len(stream.decompress(block, _BLOCK))
-                    block = stream.unconsumed_tail
-    if position > size:
-        raise ValueError("truncated")
-    return total
+        return decompressed_size(file, path.stat().st_size, MAX_BYTES)
