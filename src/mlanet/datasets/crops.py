@@ -66,8 +66,9 @@ class FaceCrops:
         self._tars = TarIndex(sorted(folder.glob("*.tar")), self.skipped)
         reasons = _broken(labels, Counter(self._tars.names))
         every_name: list[str] = labels["name"].tolist()
+        counts = Counter(every_name)
         for row, reason in sorted(reasons.items()):
-            self.skipped.add(sample_key(every_name, row), reason)
+            self.skipped.add(sample_key(every_name, row, counts), reason)
         usable = np.setdiff1d(np.arange(len(labels["name"])), list(reasons))
         if not len(usable):
             raise all_broken(self._labels_path, self.skipped)

@@ -1,5 +1,6 @@
 """What a data set is, and how a run gets past its broken samples."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
@@ -110,10 +111,14 @@ def all_broken(source: object, skipped: SkippedSamples) -> DataError:
     return DataError(f"{source}: no sample is usable; {_first(skipped)}")
 
 
-def sample_key(names: list[str], index: int) -> str:
-    """What `SkippedSamples` calls a sample: its name, with its number where names repeat."""
+def sample_key(names: list[str], index: int, counts: Counter[str] | None = None) -> str:
+    """What `SkippedSamples` calls a sample: its name, with its number where names repeat.
+
+    `counts` of the names, where many are asked for, spare counting them each time.
+    """
     name = names[index]
-    return f"{name} (sample {index})" if names.count(name) > 1 else str(name)
+    count = names.count(name) if counts is None else counts[name]
+    return f"{name} (sample {index})" if count > 1 else str(name)
 
 
 def _first(skipped: SkippedSamples) -> str:
