@@ -138,6 +138,7 @@ def test_labels_of_one_name_are_used_together_or_not_at_all(folder):
     np.savez(folder / "labels.npz", name=names, pts68_px=points)
     crops = FaceCrops(folder)
     assert crops.names.tolist() == names[2:].tolist()
+    assert list(crops.skipped.reasons) == ["a.webp (sample 0)", "a.webp (sample 1)"]
 
 
 def test_a_broken_picture_is_named(folder):

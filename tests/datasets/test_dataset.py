@@ -41,6 +41,16 @@ def test_a_broken_sample_is_replaced_by_the_next_one():
         read_or_next(Numbers(set(range(10))), 7)
 
 
+def test_broken_samples_of_one_name_count_each():
+    dataset = Numbers({3, 4, 9})
+    dataset.names = np.array(["a"] * 5 + list("bcdef"))
+    for _ in range(2):
+        assert len(list(read_samples(dataset))) == 7
+    assert list(dataset.skipped.reasons) == ["a (sample 3)", "a (sample 4)", "f"]
+    read_or_next(dataset, 3)
+    assert len(dataset.skipped) == 3
+
+
 def test_other_errors_are_not_swallowed():
     dataset = Numbers(set())
     dataset.broken = None

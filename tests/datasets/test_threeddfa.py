@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mlanet.datasets import ThreeDDFALists, read_samples
+from mlanet.datasets import ThreeDDFALists, read_samples, threeddfa
 from mlanet.errors import DataError
 from mlanet.geometry import matrix_from_euler, viewer_from_camera
 
@@ -192,3 +192,33 @@ def test_a_basis_that_does_not_fit_is_refused(root):
     np.save(root / "train.configs" / "keypoints_sim.npy", np.arange(7, 211))
     with pytest.raises(DataError, match=r"keypoints_sim\.npy.*do not fit"):
         ThreeDDFALists.open(root)
+
+
+@pytest.mark.parametrize("error", [RecursionError, AttributeError])
+def test_errors_of_any_kind_in_a_pickle_s_content_are_one(root, monkeypatch, error):
+    def fail(_):
+        raise error("deep")
+
+    monkeypatch.setattr(threeddfa, "as_array", fail)
+    with pytest.raises(DataError, match="holds no array of numbers"):
+        ThreeDDFALists.open(root)
+
+
+def test_a_header_that_is_no_python_is_refused(root):
+    text = b"{'descr': (\n"
+    path = root / "train.configs" / "x.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text)
+    filelist = root / "train.configs" / "train_aug_120x120.list.train"
+    with pytest.raises(DataError, match=r"x\.npy: no readable"):
+        ThreeDDFALists(filelist, path, root)
+
+
+def test_pictures_outside_the_folder_are_not_read(root):
+    outside = root / "private.jpg"
+    Image.new("RGB", (120, 120)).save(outside)
+    filelist = root / "train.configs" / "train_aug_120x120.list.train"
+    filelist.write_text(f"{outside}\n../private.jpg\n{NAMES[2]}\n")
+    dataset = ThreeDDFALists.open(root)
+    assert [sample.name for sample in read_samples(dataset)] == [NAMES[2]]
+    assert set(dataset.skipped.reasons) == {str(outside), "../private.jpg"}
+    assert all("leads out" in reason for reason in dataset.skipped.reasons.values())

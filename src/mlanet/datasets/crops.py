@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped, UInt8
 
 from mlanet.datasets.archive import TarIndex, load_arrays
-from mlanet.datasets.dataset import SkippedSamples, all_broken
+from mlanet.datasets.dataset import SkippedSamples, all_broken, sample_key
 from mlanet.datasets.sample import Sample, decode_image
 from mlanet.errors import DataError
 from mlanet.geometry import viewer_from_camera
@@ -65,8 +65,10 @@ class FaceCrops:
         self.skipped = SkippedSamples()
         self._tars = TarIndex(sorted(folder.glob("*.tar")), self.skipped)
         reasons = _broken(labels, Counter(self._tars.names))
+        every_name: list[str] = labels["name"].tolist()
+        counts = Counter(every_name)
         for row, reason in sorted(reasons.items()):
-            self.skipped.add(str(labels["name"][row]), reason)
+            self.skipped.add(sample_key(every_name, row, counts), reason)
         usable = np.setdiff1d(np.arange(len(labels["name"])), list(reasons))
         if not len(usable):
             raise all_broken(self._labels_path, self.skipped)

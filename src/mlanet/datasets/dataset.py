@@ -1,7 +1,7 @@
 """What a data set is, and how a run gets past its broken samples."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Protocol
 
 from mlanet.datasets.sample import Sample
@@ -38,7 +38,7 @@ class Dataset(Samples, Protocol):
 
 
 class SkippedSamples:
-    """Broken samples of a run by name, with the reason: for its log. None is fatal."""
+    """Broken samples of a run by `sample_key`, with the reason: for its log. None is fatal."""
 
     def __init__(self) -> None:
         self._reasons: dict[str, str] = {}
@@ -85,7 +85,7 @@ def read_samples(dataset: Dataset, indices: Iterable[int] | None = None) -> Iter
         try:
             yield dataset[index]
         except DataError as error:
-            dataset.skipped.add(_name(dataset, index), error)
+            dataset.skipped.add(sample_key(list(dataset.names), index), error)
 
 
 def read_or_next(dataset: Dataset, index: int) -> Sample:
@@ -102,7 +102,7 @@ def read_or_next(dataset: Dataset, index: int) -> Sample:
         try:
             return dataset[place]
         except DataError as error:
-            dataset.skipped.add(_name(dataset, place), error)
+            dataset.skipped.add(sample_key(list(dataset.names), place), error)
     raise DataError(f"none of the {count} samples is readable; {_first(dataset.skipped)}")
 
 
@@ -111,8 +111,14 @@ def all_broken(source: object, skipped: SkippedSamples) -> DataError:
     return DataError(f"{source}: no sample is usable; {_first(skipped)}")
 
 
-def _name(dataset: Dataset, index: int) -> str:
-    return str(next(islice(dataset.names, index, None)))
+def sample_key(names: list[str], index: int, counts: Counter[str] | None = None) -> str:
+    """What `SkippedSamples` calls a sample: its name, with its number where names repeat.
+
+    `counts` of the names, where many are asked for, spare counting them each time.
+    """
+    name = names[index]
+    count = names.count(name) if counts is None else counts[name]
+    return f"{name} (sample {index})" if count > 1 else str(name)
 
 
 def _first(skipped: SkippedSamples) -> str:

@@ -155,9 +155,11 @@ class ThreeDDFALists:
     def __getitem__(self, index: int) -> Sample:
         name = self.names[index]
         path = self._pictures / name
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise DataError(f"{name}: leads out of the folder of pictures {self._pictures}")
         try:
             data = path.read_bytes()
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a zero in the name
             raise DataError(f"{path}: cannot be read ({error})") from error
         image = decode_image(data, str(path))
         parameters = self.parameters(index, image.shape[0])
@@ -258,7 +260,7 @@ def _content(path: Path) -> Any:
 def _npy(path: Path, mapped: bool = False) -> np.ndarray:
     try:
         return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
-    except (OSError, ValueError, EOFError, MemoryError) as error:
+    except Exception as error:  # headers are parsed as Python, with all that can go wrong
         raise DataError(f"{path}: no readable .npy file ({error})") from error
 
 
@@ -266,7 +268,7 @@ def _array(value: Any, what: str, axes: int) -> Float[np.ndarray, "..."]:
     """The numbers of a NumPy array or of a pickle's stand-in for one."""
     try:
         array = value if isinstance(value, np.ndarray) else as_array(value)
-    except (ValueError, TypeError, KeyError, IndexError) as error:
+    except Exception as error:  # a pickle's stand-ins hold anything
         raise DataError(f"{what}: holds no array of numbers ({error})") from error
     if array.dtype.kind not in "fiu":
         raise DataError(f"{what}: holds no numbers")

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mlanet.datasets.archive import add_member
-from mlanet.datasets.dataset import Dataset
+from mlanet.datasets.dataset import Dataset, sample_key
 from mlanet.datasets.shards import annotation_of
 from mlanet.errors import DataError
 from mlanet.image import atomic_path
@@ -133,7 +133,7 @@ def _write_shard(dataset: Dataset, indices: range, shard: Path, log: Path, lossl
             try:
                 sample = dataset[index]
             except DataError as error:
-                skipped[str(names[index])] = str(error)
+                skipped[sample_key(names, index)] = str(error)
                 continue
             arrays = io.BytesIO()
             known: dict[str, Any] = annotation_of(sample)
