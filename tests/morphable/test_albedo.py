@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -42,9 +43,13 @@ def test_skin_tones_are_many(model, albedo):
     z = rng.normal(size=(40, len(albedo.names))).astype(np.float32)
     tones = np.stack([albedo.on(model).albedo(row) for row in z])
     tones = tones[:, model.region("cheeks") > 0.8].mean(axis=1)
-    apart = np.linalg.norm(tones[:, None] - tones[None], axis=-1)[np.triu_indices(40, 1)]
-    assert np.median(apart) > 0.08
     assert tones.mean(axis=1).max() - tones.mean(axis=1).min() > 0.25
+    lab = cv2.cvtColor(np.clip(tones, 0, 1)[None].astype(np.float32), cv2.COLOR_RGB2Lab)[0]
+    distinct: list[np.ndarray] = []
+    for tone in lab:  # a difference of 2.3 (CIE 1976) is just noticeable
+        if all(np.linalg.norm(tone - other) > 2.3 for other in distinct):
+            distinct.append(tone)
+    assert len(distinct) >= 30
 
 
 def test_its_terms_are_stated():
