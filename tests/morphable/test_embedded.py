@@ -195,7 +195,7 @@ def weighted_quantile(values, weights, share):
 def test_a_texture_of_1024_gives_every_part_of_the_face_its_share(model, region):
     sizes, area = texel_sizes(model, 1024, region)
     density, shear = np.sqrt(sizes.prod(axis=1)), sizes[:, 0] / sizes[:, 1]
-    assert weighted_quantile(density, area, 0.05) > 2.5  # texels for a millimetre
+    assert weighted_quantile(density, area, 0.05) > 2.4  # texels for a millimetre
     assert weighted_quantile(shear, area, 0.5) < 1.9
     assert weighted_quantile(shear, area, 0.9) < 2.7
 
@@ -278,7 +278,7 @@ def test_identity_leaves_the_mouth_closed(model):
     apart = np.linalg.norm(basis[[61, 62, 63]] - basis[[67, 66, 65]], axis=-1)  # pairs of rims
     assert (apart * apart).sum(axis=0).max() < 3 * 0.7**2  # mm
     mean = model.landmarks.mean
-    assert np.linalg.norm(mean[[61, 62, 63]] - mean[[67, 66, 65]], axis=-1).max() < 2.5
+    assert np.linalg.norm(mean[[61, 62, 63]] - mean[[67, 66, 65]], axis=-1).max() < 3.0
 
 
 def test_a_blink_closes_the_eye(model, face_with):
