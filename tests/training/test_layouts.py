@@ -7,11 +7,12 @@ import pytest
 from PIL import Image
 
 from mlanet.datasets import FaceCrops, write_shards
+from mlanet.datasets.photos import MARGIN
 from mlanet.errors import DataError
 from mlanet.image import square_from_landmarks
 from mlanet.training import SourceConfig
 from mlanet.training.data import LabelledFaces
-from mlanet.training.layouts import MARGIN, DatasetSource
+from mlanet.training.layouts import DatasetSource
 
 
 @pytest.fixture(scope="module")

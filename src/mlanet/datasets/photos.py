@@ -19,6 +19,9 @@ CACHE = ".mlanet"
 
 MIN_FACE_PX = 40.0
 
+MARGIN = 1.25
+"""Side of a crop over that of the square in it that networks are shown."""
+
 
 class PhotoFolder:
     """All faces of a folder of photos as square crops; nothing is known of them.
@@ -60,7 +63,7 @@ class PhotoFolder:
         root: Path,
         *,
         size: int = 160,
-        margin: float = 1.25,
+        margin: float = MARGIN,
         min_face_px: float = MIN_FACE_PX,
         threshold: float = SCORE_THRESHOLD,
         cache: Path | None = None,

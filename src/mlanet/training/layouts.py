@@ -7,21 +7,18 @@ from jaxtyping import Float
 
 from mlanet.datasets import Sample, open_dataset
 from mlanet.datasets.layouts import layout_of
+from mlanet.datasets.photos import MARGIN
 from mlanet.errors import DataError
 from mlanet.image import square_from_landmarks
 from mlanet.image.crop import SQUARE_PER_LANDMARKS
 from mlanet.morphable import MorphableModel
 from mlanet.training.sample import Face
 
-MARGIN = 1.25
-"""Side of a crop without landmarks over that of the square in it that a network is to see: what
-`PhotoFolder` cuts out, and what shards of it hold."""
-
 
 class DatasetSource:
     """Any data set of `mlanet.datasets`, told by its files' names; knows no coefficients.
 
-    Samples without landmarks are taken for crops of `MARGIN`; they serve as unlabelled ones only.
+    Samples without landmarks are taken for crops as `PhotoFolder` cuts them out; they serve as unlabelled ones only.
     Landmarks are taken without their depth, and none is held out.
 
     Raises:
