@@ -18,7 +18,8 @@ from mlanet.training.sample import Face
 class DatasetSource:
     """Any data set of `mlanet.datasets`, told by its files' names; knows no coefficients.
 
-    Samples without landmarks are taken for crops as `PhotoFolder` cuts them out; they serve as unlabelled ones only.
+    Samples without landmarks are taken for crops as `PhotoFolder` cuts them out; they serve as
+    unlabelled ones only.
     Landmarks are taken without their depth, and none is held out.
 
     Raises:
