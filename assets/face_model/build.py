@@ -28,7 +28,7 @@ from face_model.unfold import face_uv
 from face_model.whitening import whitened
 from mlanet.geometry import MeshTopology
 
-VERSION = "3"
+VERSION = "4"
 NAME = f"open-{VERSION}"
 """Networks name the model whose coefficients they regress: another version is another model."""
 

@@ -24,7 +24,7 @@ from mlanet.morphable import LinearShape
 
 NUM_AFLW, NUM_YTF = 3000, 600
 ROUNDS = 4
-CONFIG = FittingConfig(noise=0.01, depth_weight=0.25, steps=6)
+CONFIG = FittingConfig(noise=0.01, depth_weight=1e-4, steps=6)
 """One per cent of noise; labelled depths, which a face model guessed, count a quarter."""
 
 SYNTHETIC_SHARE = 0.5

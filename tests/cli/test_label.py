@@ -14,6 +14,7 @@ from scipy.io import savemat
 from mlanet.cli import label as module
 from mlanet.cli.label import label
 from mlanet.errors import DataError, UsageError
+from mlanet.fitting import FittingConfig
 from mlanet.fitting.labels import label_faces
 from mlanet.morphable import MorphableModel, save_model
 
@@ -83,9 +84,9 @@ def test_a_damaged_part_is_made_again_and_foreign_files_are_kept(folder, monkeyp
 
 def test_parts_of_another_size_are_not_mixed_in(monkeypatch):
     points, model = np.zeros((1, 68, 2)), MorphableModel.load()
-    before = module._settings(points, model, 1.5, 1.0)
+    before = module._settings(points, model, 1.5, 1.0, 1.0)
     monkeypatch.setattr(module, "PART_FACES", 2)
-    assert module._settings(points, model, 1.5, 1.0) != before
+    assert module._settings(points, model, 1.5, 1.0, 1.0) != before
 
 
 @pytest.mark.parametrize(
@@ -102,11 +103,27 @@ def test_what_the_jaw_is(folder, jaw, columns, weight):
     with np.load(folder / "fits.npz") as found:
         assert found["jaw_weight"] == weight
         np.testing.assert_array_equal(found["residual_percent"], expected.residual_percent)
-    settings = [module._settings(points, MorphableModel.load(), 1.5, w) for w in (0.05, 1.0)]
+    settings = [module._settings(points, MorphableModel.load(), 1.5, w, 1.0) for w in (0.05, 1.0)]
     assert settings[0] != settings[1]
 
 
+def test_depth_counts_as_little_as_it_is_told_to(folder):
+    with np.load(folder / "labels.npz") as labels:
+        names, points = labels["name"][:1], labels["pts68_px"][:1].copy()
+    points[..., 2] *= 1.5
+    np.savez(folder / "labels.npz", name=names, pts68_px=points)
+    assert label(data=folder, out=folder / "fits.npz", processes=1, depth_weight=0.01) == 0
+    expected = label_faces(MorphableModel.load(), points, FittingConfig(depth_weight=0.01))
+    trusting = label_faces(MorphableModel.load(), points)
+    with np.load(folder / "fits.npz") as found:
+        assert found["depth_weight"] == 0.01
+        np.testing.assert_array_equal(found["identity"], expected.identity)
+        assert np.abs(found["identity"] - trusting.identity).max() > 0.1
+
+
 def test_wrong_usage_is_named(tmp_path):
+    with pytest.raises(UsageError, match="depth-weight"):
+        label(data=tmp_path, out=tmp_path / "fits.npz", depth_weight=2.0)
     with pytest.raises(UsageError, match="npz"):
         label(data=tmp_path, out=tmp_path / "fits.txt")
     with pytest.raises(UsageError, match="processes"):
@@ -152,10 +169,10 @@ def test_a_model_of_the_user_s_is_fitted(folder):
         assert found["identity"].shape == (3, kept)
         assert found["accepted"].tolist() == [True, True, False]
     points = np.zeros((1, 68, 2))
-    assert module._settings(points, other, 1.5, 1.0) != module._settings(points, embedded, 1.5, 1.0)
-    assert module._settings(points, embedded, 1.5, 1.0) != module._settings(
-        points, embedded, 2.0, 1.0
-    )
+    same = module._settings(points, embedded, 1.5, 1.0, 1.0)
+    assert module._settings(points, other, 1.5, 1.0, 1.0) != same
+    assert module._settings(points, embedded, 2.0, 1.0, 1.0) != same
+    assert module._settings(points, embedded, 1.5, 1.0, 0.1) != same
 
 
 def test_other_layouts_whose_samples_have_landmarks(folder, tmp_path, capsys):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,16 @@ def test_a_face_that_is_not_turned_keeps_its_picture(model, sample):
     # The frame may differ by less than a pixel: the fit's landmarks are not quite the labels.
     change = face.wide[border:-border, border:-border].astype(int) - same.image
     assert np.abs(change).mean() < 8
+
+
+def test_wrong_depth_that_counts_little_leaves_the_shape(model, sample):
+    deep = replace(sample, landmarks_px=sample.landmarks_px * np.array([1.0, 1.0, 1.6]))
+    right = fit_face(model, sample, 96)
+    errors = [
+        np.abs(fit_face(model, deep, 96, weight).identity - right.identity).mean()
+        for weight in (0.0001, 1.0)
+    ]
+    assert errors[0] < 0.7 * errors[1]
 
 
 def test_a_face_without_landmarks_is_an_error(model):

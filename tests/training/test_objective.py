@@ -51,6 +51,15 @@ def test_true_coefficients_cost_the_least(objective, truth):
         assert terms["landmarks"] > 3 * at_truth["landmarks"], name
 
 
+def test_depth_may_be_left_to_the_face_model(model, truth):
+    vector, landmarks = truth
+    deep = landmarks * torch.tensor([1.0, 1.0, 1.5])
+    blind = Objective(model, model.layout, TrainingConfig(landmark_depth=0.0))
+    seeing = Objective(model, model.layout, TrainingConfig())
+    errors = [one(vector, grey(), *labels(deep))[1]["landmarks"] for one in (blind, seeing)]
+    assert errors[0] < 0.1 < errors[1]
+
+
 def test_the_loss_is_the_weighted_sum_of_its_terms(objective, truth):
     vector, landmarks = truth
     loss, terms = objective(vector + 0.05, grey(), *labels(landmarks))

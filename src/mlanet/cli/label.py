@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import lru_cache
 from multiprocessing import get_context, parent_process
 from pathlib import Path
@@ -35,6 +35,7 @@ def label(
     processes: int = 0,
     max_residual: float = 1.5,
     jaw: Literal["auto", "contour", "surface"] = "auto",
+    depth_weight: float = 1.0,
 ) -> int:
     """Fit a face model to the 68 landmarks of every face of a data set.
 
@@ -52,6 +53,8 @@ def label(
         max_residual: Fits with a larger mean distance, in per cent of the face, are rejected.
         jaw: What the labels' 17 jaw points are: of the visible contour, as 2D annotators mark them,
             which counts a twentieth, or of the surface; auto: contour where labels have no depth.
+        depth_weight: How much the labels' depth counts beside x and y, 0 to 1; little where it is
+            another face model's guess.
 
     Returns:
         Exit status.
@@ -60,6 +63,8 @@ def label(
         raise UsageError(f"--out {out} must be a file that ends with .npz")
     if processes < 0 or not max_residual > 0:
         raise UsageError("--processes must not be negative, --max-residual must be positive")
+    if not 0.0 <= depth_weight <= 1.0:
+        raise UsageError(f"--depth-weight must be in 0..1, got {depth_weight}")
     import numpy as np
 
     from mlanet.fitting.labels import CONTOUR_WEIGHT, Labels
@@ -71,7 +76,7 @@ def label(
     jaw_weight = CONTOUR_WEIGHT if contour else 1.0
     parts = out.with_name(out.name + ".parts")
     parts.mkdir(parents=True, exist_ok=True)
-    settings = _settings(given.points, face_model, max_residual, jaw_weight)
+    settings = _settings(given.points, face_model, max_residual, jaw_weight, depth_weight)
     starts = range(0, len(given.points), PART_FACES)
     paths = [parts / f"{settings}-{start:08d}.npz" for start in starts]
     jobs = [
@@ -80,6 +85,7 @@ def label(
             path,
             max_residual,
             jaw_weight,
+            depth_weight,
             model,
             landmarks,
         )
@@ -96,6 +102,7 @@ def label(
             face_model=np.array(face_model.name),
             max_residual_percent=np.array(max_residual),
             jaw_weight=np.array(jaw_weight),
+            depth_weight=np.array(depth_weight),
             **columns,
         )
     for path in (*paths, *parts.glob(f".{settings}-*.npz")):  # the latter of processes killed
@@ -129,6 +136,7 @@ class _Part(NamedTuple):
     path: Path
     max_residual: float
     jaw_weight: float
+    depth_weight: float
     model: Path | None
     landmarks: Path | None
 
@@ -165,12 +173,18 @@ def _read_landmarks(data: Path) -> _Landmarks:
 
 
 def _settings(
-    points: "np.ndarray", model: "MorphableModel", max_residual: float, jaw_weight: float
+    points: "np.ndarray",
+    model: "MorphableModel",
+    max_residual: float,
+    jaw_weight: float,
+    depth_weight: float,
 ) -> str:
     """Tells parts of a run from those of another: all that the labels depend on."""
     from mlanet.fitting.labels import config_for
 
-    numbers = f"{points.dtype} {points.shape} {max_residual} {jaw_weight} {PART_FACES}"
+    numbers = (
+        f"{points.dtype} {points.shape} {max_residual} {jaw_weight} {depth_weight} {PART_FACES}"
+    )
     digest = hashlib.sha256(numbers.encode())
     digest.update(repr(config_for(model)).encode())
     shape = model.landmarks
@@ -230,13 +244,14 @@ def _model(path: Path | None, landmarks: Path | None) -> "MorphableModel":
 def _fit_part(part: _Part) -> None:
     import numpy as np
 
-    from mlanet.fitting.labels import label_faces
+    from mlanet.fitting.labels import config_for, label_faces
     from mlanet.image import atomic_path
 
     model = _model(part.model, part.landmarks)
     labels = label_faces(
         model,
         part.points,
+        replace(config_for(model), depth_weight=part.depth_weight),
         max_residual_percent=part.max_residual,
         jaw_weight=part.jaw_weight,
     )

@@ -66,7 +66,13 @@ def heads(
 
 
 def profiles(
-    *, data: Path, out: Path, size: int = 128, step_deg: float = 20.0, steps: int = 3
+    *,
+    data: Path,
+    out: Path,
+    size: int = 128,
+    step_deg: float = 20.0,
+    steps: int = 3,
+    depth_weight: float = 1.0,
 ) -> int:
     """Turn labelled faces out of the plane; the same command goes on after a stop.
 
@@ -76,24 +82,36 @@ def profiles(
         size: Side of the pictures in pixels.
         step_deg: Degrees of yaw between the pictures of a face; none is turned beyond 90.
         steps: Pictures of each face.
+        depth_weight: How much the labels' depth counts beside x and y, 0 to 1; little where it is
+            another face model's guess.
 
     Returns:
         Exit status.
     """
     if not 16 <= size <= 512 or steps < 1 or not 0.0 < step_deg <= 90.0:
         raise UsageError("--size must be in 16..512, --steps positive, --step-deg in 0..90")
+    if not 0.0 <= depth_weight <= 1.0:
+        raise UsageError(f"--depth-weight must be in 0..1, got {depth_weight}")
     from mlanet.datasets import FaceCrops
     from mlanet.morphable import MorphableModel
     from mlanet.synthesis import ProfiledFaces
 
     model = MorphableModel.load()
-    made = ProfiledFaces(model, FaceCrops(data), size=size, step_deg=step_deg, steps=steps)
+    made = ProfiledFaces(
+        model,
+        FaceCrops(data),
+        size=size,
+        step_deg=step_deg,
+        steps=steps,
+        depth_weight=depth_weight,
+    )
     settings = {
         "kind": "profiles",
         "data": data.name,
         "faces": len(made.faces),
         "step_deg": step_deg,
         "steps": steps,
+        "depth_weight": depth_weight,
         "known": ["identity", "expression", "rotation", "translation"],
     }
     return _write(made, out, model, size, "open", settings)

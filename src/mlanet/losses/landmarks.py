@@ -20,7 +20,8 @@ def landmark_distance(
 
     Plain distances, not squares, so that a wrong label pulls no harder than a right one. Depth
     enters beside x and y where `has_depth` is 1; its labels have an arbitrary origin, so that
-    the mean over the points is taken out on both sides.
+    the mean over the points is taken out on both sides. A squared error of depth counts
+    `depth_weight` times one of x or y.
     """
     xy = (predicted[..., :2] - target[..., :2]).square().sum(dim=-1)
     z = predicted[..., 2] - target[..., 2]

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, UInt8
 from mlanet.coefficients import Coefficients
 from mlanet.datasets import FaceCrops, Sample
 from mlanet.errors import DataError
-from mlanet.fitting import CropView, fit_landmarks
+from mlanet.fitting import CropView, FittingConfig, fit_landmarks
 from mlanet.geometry import (
     Camera,
     Pose,
@@ -63,8 +63,12 @@ class FittedFace:
         return euler_from_matrix(self.rotation)
 
 
-def fit_face(model: MorphableModel, sample: Sample, size: int) -> FittedFace:
+def fit_face(
+    model: MorphableModel, sample: Sample, size: int, depth_weight: float = 1.0
+) -> FittedFace:
     """Crop a labelled face as networks see it, and fit the face model to its landmarks.
+
+    Labelled depth counts `depth_weight` times as much as x and y.
 
     Raises:
         DataError: the sample has no usable landmarks.
@@ -78,7 +82,9 @@ def fit_face(model: MorphableModel, sample: Sample, size: int) -> FittedFace:
         crop_from_image = square_transform(square_from_landmarks(points), size)
         xy = transform_points(crop_from_image, points[:, :2].astype(np.float64))
         depth = points[:, 2:] * crop_from_image[0, 0]
-        fit = fit_landmarks(model.landmarks, CropView(size), np.column_stack([xy, depth])[None])
+        labels = np.column_stack([xy, depth])[None]
+        config = FittingConfig(depth_weight=depth_weight)
+        fit = fit_landmarks(model.landmarks, CropView(size), labels, config=config)
     except (ValueError, np.linalg.LinAlgError) as error:
         raise DataError(f"{sample.name}: cannot be fitted ({error})") from error
     border = round(ROOM * size)
@@ -232,6 +238,7 @@ class ProfiledFaces:
         size: side of the crops in pixels.
         step_deg: between the yaws of a face; the last is at most 90 degrees.
         steps: how many pictures are made of each face.
+        depth_weight: of labelled depth relative to x and y in the fits.
     """
 
     model: MorphableModel
@@ -239,6 +246,7 @@ class ProfiledFaces:
     size: int = 128
     step_deg: float = DEFAULT_STEP_DEG
     steps: int = 3
+    depth_weight: float = 1.0
 
     def __len__(self) -> int:
         return len(self.faces) * self.steps
@@ -247,7 +255,7 @@ class ProfiledFaces:
         if not 0 <= index < len(self):
             raise IndexError(index)
         source, step = divmod(index, self.steps)
-        face = fit_face(self.model, self.faces[source], self.size)
+        face = fit_face(self.model, self.faces[source], self.size, self.depth_weight)
         yaw = float(np.degrees(face.angles_rad[1]))
         target = yaw + np.copysign(self.step_deg * (step + 1), yaw)
         if abs(yaw) > MAX_SOURCE_YAW_DEG or abs(target) > 90.0:

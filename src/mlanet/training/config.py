@@ -81,6 +81,8 @@ class TrainingConfig:
         ema_decay: decay of the averaged weights that are evaluated and exported.
         stages: crop sizes over time; fractions add up to 1.
         expression_deviation: standard deviation expected of expression coefficients.
+        landmark_depth: how much a squared error of labelled depth counts in the term `landmarks`
+            beside one of x or y; 0 where the labels' depth is not to be learnt.
         held_out: every n-th labelled face is kept for validation.
         seed: of the data's order, the augmentation and the initial weights.
         augmentation: ranges of the random changes.
@@ -109,6 +111,7 @@ class TrainingConfig:
     ema_decay: float = 0.998
     stages: tuple[Stage, ...] = (Stage(0.45, 96), Stage(0.55, 128))
     expression_deviation: float = 0.3
+    landmark_depth: float = 0.5
     held_out: int = 40
     seed: int = 0
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
@@ -126,7 +129,9 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         check_types(self)
         check_range(self, 1, math.inf, "steps", "batch_size", "held_out", "accumulation")
-        check_range(self, 0, math.inf, "seed", "weight_decay", "labelled_rendered")
+        check_range(
+            self, 0, math.inf, "seed", "weight_decay", "labelled_rendered", "landmark_depth"
+        )
         check_range(self, 0.0, 1.0, "warmup", "ema_decay", "unlabelled_warmup")
         for name in ("learning_rate", "gradient_clip", "expression_deviation"):
             if getattr(self, name) <= 0:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Precision: TypeAlias = Literal["fp16", "fp32"]
 
-FACE_MODEL = "open-3"
+FACE_MODEL = "open-4"
 """The face model whose coefficients the network regresses: the embedded one."""
 
 OPSET = 18

@@ -76,7 +76,12 @@ class Objective(FaceTensors):
         lighting = decode_lighting(found.lighting)
         terms: dict[str, Term] = {
             "landmarks": lambda: landmark_distance(
-                predicted, landmarks_px, size_px, weight, has_depth
+                predicted,
+                landmarks_px,
+                size_px,
+                weight,
+                has_depth,
+                self.config.landmark_depth,
             ),
             "apertures": lambda: aperture_distance(predicted, landmarks_px, size_px),
             "emphasised_landmarks": lambda: weighted_landmark_distance(
