@@ -12,13 +12,17 @@ from mlanet.cli import main
 from mlanet.errors import DataError
 from mlanet.evaluation.comparison import OUTER_EYES, START_POINTS, FaceComparison
 from mlanet.evaluation.florence import (
+    GivenFaces,
+    KeptFaces,
+    VideoFaces,
     evaluate_florence,
-    florence_subjects,
-    frames_of,
+    score_florence,
 )
 from mlanet.evaluation.florence_report import FIGURES, FlorenceReport, FlorenceResult
 from mlanet.evaluation.florence_scans import read_scan
+from mlanet.evaluation.florence_videos import florence_subjects, frames_of, setting_names
 from mlanet.evaluation.known_heads import LJSON_GROUPS, known_heads
+from mlanet.evaluation.meshes import MeshFolder, write_missed
 from mlanet.evaluation.scan_landmarks import find_start_points
 from mlanet.export import write_obj
 from mlanet.geometry import Camera, Mesh, Pose, matrix_from_euler
@@ -144,7 +148,7 @@ def test_both_kinds_of_motion_jpeg_are_read(folder):
 
 def test_start_points_of_a_scan_are_found(folder, reconstructor, model, identity):
     truth = head(model, identity)
-    points = FaceComparison(model).points(identity)
+    points = FaceComparison(model).face(identity).landmarks[list(START_POINTS)]
     scan = read_scan(florence_subjects(folder)[1].scans[0], reconstructor)
     tip = START_POINTS.index(30)
     apart = np.linalg.norm(scan.marks.points - points, axis=1)
@@ -245,6 +249,28 @@ def test_a_figure_is_that_of_the_compared_surfaces(folder, reconstructor):
     )
     assert result.coverage_to_scan == pytest.approx(found.to_scan.coverage)
     assert result.coverage_from_scan == pytest.approx(found.from_scan.coverage)
+
+
+def test_faces_written_and_read_back_get_the_same_figures(folder, reconstructor, tmp_path):
+    """Our own reconstruction as another method's meshes, by the same landmarks: equal figures."""
+    subjects = florence_subjects(folder)
+    model = reconstructor.model
+    kept = KeptFaces(VideoFaces(reconstructor, 2), tmp_path)
+    direct = score_florence(kept, model, subjects, annotator=reconstructor, every=2)
+    assert kept.missed == ["subject_02/PTZ-Outdoor"]
+    typical, names = model.landmarks.mean, setting_names(subjects)
+    with pytest.raises(DataError, match=r"no mesh subject_02/PTZ-Outdoor\.obj"):
+        MeshFolder.open(tmp_path, typical, names, missed_too=False)
+    write_missed(tmp_path, kept.missed)
+    given = MeshFolder.open(tmp_path, typical, names, missed_too=False)
+    again = score_florence(GivenFaces(given), model, subjects, annotator=reconstructor)
+    assert [r.frames for r in again.results] == [None, None]
+    for one, other in zip(direct.results, again.results, strict=True):
+        assert (one.subject, one.setting) == (other.subject, other.setting)
+        for name in FIGURES:
+            assert getattr(one, name) == pytest.approx(getattr(other, name), abs=1e-9), name
+    assert again.skipped[-1] == "subject_02, PTZ-Outdoor: no face"
+    assert again.as_dict()["every_nth_frame"] is None
 
 
 def blank_result(subject, value):

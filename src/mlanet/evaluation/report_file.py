@@ -1,11 +1,54 @@
-"""report.json of unknown origin: checked content out, or an error."""
+"""Files of a report: written whole or not at all, and read with all content checked."""
 
+import csv
+import io
 import json
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlanet.errors import DataError
+from mlanet.image import atomic_path
+
+
+def save_report(
+    folder: Path,
+    content: Mapping[str, Any],
+    table_name: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+) -> Path:
+    """Write `report.json` and, before it, a table of single results as CSV.
+
+    Returns:
+        The path of the report.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    report = json.dumps(content, indent=2, allow_nan=False) + "\n"
+    write_texts(folder, {table_name: table.getvalue(), "report.json": report})
+    return folder / "report.json"
+
+
+def write_texts(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write text files of a report into its folder.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            with atomic_path(folder / name) as temporary:
+                temporary.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise DataError(f"{folder}: the report cannot be written ({error})") from error
 
 
 def read_run(path: Path) -> dict[str, Any]:

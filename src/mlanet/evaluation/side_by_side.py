@@ -22,13 +22,16 @@ NOT_FIGURES = (
     "protocol",
     "annotation",
     "method",
-    "groups",
     "images_per_bin",
     "missed_per_bin",
     "every_nth_frame",
     "mean_missed_as_100",
 )
-"""Parts of a report that are no figures to compare, or not without their counts."""
+"""Parts of a report that are no figures to compare, or not without their counts; the last one is
+of reports of older versions, and repeats a mean."""
+
+GROUPING = "measure"
+"""What names the measure that groups of images were made by; their means need their counts."""
 
 MUST_AGREE = {
     "protocol": "protocols",
@@ -91,7 +94,7 @@ def figures_table(runs: Sequence[Run]) -> Table:
     found = [run.figures for run in runs]
     names = list(dict.fromkeys(name for figures in found for name in figures))
     rows = [
-        (key, *(str(run.content.get(key, "-")) for run in runs))
+        (key, *(_condition(run.content.get(key)) for run in runs))
         for key in CONDITIONS
         if any(key in run.content for run in runs)
     ]
@@ -157,6 +160,8 @@ def _told_apart(names: Sequence[str], paths: Sequence[Path]) -> list[str]:
 
 def _numbers(value: Any, way: tuple[str, ...]) -> list[tuple[str, float | None]]:
     if isinstance(value, dict):
+        if GROUPING in value:
+            return []
         return [pair for key, part in value.items() for pair in _numbers(part, (*way, str(key)))]
     if isinstance(value, int | float) and not isinstance(value, bool):
         return [(" ".join(way), float(value))]
@@ -197,6 +202,10 @@ def _paired(
     one, other, angles = np.array(both, dtype=np.float64).T
     bins = yaw_bin_index(angles)
     return one, other, bins if len(np.unique(bins)) == len(YAW_BINS) else None
+
+
+def _condition(value: object) -> str:
+    return "-" if value is None else str(value)
 
 
 def _shown(value: float | None) -> str:
