@@ -11,21 +11,15 @@ import pytest
 from mlanet.cli import main
 from mlanet.errors import DataError
 from mlanet.evaluation.comparison import OUTER_EYES, START_POINTS, FaceComparison
-from mlanet.evaluation.florence import (
-    GivenFaces,
-    KeptFaces,
-    VideoFaces,
-    evaluate_florence,
-    score_florence,
-)
+from mlanet.evaluation.florence import evaluate_florence
 from mlanet.evaluation.florence_report import FIGURES, FlorenceReport, FlorenceResult
 from mlanet.evaluation.florence_scans import read_scan
-from mlanet.evaluation.florence_videos import florence_subjects, frames_of, setting_names
+from mlanet.evaluation.florence_videos import florence_subjects, frames_of, write_frames
 from mlanet.evaluation.known_heads import LJSON_GROUPS, known_heads
-from mlanet.evaluation.meshes import MeshFolder, write_missed
 from mlanet.evaluation.scan_landmarks import find_start_points
 from mlanet.export import write_obj
 from mlanet.geometry import Camera, Mesh, Pose, matrix_from_euler
+from mlanet.image import read_image
 from mlanet.morphable import AlbedoModel, MorphableModel
 from mlanet.morphable.readers.wavefront import ObjMesh
 from mlanet.reconstructor import Reconstructor
@@ -251,28 +245,6 @@ def test_a_figure_is_that_of_the_compared_surfaces(folder, reconstructor):
     assert result.coverage_from_scan == pytest.approx(found.from_scan.coverage)
 
 
-def test_faces_written_and_read_back_get_the_same_figures(folder, reconstructor, tmp_path):
-    """Our own reconstruction as another method's meshes, by the same landmarks: equal figures."""
-    subjects = florence_subjects(folder)
-    model = reconstructor.model
-    kept = KeptFaces(VideoFaces(reconstructor, 2), tmp_path)
-    direct = score_florence(kept, model, subjects, annotator=reconstructor, every=2)
-    assert kept.missed == ["subject_02/PTZ-Outdoor"]
-    typical, names = model.landmarks.mean, setting_names(subjects)
-    with pytest.raises(DataError, match=r"no mesh subject_02/PTZ-Outdoor\.obj"):
-        MeshFolder.open(tmp_path, typical, names, missed_too=False)
-    write_missed(tmp_path, kept.missed)
-    given = MeshFolder.open(tmp_path, typical, names, missed_too=False)
-    again = score_florence(GivenFaces(given), model, subjects, annotator=reconstructor)
-    assert [r.frames for r in again.results] == [None, None]
-    for one, other in zip(direct.results, again.results, strict=True):
-        assert (one.subject, one.setting) == (other.subject, other.setting)
-        for name in FIGURES:
-            assert getattr(one, name) == pytest.approx(getattr(other, name), abs=1e-9), name
-    assert again.skipped[-1] == "subject_02, PTZ-Outdoor: no face"
-    assert again.as_dict()["every_nth_frame"] is None
-
-
 def blank_result(subject, value):
     return FlorenceResult(subject, "PTZ-Indoor", 1, 1, *[value] * len(FIGURES))
 
@@ -409,6 +381,52 @@ def test_the_command_writes_a_report(folder, tmp_path, capsys):
     assert scan["interocular_mm"] == pytest.approx(np.linalg.norm(left - right), abs=1e-2)
     assert content["settings"]["PTZ-Indoor"]["subjects"] == 1
     assert len((tmp_path / "out" / "subjects.csv").read_text().splitlines()) == 3
+
+
+def test_faces_written_and_read_back_get_the_same_figures(folder, tmp_path, capsys):
+    """Our own faces as another method's meshes, by the same landmarks: equal figures."""
+    copied, meshes = tmp_path / "data", tmp_path / "other"
+    shutil.copytree(folder, copied)
+    shutil.rmtree(copied / "subject_01" / "Model" / "frontal2")
+    (copied / "subject_01" / "Video" / "Indoor-Cooperative.mjpg").unlink()
+
+    def run(out, *words):
+        place = ["--data", str(copied), "--out", str(tmp_path / out)]
+        with pytest.raises(SystemExit) as stop:
+            main(["evaluate", "florence", *place, *map(str, words)])
+        assert stop.value.code == 1  # one video shows no face
+        path = tmp_path / out / "report.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    direct = run("direct", "--save-predictions", meshes)
+    assert (meshes / "missed.txt").read_text() == "subject_02/PTZ-Outdoor\n"
+    again = run("again", "--predictions", meshes)
+    assert direct["settings"]["PTZ-Indoor"]["subjects"] == 1
+    assert again["settings"] == direct["settings"]
+    assert (again["method"], again["every_nth_frame"]) == ("other", None)
+    assert again["versions"]["predictions"].startswith("other, sha256 ")
+    assert "subject_02, PTZ-Outdoor: no face" in again["skipped"]
+    (meshes / "missed.txt").unlink()
+    capsys.readouterr()
+    assert run("refused", "--predictions", meshes) is None
+    error = capsys.readouterr().err
+    assert "no mesh subject_02/PTZ-Outdoor.obj" in error
+    assert error.count("\n") == 1
+
+
+def test_frames_for_other_methods(folder, tmp_path):
+    first, second = florence_subjects(folder)
+    names = write_frames(tmp_path, [first, replace(second, scans=())], 2)
+    assert names == ["subject_01/Indoor-Cooperative", "subject_01/PTZ-Indoor"]
+    files = [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*.png"))]
+    assert files == [
+        "subject_01/Indoor-Cooperative/Indoor-Cooperative_000000.png",
+        "subject_01/Indoor-Cooperative/Indoor-Cooperative_000002.png",
+        "subject_01/PTZ-Indoor/PTZ-Indoor_2_000000.png",
+        "subject_01/PTZ-Indoor/PTZ-Indoor_2_000002.png",
+    ]
+    written = read_image(tmp_path / files[3])
+    assert np.array_equal(written, list(frames_of(first.videos["PTZ-Indoor"][0]))[2])
 
 
 def test_wrong_usage_is_one_line(tmp_path, capsys):

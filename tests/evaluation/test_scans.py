@@ -301,6 +301,25 @@ def test_missing_data_is_one_line(tmp_path, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_the_command_asks_for_all_meshes_and_writes_pictures(model, tmp_path, capsys, monkeypatch):
+    heads = [own_head(model, 1)[0]]
+    monkeypatch.setattr("mlanet.evaluation.known_heads.known_heads", lambda *_: heads)
+    monkeypatch.setattr("mlanet.evaluation.portraits.YAWS_DEG", (0.0,))
+    monkeypatch.setattr("mlanet.evaluation.portraits.LIGHTS", {"left": LIGHTS["left"]})
+    for words, status in (
+        (["--write-pictures", tmp_path], 0),
+        (["--predictions", tmp_path], 1),
+        (["--predictions", tmp_path / "absent"], 1),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(["evaluate", "scans", "--data", ".", *map(str, words)])
+        assert stop.value.code == status
+    assert {path.name for path in tmp_path.iterdir()} == {"own-1_yaw+0_left.png", "pictures.csv"}
+    missing, absent = capsys.readouterr().err.strip().splitlines()
+    assert "no mesh own-1_yaw+0_left.obj" in missing
+    assert "no such folder" in absent
+
+
 @pytest.mark.data
 @needs_data
 def test_the_scans_and_a_head_of_ict_facekit():

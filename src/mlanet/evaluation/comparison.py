@@ -38,7 +38,7 @@ class FaceShape:
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """iBUG's numbers of `starts`: `START_POINTS`, or `SEVEN_POINTS` if there are no more."""
+        """Numbers (iBUG) of `starts`: `START_POINTS`, or `SEVEN_POINTS` if there are no more."""
         return SEVEN_POINTS if len(self.landmarks) == len(SEVEN_POINTS) else START_POINTS
 
     @property
