@@ -81,16 +81,25 @@ def test_refined_reconstructions_are_not_mixed_with_others(tmp_path, errors):
 def test_figures_of_the_scans_check_are_compared(tmp_path):
     def report(mean, method):
         rows = tuple(
-            PortraitResult("a", "scan", yaw, "front", False, mean, 2 * mean, 1.0, 1.0)
-            for yaw in (0.0, 60.0)
+            PortraitResult(head, "scan", yaw, "front", False, mean + k, 2 * mean, 1.0, 1.0)
+            for head in "ab"
+            for k, yaw in ((-0.5, 0.0), (0.5, 60.0))
         )
-        head = HeadBaseline("a", "scan", 4.0)
-        return ScanReport(rows, (head,), False, 1.0, {}, method).save(tmp_path / method)
+        heads = tuple(HeadBaseline(head, "scan", 4.0) for head in "ab")
+        return ScanReport(rows, heads, False, 1.0, {}, method).save(tmp_path / method)
 
     runs = load_runs([report(1.0, "ours"), report(2.0, "theirs")])
     rows = {row[0]: row[1:] for row in figures_table(runs).rows}
     assert rows["groups all point_to_plane_mean_mm"] == ("1", "2")
-    assert rows["groups |yaw| > 30 gain_percent"] == ("75", "50")
+    assert rows["groups |yaw| > 30 gain_percent"] == ("62.5", "37.5")
+    assert not any("per_head" in name for name in rows)
+    table = differences_table(runs)
+    assert table.columns[:2] == ("minus ours", "heads")
+    assert table.rows == (
+        ("theirs: point_to_plane_mean_mm", "2", "+1.000", "+1.000 to +1.000"),
+        ("theirs: point_to_plane_rms_mm", "2", "+2.000", "+2.000 to +2.000"),
+    )
+    assert "heads" in table.note
 
 
 def test_groups_of_images_are_no_figures(tmp_path, errors):

@@ -176,8 +176,21 @@ class ScanReport:
             "groups": {name: group.as_dict() for name, group in self.groups().items()},
             "mean_face_mm": {entry.head: _rounded(entry.mean_mm) for entry in self.baselines},
             "coverage": _rounded(float(np.mean([row.coverage for row in self.results]))),
+            "per_head": self._per_head(),
             "versions": self.versions,
             "seconds": round(self.seconds, 3),
+        }
+
+    def _per_head(self) -> dict[str, list[Any]]:
+        """Columns with one entry for each head: means over its portraits."""
+        groups = [
+            self.group(row for row in self.results if row.head == entry.head)
+            for entry in self.baselines
+        ]
+        return {
+            "name": [entry.head for entry in self.baselines],
+            "point_to_plane_mean_mm": [_rounded(group.mean_mm) for group in groups],
+            "point_to_plane_rms_mm": [_rounded(group.rms_mm) for group in groups],
         }
 
     def save(self, folder: Path) -> Path:
