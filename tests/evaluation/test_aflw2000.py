@@ -161,7 +161,6 @@ def test_the_report_is_valid_json_with_the_agreed_keys(dataset, truth, tmp_path)
     assert list(content["nme_2d_68_found"]) == list(content["nme_2d_68"])
     assert content["nme_2d_68_found"]["mean"] == pytest.approx(UNIT)
     assert content["nme_2d_68"]["60-90"] == pytest.approx((100 + UNIT) / 2)
-    assert content["mean_missed_as_100"] == content["nme_2d_68"]["mean"]
     assert content["dense_images"] is None
     assert (content["annotation"], content["crop"]) == ("original", "detector")
     assert (content["images"], content["missed"]) == (6, 1)

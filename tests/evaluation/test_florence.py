@@ -11,17 +11,15 @@ import pytest
 from mlanet.cli import main
 from mlanet.errors import DataError
 from mlanet.evaluation.comparison import OUTER_EYES, START_POINTS, FaceComparison
-from mlanet.evaluation.florence import (
-    evaluate_florence,
-    florence_subjects,
-    frames_of,
-)
+from mlanet.evaluation.florence import evaluate_florence
 from mlanet.evaluation.florence_report import FIGURES, FlorenceReport, FlorenceResult
 from mlanet.evaluation.florence_scans import read_scan
+from mlanet.evaluation.florence_videos import florence_subjects, frames_of, write_frames
 from mlanet.evaluation.known_heads import LJSON_GROUPS, known_heads
 from mlanet.evaluation.scan_landmarks import find_start_points
 from mlanet.export import write_obj
 from mlanet.geometry import Camera, Mesh, Pose, matrix_from_euler
+from mlanet.image import read_image
 from mlanet.morphable import AlbedoModel, MorphableModel
 from mlanet.morphable.readers.wavefront import ObjMesh
 from mlanet.reconstructor import Reconstructor
@@ -144,7 +142,7 @@ def test_both_kinds_of_motion_jpeg_are_read(folder):
 
 def test_start_points_of_a_scan_are_found(folder, reconstructor, model, identity):
     truth = head(model, identity)
-    points = FaceComparison(model).points(identity)
+    points = FaceComparison(model).face(identity).landmarks[list(START_POINTS)]
     scan = read_scan(florence_subjects(folder)[1].scans[0], reconstructor)
     tip = START_POINTS.index(30)
     apart = np.linalg.norm(scan.marks.points - points, axis=1)
@@ -383,6 +381,52 @@ def test_the_command_writes_a_report(folder, tmp_path, capsys):
     assert scan["interocular_mm"] == pytest.approx(np.linalg.norm(left - right), abs=1e-2)
     assert content["settings"]["PTZ-Indoor"]["subjects"] == 1
     assert len((tmp_path / "out" / "subjects.csv").read_text().splitlines()) == 3
+
+
+def test_faces_written_and_read_back_get_the_same_figures(folder, tmp_path, capsys):
+    """Our own faces as another method's meshes, by the same landmarks: equal figures."""
+    copied, meshes = tmp_path / "data", tmp_path / "other"
+    shutil.copytree(folder, copied)
+    shutil.rmtree(copied / "subject_01" / "Model" / "frontal2")
+    (copied / "subject_01" / "Video" / "Indoor-Cooperative.mjpg").unlink()
+
+    def run(out, *words):
+        place = ["--data", str(copied), "--out", str(tmp_path / out)]
+        with pytest.raises(SystemExit) as stop:
+            main(["evaluate", "florence", *place, *map(str, words)])
+        assert stop.value.code == 1  # one video shows no face
+        path = tmp_path / out / "report.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    direct = run("direct", "--save-predictions", meshes)
+    assert (meshes / "missed.txt").read_text() == "subject_02/PTZ-Outdoor\n"
+    again = run("again", "--predictions", meshes)
+    assert direct["settings"]["PTZ-Indoor"]["subjects"] == 1
+    assert again["settings"] == direct["settings"]
+    assert (again["method"], again["every_nth_frame"]) == ("other", None)
+    assert again["versions"]["predictions"].startswith("other, sha256 ")
+    assert "subject_02, PTZ-Outdoor: no face" in again["skipped"]
+    (meshes / "missed.txt").unlink()
+    capsys.readouterr()
+    assert run("refused", "--predictions", meshes) is None
+    error = capsys.readouterr().err
+    assert "no mesh subject_02/PTZ-Outdoor.obj" in error
+    assert error.count("\n") == 1
+
+
+def test_frames_for_other_methods(folder, tmp_path):
+    first, second = florence_subjects(folder)
+    names = write_frames(tmp_path, [first, replace(second, scans=())], 2)
+    assert names == ["subject_01/Indoor-Cooperative", "subject_01/PTZ-Indoor"]
+    files = [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*.png"))]
+    assert files == [
+        "subject_01/Indoor-Cooperative/Indoor-Cooperative_000000.png",
+        "subject_01/Indoor-Cooperative/Indoor-Cooperative_000002.png",
+        "subject_01/PTZ-Indoor/PTZ-Indoor_2_000000.png",
+        "subject_01/PTZ-Indoor/PTZ-Indoor_2_000002.png",
+    ]
+    written = read_image(tmp_path / files[3])
+    assert np.array_equal(written, list(frames_of(first.videos["PTZ-Indoor"][0]))[2])
 
 
 def test_wrong_usage_is_one_line(tmp_path, capsys):

@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,12 @@ import pytest
 
 from mlanet.cli import main
 from mlanet.errors import DataError
-from mlanet.evaluation.comparison import OUTER_EYES, START_POINTS, FaceComparison
+from mlanet.evaluation.comparison import (
+    OUTER_EYES,
+    SEVEN_POINTS,
+    START_POINTS,
+    FaceComparison,
+)
 from mlanet.evaluation.eyes import EYES, RADIUS_MM, eyeballs
 from mlanet.evaluation.known_heads import (
     LEE_OUTER_EYES_MM,
@@ -16,6 +22,7 @@ from mlanet.evaluation.known_heads import (
     known_heads,
     read_ljson,
 )
+from mlanet.evaluation.meshes import MeshFolder, write_missed
 from mlanet.evaluation.outside import outside
 from mlanet.evaluation.portraits import (
     LIGHTS,
@@ -23,16 +30,28 @@ from mlanet.evaluation.portraits import (
     draw_portrait,
     light_of,
     portrait_landmarks,
+    portrait_name,
+    portrait_names,
+    write_portraits,
 )
 from mlanet.evaluation.scan_pages import scan_page
 from mlanet.evaluation.scan_pictures import (
+    COLUMNS,
+    MESH_COLUMNS,
     WORST_MM,
     error_colors,
+    mesh_rows,
     scan_rows,
     write_scan_grid,
 )
 from mlanet.evaluation.scan_report import HeadBaseline, PortraitResult, ScanReport
-from mlanet.evaluation.scans import evaluate_scans
+from mlanet.evaluation.scans import (
+    GivenPortraits,
+    KeptPortraits,
+    ReconstructedPortraits,
+    evaluate_scans,
+    score_scans,
+)
 from mlanet.geometry import shading
 from mlanet.image import read_image
 from mlanet.metrics import Surface
@@ -109,10 +128,70 @@ def test_the_check_reports_each_portrait_and_the_mean_face(model, reconstructor,
     assert content["groups"]["all"]["point_to_plane_mean_mm"] == pytest.approx(mean, abs=1e-3)
     drawn = scan_rows(reconstructor, heads)
     grid = read_image(write_scan_grid(tmp_path, drawn))
-    assert grid.shape == (400, 800, 3)
+    assert grid.shape == (400, 200 * len(COLUMNS), 3)
     page = scan_page(report, drawn)
-    assert [len(row.pictures) for row in page.grids[0].rows] == [4, 4]
+    assert [len(row.pictures) for row in page.grids[0].rows] == [6, 6]
     assert [row.caption.splitlines()[0] for row in page.grids[0].rows] == ["own-1", "own-2"]
+
+
+def test_faces_written_and_read_back_get_the_same_figures(model, reconstructor, tmp_path):
+    """Our own reconstruction as another method's meshes, by the same landmarks: equal figures."""
+    head = own_head(model, 1)[0]
+    shown = {"yaws_deg": (0.0, -60.0), "lights": ("front",)}
+    kept = KeptPortraits(ReconstructedPortraits(reconstructor), tmp_path)
+    direct = score_scans(kept, reconstructor.model, [head], **shown)
+    names = [portrait_name(head, yaw, "front") for yaw in shown["yaws_deg"]]
+    write_missed(tmp_path, names[1:])
+    typical = reconstructor.model.landmarks.mean
+    given = GivenPortraits(MeshFolder.open(tmp_path, typical, names, missed_too=True))
+    again = score_scans(given, reconstructor.model, [head], **shown, method="other")
+    assert [row.missed for row in direct.results] == [False, False]
+    assert [row.missed for row in again.results] == [False, True]
+    for one, other in zip(direct.results, again.results, strict=True):
+        for name, value in asdict(one).items():
+            if name != "missed":
+                assert getattr(other, name) == value, name
+    # Seven points begin elsewhere and end at the same place.
+    for name in names:
+        landmarks = np.load(tmp_path / f"{name}.npy")
+        np.save(tmp_path / f"{name}.npy", landmarks[list(SEVEN_POINTS)])
+    seven = score_scans(given, reconstructor.model, [head], **shown)
+    for one, other in zip(direct.results, seven.results, strict=True):
+        assert one.mean_mm == pytest.approx(other.mean_mm, abs=0.01)
+
+
+def test_other_methods_meshes_are_drawn_where_they_were_aligned(model):
+    head, identity = own_head(model, 1)
+    face = FaceComparison(model).face(identity)
+    moved = replace(
+        face,
+        surface=Surface(face.surface.vertices * 0.01 + 5.0, face.surface.topology.faces),
+        landmarks=face.landmarks * 0.01 + 5.0,
+    )
+    rows = [mesh_rows(lambda *_, f=f: (f, False), [head])[0] for f in (face, moved)]
+    assert len(rows[0].tiles) == len(MESH_COLUMNS)
+    for one, other in zip(rows[0].tiles, rows[1].tiles, strict=True):
+        assert np.abs(one.astype(int) - other).mean() < 1.0
+    assert np.abs(rows[0].tiles[0].astype(int) - rows[0].tiles[1]).mean() > 5.0
+
+
+def test_pictures_for_other_methods(model, tmp_path, monkeypatch):
+    monkeypatch.setattr("mlanet.evaluation.portraits.YAWS_DEG", (0.0, -30.0))
+    monkeypatch.setattr("mlanet.evaluation.portraits.LIGHTS", {"left": LIGHTS["left"]})
+    head = own_head(model, 1)[0]
+    names = write_portraits(tmp_path, [head])
+    assert names == portrait_names([head]) == ["own-1_yaw+0_left", "own-1_yaw-30_left"]
+    assert np.array_equal(
+        read_image(tmp_path / f"{names[1]}.png"), draw_portrait(head, -30, "left")
+    )
+    with (tmp_path / "pictures.csv").open() as file:
+        rows = {row.pop("name"): row for row in csv.DictReader(file)}
+    for name, yaw in zip(names, (0.0, -30.0), strict=True):
+        left, top, right, bottom = map(float, rows[name].values())
+        points = portrait_landmarks(head, yaw)
+        assert (points > [left, top]).all()
+        assert (points < [right, bottom]).all()
+        assert right - left == pytest.approx(bottom - top, abs=0.02)
 
 
 def test_refinement_is_applied_before_measuring(model, reconstructor):
@@ -144,8 +223,6 @@ def test_gain_is_relative_to_the_mean_face_of_the_same_heads():
 
 
 def test_a_missed_face_is_cut_by_its_landmarks_and_counted(model, reconstructor):
-    from dataclasses import replace
-
     head = own_head(model, 1)[0]
     blind = replace(reconstructor, detector=lambda image: [])
     report = evaluate_scans(blind, [head], yaws_deg=(0.0,), lights=("front",))
@@ -222,6 +299,25 @@ def test_missing_data_is_one_line(tmp_path, capsys):
         main(["evaluate", "scans", "--data", str(tmp_path)])
     assert stop.value.code == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_command_asks_for_all_meshes_and_writes_pictures(model, tmp_path, capsys, monkeypatch):
+    heads = [own_head(model, 1)[0]]
+    monkeypatch.setattr("mlanet.evaluation.known_heads.known_heads", lambda *_: heads)
+    monkeypatch.setattr("mlanet.evaluation.portraits.YAWS_DEG", (0.0,))
+    monkeypatch.setattr("mlanet.evaluation.portraits.LIGHTS", {"left": LIGHTS["left"]})
+    for words, status in (
+        (["--write-pictures", tmp_path], 0),
+        (["--predictions", tmp_path], 1),
+        (["--predictions", tmp_path / "absent"], 1),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(["evaluate", "scans", "--data", ".", *map(str, words)])
+        assert stop.value.code == status
+    assert {path.name for path in tmp_path.iterdir()} == {"own-1_yaw+0_left.png", "pictures.csv"}
+    missing, absent = capsys.readouterr().err.strip().splitlines()
+    assert "no mesh own-1_yaw+0_left.obj" in missing
+    assert "no such folder" in absent
 
 
 @pytest.mark.data

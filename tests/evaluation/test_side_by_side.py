@@ -7,6 +7,7 @@ import pytest
 from mlanet.cli import main
 from mlanet.errors import DataError
 from mlanet.evaluation import differences_table, figures_table, load_runs
+from mlanet.evaluation.scan_report import HeadBaseline, PortraitResult, ScanReport
 
 NAMES = [f"image{k:05d}.jpg" for k in range(30)]
 YAWS = np.linspace(-89, 89, 30)
@@ -75,6 +76,36 @@ def test_refined_reconstructions_are_not_mixed_with_others(tmp_path, errors):
     files = [write(tmp_path / f"{k}", errors, refined=k) for k in (True, False)]
     with pytest.raises(DataError, match="refined or not"):
         load_runs(files)
+
+
+def test_figures_of_the_scans_check_are_compared(tmp_path):
+    def report(mean, method):
+        rows = tuple(
+            PortraitResult(head, "scan", yaw, "front", False, mean + k, 2 * mean, 1.0, 1.0)
+            for head in "ab"
+            for k, yaw in ((-0.5, 0.0), (0.5, 60.0))
+        )
+        heads = tuple(HeadBaseline(head, "scan", 4.0) for head in "ab")
+        return ScanReport(rows, heads, False, 1.0, {}, method).save(tmp_path / method)
+
+    runs = load_runs([report(1.0, "ours"), report(2.0, "theirs")])
+    rows = {row[0]: row[1:] for row in figures_table(runs).rows}
+    assert rows["groups all point_to_plane_mean_mm"] == ("1", "2")
+    assert rows["groups |yaw| > 30 gain_percent"] == ("62.5", "37.5")
+    assert not any("per_head" in name for name in rows)
+    table = differences_table(runs)
+    assert table.columns[:2] == ("minus ours", "heads")
+    assert table.rows == (
+        ("theirs: point_to_plane_mean_mm", "2", "+1.000", "+1.000 to +1.000"),
+        ("theirs: point_to_plane_rms_mm", "2", "+2.000", "+2.000 to +2.000"),
+    )
+    assert "heads" in table.note
+
+
+def test_groups_of_images_are_no_figures(tmp_path, errors):
+    groups = {"pose": {"measure": "|yaw|", "groups": {"0-15": {"nme_2d_68": 3.0}}}}
+    runs = load_runs([write(tmp_path / f"{k}", errors, groups=groups) for k in range(2)])
+    assert not any("groups" in row[0] for row in figures_table(runs).rows)
 
 
 def test_how_runs_were_made_is_shown(tmp_path, errors):

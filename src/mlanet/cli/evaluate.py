@@ -83,7 +83,7 @@ def aflw2000(
         reconstructor = source.predictor
     else:
         source, reconstructor = _given_faces(predictions, truth, dense), None
-    with _progress("AFLW2000-3D") as progress:
+    with progress_bar("AFLW2000-3D") as progress:
         report = score_aflw2000(
             source,
             dataset,
@@ -181,7 +181,7 @@ def now(
 
     listed = read_image_list(images)
     reconstructor = Reconstructor.load(threads=_positive(threads), weights=weights)
-    with _progress("NoW") as report:
+    with progress_bar("NoW") as report:
         found = write_now(reconstructor, data, listed, out, report)
     print(f"{out}: {found.written} of {len(listed)} images written, unit mm")
     if found.by_box:
@@ -214,7 +214,7 @@ def realy(
     from mlanet.reconstructor import Reconstructor
 
     reconstructor = Reconstructor.load(threads=_positive(threads), weights=weights)
-    with _progress("REALY") as report:
+    with progress_bar("REALY") as report:
         found = write_realy(reconstructor, images, out, reference, report)
     print(f"{out}: {found.written} images written")
     return _name_missing(found.missing)
@@ -266,7 +266,7 @@ def _positive(threads: int) -> int:
 
 
 @contextmanager
-def _progress(name: str) -> Generator[Callable[[int, int], None], None, None]:
+def progress_bar(name: str) -> Generator[Callable[[int, int], None], None, None]:
     """A bar on stderr while it is needed, and what moves it."""
     from rich.console import Console
     from rich.progress import Progress

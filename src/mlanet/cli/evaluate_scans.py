@@ -5,27 +5,32 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlanet.cli.evaluate import titled_table
+from mlanet.cli.evaluate import progress_bar, titled_table
 from mlanet.cli.extras import require_torch
 from mlanet.cli.status import EXIT_FAILED, EXIT_OK
 from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mlanet.evaluation.florence_report import FlorenceReport
+    from mlanet.evaluation.meshes import MeshFolder
     from mlanet.evaluation.scan_report import ScanReport
+    from mlanet.morphable import MorphableModel
     from mlanet.reconstruction import Reconstruction
 
 
 def florence(
     *,
     data: Path,
-    out: Path,
+    out: Path | None = None,
     every: int = 10,
     threads: int = 1,
     weights: Path | None = None,
-    name: str = "mlanet",
+    predictions: Path | None = None,
+    name: str = "",
+    save_predictions: Path | None = None,
+    write_pictures: Path | None = None,
 ) -> int:
     """Distance to scans in mm on MICC Florence (point_to_plane_mm).
 
@@ -39,41 +44,59 @@ def florence(
         every: Of so many frames of a video, one is used.
         threads: CPU threads.
         weights: A network of your own, written by mlanet export.
-        name: Of the network, in the report.
+        predictions: Score another method's meshes instead: a folder of subject_XX/SETTING.obj or
+            .ply with .npy (docs/evaluation.md).
+        name: What the report calls the method.
+        save_predictions: Also write the faces that were scored, in the format of --predictions.
+        write_pictures: Write the frames as pictures into this folder for other methods, and
+            nothing else.
 
     Returns:
         Exit status: 0 all done, 1 something was left out.
     """
-    _check(threads, out)
+    _check(threads, out, weights, predictions, write_pictures)
     if every < 1:
         raise UsageError(f"--every must be positive, got {every}")
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from mlanet.evaluation.florence import evaluate_florence, florence_subjects
+    from mlanet.evaluation.florence import GivenFaces, KeptFaces, VideoFaces, score_florence
+    from mlanet.evaluation.florence_videos import florence_subjects, setting_names, write_frames
     from mlanet.evaluation.scan_pages import florence_page, write_pages
     from mlanet.reconstructor import Reconstructor
 
     subjects = florence_subjects(data)
-    reconstructor = Reconstructor.load(threads=threads, weights=weights)
-    shipped = reconstructor if weights is None else Reconstructor.load(threads=threads)
-    versions = versions_of(weights) | {"annotator of scans": versions_of(None)["mobile"]}
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("MICC Florence", total=len(subjects))
-        report = evaluate_florence(
-            reconstructor,
+    if write_pictures is not None:
+        with progress_bar("MICC Florence") as progress:
+            names = write_frames(write_pictures, subjects, every, progress)
+        _say(f"{write_pictures}: pictures of {len(names)} settings written")
+        return EXIT_OK
+    assert out is not None, "checked above"
+    shipped = Reconstructor.load(threads=threads)
+    if predictions is None:
+        tested = (
+            shipped if weights is None else Reconstructor.load(threads=threads, weights=weights)
+        )
+        source, versions = VideoFaces(tested, every), versions_of(weights)
+    else:
+        meshes, versions = _given(
+            predictions, shipped.model, setting_names(subjects), missed_too=False
+        )
+        source = GivenFaces(meshes)
+    kept = None if save_predictions is None else KeptFaces(source, save_predictions)
+    with progress_bar("MICC Florence") as progress:
+        report = score_florence(
+            kept or source,
+            shipped.model,
             subjects,
             annotator=shipped,
-            every=every,
-            versions=versions,
-            method=name,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            every=every if predictions is None else None,
+            versions=versions | {"annotator of scans": versions_of(None)["mobile"]},
+            method=_method(name, predictions),
+            progress=progress,
         )
     path = report.save(out)
     write_pages(out, florence_page(report))
+    _save_missed(save_predictions, [] if kept is None else kept.missed)
     print_florence_report(report)
-    written = f"{path}, subjects.csv, report.md and report.html written"
-    Console().print(written, highlight=False, markup=False, soft_wrap=True)
+    _say(f"{path}, subjects.csv, report.md and report.html written")
     for line in report.skipped:
         print(f"mlanet: left out: {line}", file=sys.stderr)
     return EXIT_FAILED if report.skipped else EXIT_OK
@@ -86,7 +109,10 @@ def scans(
     refine: bool = False,
     threads: int = 1,
     weights: Path | None = None,
-    name: str = "mlanet",
+    predictions: Path | None = None,
+    name: str = "",
+    save_predictions: Path | None = None,
+    write_pictures: Path | None = None,
 ) -> int:
     """Rendered-scan check: known heads photographed, reconstructed, compared in mm.
 
@@ -100,47 +126,109 @@ def scans(
         refine: Fit each face to the picture's pixels, too (needs the train extra).
         threads: CPU threads.
         weights: A network of your own, written by mlanet export.
-        name: Of the network, in the report.
+        predictions: Score another method's meshes instead: a folder of NAME.obj or .ply with
+            NAME.npy for each picture NAME of --write-pictures (docs/evaluation.md).
+        name: What the report calls the method.
+        save_predictions: Also write the faces that were scored, in the format of --predictions.
+        write_pictures: Write the portraits into this folder for other methods, and nothing else.
 
     Returns:
         Exit status.
     """
-    _check(threads, out)
+    _check(threads, out, weights, predictions, write_pictures, needs_out=False)
+    if refine and predictions is not None:
+        raise UsageError("--predictions are scored as they are, without --refine")
     if refine:
         require_torch()
-    from rich.console import Console
-    from rich.progress import Progress
-
     from mlanet.evaluation.known_heads import known_heads
+    from mlanet.evaluation.portraits import portrait_names, write_portraits
     from mlanet.evaluation.scan_pages import scan_page, write_pages
-    from mlanet.evaluation.scan_pictures import scan_rows, write_scan_grid
-    from mlanet.evaluation.scans import evaluate_scans
+    from mlanet.evaluation.scan_pictures import (
+        COLUMNS,
+        MESH_COLUMNS,
+        mesh_rows,
+        scan_rows,
+        write_scan_grid,
+    )
+    from mlanet.evaluation.scans import (
+        GivenPortraits,
+        KeptPortraits,
+        ReconstructedPortraits,
+        score_scans,
+    )
+    from mlanet.morphable import MorphableModel
     from mlanet.reconstructor import Reconstructor
 
-    reconstructor = Reconstructor.load(threads=threads, weights=weights)
-    heads = known_heads(data, reconstructor.model)
+    model = MorphableModel.load()
+    heads = known_heads(data, model)
+    if write_pictures is not None:
+        with progress_bar("Portraits") as progress:
+            names = write_portraits(write_pictures, heads, progress=progress)
+        _say(f"{write_pictures}: {len(names)} pictures and pictures.csv written")
+        return EXIT_OK
     change = _refinement() if refine else None
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Rendered scans", total=None)
-        report = evaluate_scans(
-            reconstructor,
+    if predictions is None:
+        reconstructor = Reconstructor.load(threads=threads, weights=weights)
+        source, versions = ReconstructedPortraits(reconstructor, change), versions_of(weights)
+    else:
+        reconstructor = None
+        meshes, versions = _given(predictions, model, portrait_names(heads), missed_too=True)
+        source = GivenPortraits(meshes)
+    kept = None if save_predictions is None else KeptPortraits(source, save_predictions)
+    with progress_bar("Rendered scans") as progress:
+        report = score_scans(
+            kept or source,
+            model,
             heads,
-            refine=change,
-            versions=versions_of(weights),
-            method=name,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            refined=refine,
+            versions=versions,
+            method=_method(name, predictions),
+            progress=progress,
         )
+    _save_missed(save_predictions, [] if kept is None else kept.missed)
     written = ""
     if out is not None:
         path = report.save(out)
-        rows = scan_rows(reconstructor, heads, change)
+        if reconstructor is None:
+            rows, columns = mesh_rows(source, heads), MESH_COLUMNS
+        else:
+            rows, columns = scan_rows(reconstructor, heads, change), COLUMNS
         write_scan_grid(out, rows)
-        write_pages(out, scan_page(report, rows))
+        write_pages(out, scan_page(report, rows, columns))
         written = f"{path}, portraits.csv, report.md, report.html and grid.png written"
     print_scan_report(report)
     if written:
-        Console().print(written, highlight=False, markup=False, soft_wrap=True)
+        _say(written)
     return EXIT_OK
+
+
+def _given(
+    folder: Path, model: "MorphableModel", names: "Sequence[str]", *, missed_too: bool
+) -> "tuple[MeshFolder, dict[str, str]]":
+    """Another method's meshes, and the versions that their figures depend on."""
+    from mlanet.evaluation.meshes import MeshFolder
+
+    meshes = MeshFolder.open(folder, model.landmarks.mean, names, missed_too=missed_too)
+    versions = versions_of(None)
+    del versions["mobile"]
+    return meshes, versions | {"predictions": f"{folder.name}, sha256 {meshes.digest(names)}"}
+
+
+def _method(name: str, predictions: Path | None) -> str:
+    return name or ("mlanet" if predictions is None else predictions.resolve().name)
+
+
+def _save_missed(folder: Path | None, names: "Sequence[str]") -> None:
+    from mlanet.evaluation.meshes import write_missed
+
+    if folder is not None:
+        write_missed(folder, names)
+
+
+def _say(text: str) -> None:
+    from rich.console import Console
+
+    Console().print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def print_scan_report(report: "ScanReport") -> None:
@@ -200,11 +288,25 @@ def versions_of(weights: Path | None) -> dict[str, str]:
     return versions
 
 
-def _check(threads: int, out: Path | None) -> None:
+def _check(
+    threads: int,
+    out: Path | None,
+    weights: Path | None,
+    predictions: Path | None,
+    pictures: Path | None,
+    *,
+    needs_out: bool = True,
+) -> None:
     if threads < 1:
         raise UsageError(f"--threads must be positive, got {threads}")
+    if pictures is not None and (out, weights, predictions) != (None, None, None):
+        raise UsageError("--write-pictures measures nothing: no --out, --weights, --predictions")
+    if needs_out and pictures is None and out is None:
+        raise UsageError("--out is needed: a folder for the report")
     if out is not None and out.exists() and not out.is_dir():
         raise UsageError(f"--out {out} is a file, not a folder")
+    if predictions is not None and weights is not None:
+        raise UsageError("--predictions come with their own weights")
 
 
 def _refinement() -> "Callable[[Reconstruction], Reconstruction]":

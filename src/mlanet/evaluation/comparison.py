@@ -13,11 +13,61 @@ from mlanet.morphable import MorphableModel
 START_POINTS = (8, 30, 33, 36, 39, 42, 45, 48, 54)
 """Landmarks by which alignment starts: chin, tip and base of the nose, corners of eyes, mouth."""
 
+SEVEN_POINTS = (36, 39, 42, 45, 33, 48, 54)
+"""NoW's seven landmarks in iBUG's numbers: outer and inner corner of the right eye, inner and outer
+corner of the left eye, base of the nose, right and left corner of the mouth."""
+
 NOSE_TIP, OUTER_EYES = 30, (36, 45)
 """Landmarks (iBUG 68)."""
 
 NO_FACE = ("eyes", "mouth", "ears", "neck", "scalp")
 """Regions that are not compared: membranes that no scan has, and what surrounds the face."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceShape:
+    """A face of any topology that is compared with scans; any unit, any right-handed frame.
+
+    Attributes:
+        surface: what is compared.
+        landmarks: iBUG's 68 on it, or the seven of `SEVEN_POINTS`.
+    """
+
+    surface: Surface
+    landmarks: Float[np.ndarray, "n 3"]
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Numbers (iBUG) of `starts`: `START_POINTS`, or `SEVEN_POINTS` if there are no more."""
+        return SEVEN_POINTS if len(self.landmarks) == len(SEVEN_POINTS) else START_POINTS
+
+    @property
+    def starts(self) -> Float[np.ndarray, "k 3"]:
+        """Points by which alignment starts."""
+        seven = len(self.landmarks) == len(SEVEN_POINTS)
+        return self.landmarks if seven else self.landmarks[list(START_POINTS)]
+
+    def distance(
+        self,
+        scan: Surface,
+        scan_points: Float[np.ndarray, "9 3"],
+        nose_tip: Float[np.ndarray, "3"] | None = None,
+    ) -> SurfaceDistance:
+        """Point-to-plane distances to a scan (mm).
+
+        Args:
+            scan: mm.
+            scan_points: its `START_POINTS`.
+            nose_tip: middle of the crop; without it, the start point of that name.
+
+        Raises:
+            ValueError: see `surface_distance`.
+        """
+        start = fit_similarity(
+            self.starts, scan_points[[START_POINTS.index(number) for number in self.numbers]]
+        )
+        tip = scan_points[START_POINTS.index(NOSE_TIP)] if nose_tip is None else nose_tip
+        return surface_distance(self.surface, scan, tip, start)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,18 +83,23 @@ class FaceComparison:
         faces = self.model.topology.faces
         return faces[inside[faces].all(axis=1)]
 
-    def surface(
-        self, identity: Float[np.ndarray, "i"], expression: Float[np.ndarray, "e"] | None = None
-    ) -> Surface:
-        """What is compared of a face (mm, model frame); without `expression` it is at rest."""
-        return Surface(self.model.vertices(identity, self._rest(expression)), self.faces)
+    def face(
+        self,
+        identity: Float[np.ndarray, "i"] | None = None,
+        expression: Float[np.ndarray, "e"] | None = None,
+    ) -> FaceShape:
+        """A face in mm, model frame.
 
-    def points(
-        self, identity: Float[np.ndarray, "i"], expression: Float[np.ndarray, "e"] | None = None
-    ) -> Float[np.ndarray, "9 3"]:
-        """The face's `START_POINTS`, mm, model frame."""
-        marks = self.model.landmarks(identity, self._rest(expression))
-        return np.asarray(marks[list(START_POINTS)], dtype=np.float64)
+        Args:
+            identity: without it, the mean face.
+            expression: without it, at rest.
+        """
+        layout = self.model.layout
+        identity = np.zeros(layout.identity, np.float32) if identity is None else identity
+        expression = np.zeros(layout.expression, np.float32) if expression is None else expression
+        vertices = self.model.vertices(identity, expression)
+        landmarks = np.asarray(self.model.landmarks(identity, expression), dtype=np.float64)
+        return FaceShape(Surface(vertices, self.faces), landmarks)
 
     def distance(
         self,
@@ -52,26 +107,10 @@ class FaceComparison:
         scan_points: Float[np.ndarray, "9 3"],
         identity: Float[np.ndarray, "i"] | None = None,
         expression: Float[np.ndarray, "e"] | None = None,
-        nose_tip: Float[np.ndarray, "3"] | None = None,
     ) -> SurfaceDistance:
-        """Point-to-plane distances between a face and a scan (mm).
-
-        Args:
-            scan: mm.
-            scan_points: its `START_POINTS`.
-            identity: of the face; without it, the mean face.
-            expression: of the face; without it, at rest.
-            nose_tip: middle of the crop; without it, the start point of that name.
+        """`FaceShape.distance` of `face`.
 
         Raises:
             ValueError: see `surface_distance`.
         """
-        if identity is None:
-            identity = np.zeros(self.model.layout.identity, dtype=np.float32)
-        start = fit_similarity(self.points(identity, expression), scan_points)
-        tip = scan_points[START_POINTS.index(NOSE_TIP)] if nose_tip is None else nose_tip
-        return surface_distance(self.surface(identity, expression), scan, tip, start)
-
-    def _rest(self, expression: Float[np.ndarray, "e"] | None) -> Float[np.ndarray, "e"]:
-        count = self.model.layout.expression
-        return np.zeros(count, dtype=np.float32) if expression is None else expression
+        return self.face(identity, expression).distance(scan, scan_points)

@@ -5,66 +5,51 @@ handed out on request; nothing of it ships with mlanet.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
-from mlanet.errors import DataError, MlanetError
-from mlanet.evaluation.comparison import FaceComparison
+from mlanet.errors import MlanetError
+from mlanet.evaluation.comparison import FaceComparison, FaceShape
 from mlanet.evaluation.florence_report import FlorenceReport, FlorenceResult
 from mlanet.evaluation.florence_scans import FlorenceScan, ScanPoints, read_scan
+from mlanet.evaluation.florence_videos import (
+    EVERY,
+    SETTINGS,
+    FlorenceSubject,
+    frames_of,
+    setting_name,
+)
+from mlanet.evaluation.meshes import MeshFolder, write_face
 from mlanet.metrics import nme_interocular_icp
+from mlanet.morphable import MorphableModel
 from mlanet.reconstructor import Reconstructor
 
-SETTINGS = ("Indoor-Cooperative", "PTZ-Indoor", "PTZ-Outdoor")
-"""Names of video files begin so, in any case; the rest of a name varies between copies."""
 
-SCANS = ("frontal1", "frontal2")
-VIDEOS = (".mjpg", ".mjpeg", ".avi", ".mov", ".mp4", ".m4v", ".mpg", ".mpeg", ".mkv", ".wmv")
-"""Endings of videos; other files beside them are passed over."""
-
-EVERY = 10
-
-
-@dataclass(frozen=True, slots=True)
-class FlorenceSubject:
-    """Where a subject's files are.
+@dataclass(frozen=True, slots=True, eq=False)
+class SettingFace:
+    """What a method makes of a subject's videos of one setting.
 
     Attributes:
-        name: of its folder.
-        scans: OBJ files of the frontal scans, one or two.
-        videos: of each setting that there is.
+        shape: the face at rest; None if no face was found.
+        frames: that were looked at; None if the method does not say.
+        faces: frames in which a face was found; None if the method does not say.
+        problems: what could not be read, one line each.
     """
 
-    name: str
-    scans: tuple[Path, ...]
-    videos: dict[str, tuple[Path, ...]]
+    shape: FaceShape | None
+    frames: int | None = None
+    faces: int | None = None
+    problems: tuple[str, ...] = ()
 
 
-def florence_subjects(folder: Path) -> list[FlorenceSubject]:
-    """Subjects of a copy of MICC Florence (`subject_01/Model/frontal1/obj/*.obj`, `Video`).
-
-    Raises:
-        DataError: there is no subject's folder, or none with a scan.
-    """
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder")
-    subjects: list[FlorenceSubject] = []
-    for place in sorted(path for path in folder.glob("subject_*") if path.is_dir()):
-        found = [sorted((place / "Model" / name / "obj").glob("*.obj")) for name in SCANS]
-        files = [p for p in sorted((place / "Video").rglob("*")) if p.suffix.lower() in VIDEOS]
-        videos = {
-            setting: tuple(p for p in files if p.name.lower().startswith(setting.lower()))
-            for setting in SETTINGS
-        }
-        scans = tuple(paths[0] for paths in found if paths)
-        subjects.append(FlorenceSubject(place.name, scans, {k: v for k, v in videos.items() if v}))
-    if not any(subject.scans for subject in subjects):
-        raise DataError(f"{folder}: holds no subject_XX/Model/frontal1/obj/*.obj")
-    return subjects
+SettingSource: TypeAlias = Callable[[FlorenceSubject, str], SettingFace]
+"""From a subject and a setting of which there are videos to the face in them."""
 
 
 def evaluate_florence(
@@ -79,8 +64,7 @@ def evaluate_florence(
 ) -> FlorenceReport:
     """Average the identity over a setting's frames and compare it with the subject's scans.
 
-    The face at rest is compared. Of the two scans the nearer one counts, for each figure. What is
-    missing, cannot be read or shows no face is left out and named in the report.
+    The face at rest is compared; see `score_florence`.
 
     Args:
         reconstructor: detector, network and face model under test.
@@ -92,8 +76,45 @@ def evaluate_florence(
         method: name of what is tested, for the report.
         progress: called with (subjects done, subjects in all).
     """
-    run = _Run(reconstructor, FaceComparison(reconstructor.model), every, [])
-    annotator = annotator or Reconstructor.load()
+    return score_florence(
+        VideoFaces(reconstructor, every),
+        reconstructor.model,
+        subjects,
+        annotator=annotator or Reconstructor.load(),
+        every=every,
+        versions=versions,
+        method=method,
+        progress=progress,
+    )
+
+
+def score_florence(
+    source: SettingSource,
+    model: MorphableModel,
+    subjects: Sequence[FlorenceSubject],
+    *,
+    annotator: Reconstructor,
+    every: int | None = None,
+    versions: Mapping[str, str] | None = None,
+    method: str = "mlanet",
+    progress: Callable[[int, int], None] | None = None,
+) -> FlorenceReport:
+    """Compare faces with the subjects' scans, whoever says what the faces look like.
+
+    Of two scans the nearer one counts, for each figure. What is missing, cannot be read or shows
+    no face is left out and named in the report.
+
+    Args:
+        source: gives the faces.
+        model: its mean face is what every method is compared with.
+        subjects: from `florence_subjects`.
+        annotator: finds the landmarks of scans that have no landmark file.
+        every: of so many frames of a video one was used, for the report.
+        versions: of weights and assets, copied into the report.
+        method: name of what is tested, for the report.
+        progress: called with (subjects done, subjects in all).
+    """
+    run = _Run(source, FaceComparison(model).face(), [])
     results: list[FlorenceResult] = []
     marks: list[ScanPoints] = []
     started = time.perf_counter()
@@ -116,36 +137,83 @@ def evaluate_florence(
     )
 
 
-def frames_of(video: Path, every: int = 1) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-    """Every so many frames of a video, RGB, the first one included.
+@dataclass(frozen=True, eq=False)
+class VideoFaces:
+    """Faces as a network sees them: identity averaged over frames, at rest.
 
-    Raises:
-        DataError: the video cannot be opened.
+    Attributes:
+        reconstructor: detector, network and face model.
+        every: of so many frames of a video one is used.
     """
-    import cv2
 
-    capture = cv2.VideoCapture(str(video))
-    try:
-        if not capture.isOpened():
-            raise DataError(f"{video}: OpenCV cannot open this video")
-        number = 0
-        while capture.grab():
-            if number % every == 0:
-                good, frame = capture.retrieve()
-                if good:
-                    yield np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-            number += 1
-    finally:
-        capture.release()
+    reconstructor: Reconstructor
+    every: int = EVERY
+
+    def __call__(self, subject: FlorenceSubject, setting: str) -> SettingFace:
+        """The mean of the largest face of each frame."""
+        frames, found, problems = 0, list[Float[np.ndarray, "i"]](), list[str]()
+        for video in subject.videos.get(setting, ()):
+            try:
+                for frame in frames_of(video, self.every):
+                    frames += 1
+                    faces = self.reconstructor(frame, max_faces=1)
+                    found += [face.coefficients.identity for face in faces]
+            except MlanetError as error:
+                problems.append(str(error))
+        shape = self._compare.face(np.mean(found, axis=0)) if found else None
+        return SettingFace(shape, frames, len(found), tuple(problems))
+
+    @cached_property
+    def _compare(self) -> FaceComparison:
+        return FaceComparison(self.reconstructor.model)
 
 
 @dataclass(frozen=True, slots=True)
+class GivenFaces:
+    """Another method's faces; `setting_name` names their files."""
+
+    meshes: MeshFolder
+
+    def __call__(self, subject: FlorenceSubject, setting: str) -> SettingFace:
+        """The mesh of that setting; a missed one has none."""
+        name = setting_name(subject, setting)
+        return SettingFace(None if name in self.meshes.missed else self.meshes.face(name))
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFaces:
+    """Faces of another source, written as `GivenFaces` reads them.
+
+    Attributes:
+        source: of the faces.
+        folder: for their files.
+        missed: names of settings without a face, as they come.
+    """
+
+    source: SettingSource
+    folder: Path
+    missed: list[str] = field(default_factory=list[str])
+
+    def __call__(self, subject: FlorenceSubject, setting: str) -> SettingFace:
+        """The source's face.
+
+        Raises:
+            DataError: it cannot be written.
+        """
+        found, name = self.source(subject, setting), setting_name(subject, setting)
+        if found.shape is None:
+            self.missed.append(name)
+        else:
+            write_face(self.folder, name, found.shape)
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Run:
     """What stays the same over subjects, and a line for each thing that was left out."""
 
-    reconstructor: Reconstructor
-    compare: FaceComparison
-    every: int
+    source: SettingSource
+    mean_face: FaceShape
     skipped: list[str]
 
     def read_scans(self, subject: FlorenceSubject, annotator: Reconstructor) -> list[FlorenceScan]:
@@ -164,19 +232,19 @@ class _Run:
         self, subject: FlorenceSubject, setting: str, scans: Sequence[FlorenceScan]
     ) -> FlorenceResult | None:
         """A setting's result, if it has a face."""
-        videos = subject.videos.get(setting, ())
-        if not videos:
+        if not subject.videos.get(setting):
             self.skipped.append(f"{subject.name}: no video {setting}")
             return None
-        frames, identities = self.identities(videos)
-        if not identities:
-            self.skipped.append(f"{subject.name}, {setting}: no face in {frames} frames")
+        face = self.source(subject, setting)
+        self.skipped.extend(face.problems)
+        if face.shape is None:
+            where = "" if face.frames is None else f" in {face.frames} frames"
+            self.skipped.append(f"{subject.name}, {setting}: no face{where}")
             return None
-        identity = np.mean(identities, axis=0)
         figures: list[_Figures] = []
         for scan in scans:
             try:
-                figures.append(_figures(self.compare, scan, identity))
+                figures.append(_figures(face.shape, self.mean_face, scan))
             except ValueError as error:
                 self.skipped.append(f"{scan.marks.file}, {setting}: {error}")
         if not figures:
@@ -185,8 +253,8 @@ class _Run:
         return FlorenceResult(
             subject=subject.name,
             setting=setting,
-            frames=frames,
-            faces=len(identities),
+            frames=face.frames,
+            faces=face.faces,
             point_to_plane_mean_mm=nearest.mean_mm,
             point_to_plane_rms_mm=min(found.rms_mm for found in figures),
             nme_interocular_icp=min(found.nme for found in figures),
@@ -194,19 +262,6 @@ class _Run:
             coverage_to_scan=nearest.coverage_to_scan,
             coverage_from_scan=nearest.coverage_from_scan,
         )
-
-    def identities(self, videos: Sequence[Path]) -> tuple[int, list[Float[np.ndarray, "i"]]]:
-        """Number of frames that were looked at, and the identity of each face in them."""
-        frames, found = 0, list[Float[np.ndarray, "i"]]()
-        for video in videos:
-            try:
-                for frame in frames_of(video, self.every):
-                    frames += 1
-                    faces = self.reconstructor(frame, max_faces=1)
-                    found += [face.coefficients.identity for face in faces]
-            except MlanetError as error:
-                self.skipped.append(str(error))
-        return frames, found
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,20 +276,18 @@ class _Figures:
     coverage_from_scan: float
 
 
-def _figures(
-    compare: FaceComparison, scan: FlorenceScan, identity: Float[np.ndarray, "i"]
-) -> _Figures:
-    """Distances of a face at rest and of the mean face in mm, and PRNet's error in per cent."""
+def _figures(face: FaceShape, mean_face: FaceShape, scan: FlorenceScan) -> _Figures:
+    """Distances of a face and of the mean face in mm, and PRNet's error in per cent."""
     marks = scan.marks
-    found = compare.distance(scan.surface, marks.points, identity)
+    found = face.distance(scan.surface, marks.points)
     nme = nme_interocular_icp(
-        compare.surface(identity), scan.surface, marks.nose_tip, found.motion, marks.interocular_mm
+        face.surface, scan.surface, marks.nose_tip, found.motion, marks.interocular_mm
     )
     return _Figures(
         found.point_to_plane_mean_mm,
         found.point_to_plane_rms_mm,
         nme,
-        compare.distance(scan.surface, marks.points).point_to_plane_mean_mm,
+        mean_face.distance(scan.surface, marks.points).point_to_plane_mean_mm,
         found.to_scan.coverage,
         found.from_scan.coverage,
     )

@@ -1,8 +1,5 @@
 """What an evaluation on MICC Florence found, and how it is written."""
 
-import csv
-import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +9,7 @@ import numpy as np
 
 from mlanet.evaluation.comparison import START_POINTS
 from mlanet.evaluation.florence_scans import ScanPoints
-from mlanet.evaluation.scan_report import save_report
+from mlanet.evaluation.report_file import save_report
 
 FLORENCE_PROTOCOL = (
     "MICC Florence point_to_plane_mm: scan within 95 mm of the tip of the nose, similarity ICP "
@@ -42,8 +39,8 @@ class FlorenceResult:
     Attributes:
         subject: its name.
         setting: of the videos.
-        frames: that were looked at.
-        faces: frames in which a face was found; its identity is their average.
+        frames: that were looked at; None if the method does not say.
+        faces: frames in which a face was found, which the result is of; None as above.
         point_to_plane_mean_mm: mean distance, both directions averaged.
         point_to_plane_rms_mm: root mean square distance, both directions averaged.
         nme_interocular_icp: PRNet's error, percent.
@@ -55,8 +52,8 @@ class FlorenceResult:
 
     subject: str
     setting: str
-    frames: int
-    faces: int
+    frames: int | None
+    faces: int | None
     point_to_plane_mean_mm: float
     point_to_plane_rms_mm: float
     nme_interocular_icp: float
@@ -72,7 +69,7 @@ class FlorenceReport:
     Attributes:
         results: one for each subject and setting.
         skipped: what was left out and why, one line each.
-        every: of so many frames one was used.
+        every: of so many frames one was used; None if the method does not say.
         seconds: of the whole run.
         versions: of weights and assets.
         scans: landmarks that were used, one entry for each scan.
@@ -81,7 +78,7 @@ class FlorenceReport:
 
     results: tuple[FlorenceResult, ...]
     skipped: tuple[str, ...]
-    every: int
+    every: int | None
     seconds: float
     versions: dict[str, str]
     scans: tuple[ScanPoints, ...] = ()
@@ -132,14 +129,18 @@ class FlorenceReport:
         Raises:
             DataError: the folder cannot be written.
         """
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["subject", "setting", "frames", "faces", *FIGURES])
-        for row in self.results:
-            values = [f"{getattr(row, name):.4f}" for name in FIGURES]
-            writer.writerow([row.subject, row.setting, row.frames, row.faces, *values])
-        report = json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
-        return save_report(folder, report, "subjects.csv", text.getvalue())
+        rows = (
+            (
+                row.subject,
+                row.setting,
+                row.frames,
+                row.faces,
+                *(f"{getattr(row, name):.4f}" for name in FIGURES),
+            )
+            for row in self.results
+        )
+        columns = ("subject", "setting", "frames", "faces", *FIGURES)
+        return save_report(folder, self.as_dict(), "subjects.csv", columns, rows)
 
 
 def shown_mean_and_sd(figure: Mapping[str, float | None]) -> str:

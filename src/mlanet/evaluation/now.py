@@ -14,6 +14,7 @@ from jaxtyping import Float, UInt8
 from mlanet.detection import Detection
 from mlanet.errors import DataError, ImageError
 from mlanet.evaluation.aflw2000 import MIN_IOU
+from mlanet.evaluation.comparison import SEVEN_POINTS
 from mlanet.export import write_obj
 from mlanet.geometry import Mesh, box_iou
 from mlanet.image import atomic_path, read_image
@@ -26,10 +27,6 @@ CHALLENGES = (
     "multiview_occlusions",
     "selfie",
 )
-
-LANDMARKS = (36, 39, 42, 45, 33, 48, 54)
-"""NoW's seven points in iBUG's numbers: outer and inner corner of the right eye, inner and outer
-corner of the left eye, base of the nose, right and left corner of the mouth."""
 
 ROOTS = ("", "final_release_version", "NoW_Dataset/final_release_version")
 PICTURES, BOXES = "iphone_pictures", "detected_face"
@@ -134,8 +131,8 @@ def write_now(
     """Write `subject/challenge/NAME.obj` and `.npy` of each image into a folder.
 
     The mesh is the person at rest in millimetres (expressions are zero), since NoW's scans are at
-    rest; the npy file holds the seven `LANDMARKS` on it, (7, 3). Of several faces the one is taken
-    that overlaps NoW's box best; without a box file, the largest.
+    rest; the npy file holds `SEVEN_POINTS` on it, (7, 3). Of several faces the one is taken that
+    overlaps NoW's box best; without a box file, the largest.
 
     Raises:
         DataError: the data set or a box file is malformed.
@@ -188,7 +185,7 @@ def _square_around(box: Float[np.ndarray, "4"]) -> Float[np.ndarray, "4"]:
 def _write_face(face: Reconstruction, target: Path) -> None:
     model, identity = face.model, face.coefficients.identity
     rest = np.zeros_like(face.coefficients.expression)
-    points = model.landmarks(identity, rest)[list(LANDMARKS)]
+    points = model.landmarks(identity, rest)[list(SEVEN_POINTS)]
     target.parent.mkdir(parents=True, exist_ok=True)
     mesh = Mesh(model.vertices(identity, rest), model.topology.faces)
     write_obj(target.with_name(target.name + ".obj"), mesh)

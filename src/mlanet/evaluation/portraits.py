@@ -1,10 +1,16 @@
 """Pictures of known heads: seven angles, five lights, a plain photographer's camera."""
 
+import csv
+import io
 import zlib
+from collections.abc import Callable, Sequence
+from itertools import product
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from mlanet.errors import DataError, ImageError
 from mlanet.evaluation.known_heads import KnownHead
 from mlanet.geometry import (
     AMBIENT_WHITE,
@@ -13,7 +19,7 @@ from mlanet.geometry import (
     harmonics_basis,
     matrix_from_euler,
 )
-from mlanet.image import square_from_landmarks
+from mlanet.image import atomic_path, square_from_landmarks, write_image
 from mlanet.render import composite, render_mesh
 from mlanet.synthesis.surroundings import procedural_background
 
@@ -58,6 +64,16 @@ def portrait_pose(head: KnownHead, yaw_deg: float) -> Pose:
     return Pose(rotation, np.array([0.0, 0.0, DISTANCE_MM]) - middle)
 
 
+def portrait_name(head: KnownHead, yaw_deg: float, light: str) -> str:
+    """By which files of a portrait and of what a method makes of it are told."""
+    return f"{head.name}_yaw{yaw_deg:+.0f}_{light}"
+
+
+def portrait_names(heads: Sequence[KnownHead]) -> list[str]:
+    """`portrait_name` of every head from every angle under every light."""
+    return [portrait_name(*place) for place in product(heads, YAWS_DEG, LIGHTS)]
+
+
 def draw_portrait(head: KnownHead, yaw_deg: float, light: str) -> UInt8[np.ndarray, "s s 3"]:
     """The head before a background that depends on its name, the angle and the light."""
     drawn = render_mesh(
@@ -84,3 +100,38 @@ def portrait_landmarks(head: KnownHead, yaw_deg: float) -> Float[np.ndarray, "68
 def portrait_box(head: KnownHead, yaw_deg: float) -> Float[np.ndarray, "4"]:
     """The square that a network should see, from the true landmarks; pixels."""
     return square_from_landmarks(portrait_landmarks(head, yaw_deg))
+
+
+def write_portraits(
+    folder: Path,
+    heads: Sequence[KnownHead],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[str]:
+    """Write every portrait as `portrait_name`.png, and `pictures.csv` with the boxes of the faces.
+
+    A box (left, top, right, bottom; pixels) is the square that mlanet's network sees where the
+    detector misses a face.
+
+    Returns:
+        The names.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["name", "left", "top", "right", "bottom"])
+    places, names = list(product(heads, YAWS_DEG, LIGHTS)), portrait_names(heads)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, (name, (head, yaw, light)) in enumerate(zip(names, places, strict=True)):
+            write_image(folder / f"{name}.png", draw_portrait(head, yaw, light))
+            writer.writerow([name, *(f"{edge:.2f}" for edge in portrait_box(head, yaw))])
+            if progress is not None:
+                progress(number + 1, len(places))
+        with atomic_path(folder / "pictures.csv") as temporary:
+            temporary.write_text(text.getvalue(), encoding="utf-8", newline="\n")
+    except (OSError, ImageError) as error:
+        raise DataError(f"{folder}: the pictures cannot be written ({error})") from error
+    return names

@@ -19,7 +19,8 @@ from mlanet.evaluation.page import (
 )
 from mlanet.evaluation.pictures import COLUMNS, POINTS_COLUMNS, FaceRow, face_rows, jpeg
 from mlanet.evaluation.report import CURVE_LIMIT, CURVE_NORMALIZER, AFLW2000Report
-from mlanet.image import atomic_path, write_image
+from mlanet.evaluation.report_file import write_texts
+from mlanet.image import write_image
 from mlanet.metrics import YAW_BINS
 from mlanet.reconstructor import Reconstructor
 
@@ -49,11 +50,10 @@ def write_report(
     }
     columns = POINTS_COLUMNS if reconstructor is None else COLUMNS
     page = page_of(report, drawn, columns)
+    texts = {"report.md": markdown(page), "report.html": html(page)}
+    write_texts(folder, texts)
+    written += [folder / name for name in texts]
     try:
-        for name, text in (("report.md", markdown(page)), ("report.html", html(page))):
-            with atomic_path(folder / name) as temporary:
-                temporary.write_text(text, encoding="utf-8", newline="\n")
-            written.append(folder / name)
         for name, rows in drawn.items():
             if rows:
                 path = folder / f"{name}.png"

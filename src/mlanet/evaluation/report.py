@@ -1,8 +1,5 @@
 """What an evaluation found, and how it is written."""
 
-import csv
-import io
-import json
 import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -13,11 +10,10 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from mlanet.datasets.aflw2000 import AnnotationKind
-from mlanet.errors import DataError
 from mlanet.evaluation.dense import DenseErrors
 from mlanet.evaluation.groups import GROUPS, FaceOpenings, errors_by_group
 from mlanet.evaluation.predictions import Predictions
-from mlanet.image import atomic_path
+from mlanet.evaluation.report_file import save_report
 from mlanet.metrics import (
     YAW_BINS,
     BinnedMean,
@@ -53,6 +49,17 @@ CURVE_LIMIT = 7.0
 """Where the cumulative error curve ends: percent of sqrt(w*h), as in `nme_2d_68`."""
 
 CURVE_NORMALIZER = "sqrt(w*h) of the true landmarks' bounding box"
+CSV_COLUMNS = (
+    "name",
+    "yaw_deg",
+    "bin",
+    "missed",
+    "nme_2d_68",
+    "pitch_error_deg",
+    "yaw_error_deg",
+    "roll_error_deg",
+    "in_pose_mae",
+)
 DENSE_FIGURES = ("nme_2d_dense", "nme_3d_dense", "nme_3d_reconstruction")
 
 
@@ -217,7 +224,6 @@ class AFLW2000Report:
             "crop": self.crop,
             "nme_2d_68": _binned(nme),
             "nme_2d_68_found": _binned(found),
-            "mean_missed_as_100": _number(nme.mean),
             "images": len(self.results),
             "missed": self.missed,
             "images_per_bin": nme.counts,
@@ -279,50 +285,21 @@ class AFLW2000Report:
         Raises:
             DataError: the folder cannot be written.
         """
-        report = folder / "report.json"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with atomic_path(folder / "errors.csv") as temporary:
-                temporary.write_text(self._csv(), encoding="utf-8", newline="\n")
-            with atomic_path(report) as temporary:
-                text = json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
-                temporary.write_text(text, encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise DataError(f"{folder}: the report cannot be written ({error})") from error
-        return report
-
-    def _csv(self) -> str:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(
-            [
-                "name",
-                "yaw_deg",
-                "bin",
-                "missed",
-                "nme_2d_68",
-                "pitch_error_deg",
-                "yaw_error_deg",
-                "roll_error_deg",
-                "in_pose_mae",
-            ]
+        return save_report(
+            folder, self.as_dict(), "errors.csv", CSV_COLUMNS, map(_csv_row, self.results)
         )
-        for r in self.results:
-            errors: list[str] = ["", "", "", ""]
-            missed = r.nme_2d_68 is None
-            if r.nme_2d_68 is not None:
-                errors[0] = f"{r.nme_2d_68:.4f}"
-            if r.angles_deg is not None:
-                differences = np.abs(r.angles_deg - r.true_angles_deg)
-                errors[1:] = [f"{value:.4f}" for value in differences]
-            in_pose = r.angles_deg is not None and bool(
-                within_pose_range(r.true_angles_deg[None])[0]
-            )
-            name_of_bin = YAW_BINS[int(yaw_bin_index(np.array([r.yaw_deg]))[0])]
-            writer.writerow(
-                [r.name, f"{r.yaw_deg:.4f}", name_of_bin, int(missed), *errors, int(in_pose)]
-            )
-        return text.getvalue()
+
+
+def _csv_row(r: ImageResult) -> list[object]:
+    errors: list[str] = ["", "", "", ""]
+    missed = r.nme_2d_68 is None
+    if r.nme_2d_68 is not None:
+        errors[0] = f"{r.nme_2d_68:.4f}"
+    if r.angles_deg is not None:
+        errors[1:] = [f"{value:.4f}" for value in np.abs(r.angles_deg - r.true_angles_deg)]
+    in_pose = r.angles_deg is not None and bool(within_pose_range(r.true_angles_deg[None])[0])
+    name_of_bin = YAW_BINS[int(yaw_bin_index(np.array([r.yaw_deg]))[0])]
+    return [r.name, f"{r.yaw_deg:.4f}", name_of_bin, int(missed), *errors, int(in_pose)]
 
 
 def _badness(result: ImageResult) -> float:

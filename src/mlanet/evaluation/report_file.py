@@ -1,11 +1,57 @@
-"""report.json of unknown origin: checked content out, or an error."""
+"""Files of a report: written whole or not at all, and read with all content checked."""
 
+import csv
+import io
 import json
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlanet.errors import DataError
+from mlanet.image import atomic_path
+
+SINGLE_ERRORS = ("per_image", "per_head")
+"""Parts of reports that hold errors in columns, one row for each image or each head."""
+
+
+def save_report(
+    folder: Path,
+    content: Mapping[str, Any],
+    table_name: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+) -> Path:
+    """Write `report.json` and, before it, a table of single results as CSV.
+
+    Returns:
+        The path of the report.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    report = json.dumps(content, indent=2, allow_nan=False) + "\n"
+    write_texts(folder, {table_name: table.getvalue(), "report.json": report})
+    return folder / "report.json"
+
+
+def write_texts(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write text files of a report into its folder.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            with atomic_path(folder / name) as temporary:
+                temporary.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise DataError(f"{folder}: the report cannot be written ({error})") from error
 
 
 def read_run(path: Path) -> dict[str, Any]:
@@ -21,7 +67,8 @@ def read_run(path: Path) -> dict[str, Any]:
         raise DataError(f"{path}: not a readable report.json ({error})") from error
     if not isinstance(content, dict) or "protocol" not in content:
         raise DataError(f"{path}: not a report.json of mlanet evaluate")
-    _check_columns(path, content.get("per_image"))
+    for key in SINGLE_ERRORS:
+        _check_columns(path, key, content.get(key))
     return content
 
 
@@ -31,19 +78,19 @@ def _whole(digits: str) -> int | float:
     return int(number) if abs(number) < 2.0**53 else number
 
 
-def _check_columns(path: Path, table: object) -> None:
+def _check_columns(path: Path, key: str, table: object) -> None:
     if table is None:
         return
     if not isinstance(table, dict) or not all(isinstance(c, list) for c in table.values()):
-        raise DataError(f"{path}: 'per_image' must hold columns")
+        raise DataError(f"{path}: {key!r} must hold columns")
     if len({len(column) for column in table.values()}) > 1:
-        raise DataError(f"{path}: the columns of 'per_image' differ in length")
+        raise DataError(f"{path}: the columns of {key!r} differ in length")
     names = table.get("name", [])
     if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
-        raise DataError(f"{path}: 'name' in 'per_image' must hold different names")
-    for key, column in table.items():
-        if key != "name" and not all(_is_number_or_none(value) for value in column):
-            raise DataError(f"{path}: {key!r} in 'per_image' must hold numbers or null")
+        raise DataError(f"{path}: 'name' in {key!r} must hold different names")
+    for name, column in table.items():
+        if name != "name" and not all(_is_number_or_none(value) for value in column):
+            raise DataError(f"{path}: {name!r} in {key!r} must hold numbers or null")
 
 
 def _is_number_or_none(value: object) -> bool:

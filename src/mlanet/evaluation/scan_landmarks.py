@@ -146,7 +146,7 @@ def _points_in_view(
     x, y = ((pixels - SIZE_PX / 2.0) / camera.focal_length_px * depth[:, None]).T
     points = (np.stack([x, y, depth], axis=1) - pose.translation) @ rotation
     shape = face.coefficients.identity, face.coefficients.expression
-    return _corrected(points, FaceComparison(face.model).points(*shape))
+    return _corrected(points, FaceComparison(face.model).face(*shape).landmarks[list(START_POINTS)])
 
 
 def _corrected(points: Float[np.ndarray, "9 3"], expected: Float[np.ndarray, "9 3"]) -> _Found:

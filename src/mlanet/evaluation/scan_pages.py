@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from mlanet.errors import DataError
 from mlanet.evaluation.florence_report import (
     FIGURES,
     FLORENCE_PROTOCOL,
@@ -25,9 +24,9 @@ from mlanet.evaluation.page import (
     markdown,
 )
 from mlanet.evaluation.pictures import jpeg
+from mlanet.evaluation.report_file import write_texts
 from mlanet.evaluation.scan_pictures import COLUMNS, WORST_MM, ScanRow
 from mlanet.evaluation.scan_report import SCAN_PROTOCOL, ScanReport
-from mlanet.image import atomic_path
 from mlanet.metrics import cumulative_error
 
 TICK_MM = 0.1
@@ -40,13 +39,7 @@ def write_pages(folder: Path, page: Page) -> None:
     Raises:
         DataError: the folder cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in (("report.md", markdown(page)), ("report.html", html(page))):
-            with atomic_path(folder / name) as temporary:
-                temporary.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise DataError(f"{folder}: the report cannot be written ({error})") from error
+    write_texts(folder, {"report.md": markdown(page), "report.html": html(page)})
 
 
 def florence_page(report: FlorenceReport) -> Page:
@@ -60,7 +53,7 @@ def florence_page(report: FlorenceReport) -> Page:
     subjects = [
         (
             f"{row.subject}, {row.setting}",
-            f"{row.faces} of {row.frames}",
+            "-" if row.frames is None else f"{row.faces} of {row.frames}",
             *(f"{getattr(row, key):.2f}" for key in FIGURES),
         )
         for row in report.results
@@ -75,7 +68,7 @@ def florence_page(report: FlorenceReport) -> Page:
     ]
     facts = (
         ("Protocol", FLORENCE_PROTOCOL),
-        ("Frames", f"one of {report.every}"),
+        ("Frames", "-" if report.every is None else f"one of {report.every}"),
         *_run_facts(report.versions, report.seconds),
     )
     curves = {name: [row.point_to_plane_mean_mm for row in rows] for name, rows in settings.items()}
@@ -85,7 +78,9 @@ def florence_page(report: FlorenceReport) -> Page:
     )
 
 
-def scan_page(report: ScanReport, rows: Sequence[ScanRow]) -> Page:
+def scan_page(
+    report: ScanReport, rows: Sequence[ScanRow], picture_columns: tuple[str, ...] = COLUMNS
+) -> Page:
     """Groups of portraits, the share of portraits below a distance, and what was drawn."""
     groups = [
         (
@@ -116,7 +111,7 @@ def scan_page(report: ScanReport, rows: Sequence[ScanRow]) -> Page:
         facts,
         (Table("Groups of portraits", columns, tuple(groups)),),
         _curves("share of portraits", curves),
-        (PictureGrid("Portraits", COLUMNS, pictures, note),) if pictures else (),
+        (PictureGrid("Portraits", picture_columns, pictures, note),) if pictures else (),
     )
 
 

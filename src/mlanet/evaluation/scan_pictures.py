@@ -1,25 +1,32 @@
 """Pictures of the rendered-scan check: portrait, overlay, shape, error map."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from mlanet.errors import DataError
-from mlanet.evaluation.comparison import NOSE_TIP, START_POINTS, FaceComparison
+from mlanet.evaluation.comparison import NOSE_TIP, START_POINTS, FaceComparison, FaceShape
 from mlanet.evaluation.known_heads import KnownHead
-from mlanet.evaluation.portraits import LIGHTS, YAWS_DEG, draw_portrait, portrait_box
-from mlanet.evaluation.scans import reconstruct_portrait
-from mlanet.geometry import Mesh
+from mlanet.evaluation.pictures import TILE_PX, TURN_DEG, textured, turned
+from mlanet.evaluation.portraits import (
+    LIGHTS,
+    YAWS_DEG,
+    draw_portrait,
+    portrait_box,
+    portrait_camera,
+    portrait_pose,
+)
+from mlanet.evaluation.scans import PortraitSource, reconstruct_portrait
+from mlanet.geometry import Camera, Mesh, Pose, Similarity
 from mlanet.image import crop_square, write_image
-from mlanet.metrics import CROP_RADIUS_MM, Surface, distances_to_scan
+from mlanet.metrics import CROP_RADIUS_MM, distances_to_scan
 from mlanet.reconstruction import Reconstruction
 from mlanet.reconstructor import Reconstructor
 from mlanet.render import composite, render_mesh
 
-TILE_PX = 200
 CASES = 10
 """Portraits in the grid: the first heads, each from the next angle, under the next light."""
 
@@ -28,13 +35,16 @@ WORST_MM = 5.0
 
 NO_COUNTERPART = (0.6, 0.6, 0.6)
 
+COLUMNS = ("portrait", "overlay", "shape", "textured", "other view", "distance to the truth")
+"""Of reconstructions."""
 
-COLUMNS = ("portrait", "overlay", "shape", "distance to the truth")
+MESH_COLUMNS = ("portrait", "shape, aligned", "distance to the truth")
+"""Of other methods' meshes, whose cameras are not known: they are drawn where they were aligned."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScanRow:
-    """The pictures of one portrait, one of `COLUMNS` each."""
+    """The pictures of one portrait, one of `COLUMNS` or `MESH_COLUMNS` each."""
 
     head: str
     yaw_deg: float
@@ -52,23 +62,58 @@ def scan_rows(
     heads: Sequence[KnownHead],
     refine: Callable[[Reconstruction], Reconstruction] | None = None,
 ) -> list[ScanRow]:
-    """Pictures of some heads, one portrait each.
+    """Pictures (`COLUMNS`) of some heads, one portrait each.
 
-    A row shows the portrait, the overlay, the shape and the distances from the reconstruction to
-    the truth from blue (none) to red (`WORST_MM` and more); grey has no counterpart.
+    Distances from the reconstruction to the truth go from blue (none) to red (`WORST_MM` and
+    more); grey has no counterpart.
     """
+    compare = FaceComparison(reconstructor.model)
     rows: list[ScanRow] = []
-    lights = list(LIGHTS)
-    for k, head in enumerate(heads[:CASES]):
-        yaw, light = YAWS_DEG[(3 + 2 * k) % len(YAWS_DEG)], lights[k % len(lights)]
+    for head, yaw, light in _cases(heads):
         image = draw_portrait(head, yaw, light)
         face = reconstruct_portrait(reconstructor, image, head, yaw)
         face = face if refine is None else refine(face)
-        pictures = [image, face.draw("overlay"), face.draw("shape"), draw_errors(head, face)]
+        shape = compare.face(face.coefficients.identity, face.coefficients.expression)
+        errors, _ = error_mesh(head, shape)
+        box = portrait_box(head, yaw)
+        flat = [
+            crop_square(picture, box, TILE_PX).image
+            for picture in (
+                image,
+                face.draw("overlay"),
+                face.draw("shape"),
+                _drawn_over(image, errors, face.pose, face.camera),
+            )
+        ]
+        turn = TURN_DEG if face.euler_deg[1] < 0 else -TURN_DEG
+        solid = [textured(face, box), turned(face, turn)]
+        rows.append(ScanRow(head.name, yaw, light, (*flat[:3], *solid, flat[3])))
+    return rows
+
+
+def mesh_rows(source: PortraitSource, heads: Sequence[KnownHead]) -> list[ScanRow]:
+    """The same of another method's meshes (`MESH_COLUMNS`)."""
+    rows: list[ScanRow] = []
+    for head, yaw, light in _cases(heads):
+        image = draw_portrait(head, yaw, light)
+        shape, _ = source(head, yaw, light)
+        errors, motion = error_mesh(head, shape)
+        errors = replace(errors, vertices=motion.apply(errors.vertices))
+        place = portrait_pose(head, yaw), portrait_camera()
+        plain = Mesh(errors.vertices, errors.faces)
+        pictures = image, _drawn_over(image, plain, *place), _drawn_over(image, errors, *place)
         box = portrait_box(head, yaw)
         tiles = tuple(crop_square(picture, box, TILE_PX).image for picture in pictures)
         rows.append(ScanRow(head.name, yaw, light, tiles))
     return rows
+
+
+def _cases(heads: Sequence[KnownHead]) -> list[tuple[KnownHead, float, str]]:
+    lights = list(LIGHTS)
+    return [
+        (head, YAWS_DEG[(3 + 2 * k) % len(YAWS_DEG)], lights[k % len(lights)])
+        for k, head in enumerate(heads[:CASES])
+    ]
 
 
 def write_scan_grid(folder: Path, rows: Sequence[ScanRow]) -> Path:
@@ -86,20 +131,20 @@ def write_scan_grid(folder: Path, rows: Sequence[ScanRow]) -> Path:
     return path
 
 
-def draw_errors(head: KnownHead, face: Reconstruction) -> UInt8[np.ndarray, "h w 3"]:
-    """The compared part of the face over its photo, coloured by its distance to the truth."""
-    compare = FaceComparison(face.model)
-    coefficients = face.coefficients
-    shape = coefficients.identity, coefficients.expression
-    found = compare.distance(head.surface, head.points, *shape)
+def error_mesh(head: KnownHead, shape: FaceShape) -> tuple[Mesh, Similarity]:
+    """The compared part of a face, coloured by its distance to the truth, and what aligns it."""
+    motion = shape.distance(head.surface, head.points).motion
     tip = head.points[START_POINTS.index(NOSE_TIP)]
-    surface: Surface = compare.surface(*shape)
-    distance = distances_to_scan(
-        surface, head.surface.within(tip, CROP_RADIUS_MM), tip, found.motion
-    )
-    mesh = Mesh(surface.vertices, surface.topology.faces, colors=error_colors(distance))
-    drawn = render_mesh(mesh, face.pose, face.camera, face.image.shape[:2])
-    return composite(drawn, face.image)
+    surface = shape.surface
+    distance = distances_to_scan(surface, head.surface.within(tip, CROP_RADIUS_MM), tip, motion)
+    faces = surface.topology.faces.astype(np.int32)
+    return Mesh(surface.vertices, faces, colors=error_colors(distance)), motion
+
+
+def _drawn_over(
+    image: UInt8[np.ndarray, "h w 3"], mesh: Mesh, pose: Pose, camera: Camera
+) -> UInt8[np.ndarray, "h w 3"]:
+    return composite(render_mesh(mesh, pose, camera, image.shape[:2]), image)
 
 
 def error_colors(distance_mm: Float[np.ndarray, "v"]) -> Float[np.ndarray, "v 3"]:

@@ -1,8 +1,5 @@
 """What the rendered-scan check found, and how it is written."""
 
-import csv
-import io
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mlanet.errors import DataError
 from mlanet.evaluation.known_heads import KnownHead
-from mlanet.image import atomic_path
+from mlanet.evaluation.report_file import save_report
 from mlanet.metrics import SurfaceDistance
 
 SCAN_PROTOCOL = (
@@ -180,8 +176,21 @@ class ScanReport:
             "groups": {name: group.as_dict() for name, group in self.groups().items()},
             "mean_face_mm": {entry.head: _rounded(entry.mean_mm) for entry in self.baselines},
             "coverage": _rounded(float(np.mean([row.coverage for row in self.results]))),
+            "per_head": self._per_head(),
             "versions": self.versions,
             "seconds": round(self.seconds, 3),
+        }
+
+    def _per_head(self) -> dict[str, list[Any]]:
+        """Columns with one entry for each head: means over its portraits."""
+        groups = [
+            self.group(row for row in self.results if row.head == entry.head)
+            for entry in self.baselines
+        ]
+        return {
+            "name": [entry.head for entry in self.baselines],
+            "point_to_plane_mean_mm": [_rounded(group.mean_mm) for group in groups],
+            "point_to_plane_rms_mm": [_rounded(group.rms_mm) for group in groups],
         }
 
     def save(self, folder: Path) -> Path:
@@ -193,37 +202,20 @@ class ScanReport:
         Raises:
             DataError: the folder cannot be written.
         """
-        text = json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
-        return save_report(folder, text, "portraits.csv", self._csv())
-
-    def _csv(self) -> str:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
         numbers = ("mean_mm", "rms_mm", "coverage", "scale")
-        writer.writerow(["head", "kind", "yaw_deg", "light", "missed", *numbers])
-        for row in self.results:
-            values = [f"{getattr(row, name):.4f}" for name in numbers]
-            writer.writerow(
-                [row.head, row.kind, f"{row.yaw_deg:g}", row.light, int(row.missed), *values]
+        rows = (
+            (
+                row.head,
+                row.kind,
+                f"{row.yaw_deg:g}",
+                row.light,
+                int(row.missed),
+                *(f"{getattr(row, name):.4f}" for name in numbers),
             )
-        return text.getvalue()
-
-
-def save_report(folder: Path, report: str, table_name: str, table: str) -> Path:
-    """Write `report.json` and a table beside it; both atomically.
-
-    Raises:
-        DataError: the folder cannot be written.
-    """
-    path = folder / "report.json"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for target, text in ((folder / table_name, table), (path, report)):
-            with atomic_path(target) as temporary:
-                temporary.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise DataError(f"{folder}: the report cannot be written ({error})") from error
-    return path
+            for row in self.results
+        )
+        columns = ("head", "kind", "yaw_deg", "light", "missed", *numbers)
+        return save_report(folder, self.as_dict(), "portraits.csv", columns, rows)
 
 
 def _rounded(value: float | None) -> float | None:

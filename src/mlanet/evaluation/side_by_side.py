@@ -11,24 +11,27 @@ import numpy as np
 from mlanet.errors import DataError
 from mlanet.evaluation.page import Table, markdown_table, markdown_text
 from mlanet.evaluation.report import MISSED_NME
-from mlanet.evaluation.report_file import read_run
+from mlanet.evaluation.report_file import SINGLE_ERRORS, read_run
 from mlanet.metrics import YAW_BINS, paired_difference, yaw_bin_index
 
 CONFIDENCE = 0.95
 NOT_FIGURES = (
-    "per_image",
+    *SINGLE_ERRORS,
     "versions",
     "worst",
     "protocol",
     "annotation",
     "method",
-    "groups",
     "images_per_bin",
     "missed_per_bin",
     "every_nth_frame",
     "mean_missed_as_100",
 )
-"""Parts of a report that are no figures to compare, or not without their counts."""
+"""Parts of a report that are no figures to compare, or not without their counts; the last one is
+of reports of older versions, and repeats a mean."""
+
+GROUPING = "measure"
+"""What names the measure that groups of images were made by; their means need their counts."""
 
 MUST_AGREE = {
     "protocol": "protocols",
@@ -56,6 +59,11 @@ class Run:
     name: str
     content: dict[str, Any]
     path: Path
+
+    @property
+    def single_errors(self) -> dict[str, list[Any]]:
+        """Columns with a row for each image or head; none if the report has no such."""
+        return next((t for t in map(self.content.get, SINGLE_ERRORS) if t), {})
 
     @property
     def figures(self) -> dict[str, float | None]:
@@ -91,7 +99,7 @@ def figures_table(runs: Sequence[Run]) -> Table:
     found = [run.figures for run in runs]
     names = list(dict.fromkeys(name for figures in found for name in figures))
     rows = [
-        (key, *(str(run.content.get(key, "-")) for run in runs))
+        (key, *(_condition(run.content.get(key)) for run in runs))
         for key in CONDITIONS
         if any(key in run.content for run in runs)
     ]
@@ -100,12 +108,12 @@ def figures_table(runs: Sequence[Run]) -> Table:
 
 
 def differences_table(runs: Sequence[Run]) -> Table | None:
-    """Each run's errors minus the first one's on the images that both have.
+    """Each run's errors minus the first one's on the images (heads) that both have.
 
     In `nme_2d_68` a missed face counts as 100 %; other errors are compared where both have one.
 
     With yaw angles in the report, means of the yaw bins' means. None if the reports hold no errors
-    of single images.
+    of single images or heads.
     """
     first, rows = runs[0], list[tuple[str, ...]]()
     for run in runs[1:]:
@@ -120,12 +128,19 @@ def differences_table(runs: Sequence[Run]) -> Table | None:
             rows.append((label, str(len(one)), f"{found.mean:+.3f}", interval))
     if not rows:
         return None
-    columns = (f"minus {first.name}", "images", "difference", f"{100 * CONFIDENCE:.0f} % interval")
+    heads = "per_head" in first.content
+    unit = "heads" if heads else "images"
+    columns = (f"minus {first.name}", unit, "difference", f"{100 * CONFIDENCE:.0f} % interval")
     note = (
         "Paired bootstrap over the images of both runs, mean of the yaw bins' means; negative is"
         " better than the first. A missed face counts as 100 % in nme_2d_68; other errors are"
         " compared on the images that both runs found."
     )
+    if heads:
+        note = (
+            "Paired bootstrap over the heads of both runs, each with the mean of its portraits;"
+            " negative is better than the first."
+        )
     return Table("Differences", columns, tuple(rows), note)
 
 
@@ -157,6 +172,8 @@ def _told_apart(names: Sequence[str], paths: Sequence[Path]) -> list[str]:
 
 def _numbers(value: Any, way: tuple[str, ...]) -> list[tuple[str, float | None]]:
     if isinstance(value, dict):
+        if GROUPING in value:
+            return []
         return [pair for key, part in value.items() for pair in _numbers(part, (*way, str(key)))]
     if isinstance(value, int | float) and not isinstance(value, bool):
         return [(" ".join(way), float(value))]
@@ -164,11 +181,10 @@ def _numbers(value: Any, way: tuple[str, ...]) -> list[tuple[str, float | None]]
 
 
 def _errors(run: Run) -> list[str]:
-    """Columns of the report that hold an error for each image."""
-    table = run.content.get("per_image") or {}
+    """Columns of the report that hold an error for each image or head."""
     return [
         key
-        for key, column in table.items()
+        for key, column in run.single_errors.items()
         if key not in NOT_ERRORS and any(isinstance(v, float | int) for v in column)
     ]
 
@@ -177,7 +193,7 @@ def _paired(
     first: Run, second: Run, error: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
     """Errors of both runs on the images that both have, and the images' yaw bins."""
-    tables = first.content["per_image"], second.content.get("per_image") or {}
+    tables = first.single_errors, second.single_errors
     if any(error not in table or "name" not in table for table in tables):
         return None
     missing = MISSED_NME if error == "nme_2d_68" else None
@@ -197,6 +213,10 @@ def _paired(
     one, other, angles = np.array(both, dtype=np.float64).T
     bins = yaw_bin_index(angles)
     return one, other, bins if len(np.unique(bins)) == len(YAW_BINS) else None
+
+
+def _condition(value: object) -> str:
+    return "-" if value is None else str(value)
 
 
 def _shown(value: float | None) -> str:

@@ -1,0 +1,127 @@
+"""The layout of MICC Florence: subjects, their scans, and the frames of their videos."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from mlanet.errors import DataError, ImageError
+from mlanet.image import write_image
+
+SETTINGS = ("Indoor-Cooperative", "PTZ-Indoor", "PTZ-Outdoor")
+"""Names of video files begin so, in any case; the rest of a name varies between copies."""
+
+SCANS = ("frontal1", "frontal2")
+VIDEOS = (".mjpg", ".mjpeg", ".avi", ".mov", ".mp4", ".m4v", ".mpg", ".mpeg", ".mkv", ".wmv")
+"""Endings of videos; other files beside them are passed over."""
+
+EVERY = 10
+
+
+@dataclass(frozen=True, slots=True)
+class FlorenceSubject:
+    """Where a subject's files are.
+
+    Attributes:
+        name: of its folder.
+        scans: OBJ files of the frontal scans, one or two.
+        videos: of each setting that there is.
+    """
+
+    name: str
+    scans: tuple[Path, ...]
+    videos: dict[str, tuple[Path, ...]]
+
+
+def florence_subjects(folder: Path) -> list[FlorenceSubject]:
+    """Subjects of a copy of MICC Florence (`subject_01/Model/frontal1/obj/*.obj`, `Video`).
+
+    Raises:
+        DataError: there is no subject's folder, or none with a scan.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder")
+    subjects: list[FlorenceSubject] = []
+    for place in sorted(path for path in folder.glob("subject_*") if path.is_dir()):
+        found = [sorted((place / "Model" / name / "obj").glob("*.obj")) for name in SCANS]
+        files = [p for p in sorted((place / "Video").rglob("*")) if p.suffix.lower() in VIDEOS]
+        videos = {
+            setting: tuple(p for p in files if p.name.lower().startswith(setting.lower()))
+            for setting in SETTINGS
+        }
+        scans = tuple(paths[0] for paths in found if paths)
+        subjects.append(FlorenceSubject(place.name, scans, {k: v for k, v in videos.items() if v}))
+    if not any(subject.scans for subject in subjects):
+        raise DataError(f"{folder}: holds no subject_XX/Model/frontal1/obj/*.obj")
+    return subjects
+
+
+def setting_name(subject: FlorenceSubject, setting: str) -> str:
+    """By which files of what a method makes of a subject's setting are told."""
+    return f"{subject.name}/{setting}"
+
+
+def setting_names(subjects: Sequence[FlorenceSubject]) -> list[str]:
+    """`setting_name` of all that is compared: subjects with a scan, settings with a video."""
+    return [
+        setting_name(subject, setting)
+        for subject in subjects
+        for setting in SETTINGS
+        if subject.scans and setting in subject.videos
+    ]
+
+
+def write_frames(
+    folder: Path,
+    subjects: Sequence[FlorenceSubject],
+    every: int = EVERY,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[str]:
+    """Write the frames that are used as pictures `subject_XX/SETTING/VIDEO_NNNNNN.png`.
+
+    Returns:
+        `setting_names`, by which a method's faces are told.
+
+    Raises:
+        DataError: a video cannot be opened, or the folder cannot be written.
+    """
+    names = setting_names(subjects)
+    for number, subject in enumerate(subjects):
+        for setting, videos in subject.videos.items() if subject.scans else ():
+            place = folder / setting_name(subject, setting)
+            for video in videos:
+                for count, frame in enumerate(frames_of(video, every)):
+                    path = place / f"{video.stem}_{count * every:06d}.png"
+                    try:
+                        place.mkdir(parents=True, exist_ok=True)
+                        write_image(path, frame)
+                    except (OSError, ImageError) as error:
+                        raise DataError(f"{path}: cannot be written ({error})") from error
+        if progress is not None:
+            progress(number + 1, len(subjects))
+    return names
+
+
+def frames_of(video: Path, every: int = 1) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    """Every so many frames of a video, RGB, the first one included.
+
+    Raises:
+        DataError: the video cannot be opened.
+    """
+    import cv2
+
+    capture = cv2.VideoCapture(str(video))
+    try:
+        if not capture.isOpened():
+            raise DataError(f"{video}: OpenCV cannot open this video")
+        number = 0
+        while capture.grab():
+            if number % every == 0:
+                good, frame = capture.retrieve()
+                if good:
+                    yield np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+            number += 1
+    finally:
+        capture.release()
