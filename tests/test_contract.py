@@ -44,6 +44,8 @@ def test_help_imports_nothing_heavy():
         ("evaluate compare", "--out"),
         ("evaluate florence", "--every"),
         ("evaluate scans", "--refine"),
+        ("evaluate identity", "--weights"),
+        ("evaluate occlusion", "--shares"),
         ("train", "--out"),
         ("ablate", "--out"),
         ("export", "--out"),

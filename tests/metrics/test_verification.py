@@ -95,7 +95,7 @@ def test_more_people_make_the_interval_shorter():
     ],
 )
 def test_what_cannot_be_scored_is_refused(scores, first, second):
-    with pytest.raises(ValueError, match="pairs|finite|expected"):
+    with pytest.raises(ValueError, match=r"pairs|finite|expected"):
         verification(np.array(scores), np.array(first), np.array(second))
 
 
