@@ -102,7 +102,8 @@ class Frames:
 
 def frames():
     who = np.array([f"A_{k}" for k in PERSON])
-    names = [f"{w}_{v % VIDEOS}{k % FRAMES}.webp" for k, (w, v) in enumerate(zip(who, VIDEO))]
+    digits = zip(VIDEO % VIDEOS, np.arange(len(VIDEO)) % FRAMES, strict=True)
+    names = [f"{w}_{v}{f}.webp" for w, (v, f) in zip(who, digits, strict=True)]
     return Frames(np.array(names), who)
 
 

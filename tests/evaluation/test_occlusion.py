@@ -128,10 +128,9 @@ def test_shares_lie_between_none_and_all(share):
 
 
 def test_wrong_use_ends_in_one_line(tmp_path, capsys):
+    given = {"data": "x", "annotations": "y", "seed": "-1", "out": str(tmp_path)}
+    words = [word for name, value in given.items() for word in (f"--{name}", value)]
     with pytest.raises(SystemExit) as status:
-        main(
-            ["evaluate", "occlusion", "--data", "x", "--annotations", "y", "--seed", "-1", "--out"]
-            + [str(tmp_path)]
-        )
+        main(["evaluate", "occlusion", *words])
     assert status.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
