@@ -46,6 +46,8 @@ def test_help_imports_nothing_heavy():
         ("evaluate florence", "--predictions"),
         ("evaluate scans", "--refine"),
         ("evaluate scans", "--write-pictures"),
+        ("evaluate identity", "--weights"),
+        ("evaluate occlusion", "--shares"),
         ("train", "--out"),
         ("ablate", "--out"),
         ("export", "--out"),

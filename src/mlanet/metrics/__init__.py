@@ -16,6 +16,7 @@ from mlanet.metrics.surfaces import (
     point_to_plane,
     surface_distance,
 )
+from mlanet.metrics.verification import Verification, cosine_similarity, verification
 from mlanet.metrics.yaw import YAW_BINS, BinnedMean, mean_of_yaw_bins, yaw_bin_index
 
 __all__ = [
@@ -29,7 +30,9 @@ __all__ = [
     "HeadPoseMae",
     "Surface",
     "SurfaceDistance",
+    "Verification",
     "align_surfaces",
+    "cosine_similarity",
     "cumulative_error",
     "distances_to_scan",
     "head_pose_mae",
@@ -41,6 +44,7 @@ __all__ = [
     "paired_difference",
     "point_to_plane",
     "surface_distance",
+    "verification",
     "within_pose_range",
     "yaw_bin_index",
 ]

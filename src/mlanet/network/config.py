@@ -75,13 +75,15 @@ class NetworkConfig:
 
 PRESETS: dict[str, NetworkConfig] = {
     "mobile": NetworkConfig(),
+    "large": NetworkConfig(backbone="resnet50", input_size=224),
     "paper": NetworkConfig(
         backbone="resnet50", layout=BASEL_LAYOUT, input_size=224, bounded_expression=False
     ),
     "small": NetworkConfig(backbone="mobilenetv2_050", input_size=64),
 }
-"""`mobile` ships; `paper` has the architecture of arXiv 2509.10024; `small` is for ablations on a
-CPU.
+"""`mobile` ships; `large` predicts the same coefficients with ResNet-50 and was never trained to
+its end (docs/training.md has the recipe); `paper` has the architecture of arXiv 2509.10024; `small`
+is for ablations on a CPU.
 
 All read the pose as `mlanet.geometry.decode_pose` does: the paper's code regresses a translation
 in decimetres and angles of another order.

@@ -1,0 +1,133 @@
+"""`mlanet evaluate identity` and `mlanet evaluate occlusion`: figures of the model card."""
+
+from pathlib import Path
+
+from mlanet.cli.evaluate import rich_table
+from mlanet.cli.evaluate_scans import versions_of
+from mlanet.cli.status import EXIT_OK
+from mlanet.errors import UsageError
+
+
+def identity(
+    *,
+    data: Path,
+    out: Path,
+    threads: int = 1,
+    weights: Path | None = None,
+    name: str = "mlanet",
+) -> int:
+    """Verification of people by identity coefficients: AUC and equal error rate.
+
+    Writes report.json, report.md and report.html and prints the figures.
+
+    Args:
+        data: Folder with labels.npz (name, pts68_px, identity) and tar files of video frames, or
+            one that holds it as ytf68.
+        out: Folder for the report.
+        threads: CPU threads.
+        weights: A network of your own, written by mlanet export.
+        name: Of the network, in the report.
+
+    Returns:
+        Exit status.
+    """
+    _check(threads, out)
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from mlanet.datasets import FaceCrops
+    from mlanet.evaluation.identity import evaluate_identity, identity_page, identity_tables
+    from mlanet.evaluation.scan_pages import write_pages
+    from mlanet.reconstructor import Reconstructor
+
+    faces = FaceCrops(data / "ytf68" if (data / "ytf68").is_dir() else data)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Frames", total=len(faces))
+        report = evaluate_identity(
+            Reconstructor.load(threads=threads, weights=weights),
+            faces,
+            versions=versions_of(weights),
+            method=name,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    path = report.save(out)
+    write_pages(out, identity_page(report))
+    for table in identity_tables(report):
+        Console().print(rich_table(table))
+    _say_written(path)
+    return EXIT_OK
+
+
+def occlusion(
+    *,
+    data: Path,
+    annotations: Path,
+    out: Path,
+    shares: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4),
+    seed: int = 0,
+    threads: int = 1,
+    weights: Path | None = None,
+    name: str = "mlanet",
+) -> int:
+    """Error on AFLW2000-3D as drawn patches, sunglasses and masks cover the faces.
+
+    Writes report.json, report.md and report.html and prints the figures.
+
+    Args:
+        data: Folder of AFLW2000-3D (imageNNNNN.jpg and .mat), or its tar file.
+        annotations: annotations.npz, as for mlanet evaluate aflw2000.
+        out: Folder for the report.
+        shares: Of the face that patches cover.
+        seed: Of the occluders.
+        threads: Images that are worked on at once.
+        weights: A network of your own, written by mlanet export.
+        name: Of the network, in the report.
+
+    Returns:
+        Exit status.
+    """
+    _check(threads, out)
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from mlanet.datasets import AFLW2000, AFLW2000Annotations
+    from mlanet.evaluation import NetworkSource
+    from mlanet.evaluation.occlusion import evaluate_occlusion, occlusion_page, occlusion_table
+    from mlanet.evaluation.scan_pages import write_pages
+    from mlanet.reconstructor import Reconstructor
+
+    if seed < 0:
+        raise UsageError(f"--seed must not be negative, got {seed}")
+    truth = AFLW2000Annotations.load(annotations)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Occluders", total=None)
+        report = evaluate_occlusion(
+            NetworkSource(Reconstructor.load(weights=weights), truth),
+            AFLW2000(data),
+            truth,
+            shares=shares,
+            seed=seed,
+            versions=versions_of(weights),
+            method=name,
+            workers=threads,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    path = report.save(out)
+    write_pages(out, occlusion_page(report))
+    Console().print(rich_table(occlusion_table(report)))
+    _say_written(path)
+    return EXIT_OK
+
+
+def _check(threads: int, out: Path) -> None:
+    if threads < 1:
+        raise UsageError(f"--threads must be positive, got {threads}")
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out} is a file, not a folder")
+
+
+def _say_written(path: Path) -> None:
+    from rich.console import Console
+
+    text = f"{path}, report.md and report.html written"
+    Console().print(text, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,260 @@
+"""Verification by identity coefficients: are two pictures of one person?"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from mlanet.datasets import FaceCrops
+from mlanet.errors import DataError
+from mlanet.evaluation.page import Page, Table
+from mlanet.image import atomic_path, crop_square, square_from_landmarks
+from mlanet.metrics import Verification, cosine_similarity, verification
+from mlanet.reconstructor import Reconstructor
+
+IDENTITY_PROTOCOL = (
+    "verification by cosine similarity: pairs of one person from different videos against pairs "
+    "of different people; faces cut by the labels' landmarks; 95 % intervals by a bootstrap over "
+    "people"
+)
+"""The protocol's description in the report."""
+
+NOTES = {
+    "one frame": "One frame of each video, the first by name, against another video's.",
+    "mean of a video": "The mean of a video's frames against the mean of another video's.",
+    "mean of a person": "The mean of a video's frames against the mean of all other videos of a "
+    "person, averaged over those videos.",
+}
+"""What is compared, from the least knowledge of a person to the most."""
+
+MIN_SPREAD = 1e-3
+"""Directions with less than this share of the largest deviation are left out of whitening."""
+
+BATCH = 64
+
+
+@dataclass(frozen=True, eq=False)
+class IdentityReport:
+    """Verification by several descriptions of the same faces.
+
+    Attributes:
+        results: by what is compared (`NOTES`), then by description.
+        people, videos, frames: how many there are.
+        versions: of weights and assets.
+        method: its name.
+    """
+
+    results: dict[str, dict[str, Verification]]
+    people: int
+    videos: int
+    frames: int
+    versions: dict[str, str]
+    method: str = "mlanet"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report for JSON."""
+        return {
+            "protocol": IDENTITY_PROTOCOL,
+            "method": self.method,
+            "people": self.people,
+            "videos": self.videos,
+            "frames": self.frames,
+            "verification": {
+                level: {name: asdict(value) for name, value in found.items()}
+                for level, found in self.results.items()
+            },
+            "versions": self.versions,
+        }
+
+    def save(self, folder: Path) -> Path:
+        """Write `report.json` atomically.
+
+        Returns:
+            Its path.
+
+        Raises:
+            DataError: the folder cannot be written.
+        """
+        path = folder / "report.json"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with atomic_path(path) as temporary:
+                text = json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
+                temporary.write_text(text, encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise DataError(f"{folder}: the report cannot be written ({error})") from error
+        return path
+
+
+def evaluate_identity(
+    reconstructor: Reconstructor,
+    faces: FaceCrops,
+    *,
+    versions: Mapping[str, str] | None = None,
+    method: str = "mlanet",
+    progress: Callable[[int, int], None] | None = None,
+) -> IdentityReport:
+    """Run a network over all frames and verify people by what it says; see `score_identity`.
+
+    Raises:
+        DataError: the labels name no people, a name tells no video, or a picture is broken.
+    """
+    person, video = people_and_videos(faces)
+    size = reconstructor.regressor.config.input_size
+    vectors: list[np.ndarray] = []
+    colors: list[np.ndarray] = []
+    for start in range(0, len(faces), BATCH):
+        rows = range(start, min(start + BATCH, len(faces)))
+        crops = np.stack(
+            [
+                crop_square(
+                    faces.decode(row),
+                    square_from_landmarks(faces.landmarks_px[row, :, :2].astype(np.float64)),
+                    size,
+                ).image
+                for row in rows
+            ]
+        )
+        vectors.append(reconstructor.regressor(crops))
+        colors.append(crops.mean(axis=(1, 2)) / 255.0)
+        if progress is not None:
+            progress(rows.stop, len(faces))
+    vector = np.concatenate(vectors).astype(np.float64)
+    found = reconstructor.regressor.config.layout.split(vector)
+    descriptions = {
+        "identity, whitened": whitened(found.identity),
+        "identity, mean-free": found.identity - found.identity.mean(axis=0),
+        "albedo, whitened": whitened(found.albedo),
+        "pose": standardized(np.concatenate([found.rotation, found.translation], axis=1)),
+        "mean colour of the crop": standardized(np.concatenate(colors)),
+    }
+    results = {
+        level: {
+            name: score_identity(rows, person, video, level) for name, rows in descriptions.items()
+        }
+        for level in NOTES
+    }
+    people, videos = len(np.unique(person)), len(np.unique(video))
+    return IdentityReport(results, people, videos, len(faces), dict(versions or {}), method)
+
+
+def people_and_videos(faces: FaceCrops) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
+    """Numbers of each frame's person and video.
+
+    Frames are called as the person, an underscore, and digits of which the last counts the
+    frames of a video and the others the videos: `Name_41.webp`.
+
+    Raises:
+        DataError: the labels name no people, or a name is another one.
+    """
+    if faces.identity is None:
+        raise DataError("labels.npz: needs the array 'identity' to tell people apart")
+    videos: list[str] = []
+    for name, identity in zip(faces.names.tolist(), faces.identity.tolist(), strict=True):
+        stem = name.rsplit(".", 1)[0]
+        digits = stem.removeprefix(f"{identity}_")
+        if digits == stem or len(digits) < 2 or not digits.isdecimal():
+            raise DataError(f"{name}: expected {identity}_ and digits of video and frame")
+        videos.append(stem[:-1])
+    return _numbers(faces.identity), _numbers(np.array(videos))
+
+
+def score_identity(
+    rows: Float[np.ndarray, "n d"],
+    person: Int[np.ndarray, "n"],
+    video: Int[np.ndarray, "n"],
+    level: str,
+    *,
+    resamples: int = 200,
+) -> Verification:
+    """Verification by the cosine of descriptions, one row a frame.
+
+    Args:
+        rows: descriptions of frames.
+        person: who is shown in each frame, numbers from zero.
+        video: the frame's video, numbers from zero.
+        level: a key of `NOTES`.
+        resamples: of the bootstrap.
+
+    Raises:
+        ValueError: the shapes differ or no person has two videos.
+    """
+    if not len(rows) == len(person) == len(video):
+        raise ValueError(f"expected one row a frame, got {len(rows)}, {len(person)}, {len(video)}")
+    places = np.unique(video, return_index=True)[1]
+    owner = person[places]
+    mean = rows[places] if level == "one frame" else _means(rows, _numbers(video))
+    if level != "mean of a person":
+        one, other = np.triu_indices(len(mean), 1)
+        scores = cosine_similarity(mean, mean)[one, other]
+        return verification(scores, owner[one], owner[other], resamples=resamples)
+    people, own = np.unique(owner, return_inverse=True)
+    count = np.bincount(own)
+    total = _means(mean, own) * count[:, None]
+    scores = cosine_similarity(mean, total)  # a mean's direction is its sum's
+    rest = total[own] - mean
+    norms = np.linalg.norm(mean, axis=1) * np.linalg.norm(rest, axis=1)
+    scores[np.arange(len(own)), own] = (mean * rest).sum(axis=1) / np.maximum(norms, 1e-12)
+    usable = np.ones_like(scores, dtype=bool)
+    usable[np.arange(len(own)), own] = count[own] > 1
+    one, other = np.nonzero(usable)
+    return verification(scores[usable], owner[one], people[other], resamples=resamples)
+
+
+def standardized(rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+    """Columns without their means, of deviation 1; constant columns become zero."""
+    centered = rows - rows.mean(axis=0)
+    return centered / np.maximum(centered.std(axis=0), 1e-12)
+
+
+def whitened(rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
+    """Mean-free rows in the directions of their covariance, each of deviation 1."""
+    centered = rows - rows.mean(axis=0)
+    _, spread, axes = np.linalg.svd(centered, full_matrices=False)
+    kept = spread > MIN_SPREAD * spread[0]
+    return centered @ axes[kept].T / spread[kept] * np.sqrt(len(rows))
+
+
+def identity_page(report: IdentityReport) -> Page:
+    """Tables for people."""
+    facts = (
+        ("Protocol", IDENTITY_PROTOCOL),
+        ("Faces", f"{report.frames} frames, {report.videos} videos, {report.people} people"),
+        ("Versions", ", ".join(f"{k} {v}" for k, v in report.versions.items()) or "-"),
+    )
+    return Page(f"{report.method}: verification of people", facts, identity_tables(report))
+
+
+def identity_tables(report: IdentityReport) -> tuple[Table, ...]:
+    """One table for each kind of comparison; per cent for error rates."""
+    columns = ("described by", "AUC", "95 % interval", "equal error rate %", "95 % interval")
+    tables: list[Table] = []
+    for level, found in report.results.items():
+        rows = tuple(
+            (
+                name,
+                f"{v.auc:.3f}",
+                f"{v.auc_low:.3f} to {v.auc_high:.3f}",
+                f"{100 * v.eer:.1f}",
+                f"{100 * v.eer_low:.1f} to {100 * v.eer_high:.1f}",
+            )
+            for name, v in found.items()
+        )
+        some = next(iter(found.values()))
+        note = f"{NOTES[level]} {some.same:,} pairs of one person, {some.different:,} of two."
+        tables.append(Table(f"Verification, {level}", columns, rows, note))
+    return tuple(tables)
+
+
+def _means(rows: Float[np.ndarray, "n d"], group: Int[np.ndarray, "n"]) -> Float[np.ndarray, "g d"]:
+    total = np.zeros((int(group.max()) + 1, rows.shape[1]))
+    np.add.at(total, group, rows)
+    return total / np.bincount(group)[:, None]
+
+
+def _numbers(values: Shaped[np.ndarray, "n"]) -> Int[np.ndarray, "n"]:
+    return np.unique(values, return_inverse=True)[1].astype(np.int64)

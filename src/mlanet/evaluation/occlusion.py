@@ -1,0 +1,292 @@
+"""Error as something covers more and more of the face: AFLW2000-3D with drawn occluders."""
+
+import json
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from mlanet.datasets import AFLW2000, AFLW2000Annotations, Sample
+from mlanet.errors import DataError, UsageError
+from mlanet.evaluation.aflw2000 import FaceSource, score_aflw2000
+from mlanet.evaluation.page import Page, Table
+from mlanet.evaluation.report import PROTOCOL, AFLW2000Report
+from mlanet.image import atomic_path
+from mlanet.metrics import Difference, paired_difference, yaw_bin_index
+from mlanet.synthesis.surroundings import procedural_background
+
+OCCLUSION_PROTOCOL = (
+    f"{PROTOCOL}; ground-truth crop, original annotation; drawn occluders; differences to the "
+    "uncovered pictures with 95 % intervals by a paired bootstrap over images"
+)
+SHARES = (0.1, 0.2, 0.3, 0.4)
+"""Of the area of the landmarks' convex hull that patches cover."""
+
+EYES = (slice(36, 42), slice(42, 48))
+MASK_POINTS = (*range(1, 16), 29)
+"""Landmarks around what a mask covers: the jaw and the bridge of the nose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occluder:
+    """What is put before the face.
+
+    Attributes:
+        kind: `patch` (an ellipse, such as a hand), `side` (all beyond a line, such as a door),
+            `sunglasses` or `mask`.
+        share: of the face that a patch or a side covers.
+    """
+
+    kind: str
+    share: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """For tables."""
+        return f"{self.kind} {100 * self.share:g} %" if self.share else self.kind
+
+
+def occluders(shares: Sequence[float] = SHARES) -> tuple[Occluder, ...]:
+    """Patches and sides that cover those shares of the face, sunglasses, a mask.
+
+    Raises:
+        UsageError: a share is not in (0, 1).
+    """
+    if not all(0.0 < share < 1.0 for share in shares):
+        raise UsageError("shares of the face to cover must lie between 0 and 1")
+    growing = [Occluder(kind, share) for kind in ("patch", "side") for share in shares]
+    return (*growing, Occluder("sunglasses"), Occluder("mask"))
+
+
+def covered_pixels(
+    occluder: Occluder,
+    landmarks_px: Float[np.ndarray, "68 2"],
+    size: tuple[int, int],
+    rng: np.random.Generator,
+) -> Bool[np.ndarray, "h w"]:
+    """Pixels of a picture (height, width) that the occluder covers.
+
+    With one state of the generator, larger shares cover all that smaller ones do.
+
+    Raises:
+        ValueError: the kind is unknown.
+    """
+    import cv2
+
+    if occluder.kind == "sunglasses":
+        return _sunglasses(landmarks_px, size)
+    if occluder.kind == "mask":
+        points = landmarks_px[list(MASK_POINTS)]
+        return _filled([np.asarray(cv2.convexHull(points.astype(np.float32)))[:, 0]], size)
+    if occluder.kind not in ("patch", "side"):
+        raise ValueError(f"{occluder.kind}: no known occluder")
+    face = _filled([np.asarray(cv2.convexHull(landmarks_px.astype(np.float32)))[:, 0]], size)
+    if not face.any():
+        return face
+    y, x = np.mgrid[: size[0], : size[1]] + 0.5
+    inside = np.stack([x[face], y[face]], axis=1)
+    angle, stretch = rng.uniform(0.0, 2.0 * np.pi), rng.uniform(1.0, 2.0)
+    center = inside[rng.integers(len(inside))]
+    along = np.cos(angle) * (x - center[0]) + np.sin(angle) * (y - center[1])
+    across = np.cos(angle) * (y - center[1]) - np.sin(angle) * (x - center[0])
+    far = along if occluder.kind == "side" else np.hypot(along / stretch, across)
+    return far <= np.quantile(far[face], occluder.share)
+
+
+def cover(
+    image: UInt8[np.ndarray, "h w 3"],
+    occluder: Occluder,
+    landmarks_px: Float[np.ndarray, "68 2"],
+    rng: np.random.Generator,
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The picture with something before the face: dark glasses, a plain mask, or any texture."""
+    covered = covered_pixels(occluder, landmarks_px, (image.shape[0], image.shape[1]), rng)
+    texture: Float[np.ndarray, ...]
+    if occluder.kind == "sunglasses":
+        texture = np.full(3, 0.08)
+    elif occluder.kind == "mask":
+        texture = np.array([(0.9, 0.92, 0.93), (0.45, 0.65, 0.8), (0.1, 0.1, 0.1)])[rng.integers(3)]
+    else:
+        side = max(image.shape[:2])
+        texture = procedural_background(side, rng)[: image.shape[0], : image.shape[1]][covered]
+    found = image.copy()
+    found[covered] = np.rint(255.0 * texture).astype(np.uint8)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class OccludedFaces:
+    """Another source's faces in covered pictures; random choices depend on seed and name alone."""
+
+    source: FaceSource
+    annotations: AFLW2000Annotations
+    occluder: Occluder
+    seed: int = 0
+
+    def __call__(self, row: int, name: str, sample: Sample) -> Any:
+        """The face in the covered image."""
+        rng = np.random.default_rng([self.seed, zlib.crc32(name.encode())])
+        points = np.asarray(self.annotations.original_px[row][:, :2], dtype=np.float64)
+        return self.source(
+            row, name, replace(sample, image=cover(sample.image, self.occluder, points, rng))
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class OcclusionReport:
+    """Reports of the uncovered and of the covered pictures.
+
+    Attributes:
+        plain: nothing is covered.
+        covered: by the occluder's name.
+        seed: of the occluders.
+    """
+
+    plain: AFLW2000Report
+    covered: dict[str, AFLW2000Report]
+    seed: int = 0
+
+    def difference(self, name: str) -> Difference:
+        """How far the covered pictures' `nme_2d_68` lies above the others', per cent."""
+        yaw = np.array([abs(r.yaw_deg) for r in self.plain.results])
+        errors = [
+            np.array([r.nme_2d_68_of_all for r in report.results])
+            for report in (self.covered[name], self.plain)
+        ]
+        return paired_difference(errors[0], errors[1], yaw_bin_index(yaw))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report for JSON."""
+        found: dict[str, Any] = {"none": _figures(self.plain)}
+        for name, report in self.covered.items():
+            change = self.difference(name)
+            extra = {"increase": change.mean, "low": change.low, "high": change.high}
+            found[name] = _figures(report) | extra
+        return {
+            "protocol": OCCLUSION_PROTOCOL,
+            "method": self.plain.method,
+            "images": len(self.plain.results),
+            "seed": self.seed,
+            "occlusion": found,
+            "versions": self.plain.versions,
+        }
+
+    def save(self, folder: Path) -> Path:
+        """Write `report.json` atomically.
+
+        Raises:
+            DataError: the folder cannot be written.
+        """
+        path = folder / "report.json"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with atomic_path(path) as temporary:
+                text = json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
+                temporary.write_text(text, encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise DataError(f"{folder}: the report cannot be written ({error})") from error
+        return path
+
+
+def evaluate_occlusion(
+    source: FaceSource,
+    dataset: AFLW2000,
+    annotations: AFLW2000Annotations,
+    *,
+    shares: Sequence[float] = SHARES,
+    seed: int = 0,
+    versions: Mapping[str, str] | None = None,
+    method: str = "mlanet",
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> OcclusionReport:
+    """Score the same faces uncovered and behind each of `occluders`.
+
+    Raises:
+        UsageError: a share is not in (0, 1).
+        DataError: as `score_aflw2000`.
+    """
+    kinds = occluders(shares)
+    reports: list[AFLW2000Report] = []
+    for occluder in (None, *kinds):
+        faces = source if occluder is None else OccludedFaces(source, annotations, occluder, seed)
+        reports.append(
+            score_aflw2000(
+                faces,
+                dataset,
+                annotations,
+                method=method,
+                versions=versions,
+                workers=workers,
+            )
+        )
+        if progress is not None:
+            progress(len(reports), len(kinds) + 1)
+    named = {kind.name: report for kind, report in zip(kinds, reports[1:], strict=True)}
+    return OcclusionReport(reports[0], named, seed)
+
+
+def occlusion_page(report: OcclusionReport) -> Page:
+    """The table for people."""
+    versions = ", ".join(f"{k} {v}" for k, v in report.plain.versions.items())
+    facts = (("Protocol", OCCLUSION_PROTOCOL), ("Seed", str(report.seed)), ("Versions", versions))
+    return Page(f"{report.plain.method} behind occluders", facts, (occlusion_table(report),))
+
+
+def occlusion_table(report: OcclusionReport) -> Table:
+    """One row for each occluder."""
+    content = report.as_dict()["occlusion"]
+    rows: list[tuple[str, ...]] = []
+    for name, found in content.items():
+        change = "-"
+        if "increase" in found:
+            change = f"{found['increase']:+.2f} ({found['low']:+.2f} to {found['high']:+.2f})"
+        figures = [found["nme_2d_68"], found["pose_mae_deg"]]
+        rows.append((name, *("-" if v is None else f"{v:.2f}" for v in figures), change))
+    note = "Shares are of the convex hull of the landmarks; nme_2d_68 is over all 68 landmarks."
+    columns = ("covered by", "nme_2d_68 %", "head pose MAE, degrees", "increase of nme_2d_68")
+    return Table("By occlusion", columns, tuple(rows), note)
+
+
+def _figures(report: AFLW2000Report) -> dict[str, float | None]:
+    content = report.as_dict()
+    return {
+        "nme_2d_68": content["nme_2d_68"]["mean"],
+        "pose_mae_deg": content["pose_mae_deg"]["mean"],
+    }
+
+
+def _sunglasses(
+    points: Float[np.ndarray, "68 2"], size: tuple[int, int]
+) -> Bool[np.ndarray, "h w"]:
+    """Two wide ellipses over the eyes, and the bridge between them."""
+    apart = points[EYES[1]].mean(axis=0) - points[EYES[0]].mean(axis=0)
+    width = max(float(np.linalg.norm(points[45] - points[36])), 1.0)
+    angle = float(np.arctan2(apart[1], apart[0]))
+    axes = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    turn = np.linspace(0.0, 2.0 * np.pi, 32, endpoint=False)
+    parts: list[np.ndarray] = []
+    for part in EYES:
+        eye = points[part]
+        half = max(0.85 * float(np.ptp(eye @ axes[0])), 0.1 * width)
+        rim = np.stack([half * np.cos(turn), 0.17 * width * np.sin(turn)], axis=1)
+        parts.append(eye.mean(axis=0) + rim @ axes)
+    bridge = points[[39, 42]]
+    thick = 0.03 * width * axes[1]
+    parts.append(
+        np.stack([bridge[0] - thick, bridge[1] - thick, bridge[1] + thick, bridge[0] + thick])
+    )
+    return _filled(parts, size)
+
+
+def _filled(parts: Sequence[np.ndarray], size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
+    import cv2
+
+    mask = np.zeros(size, np.uint8)
+    for part in parts:
+        cv2.fillPoly(mask, [np.rint((part - 0.5) * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
+    return mask > 0
