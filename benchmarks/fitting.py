@@ -3,7 +3,8 @@
 Every 40th face of aflw_train, up to --faces of them. Each starts at the shipped network's answer
 in the box of its landmarks, is fitted to its 68 labelled points, and then refined. The photo
 error is the mean colour distance (L2 of sRGB in [0, 1]) of all skin pixels of the crop; "before"
-is the landmark fit under the network's own albedo and light.
+is the landmark fit under the network's own albedo and light; `same_pixels` is measured where both
+show skin.
 """
 
 import argparse
@@ -44,6 +45,7 @@ def fitting_figures(crops: FaceCrops, faces: int, first: int = 0) -> dict[str, f
     rows = np.arange(first, len(crops), HELD_OUT_EVERY)[:faces]
     nme: list[list[float]] = []
     errors: list[list[float]] = []
+    same: list[list[float]] = []
     seconds = 0.0
     for row in rows:
         sample = crops[int(row)]
@@ -57,7 +59,8 @@ def fitting_figures(crops: FaceCrops, faces: int, first: int = 0) -> dict[str, f
         stages = (start, fitted, refined)
         nme.append([float(nme_2d_68(s.landmarks_px[None, :, :2], labels[None])[0]) for s in stages])
         errors.append([photo_error(stage) for stage in stages])
-    points, colors = np.array(nme), np.array(errors)
+        same.append([photo_error(fitted, refined), photo_error(refined, fitted)])
+    points, colors, on_same = np.array(nme), np.array(errors), np.array(same)
     return {
         "faces": float(len(rows)),
         "network_nme_median": float(np.median(points[:, 0])),
@@ -69,6 +72,7 @@ def fitting_figures(crops: FaceCrops, faces: int, first: int = 0) -> dict[str, f
         "photo_error_before": float(colors[:, 1].mean()),
         "photo_error_after": float(colors[:, 2].mean()),
         "photo_error_fall": float(1 - colors[:, 2].mean() / colors[:, 1].mean()),
+        "photo_error_fall_same_pixels": float(1 - on_same[:, 1].mean() / on_same[:, 0].mean()),
         "refine_seconds": seconds / len(rows),
     }
 

@@ -32,7 +32,7 @@ def changed(face, **blocks):
 def rendered(face):
     """The face whose photo is its own rendering."""
     synthesis = Synthesis([face])
-    picture = synthesis.draw(synthesis.start())[0][0].clamp(0, 1).numpy()
+    picture = synthesis.picture(synthesis.start())[0].clamp(0, 1).numpy()
     image = np.round(255 * picture).astype(np.uint8)
     return replace(face, crop=Crop(image, face.crop.crop_from_image))
 
@@ -75,7 +75,8 @@ def test_every_coefficient_has_a_gradient(face):
     synthesis = Synthesis([face])
     blocks = {name: block.requires_grad_() for name, block in synthesis.start().items()}
     config = RefinementConfig()
-    (photo_term(synthesis, blocks, config) + prior_term(blocks, config)).backward()
+    skin = synthesis.visible_skin(blocks)
+    (photo_term(synthesis, blocks, skin, config) + prior_term(blocks, config)).backward()
     for name, block in blocks.items():
         assert block.grad is not None
         assert torch.isfinite(block.grad).all(), name
