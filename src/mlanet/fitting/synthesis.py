@@ -112,9 +112,7 @@ class Synthesis:
         return drawn.image[..., 0] * (drawn.mask > 0.99)
 
     def _placed(self, blocks: dict[str, Tensor]) -> tuple[Tensor, Pose, Camera]:
-        vertices = self.shape(
-            blocks["identity"].expand(len(self.faces), -1), blocks["expression"]
-        )
+        vertices = self.shape(blocks["identity"].expand(len(self.faces), -1), blocks["expression"])
         pose = decode_pose(blocks["rotation"], blocks["translation"])
         return vertices, pose, Camera.of_crop(self.size)
 
