@@ -30,19 +30,22 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--faces", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="other faces, to choose settings on")
+    parser.add_argument("--every", type=int, default=HELD_OUT_EVERY)
     options = parser.parse_args()
     torch.set_num_threads(1)
     crops = FaceCrops(options.data / "aflw_train")
-    figures = fitting_figures(crops, options.faces, options.first)
+    figures = fitting_figures(crops, options.faces, options.first, options.every)
     for name, value in figures.items():
         print(f"{name:32} {value:.4f}")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
-def fitting_figures(crops: FaceCrops, faces: int, first: int = 0) -> dict[str, float]:
+def fitting_figures(
+    crops: FaceCrops, faces: int, first: int = 0, every: int = HELD_OUT_EVERY
+) -> dict[str, float]:
     reconstructor = Reconstructor.load()
-    rows = np.arange(first, len(crops), HELD_OUT_EVERY)[:faces]
+    rows = np.arange(first, len(crops), every)[:faces]
     nme: list[list[float]] = []
     errors: list[list[float]] = []
     same: list[list[float]] = []
