@@ -3,7 +3,8 @@
 Every 40th face of aflw_train, up to --faces of them. Each starts at the shipped network's answer
 in the box of its landmarks, is fitted to its 68 labelled points, and then refined. The photo
 error is the mean colour distance (L2 of sRGB in [0, 1]) of all skin pixels of the crop; "before"
-is the landmark fit under the network's own albedo and light.
+is the landmark fit under the network's own albedo and light; `same_pixels` is measured where both
+show skin.
 """
 
 import argparse
@@ -29,21 +30,25 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--faces", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="other faces, to choose settings on")
+    parser.add_argument("--every", type=int, default=HELD_OUT_EVERY)
     options = parser.parse_args()
     torch.set_num_threads(1)
     crops = FaceCrops(options.data / "aflw_train")
-    figures = fitting_figures(crops, options.faces, options.first)
+    figures = fitting_figures(crops, options.faces, options.first, options.every)
     for name, value in figures.items():
         print(f"{name:32} {value:.4f}")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
-def fitting_figures(crops: FaceCrops, faces: int, first: int = 0) -> dict[str, float]:
+def fitting_figures(
+    crops: FaceCrops, faces: int, first: int = 0, every: int = HELD_OUT_EVERY
+) -> dict[str, float]:
     reconstructor = Reconstructor.load()
-    rows = np.arange(first, len(crops), HELD_OUT_EVERY)[:faces]
+    rows = np.arange(first, len(crops), every)[:faces]
     nme: list[list[float]] = []
     errors: list[list[float]] = []
+    same: list[list[float]] = []
     seconds = 0.0
     for row in rows:
         sample = crops[int(row)]
@@ -57,7 +62,8 @@ def fitting_figures(crops: FaceCrops, faces: int, first: int = 0) -> dict[str, f
         stages = (start, fitted, refined)
         nme.append([float(nme_2d_68(s.landmarks_px[None, :, :2], labels[None])[0]) for s in stages])
         errors.append([photo_error(stage) for stage in stages])
-    points, colors = np.array(nme), np.array(errors)
+        same.append([photo_error(fitted, refined), photo_error(refined, fitted)])
+    points, colors, on_same = np.array(nme), np.array(errors), np.array(same)
     return {
         "faces": float(len(rows)),
         "network_nme_median": float(np.median(points[:, 0])),
@@ -69,6 +75,7 @@ def fitting_figures(crops: FaceCrops, faces: int, first: int = 0) -> dict[str, f
         "photo_error_before": float(colors[:, 1].mean()),
         "photo_error_after": float(colors[:, 2].mean()),
         "photo_error_fall": float(1 - colors[:, 2].mean() / colors[:, 1].mean()),
+        "photo_error_fall_same_pixels": float(1 - on_same[:, 1].mean() / on_same[:, 0].mean()),
         "refine_seconds": seconds / len(rows),
     }
 

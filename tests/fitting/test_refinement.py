@@ -11,9 +11,13 @@ from mlanet.errors import ConfigurationError
 from mlanet.fitting import RefinementConfig, photo_error, refine
 from mlanet.fitting.refinement import landmark_term, photo_term, prior_term
 from mlanet.fitting.synthesis import Synthesis
+from mlanet.geometry import shading
 from mlanet.image import Crop, read_image
 
 FEW = RefinementConfig(steps=15)
+
+LIGHT_SHARE, ALBEDO_SHARE = 0.15, 0.4
+"""Largest share of the start's error that may be left when colours of a rendering are fitted."""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +36,7 @@ def changed(face, **blocks):
 def rendered(face):
     """The face whose photo is its own rendering."""
     synthesis = Synthesis([face])
-    picture = synthesis.draw(synthesis.start())[0][0].clamp(0, 1).numpy()
+    picture = synthesis.picture(synthesis.start())[0].clamp(0, 1).numpy()
     image = np.round(255 * picture).astype(np.uint8)
     return replace(face, crop=Crop(image, face.crop.crop_from_image))
 
@@ -55,6 +59,51 @@ def test_light_and_albedo_of_a_rendering_are_recovered(face):
     found = refine([start], truth.landmarks_px[None, :, :2], config=RefinementConfig(steps=60))[0]
     assert photo_error(truth) < 0.01
     assert photo_error(found) < 0.25 * photo_error(start)
+    for part, share in (seen_light, LIGHT_SHARE), (seen_albedo, ALBEDO_SHARE):
+        off = np.abs(part(found) - part(truth)).mean()
+        before = np.abs(part(start) - part(truth)).mean()
+        assert off < share * before, part.__name__
+
+
+def seen_light(face):
+    """Shading of the normals that face the camera."""
+    normals = np.array([[x, y, 1.0] for x in (-1, 0, 1) for y in (-1, 0, 1)], np.float32)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    return relative(shading(normals, face.lighting))
+
+
+def seen_albedo(face):
+    """Albedo of the skin."""
+    model = face.model
+    return relative(model.albedo(face.coefficients.albedo)[model.region("face") > 0.5])
+
+
+def relative(colors):
+    """Colours over their mean: how bright the light is, and how the skin, no photo tells."""
+    return colors / colors.mean(axis=0)
+
+
+def test_errors_are_compared_on_pixels_of_both(face):
+    aside = changed(face, translation=face.coefficients.translation + np.float32([0.2, 0, 0]))
+    both = [Synthesis([f]).visible_skin(Synthesis([f]).start())[0].numpy() for f in (face, aside)]
+    picture = Synthesis([face]).picture(Synthesis([face]).start())[0].numpy()
+    apart = np.linalg.norm(picture - face.crop.image / np.float32(255), axis=-1)
+    expected = np.average(apart, weights=np.minimum(*both))
+    assert photo_error(face, aside) == pytest.approx(expected, rel=1e-3)
+    assert photo_error(face, aside) != pytest.approx(photo_error(face), rel=1e-3)
+    assert photo_error(face, face) == photo_error(face)
+    small = replace(face, crop=Crop(face.crop.image[::2, ::2], face.crop.crop_from_image))
+    with pytest.raises(ValueError, match="size"):
+        photo_error(face, small)
+
+
+def test_priors_keep_what_the_photo_does_not_tell(face):
+    """Noise says nothing of the shape: it must not leave the model's likely range."""
+    noise = np.random.default_rng(0).integers(0, 256, face.crop.image.shape, dtype=np.uint8)
+    blind = replace(face, crop=Crop(noise, face.crop.crop_from_image))
+    found = refine([blind], config=RefinementConfig(steps=40))[0]
+    size = np.square(found.coefficients.identity).mean()
+    assert size < np.square(face.coefficients.identity).mean()
 
 
 def test_photos_of_one_person_share_identity_and_albedo(face):
@@ -75,7 +124,8 @@ def test_every_coefficient_has_a_gradient(face):
     synthesis = Synthesis([face])
     blocks = {name: block.requires_grad_() for name, block in synthesis.start().items()}
     config = RefinementConfig()
-    (photo_term(synthesis, blocks, config) + prior_term(blocks, config)).backward()
+    skin = synthesis.visible_skin(blocks)
+    (photo_term(synthesis, blocks, skin, config) + prior_term(blocks, config)).backward()
     for name, block in blocks.items():
         assert block.grad is not None
         assert torch.isfinite(block.grad).all(), name

@@ -20,6 +20,10 @@ from mlanet.reconstruction import Reconstruction
 class RefinementConfig:
     """Terms and steps of `refine`.
 
+    The landmark term is a mean over 68 points, so that as a Gaussian posterior of independent
+    errors the prior on `n` coefficients would weigh n / 136 (1.3 for 180 of identity). Errors of
+    a network's points are not independent, and priors of about twice that gave the best shapes.
+
     Attributes:
         steps: of Adam, with steps that shrink to nothing as a cosine.
         landmark_noise: standard deviation of given landmarks over the face's size.
@@ -38,11 +42,11 @@ class RefinementConfig:
     landmark_noise: float = 0.005
     own_landmark_noise: float = 0.015
     photometric: float = 40.0
-    outlier: float = 0.3
-    identity_prior: float = 0.3
-    expression_prior: float = 0.1
+    outlier: float = 0.6
+    identity_prior: float = 3.0
+    expression_prior: float = 1.0
     expression_sd: float = 0.3
-    albedo_prior: float = 0.02
+    albedo_prior: float = 0.1
     light: float = 0.1
     light_prior: float = 0.01
 
@@ -56,6 +60,9 @@ STEP = {
     "lighting": 0.05,
 }
 """Largest change of a coefficient in a step."""
+
+SKIN_EVERY = 4
+"""Steps after which the skin's mask is drawn anew: a step moves it by a fraction of a pixel."""
 
 
 def refine(
@@ -104,10 +111,13 @@ def refine(
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
     bounded = faces[0].model.expression_bounded
-    for _ in range(config.steps):
+    skin = synthesis.visible_skin(blocks)
+    for step in range(config.steps):
+        if step and step % SKIN_EVERY == 0:
+            skin = synthesis.visible_skin(blocks)
         optimizer.zero_grad()
         landmarks = landmark_term(synthesis.landmarks(blocks)[..., :2], labels, trust, noise)
-        cost = landmarks + photo_term(synthesis, blocks, config) + prior_term(blocks, config)
+        cost = landmarks + photo_term(synthesis, blocks, skin, config) + prior_term(blocks, config)
         cost.backward()
         optimizer.step()
         schedule.step()
@@ -136,9 +146,14 @@ def landmark_term(
     return 0.5 * ((squared * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1e-6)).mean()
 
 
-def photo_term(synthesis: Synthesis, blocks: dict[str, Tensor], config: RefinementConfig) -> Tensor:
+def photo_term(
+    synthesis: Synthesis,
+    blocks: dict[str, Tensor],
+    skin: Float[Tensor, "b s s"],
+    config: RefinementConfig,
+) -> Tensor:
     """Weighted colour distance of skin; what looks like no skin of this face counts less."""
-    drawn, skin = synthesis.draw(blocks)
+    drawn = synthesis.picture(blocks)
     with torch.no_grad():
         apart = (drawn - synthesis.photos).square().sum(dim=-1)
         robust = 1.0 / (1.0 + apart / config.outlier**2)
@@ -159,11 +174,24 @@ def prior_term(blocks: dict[str, Tensor], config: RefinementConfig) -> Tensor:
 
 
 @torch.no_grad()
-def photo_error(face: Reconstruction) -> float:
-    """Mean colour distance (L2 of sRGB in [0, 1]) of all skin pixels in the face's crop."""
+def photo_error(face: Reconstruction, other: Reconstruction | None = None) -> float:
+    """Mean colour distance (L2 of sRGB in [0, 1]) of all skin pixels in the face's crop.
+
+    With `other`, of those pixels alone that show skin of both: for comparing two reconstructions
+    in one crop on the same pixels.
+
+    Raises:
+        ValueError: the other one's crop has another size.
+    """
     synthesis = Synthesis([face])
-    drawn, skin = synthesis.draw(synthesis.start())
-    return float(pixel_distance(drawn, synthesis.photos, skin))
+    blocks = synthesis.start()
+    skin = synthesis.visible_skin(blocks)
+    if other is not None:
+        if other.crop.size != face.crop.size:
+            raise ValueError("the faces' crops differ in size")
+        second = Synthesis([other])
+        skin = torch.minimum(skin, second.visible_skin(second.start()))
+    return float(pixel_distance(synthesis.picture(blocks), synthesis.photos, skin))
 
 
 def _check(faces: Sequence[Reconstruction]) -> None:

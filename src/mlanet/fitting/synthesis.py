@@ -9,7 +9,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mlanet.coefficients import Coefficients
-from mlanet.geometry import Camera, MeshTopology, decode_lighting, decode_pose, landmarks_in_pixels
+from mlanet.geometry import (
+    Camera,
+    MeshTopology,
+    Pose,
+    decode_lighting,
+    decode_pose,
+    landmarks_in_pixels,
+)
 from mlanet.morphable import LinearShape, linear_combination
 from mlanet.reconstruction import Reconstruction
 from mlanet.render import Renderer
@@ -85,24 +92,29 @@ class Synthesis:
         pose = decode_pose(blocks["rotation"], blocks["translation"])
         return landmarks_in_pixels(Camera.of_crop(self.size), pose, points)
 
-    def draw(self, blocks: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Pictures `(b, s, s, 3)` and which of their pixels show the model's skin `(b, s, s)`.
-
-        The skin carries no gradient: the fit shall not shrink the face to be less wrong.
-        """
-        count = len(self.faces)
+    def picture(self, blocks: dict[str, Tensor]) -> Float[Tensor, "b s s 3"]:
+        """Pictures, with gradients."""
         model = self.faces[0].model
-        vertices = self.shape(blocks["identity"].expand(count, -1), blocks["expression"])
-        pose = decode_pose(blocks["rotation"], blocks["translation"])
         basis = torch.from_numpy(model.albedo_basis)
         albedo = linear_combination(torch.from_numpy(model.albedo_mean), basis, blocks["albedo"])
-        albedo = albedo.clamp(0.0, 1.0).expand(count, -1, -1)
-        camera, lighting = Camera.of_crop(self.size), decode_lighting(blocks["lighting"])
-        picture = self.renderer(vertices, pose, camera, lighting, albedo=albedo)
-        with torch.no_grad():
-            regions = self.skin[None, :, None].expand(count, -1, 3)
-            skin = self.renderer(vertices, pose, camera, albedo=regions).image[..., 0]
-        return picture.image, skin * (picture.mask.detach() > 0.99)
+        albedo = albedo.clamp(0.0, 1.0).expand(len(self.faces), -1, -1)
+        lighting = decode_lighting(blocks["lighting"])
+        return self.renderer(*self._placed(blocks), lighting, albedo=albedo).image
+
+    @torch.no_grad()
+    def visible_skin(self, blocks: dict[str, Tensor]) -> Float[Tensor, "b s s"]:
+        """Which pixels of the pictures show the model's skin, in [0, 1].
+
+        It carries no gradient: the fit shall not shrink the face to be less wrong.
+        """
+        regions = self.skin[None, :, None].expand(len(self.faces), -1, 3)
+        drawn = self.renderer(*self._placed(blocks), albedo=regions)
+        return drawn.image[..., 0] * (drawn.mask > 0.99)
+
+    def _placed(self, blocks: dict[str, Tensor]) -> tuple[Tensor, Pose, Camera]:
+        vertices = self.shape(blocks["identity"].expand(len(self.faces), -1), blocks["expression"])
+        pose = decode_pose(blocks["rotation"], blocks["translation"])
+        return vertices, pose, Camera.of_crop(self.size)
 
     def answers(self, blocks: dict[str, Tensor]) -> list[Reconstruction]:
         """Reconstructions with these coefficients."""
