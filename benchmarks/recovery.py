@@ -109,8 +109,7 @@ def measure(checkpoint: Path) -> dict[str, float]:
         figures[f"{name}_mae_deg"] = float(error[:, place].mean())
         figures[f"{name}_mae_deg_within_80"] = float(error[away, place].mean())
     directions = [light_direction(part.lighting) for part in (predicted, wanted)]
-    cosine = np.clip((directions[0] * directions[1]).sum(axis=1), -1.0, 1.0)
-    figures["light_deg"] = float(np.median(np.degrees(np.arccos(cosine))))
+    figures["light_deg"] = float(np.median(between_deg(*directions)))
     tone = SkinTone(model)
     tones = [
         np.array([tone(model.layout.split(vector)) for vector in vectors])
@@ -146,6 +145,11 @@ def light_direction(lighting: np.ndarray) -> np.ndarray:
     """Unit vectors (n, 3) towards the light: harmonics 3, 1 and 2 are x, y and z."""
     first = lighting.reshape(-1, 9, 3).mean(axis=2)[:, [3, 1, 2]]
     return first / np.maximum(np.linalg.norm(first, axis=1, keepdims=True), 1e-9)
+
+
+def between_deg(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Angles (n,) between unit vectors (n, 3)."""
+    return np.degrees(np.arccos(np.clip((first * second).sum(axis=1), -1.0, 1.0)))
 
 
 if __name__ == "__main__":
