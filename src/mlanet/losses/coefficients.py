@@ -22,7 +22,7 @@ def coefficient_distance(
 def standardized_distance(
     predicted: Float[Tensor, "b n"], known: Float[Tensor, "b n"], weight: Float[Tensor, "n"]
 ) -> Float[Tensor, "b"]:
-    """Weighted sum of squared differences; see `block_weight` for weights of standardised blocks."""
+    """Weighted sum of squared differences; `block_weight` makes the weights."""
     return (weight * (predicted - known).square()).sum(dim=1)
 
 
