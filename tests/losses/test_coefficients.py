@@ -1,9 +1,12 @@
 import pytest
 import torch
 
+from mlanet.coefficients import CoefficientLayout
 from mlanet.losses import (
+    block_weight,
     coefficient_distance,
     coefficient_importance,
+    standardized_distance,
     weighted_coefficient_distance,
 )
 
@@ -48,3 +51,15 @@ def test_gradients():
     weight = coefficient_importance(predicted, known, decode)
     weighted_coefficient_distance(predicted, known, decode).sum().backward()
     torch.testing.assert_close(predicted.grad, 2 * weight * (predicted - known).detach())
+
+
+def test_a_block_that_is_wrong_by_its_deviation_costs_its_weight():
+    layout = CoefficientLayout(identity=7, expression=3, albedo=2)
+    weights = {name: 1.0 + k for k, name in enumerate(layout.sizes)}
+    deviations = {name: 0.1 * (k + 1) for k, name in enumerate(layout.sizes)}
+    weight = block_weight(layout, weights, deviations)
+    for name, cut in layout.slices.items():
+        predicted = torch.zeros(2, layout.size)
+        predicted[:, cut] = deviations[name]
+        found = standardized_distance(predicted, torch.zeros_like(predicted), weight)
+        assert found.tolist() == pytest.approx([weights[name]] * 2, rel=1e-5)

@@ -85,3 +85,13 @@ def test_impossible_ranges_are_refused():
         HeadsConfig(glasses=1.5)
     with pytest.raises(ConfigurationError, match="yaw_deg"):
         HeadsConfig(yaw_deg=float("nan"))
+
+
+def test_deviations_of_blocks_are_those_of_training(model):
+    from mlanet.training import BlockDeviations
+
+    heads = RenderedHeads(model)
+    vectors = np.stack([heads.coefficients(np.random.default_rng(k)) for k in range(400)])
+    for name, cut in model.layout.slices.items():
+        found = np.sqrt(vectors[:, cut].var(axis=0).mean())
+        assert getattr(BlockDeviations(), name) == pytest.approx(found, rel=0.15), name

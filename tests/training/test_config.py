@@ -6,6 +6,8 @@ import pytest
 from mlanet.errors import ConfigurationError
 from mlanet.network import PRESETS
 from mlanet.training import (
+    BlockDeviations,
+    BlockWeights,
     LossWeights,
     RenderedWeights,
     SourceConfig,
@@ -25,6 +27,16 @@ def test_file_round_trip(tmp_path):
         steps=7, stages=(Stage(0.25, 32), Stage(0.75, 64)), weights=LossWeights(light=2.0)
     )
     assert TrainingConfig.read(written(tmp_path, asdict(config))) == config
+
+
+def test_blocks_of_coefficients_round_trip(tmp_path):
+    values = {"block_weights": {"expression": 9.0}, "block_deviations": {"lighting": 0.5}}
+    config = TrainingConfig.read(written(tmp_path, values))
+    assert config.block_weights == BlockWeights(expression=9.0)
+    assert config.block_deviations == BlockDeviations(lighting=0.5)
+    assert TrainingConfig.read(written(tmp_path, asdict(config))) == config
+    with pytest.raises(ConfigurationError, match="lighting"):
+        BlockDeviations(lighting=0.0)
 
 
 def test_a_runs_own_file_is_a_configuration(tmp_path):

@@ -2,8 +2,10 @@
 
 from mlanet.losses.appearance import albedo_uniformity
 from mlanet.losses.coefficients import (
+    block_weight,
     coefficient_distance,
     coefficient_importance,
+    standardized_distance,
     weighted_coefficient_distance,
 )
 from mlanet.losses.geometric import edge_length_distance, flip_distance, symmetry_distance
@@ -22,6 +24,7 @@ __all__ = [
     "LossWeights",
     "albedo_uniformity",
     "aperture_distance",
+    "block_weight",
     "coefficient_distance",
     "coefficient_importance",
     "coefficient_prior",
@@ -34,6 +37,7 @@ __all__ = [
     "light_regularizer",
     "photometric_distance",
     "pixel_distance",
+    "standardized_distance",
     "symmetry_distance",
     "vertex_distance",
     "weighted_coefficient_distance",

@@ -1,10 +1,12 @@
 """Distances between predicted and known coefficients of a face model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from mlanet.coefficients import CoefficientLayout
 
 Decoder = Callable[[Float[Tensor, "m n"]], Float[Tensor, "m v d"]]
 """From coefficient vectors to the points whose displacement says what a coefficient matters."""
@@ -15,6 +17,31 @@ def coefficient_distance(
 ) -> Float[Tensor, "b"]:
     """Mean squared difference, every coefficient alike (PDC of Zhu et al., 2016, equation 6)."""
     return (predicted - known).square().mean(dim=1)
+
+
+def standardized_distance(
+    predicted: Float[Tensor, "b n"], known: Float[Tensor, "b n"], weight: Float[Tensor, "n"]
+) -> Float[Tensor, "b"]:
+    """Weighted sum of squared differences; `block_weight` makes the weights."""
+    return (weight * (predicted - known).square()).sum(dim=1)
+
+
+def block_weight(
+    layout: CoefficientLayout, weights: Mapping[str, float], deviations: Mapping[str, float]
+) -> Float[Tensor, "n"]:
+    """Weights of coefficients that make each block a mean square in units of its deviation.
+
+    Args:
+        layout: names and sizes of the blocks.
+        weights: of each block's mean.
+        deviations: standard deviation of each block's coefficients.
+    """
+    return torch.cat(
+        [
+            torch.full((size,), weights[name] / (max(size, 1) * deviations[name] ** 2))
+            for name, size in layout.sizes.items()
+        ]
+    )
 
 
 def weighted_coefficient_distance(

@@ -1,6 +1,8 @@
 """Making labelled faces: rendered heads and turned photos. NumPy and OpenCV only."""
 
-from mlanet.synthesis.heads import HeadsConfig, RenderedHeads, random_lighting
+from mlanet.synthesis.expressions import random_expression
+from mlanet.synthesis.heads import HeadsConfig, RenderedHeads
+from mlanet.synthesis.lighting import random_lighting
 from mlanet.synthesis.profiles import FittedFace, ProfiledFaces, fit_face, turn_face
 from mlanet.synthesis.writing import Samples, Written, write_samples
 
@@ -12,6 +14,7 @@ __all__ = [
     "Samples",
     "Written",
     "fit_face",
+    "random_expression",
     "random_lighting",
     "turn_face",
     "write_samples",

@@ -11,26 +11,20 @@ from mlanet.coefficients import Coefficients
 from mlanet.datasets import Sample
 from mlanet.errors import ConfigurationError
 from mlanet.geometry import (
-    AMBIENT_WHITE,
     Camera,
     MeshTopology,
     decode_lighting,
     decode_pose,
-    harmonics_basis,
     matrix_from_euler,
     six_d_from_matrix,
 )
 from mlanet.morphable import MorphableModel
 from mlanet.render import Renderer
+from mlanet.synthesis.expressions import random_expression
+from mlanet.synthesis.lighting import random_lighting
 from mlanet.synthesis.pose import decoded_landmarks, framed_translation
 from mlanet.synthesis.shapes import Shape, glasses, glasses_faces, hair, hair_faces
 from mlanet.synthesis.surroundings import background, camera_flaws, occlude
-
-DIRECTED = 4.0 * np.pi / 4.25
-"""Harmonics of a direction times this light a surface that faces it with 1 (see shading)."""
-
-NEVER = ("tongueOut",)
-"""Expression modes that move nothing in the embedded model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +34,7 @@ class HeadsConfig:
     Attributes:
         yaw_deg, pitch_deg, roll_deg: angles are uniform between plus and minus these.
         identity_sd: standard deviation of identity coefficients.
-        expression: share of the expressions that are active in a face.
+        expression: probability that a part of the face moves (see `random_expression`).
         albedo_sd: standard deviation of albedo coefficients.
         center: standard deviation of the face's place, in crop sides.
         log_scale: standard deviation of the logarithm of its size.
@@ -51,7 +45,7 @@ class HeadsConfig:
     pitch_deg: float = 30.0
     roll_deg: float = 30.0
     identity_sd: float = 1.0
-    expression: float = 0.15
+    expression: float = 0.5
     albedo_sd: float = 1.0
     center: float = 0.03
     log_scale: float = 0.08
@@ -186,38 +180,7 @@ class RenderedHeads:
         return found
 
     def _expression(self, rng: np.random.Generator) -> Float[np.ndarray, "e"]:
-        """A few blend shapes at once, mostly the same on both sides of the face."""
         model = self.model
         if not model.expression_bounded or not model.expression_names:
             return rng.normal(size=model.layout.expression)
-        amounts = np.zeros(model.layout.expression)
-        both: dict[str, float] = {}
-        for place, name in enumerate(model.expression_names):
-            pair = name.removesuffix("Left").removesuffix("Right")
-            if pair not in both:
-                active = rng.random() < self.config.expression
-                both[pair] = float(rng.beta(1.3, 1.3)) if active else 0.0
-            one_sided = rng.uniform(0.3, 1.0) if rng.random() < 0.3 else 1.0
-            amounts[place] = 0.0 if name in NEVER else both[pair] * one_sided
-        names = list(model.expression_names)
-        if {"mouthClose", "jawOpen"} <= set(names):  # it corrects an open jaw, no more
-            close, jaw = names.index("mouthClose"), names.index("jawOpen")
-            amounts[close] = min(amounts[close], 0.5 * amounts[jaw])
-        return amounts
-
-
-def random_lighting(rng: np.random.Generator) -> Float[np.ndarray, "27"]:
-    """Ambient light and one to three directed ones, of weak colours, as a network's numbers."""
-    lighting = np.zeros((9, 3))
-    lighting[0] = AMBIENT_WHITE * rng.uniform(0.25, 0.9) * _tint(rng)
-    for _ in range(rng.integers(1, 4)):
-        direction = rng.normal(size=3) + np.array([0.0, 0.4, 0.6])
-        direction[2] = abs(direction[2]) if rng.random() < 0.8 else direction[2]
-        lobe = harmonics_basis(direction[None] / np.linalg.norm(direction))[0] * DIRECTED
-        lighting += lobe[:, None] * rng.uniform(0.0, 0.5) * _tint(rng)
-    lighting[0] -= AMBIENT_WHITE
-    return lighting.reshape(-1)
-
-
-def _tint(rng: np.random.Generator) -> Float[np.ndarray, "3"]:
-    return np.exp(rng.normal(size=3) * 0.08)
+        return random_expression(model.expression_names, self.config.expression, rng)

@@ -3,10 +3,18 @@
 from mlanet.training.augmentation import AugmentationConfig
 from mlanet.training.config import SourceConfig, Stage, TrainingConfig
 from mlanet.training.loop import train
-from mlanet.training.terms import LossWeights, RenderedWeights, paper_weights
+from mlanet.training.terms import (
+    BlockDeviations,
+    BlockWeights,
+    LossWeights,
+    RenderedWeights,
+    paper_weights,
+)
 
 __all__ = [
     "AugmentationConfig",
+    "BlockDeviations",
+    "BlockWeights",
     "LossWeights",
     "RenderedWeights",
     "SourceConfig",

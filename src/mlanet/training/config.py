@@ -10,7 +10,13 @@ from mlanet.errors import ConfigurationError
 from mlanet.network.config import PRESETS, Attention, Fusion, NetworkConfig
 from mlanet.training.augmentation import AugmentationConfig
 from mlanet.training.checks import build, build_all, check_range, check_types
-from mlanet.training.terms import LossWeights, RenderedWeights, paper_weights
+from mlanet.training.terms import (
+    BlockDeviations,
+    BlockWeights,
+    LossWeights,
+    RenderedWeights,
+    paper_weights,
+)
 
 DEFAULT_PRESET = "mobile"
 
@@ -87,6 +93,8 @@ class TrainingConfig:
         seed: of the data's order, the augmentation and the initial weights.
         augmentation: ranges of the random changes.
         weights: of the terms of labelled samples.
+        block_weights: of the blocks of known coefficients in `standardized_coefficients`.
+        block_deviations: their standard deviations there.
         sources: of labelled samples; empty for all folders of real faces as one.
         unlabelled: share of each batch whose labels are not used.
         unlabelled_sources: of these; empty for those of the labelled samples.
@@ -116,6 +124,8 @@ class TrainingConfig:
     seed: int = 0
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     weights: LossWeights = field(default_factory=LossWeights)
+    block_weights: BlockWeights = field(default_factory=BlockWeights)
+    block_deviations: BlockDeviations = field(default_factory=BlockDeviations)
     sources: tuple[SourceConfig, ...] = ()
     unlabelled: float = 0.0
     unlabelled_sources: tuple[SourceConfig, ...] = ()
@@ -258,6 +268,11 @@ def _nested(values: dict[str, Any]) -> dict[str, Any]:
     ):
         if name in values:
             values[name] = build_all(name, kind, values[name])
-    if "augmentation" in values:
-        values["augmentation"] = build("augmentation", AugmentationConfig, values["augmentation"])
+    for name, kind in (
+        ("augmentation", AugmentationConfig),
+        ("block_weights", BlockWeights),
+        ("block_deviations", BlockDeviations),
+    ):
+        if name in values:
+            values[name] = build(name, kind, values[name])
     return values

@@ -1,7 +1,7 @@
 """The objective of labelled samples: from coefficient vectors and labels to one number."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
 import torch
@@ -12,6 +12,7 @@ from mlanet.coefficients import CoefficientLayout, Coefficients
 from mlanet.geometry import Camera, decode_lighting, shading, vertex_normals, viewer_from_camera
 from mlanet.losses import (
     aperture_distance,
+    block_weight,
     coefficient_distance,
     coefficient_prior,
     colors_at_vertices,
@@ -19,6 +20,7 @@ from mlanet.losses import (
     landmark_distance,
     light_regularizer,
     photometric_distance,
+    standardized_distance,
     vertex_distance,
     weighted_coefficient_distance,
     weighted_landmark_distance,
@@ -58,6 +60,8 @@ class Objective(FaceTensors):
     ) -> None:
         super().__init__(model, layout)
         self.config = config
+        weight = block_weight(layout, asdict(config.block_weights), asdict(config.block_deviations))
+        self.register_buffer("coefficient_weight", weight, persistent=False)
 
     def forward(
         self,
@@ -117,6 +121,9 @@ class Objective(FaceTensors):
 
         return {
             "coefficients": lambda: coefficient_distance(vector, wanted),
+            "standardized_coefficients": lambda: standardized_distance(
+                vector, wanted, self.get_buffer("coefficient_weight")
+            ),
             "weighted_coefficients": lambda: weighted_coefficient_distance(vector, wanted, decode),
             "vertices": vertices,
         }

@@ -23,6 +23,8 @@ class LossWeights:
         emphasised_landmarks: weighted squared landmark distance of Deng et al., in pixels of a
             crop of 224, x and y alone.
         coefficients: mean squared difference from known coefficients.
+        standardized_coefficients: the same in units of each block's deviation, the blocks weighted
+            by `BlockWeights`.
         weighted_coefficients: WPDC, by how far each coefficient moves the 68 landmarks.
         vertices: mean squared distance of the base mesh's vertices (mm², model frame) where
             identity and expression are known.
@@ -38,12 +40,53 @@ class LossWeights:
     light_prior: float = 0.05
     emphasised_landmarks: float = 0.0
     coefficients: float = 0.0
+    standardized_coefficients: float = 0.0
     weighted_coefficients: float = 0.0
     vertices: float = 0.0
 
     def __post_init__(self) -> None:
         check_types(self)
         check_range(self, 0.0, float("inf"), *self.__slots__)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockWeights:
+    """How much each block of known coefficients counts in `standardized_coefficients`.
+
+    A block's part is the mean square of its differences over its deviation: about 1 for a network
+    that answers with the mean.
+    """
+
+    identity: float = 1.0
+    expression: float = 1.0
+    albedo: float = 1.0
+    rotation: float = 1.0
+    translation: float = 1.0
+    lighting: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_range(self, 0.0, float("inf"), *self.__slots__)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockDeviations:
+    """Standard deviations of the blocks of known coefficients; defaults are of rendered heads.
+
+    Identity and albedo come in deviations of the face model's modes; the others' are the root of
+    the mean variance of the block's coefficients.
+    """
+
+    identity: float = 1.0
+    expression: float = 0.15
+    albedo: float = 1.0
+    rotation: float = 0.4
+    translation: float = 0.15
+    lighting: float = 0.4
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_range(self, 1e-6, float("inf"), *self.__slots__)
 
 
 @dataclass(frozen=True, slots=True)

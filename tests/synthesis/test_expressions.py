@@ -1,0 +1,50 @@
+import numpy as np
+
+from mlanet.morphable import MorphableModel
+from mlanet.synthesis import random_expression
+from mlanet.synthesis.expressions import PARTS, _modes
+
+
+def drawn(count=300, moving=0.5):
+    names = MorphableModel.load().expression_names
+    rng = np.random.default_rng(0)
+    return names, np.stack([random_expression(names, moving, rng) for _ in range(count)])
+
+
+def test_amounts_are_weights_and_few_at_once():
+    names, amounts = drawn()
+    assert amounts.min() >= 0
+    assert amounts.max() <= 1
+    movements = {_pair(name) for name in names}
+    active = [{_pair(names[k]) for k in np.flatnonzero(row)} for row in amounts]
+    assert np.mean([len(each) for each in active]) < 0.2 * len(movements)
+    assert amounts[:, list(names).index("jawOpen")].max() > 0.9
+
+
+def test_sides_mostly_agree():
+    names, amounts = drawn()
+    left, right = (amounts[:, list(names).index(f"eyeBlink{side}")] for side in ("Left", "Right"))
+    moving = left + right > 0
+    assert np.mean(left[moving] == right[moving]) > 0.7
+    assert (left != right).any()
+
+
+def test_a_face_at_rest_and_modes_that_move_nothing():
+    _, amounts = drawn(5, moving=0.0)
+    assert not amounts.any()
+    names, amounts = drawn(300, moving=1.0)
+    assert not amounts[:, list(names).index("tongueOut")].any()
+
+
+def test_every_movement_is_known_to_the_embedded_model():
+    places = {name: k for k, name in enumerate(MorphableModel.load().expression_names)}
+    assert all(_modes(name, places) for part in PARTS.values() for name in part)
+
+
+def test_unknown_names_rest():
+    rng = np.random.default_rng(0)
+    assert not random_expression(["one", "two"], 1.0, rng).any()
+
+
+def _pair(name):
+    return name.removesuffix("Left").removesuffix("Right")
