@@ -44,21 +44,30 @@ from mlanet.training import (
 from mlanet.training.checkpoint import load_trained
 from mlanet.training.loop import CHECKPOINT
 
-DRAWN = 40_000
+DRAWN = 32_000
 CONFIG = TrainingConfig(
     attention="none",
     fusion="none",
-    steps=4700,
+    steps=4200,
     batch_size=64,
     learning_rate=1e-3,
     stages=(Stage(0.67, 64), Stage(0.33, 96)),
     held_out=4000,
     sources=(SourceConfig(folder="heads"),),
     augmentation=AugmentationConfig(
-        rotation_deg=5.0, turned=0.0, shift=0.03, log_scale=0.04, occluder=0.0, cut=0.0
+        rotation_deg=5.0,
+        turned=0.0,
+        shift=0.03,
+        log_scale=0.04,
+        color=0.0,
+        grey=0.0,
+        blur=0.0,
+        noise=0.0,
+        occluder=0.0,
+        cut=0.0,
     ),
     weights=LossWeights(
-        landmarks=0.1,
+        landmarks=0.3,
         apertures=0.1,
         identity_prior=0.0,
         expression_prior=0.0,
@@ -69,7 +78,7 @@ CONFIG = TrainingConfig(
         standardized_coefficients=1.0,
     ),
     block_weights=BlockWeights(
-        expression=10.0, albedo=10.0, rotation=10.0, translation=2.0, lighting=10.0
+        identity=0.3, expression=40.0, albedo=10.0, rotation=20.0, translation=3.0, lighting=10.0
     ),
 )
 HEADS, SEED = 1000, 12345
