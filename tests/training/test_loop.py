@@ -136,8 +136,17 @@ def test_a_finished_run_is_only_measured_again(data, tiny, uninterrupted):
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"steps": 7}, {"batch_size": 5}])
 def test_a_folder_of_another_run_is_refused(data, tiny, uninterrupted, change):
-    with pytest.raises(ConfigurationError, match=r"config\.json: the folder holds a run"):
+    (field,) = change
+    message = rf"config\.json: the folder holds a run of another configuration \({field}\)"
+    with pytest.raises(ConfigurationError, match=message):
         train(replace(tiny, **change), data=data, out=uninterrupted[0])
+
+
+def test_data_that_has_changed_is_refused(make_faces, make_folder, tiny, uninterrupted, tmp_path):
+    """A run that goes on needs the same order of the data."""
+    make_folder(tmp_path / "aflw_train", make_faces(9).landmarks_px)
+    with pytest.raises(ConfigurationError, match=r"config\.json: data: aflw_train: the run has"):
+        train(tiny, data=tmp_path, out=uninterrupted[0])
 
 
 def test_wrong_data_leaves_no_folder_behind(tiny, tmp_path):

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -176,16 +176,19 @@ def check_folder(
     path = out / CONFIG
     if not path.exists():
         return
-    if TrainingConfig.read(path) != config:
-        raise ConfigurationError(f"{path}: the folder holds a run of another configuration")
+    theirs = TrainingConfig.read(path)
+    other = [f.name for f in fields(config) if getattr(theirs, f.name) != getattr(config, f.name)]
+    if other:
+        what = f"the folder holds a run of another configuration ({', '.join(other)})"
+        raise ConfigurationError(f"{path}: {what}")
     described: Any = json.loads(path.read_text(encoding="utf-8"))
     for field, mine in (("start", start), ("data", data)):
-        theirs = described.get(field)
-        if mine is None or not isinstance(theirs, dict):
+        noted = described.get(field)
+        if mine is None or not isinstance(noted, dict):
             continue
-        for name in dict.fromkeys((*theirs, *mine)):
+        for name in dict.fromkeys((*noted, *mine)):
             # Of a starting file the hash counts, not the name.
-            there, here = (str(found.get(name, "none")) for found in (theirs, mine))
+            there, here = (str(found.get(name, "none")) for found in (noted, mine))
             if there.split()[-1] != here.split()[-1]:
                 named = name if field == "start" else f"data: {name}"
                 raise ConfigurationError(
