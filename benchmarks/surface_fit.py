@@ -6,7 +6,6 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from mlanet.fitting.least_squares import bounded_step
 from mlanet.geometry import (
     MeshTopology,
     Similarity,
@@ -15,6 +14,7 @@ from mlanet.geometry import (
     vertex_normals,
 )
 from mlanet.morphable import LinearShape, MorphableModel
+from mlanet.morphable.least_squares import bounded_step
 from mlanet.render import rasterize
 
 CANDIDATES = 12

@@ -29,6 +29,14 @@ def test_what_is_wrong_is_one_line(capsys, tmp_path, more, code, message):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_table_needs_results_and_a_training_needs_data(capsys, tmp_path):
+    assert run("ablate", "--out", tmp_path / "out") == 2
+    assert "--data is needed to train" in capsys.readouterr().err
+    assert run("ablate", "--out", tmp_path / "out", "--table") == 1
+    assert "holds no result of a row" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_missing_package_is_named(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("mlanet.cli.ablate.find_spec", lambda name: None)
     assert run("ablate", "--data", tmp_path, "--out", tmp_path / "out") == 1

@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 
-from mlanet.datasets import Sample, SkippedSamples, read_or_next, read_samples
+from mlanet.datasets import Sample, SkippedSamples, read_samples
 from mlanet.errors import DataError
 
 
@@ -33,22 +33,12 @@ def test_broken_samples_are_passed_over_and_noted():
     assert len(dataset.skipped) == 3
 
 
-def test_a_broken_sample_is_replaced_by_the_next_one():
-    dataset = Numbers({3, 4, 9})
-    assert [read_or_next(dataset, k).name for k in (2, 3, 4, 9)] == ["n2", "n5", "n5", "n0"]
-    assert set(dataset.skipped.reasons) == {"n3", "n4", "n9"}
-    with pytest.raises(DataError, match="none of the 10 samples is readable; the first: n"):
-        read_or_next(Numbers(set(range(10))), 7)
-
-
 def test_broken_samples_of_one_name_count_each():
     dataset = Numbers({3, 4, 9})
     dataset.names = np.array(["a"] * 5 + list("bcdef"))
     for _ in range(2):
         assert len(list(read_samples(dataset))) == 7
     assert list(dataset.skipped.reasons) == ["a (sample 3)", "a (sample 4)", "f"]
-    read_or_next(dataset, 3)
-    assert len(dataset.skipped) == 3
 
 
 def test_other_errors_are_not_swallowed():

@@ -49,3 +49,14 @@ def test_rows_are_run_once_and_told_of_in_a_table(
     assert (out / "table.md").read_text() == table
     assert ablate(**given, rows=ROWS, dry_run=True) == 0
     assert "new" not in capsys.readouterr().out.split("written")[-1]
+
+    # Results alone, as they may be kept in a repository, make the same table and page.
+    kept = tmp_path / "kept"
+    for path in out.glob("*/result.json"):
+        (kept / path.parent.name).mkdir(parents=True)
+        (kept / path.parent.name / path.name).write_bytes(path.read_bytes())
+    page.write_text(f"{BEGIN}\n{END}\n")
+    assert ablate(out=kept, config=settings, table=True, write_docs=page) == 0
+    assert (kept / "table.md").read_text() == table
+    assert (kept / "table.json").read_bytes() == (out / "table.json").read_bytes()
+    assert table in page.read_text()

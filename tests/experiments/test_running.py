@@ -6,7 +6,7 @@ import pytest
 from safetensors.torch import load_file
 
 from mlanet.errors import ConfigurationError, DataError
-from mlanet.experiments import Run, RunResult, ablation_rows, execute, finished
+from mlanet.experiments import Origin, Run, RunResult, ablation_rows, execute, finished
 from mlanet.experiments.measure import NetworkPredictor, held_out_errors
 from mlanet.morphable import MorphableModel
 from mlanet.network import PRESETS
@@ -51,7 +51,7 @@ def test_held_out_errors_are_those_that_the_training_reports(done):
 def test_a_face_in_a_box_is_the_face_in_its_crop(done, data):
     network = load_trained(done[0] / "checkpoint.safetensors").network
     predictor = NetworkPredictor(network, MorphableModel.load())
-    batch = LabelledFaces(data, 4).held_out_batch(0, 2, 64)
+    batch = next(LabelledFaces(data, 4).held_out_batches(64, 2))
     in_crops = predictor.crop_landmarks_px(batch.images)
     in_box = predictor.predict_in_box(batch.images[1], np.array([0.0, 0.0, 64.0, 64.0]))
     np.testing.assert_allclose(in_box.landmarks_px, in_crops[1], atol=1e-3)
@@ -71,6 +71,60 @@ def test_a_run_of_another_configuration_is_refused(run, done):
     other = replace(run, config=replace(run.config, fusion="none"))
     with pytest.raises(ConfigurationError, match=r"config\.json: the folder holds a run"):
         finished(other, done[0], with_aflw2000=False)
+
+
+def without(folder, copy, *fields):
+    """A copy of a run's description and result that an earlier version might have written."""
+    copy.mkdir()
+    for name in ("config.json", "result.json"):
+        content = json.loads((folder / name).read_text())
+        (copy / name).write_text(json.dumps({k: v for k, v in content.items() if k not in fields}))
+    return copy
+
+
+def test_a_run_of_other_data_is_refused(run, done, data, tmp_path):
+    mine = Origin.of(run.config, data, None)
+    assert finished(run, done[0], with_aflw2000=False, origin=mine).data == mine.data
+    other = tmp_path / "other" / "aflw_train"
+    other.mkdir(parents=True)
+    (other / "images.tar").symlink_to(data / "aflw_train" / "images.tar")
+    with np.load(data / "aflw_train" / "labels.npz") as file:
+        arrays = dict(file)
+    arrays["pts68_px"][5, 3, 0] += 0.5
+    np.savez(other / "labels.npz", **arrays)
+    theirs = Origin.of(run.config, other.parent, None)
+    with pytest.raises(ConfigurationError, match=r"config\.json: data: aflw_train: the run has"):
+        finished(run, done[0], with_aflw2000=False, origin=theirs)
+    with pytest.raises(ConfigurationError, match=r"config\.json: data: aflw_train"):
+        execute(run, data=other.parent, folder=done[0])
+    silent = without(done[0], tmp_path / "silent", "data")
+    assert finished(run, silent, with_aflw2000=True, origin=theirs).data is None
+
+
+def test_a_run_from_another_start_is_refused(run, done, data, tmp_path):
+    weights = tmp_path / "weights.pth"
+    weights.write_bytes(b"some weights")
+    other = Origin.of(run.config, data, weights)
+    with pytest.raises(ConfigurationError, match="backbone: the run has none, this command weig"):
+        finished(run, done[0], with_aflw2000=False, origin=other)
+    silent = without(done[0], tmp_path / "silent", "start")
+    assert finished(run, silent, with_aflw2000=False, origin=other) is not None
+    described = json.loads((silent / "config.json").read_text())
+    described["start"] = {"backbone": other.start["backbone"].replace("weights.pth", "moved.pth")}
+    (silent / "config.json").write_text(json.dumps(described))
+    assert finished(run, silent, with_aflw2000=False, origin=other) is not None
+    with pytest.raises(ConfigurationError, match=r"backbone: the run has moved\.pth.* none$"):
+        finished(run, silent, with_aflw2000=False, origin=Origin.of(run.config, data, None))
+    with pytest.raises(ConfigurationError, match=r"backbone: .*gone\.pth cannot be read"):
+        Origin.of(run.config, data, tmp_path / "gone.pth")
+
+
+def test_the_result_of_another_row_is_refused(run, done, tmp_path):
+    (tmp_path / "result.json").write_text((done[0] / "result.json").read_text())
+    assert finished(run, tmp_path, with_aflw2000=True) is not None
+    other = Run("both-semi", run.config)
+    with pytest.raises(DataError, match=r"result\.json: of top-down-semi, seed 0, not both-semi"):
+        finished(other, tmp_path, with_aflw2000=False)
 
 
 def test_a_folder_without_a_result_is_not_finished(run, done, tmp_path):

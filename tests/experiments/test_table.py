@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -64,6 +65,16 @@ def test_runs_on_other_images_do_not_mix():
     other = RunResult("both-supervised", 0, 1, 1, 0, 1.0, None, np.ones(21), None)
     with pytest.raises(DataError, match="both-supervised, seed 0: measured on other images"):
         make_table(ROWS, [result(PLAIN, 0, 0.0), other])
+
+
+def test_runs_of_other_faces_do_not_mix():
+    told = {"aflw_train": "1234"}
+    first = replace(result(PLAIN, 0, 0.0), data=told)
+    silent = result("fusion-supervised", 0, 0.1)
+    assert len(make_table(ROWS, [silent, first, replace(silent, data=told)]).rows) == 2
+    other = replace(result("both-supervised", 0, 0.3), data={"aflw_train": "5678"})
+    with pytest.raises(DataError, match="both-supervised, seed 0: data: other faces than those"):
+        make_table(ROWS, [silent, first, other])
 
 
 def test_files_say_the_same(tmp_path):

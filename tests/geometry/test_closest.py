@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from mlanet.geometry import MeshTopology, SurfaceIndex, closest_points_naive
+from mlanet.geometry import MeshTopology, SurfaceIndex, closest_points_naive, on_border
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +56,12 @@ def test_points_beyond_edges_and_corners_and_degenerate_triangles():
     flat = closest_points_naive(query, vertices, np.array([[0, 1, 3]]))
     assert np.isfinite(flat.barycentric).all()
     np.testing.assert_allclose(flat.points[0], [1, 0, 0])
+
+
+def test_points_beyond_a_border_are_told():
+    """A square of four triangles around its middle: beyond it, at its corner, and above it."""
+    vertices = np.array([[0.0, 0, 0], [2, 0, 0], [2, 2, 0], [0, 2, 0], [1, 1, 0]])
+    topology = MeshTopology(np.array([[0, 1, 4], [1, 2, 4], [2, 3, 4], [3, 0, 4]]), 5)
+    points = np.array([[1.0, -3, 0.5], [3, 3, 0], [1, 1, 2], [0.9, 0.3, -1]])
+    found = SurfaceIndex(vertices, topology).query(points)
+    assert on_border(found, topology).tolist() == [True, True, False, False]

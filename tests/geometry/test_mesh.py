@@ -139,3 +139,12 @@ def test_gradients():
     assert torch.autograd.gradcheck(
         lambda v, w: points_on_surface(v, faces, index, w), (vertices, weights)
     )
+
+
+def test_the_border_is_where_one_triangle_ends(bumpy):
+    vertices, faces = bumpy
+    closed = MeshTopology(faces, len(vertices))
+    assert not closed.border_vertices.any()
+    opened = MeshTopology(faces[1:], len(vertices))
+    assert set(np.flatnonzero(opened.border_vertices)) == set(faces[0].tolist())
+    assert MeshTopology(SQUARE, 5).border_vertices.tolist() == [True] * 4 + [False]

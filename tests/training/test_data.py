@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,6 +65,40 @@ def test_held_out_faces_have_depth_and_are_never_trained_with(data):
     assert not set(faces.held_out) & set(faces.training)
 
 
+def test_broken_rows_shift_no_held_out_face(data, tmp_path, tiny):
+    """Row 3 is not usable: the faces behind it are still told by their own rows."""
+    folder = tmp_path / "aflw_train"
+    folder.mkdir()
+    for path in (data / "aflw_train").glob("*.tar"):
+        (folder / path.name).symlink_to(path)
+    with np.load(data / "aflw_train" / "labels.npz") as file:
+        arrays = dict(file)
+    arrays["pts68_px"][3] = np.nan
+    np.savez(folder / "labels.npz", **arrays)
+    faces = LabelledFaces(tmp_path, 4)
+    names = faces.sources[0].faces.names
+    assert [names[index] for _, index in faces.held_out] == [
+        f"image{number:05d}.webp" for number in (0, 4, 8)
+    ]
+    assert faces.broken == {
+        (0, "image00003.webp"): "aflw_train: image00003.webp: 'pts68_px' is not finite"
+    }
+
+
+@pytest.mark.data
+def test_the_real_held_out_faces_are_every_fortieth():
+    """Told by name, they are those that were told by their place before."""
+    root = os.environ.get("MLANET_DATA")
+    if not root or not (Path(root) / "aflw_train").is_dir():
+        pytest.skip("needs aflw_train under MLANET_DATA")
+    faces = LabelledFaces(Path(root), 40)
+    assert faces.held_out == [(0, index) for index in range(0, len(faces.sources[0]), 40)]
+    expected = {
+        (k, index) for k, source in enumerate(faces.sources) for index in range(len(source))
+    }
+    assert faces.training == sorted(expected - set(faces.held_out))
+
+
 def test_labels_without_depth_say_so(data, tiny):
     faces = LabelledFaces(data, 4)
     batches = [faces.training_batch(step, 32, tiny) for step in range(4)]
@@ -78,7 +113,7 @@ def test_labels_without_depth_say_so(data, tiny):
 
 
 def test_held_out_crops_are_the_protocols(data):
-    batch = LabelledFaces(data, 4).held_out_batch(0, 64, 96)
+    batch = next(LabelledFaces(data, 4).held_out_batches(96, 64))
     assert batch.images.shape == (3, 96, 96, 3)
     low, high = batch.landmarks_px[..., :2].min(axis=1), batch.landmarks_px[..., :2].max(axis=1)
     np.testing.assert_allclose((low + high) / 2, 48.0, atol=1e-3)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -101,6 +102,10 @@ def test_a_broken_picture_is_named_in_the_log_and_a_validation_is_shown(
 
     folder, out = tmp_path / "data" / "aflw_train", tmp_path / "run"
     make_folder(folder, make_faces(8).landmarks_px)
+    with np.load(folder / "labels.npz") as file:
+        arrays = dict(file)
+    arrays["pts68_px"][5] = np.inf
+    np.savez(folder / "labels.npz", **arrays)
     shard = folder / "images-00.tar"
     with tarfile.open(shard) as archive:
         offsets = {member.name: member.offset_data for member in archive}
@@ -109,9 +114,10 @@ def test_a_broken_picture_is_named_in_the_log_and_a_validation_is_shown(
         file.write(bytes(16))
     train(replace(tiny, steps=3, stages=(Stage(1.0, 32),)), data=tmp_path / "data", out=out)
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    (noted,) = [line for line in lines if "broken" in line]
-    assert noted["broken_samples"] == 1
-    assert noted["broken"][0].startswith("aflw_train: image00001.webp: not a readable picture")
+    noted = [line for line in lines if "broken" in line]
+    assert noted[0]["broken"][0] == "aflw_train: image00005.webp: 'pts68_px' is not finite"
+    assert noted[-1]["broken_samples"] == 2
+    assert "aflw_train: image00001.webp: not a readable picture" in noted[-1]["broken"][-1]
     events = EventAccumulator(str(out), size_guidance={"images": 0})
     events.Reload()
     (picture,) = events.Images("held_out")
@@ -130,8 +136,17 @@ def test_a_finished_run_is_only_measured_again(data, tiny, uninterrupted):
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"steps": 7}, {"batch_size": 5}])
 def test_a_folder_of_another_run_is_refused(data, tiny, uninterrupted, change):
-    with pytest.raises(ConfigurationError, match=r"config\.json: the folder holds a run"):
+    (field,) = change
+    message = rf"config\.json: the folder holds a run of another configuration \({field}\)"
+    with pytest.raises(ConfigurationError, match=message):
         train(replace(tiny, **change), data=data, out=uninterrupted[0])
+
+
+def test_data_that_has_changed_is_refused(make_faces, make_folder, tiny, uninterrupted, tmp_path):
+    """A run that goes on needs the same order of the data."""
+    make_folder(tmp_path / "aflw_train", make_faces(9).landmarks_px)
+    with pytest.raises(ConfigurationError, match=r"config\.json: data: aflw_train: the run has"):
+        train(tiny, data=tmp_path, out=uninterrupted[0])
 
 
 def test_wrong_data_leaves_no_folder_behind(tiny, tmp_path):

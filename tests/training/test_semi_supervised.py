@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import tarfile
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -145,9 +146,29 @@ def free_port():
         return found.getsockname()[1]
 
 
-def test_two_processes_train_as_one(data, semi, tmp_path):
-    """The same losses and, after three steps, the same weights; norms are frozen."""
+def test_two_processes_train_as_one(make_faces, make_folder, semi, tmp_path):
+    """The same losses and, after three steps, the same weights; norms are frozen.
+
+    Every third picture is broken: whichever process meets one, the run's log names it.
+    """
     config = replace(semi, sources=(), unlabelled_sources=())
+    data = tmp_path / "data"
+    pictures = [np.full((64, 64, 3), 10 * number, np.uint8) for number in range(18)]
+    make_folder(data / "aflw_train", make_faces(18).landmarks_px, pictures)
+    for path in sorted((data / "aflw_train").glob("*.tar")):
+        with tarfile.open(path) as archive:
+            members = [m.offset_data for m in archive if int(m.name[5:10]) % 3 == 1]
+        with path.open("r+b") as file:
+            for offset in members:
+                file.seek(offset)
+                file.write(bytes(16))
+    met = []
+    for rank in range(2):
+        faces = LabelledFaces.of(config, data)
+        for step in range(config.steps):
+            faces.training_batch(step, 32, config, rank, 2)
+        met.append(set(faces.broken))
+    assert met[1] - met[0]
     settings = tmp_path / "settings.json"
     settings.write_text(json.dumps(asdict(config)))
     port, jobs = str(free_port()), []
@@ -177,8 +198,17 @@ def test_two_processes_train_as_one(data, semi, tmp_path):
     for name in one:
         if name.startswith("network."):
             torch.testing.assert_close(one[name], two[name], rtol=1e-3, atol=1e-3, msg=name)
-    lines = (tmp_path / "two" / "metrics.jsonl").read_text().splitlines()
-    assert sum("held_out_nme" in line for line in lines) == 1
+    logs = {
+        run: [json.loads(line) for line in (tmp_path / run / "metrics.jsonl").open()]
+        for run in ("one", "two")
+    }
+    assert sum("held_out_nme" in line for line in logs["two"]) == 1
+    named = {
+        run: {text for line in lines for text in line.get("broken", ())}
+        for run, lines in logs.items()
+    }
+    assert named["two"] == named["one"]
+    assert len(named["two"]) >= len(met[0] | met[1])
 
 
 def test_samples_that_processes_cannot_share_are_refused(semi):

@@ -38,7 +38,7 @@ def root(model, data, tmp_path_factory):
         (root / name).symlink_to(data / name)
     heads = RenderedHeads(model, size=64, count=9)
     write_samples(heads, root / "heads", describe(model))
-    turned = [replace(heads[k], name=f"image-{k:07d}-1.webp") for k in range(9)]
+    turned = [replace(heads[k], name=f"image{k:05d}-{k:07d}-1.webp") for k in range(9)]
     known = [name for name in KNOWN if name not in ("albedo", "lighting")]
     settings = describe(model, kind="profiles", data="aflw_train", known=known)
     write_samples(turned, root / "profiles", settings)
@@ -125,6 +125,31 @@ def test_faces_made_of_held_out_photos_are_not_trained_with(root, mixed):
     assert {index for source, index in faces.training if source == 1} == set(range(9))
 
 
+def test_profiles_of_a_part_of_the_photos_are_told_by_the_photos_names(root, model, tmp_path):
+    """Their numbers are places in that part: here the photos 3, 4, 7 and 8."""
+    (tmp_path / "aflw_train").symlink_to(root / "aflw_train")
+    heads = RenderedHeads(model, size=64, count=4)
+    photos = (3, 4, 7, 8)
+    turned = [replace(heads[k], name=f"image{photos[k]:05d}-{k:07d}-1.webp") for k in range(4)]
+    settings = describe(model, kind="profiles", data="aflw_train", known=["identity"])
+    write_samples(turned, tmp_path / "profiles", settings)
+    parts = [SourceConfig("aflw_train", 0.5), SourceConfig("profiles", 0.5)]
+    faces = LabelledFaces(tmp_path, 4, parts)
+    assert faces.held_out == [(0, 0), (0, 4), (0, 8)]
+    assert {index for source, index in faces.training if source == 1} == {0, 2}
+
+
+def test_profiles_alone_show_no_photo_on_both_sides(root, model, tmp_path):
+    heads = RenderedHeads(model, size=64, count=8)
+    names = [f"image{k // 2:05d}-{k // 2:07d}-{1 + k % 2}.webp" for k in range(8)]
+    turned = [replace(heads[k], name=name) for k, name in enumerate(names)]
+    settings = describe(model, kind="profiles", data="aflw_train", known=["identity"])
+    write_samples(turned, tmp_path / "profiles", settings)
+    faces = LabelledFaces(tmp_path, 3, [SourceConfig("profiles")])
+    assert [index for _, index in faces.held_out] == [0, 1, 6, 7]
+    assert {index for _, index in faces.training} == {2, 3, 4, 5}
+
+
 def test_unlabelled_samples_are_never_held_out_ones(root, tiny):
     config = replace(
         tiny, unlabelled=0.5, sources=(SourceConfig("heads"),),
@@ -188,12 +213,38 @@ def test_a_broken_sample_is_replaced_and_named(make_faces, make_folder, tmp_path
     assert 1 <= sum(changed) <= 3
 
 
+def test_a_long_row_of_broken_samples_is_passed_over(make_faces, make_folder, tmp_path, tiny):
+    make_folder(tmp_path / "aflw_train", make_faces(36).landmarks_px)
+    for number in range(2, 34):
+        break_picture(tmp_path / "aflw_train", number)
+    faces = LabelledFaces.of(replace(tiny, held_out=35), tmp_path)
+    batches = [faces.training_batch(step, 32, tiny) for step in range(8)]
+    assert all(len(batch.images) == tiny.batch_size for batch in batches)
+    assert len(faces.broken) > 20
+
+
 def test_a_folder_of_broken_samples_is_given_up(make_faces, make_folder, tmp_path, tiny):
     make_folder(tmp_path / "aflw_train", make_faces(6).landmarks_px)
-    for number in range(6):
+    for number in range(1, 6):
         break_picture(tmp_path / "aflw_train", number)
-    with pytest.raises(DataError, match=r"20 samples in a row are broken.*image0000"):
-        LabelledFaces(tmp_path, 5).training_batch(0, 32, tiny)
+    faces = LabelledFaces(tmp_path, 6)
+    with pytest.raises(DataError, match=r"none of the 5 samples can be used.*image00001"):
+        faces.training_batch(0, 32, tiny)
+    break_picture(tmp_path / "aflw_train", 0)
+    with pytest.raises(DataError, match=r"none of the 1 samples can be used.*image00000"):
+        LabelledFaces.of(replace(tiny, held_out=6), tmp_path)
+
+
+def test_broken_held_out_faces_are_left_out(make_faces, make_folder, tmp_path):
+    make_folder(tmp_path / "aflw_train", make_faces(10).landmarks_px)
+    whole = next(LabelledFaces(tmp_path, 2).held_out_batches(32, 9))
+    for number in (0, 2, 6):
+        break_picture(tmp_path / "aflw_train", number)
+    faces = LabelledFaces(tmp_path, 2)
+    found = [batch.images for batch in faces.held_out_batches(32, 1)]
+    assert [len(images) for images in found] == [1, 1]
+    np.testing.assert_array_equal(np.concatenate(found), whole.images[[2, 4]])
+    assert set(faces.broken) == {(0, 0), (0, 2), (0, 6)}
 
 
 @pytest.fixture(scope="module")

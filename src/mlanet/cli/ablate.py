@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlanet.cli.status import EXIT_OK
-from mlanet.errors import ConfigurationError, UsageError
+from mlanet.errors import ConfigurationError, DataError, UsageError
 
 if TYPE_CHECKING:
     from mlanet.experiments import Run
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 def ablate(
     *,
-    data: Path,
     out: Path,
+    data: Path | None = None,
     config: Path | None = None,
     rows: tuple[str, ...] = (),
     aflw2000: Path | None = None,
@@ -26,6 +26,7 @@ def ablate(
     threads: int = 1,
     device: str = "cpu",
     dry_run: bool = False,
+    table: bool = False,
 ) -> int:
     """Train and measure networks that differ in attention, fusion and supervision.
 
@@ -34,8 +35,8 @@ def ablate(
     end table.md, table.json and differences.png tell of all finished rows.
 
     Args:
-        data: Folder that holds aflw_train and, if you have it, ytf68 (see docs/training.md).
         out: Folder of the ablation.
+        data: Folder that holds aflw_train and, if you have it, ytf68 (see docs/training.md).
         config: JSON file with what the rows have in common (as for mlanet train); a
             reduced scale for CPUs without it (see docs/ablation.md).
         rows: Rows to train; all without it.
@@ -45,6 +46,8 @@ def ablate(
         threads: CPU threads.
         device: Torch's name of the device.
         dry_run: Print the runs, their state and how long they would take; write nothing.
+        table: Train nothing: make the table of the result.json files in OUT's folders alone. Needs
+            no data and no checkpoints.
 
     Returns:
         Exit status.
@@ -56,43 +59,53 @@ def ablate(
         raise ConfigurationError("the plot needs: pip install 'mlanet[train]'")
     if threads < 1:
         raise UsageError(f"--threads must be positive, got {threads}")
+    if data is None and not table:
+        raise UsageError("--data is needed to train; --table makes the table of what is there")
     os.environ.setdefault(SPIN, SPIN_COUNT)
     import torch
 
-    from mlanet.experiments import REDUCED, ablation_rows, chosen_runs, execute, finished
+    from mlanet.experiments import REDUCED, Origin, ablation_rows, chosen_runs, execute, finished
     from mlanet.experiments.report import write_block, write_report
     from mlanet.experiments.table import make_table
     from mlanet.training import TrainingConfig
 
     torch.set_num_threads(min(threads, os.cpu_count() or 1))
-    table_rows = ablation_rows(REDUCED if config is None else TrainingConfig.read(config))
-    runs = chosen_runs(table_rows, rows)
-    done = {
-        run.name: finished(run, out / run.name, with_aflw2000=aflw2000 is not None) for run in runs
-    }
-    if dry_run:
-        print_runs(runs, [run.name for run in runs if done[run.name]], out, data, device)
-        return EXIT_OK
-    for number, run in enumerate(runs, start=1):
-        state = "is finished" if done[run.name] else "starts or goes on"
-        print(f"{number}/{len(runs)} {run.name} {state}", file=sys.stderr)
-        if done[run.name] is None:
-            with progress_bar(run.config.batch_size) as progress:
-                execute(
-                    run,
-                    data=data,
-                    folder=out / run.name,
-                    aflw2000=aflw2000,
-                    backbone=backbone,
-                    device=device,
-                    progress=progress,
-                )
+    base = REDUCED if config is None else TrainingConfig.read(config)
+    table_rows = ablation_rows(base)
+    if data is not None and not table:
+        runs = chosen_runs(table_rows, rows)
+        origin = Origin.of(base, data, backbone)
+        wanted = aflw2000 is not None
+        done = {
+            run.name: finished(run, out / run.name, with_aflw2000=wanted, origin=origin)
+            for run in runs
+        }
+        if dry_run:
+            print_runs(runs, [run.name for run in runs if done[run.name]], out, data, device)
+            return EXIT_OK
+        for number, run in enumerate(runs, start=1):
+            state = "is finished" if done[run.name] else "starts or goes on"
+            print(f"{number}/{len(runs)} {run.name} {state}", file=sys.stderr)
+            if done[run.name] is None:
+                with progress_bar(run.config.batch_size) as progress:
+                    execute(
+                        run,
+                        data=data,
+                        folder=out / run.name,
+                        aflw2000=aflw2000,
+                        backbone=backbone,
+                        device=device,
+                        progress=progress,
+                    )
     every = [finished(run, out / run.name, with_aflw2000=False) for run in chosen_runs(table_rows)]
-    table = make_table(table_rows, [result for result in every if result is not None])
-    print(table.markdown(), end="")
-    paths = write_report(table, out)
+    results = [result for result in every if result is not None]
+    if not results:
+        raise DataError(f"{out}: holds no result of a row")
+    found = make_table(table_rows, results)
+    print(found.markdown(), end="")
+    paths = write_report(found, out)
     if write_docs is not None:
-        write_block(write_docs, table.markdown())
+        write_block(write_docs, found.markdown())
         paths.append(write_docs)
     print(f"{', '.join(str(path) for path in paths)} written")
     return EXIT_OK

@@ -7,7 +7,6 @@ from mlanet.datasets.dataset import (
     Dataset,
     Samples,
     SkippedSamples,
-    read_or_next,
     read_samples,
 )
 from mlanet.datasets.layouts import open_dataset
@@ -40,7 +39,6 @@ __all__ = [
     "Written",
     "decode_image",
     "open_dataset",
-    "read_or_next",
     "read_samples",
     "write_shards",
 ]

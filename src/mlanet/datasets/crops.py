@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped, UInt8
+from jaxtyping import Bool, Float, Int, Shaped, UInt8
 
 from mlanet.datasets.archive import TarIndex, load_arrays
 from mlanet.datasets.dataset import SkippedSamples, all_broken, sample_key
@@ -28,6 +28,7 @@ class FaceCrops:
 
     Attributes:
         names: (N,) str.
+        rows: (N,) int, their places in `labels.npz`, which may list more.
         landmarks_px: (N, 68, 2) or (N, 68, 3) float32; z is larger nearer the viewer.
         rotation: (N, 3, 3) float32 model to camera (the viewer's y and z turned over), or None.
         angles_deg: (N, 3) float32 pitch, yaw, roll, or None.
@@ -40,6 +41,7 @@ class FaceCrops:
     """
 
     names: Shaped[np.ndarray, "n"]
+    rows: Int[np.ndarray, "n"]
     landmarks_px: Float[np.ndarray, "n 68 d"]
     rotation: Float[np.ndarray, "n 3 3"] | None
     angles_deg: Float[np.ndarray, "n 3"] | None
@@ -75,6 +77,7 @@ class FaceCrops:
         labels = {name: array[usable] for name, array in labels.items()}
         self._positions = self._tars.match(labels["name"].tolist())
         self.names = labels["name"]
+        self.rows = usable
         self.landmarks_px = labels["pts68_px"].astype(np.float32)
         self.rotation = None
         if "rotation" in labels:

@@ -33,7 +33,7 @@ class Dataset(Samples, Protocol):
 
     @property
     def skipped(self) -> "SkippedSamples":
-        """What was left out on opening; `read_samples` and `read_or_next` add to it."""
+        """What was left out on opening; `read_samples` adds to it."""
         ...
 
 
@@ -86,24 +86,6 @@ def read_samples(dataset: Dataset, indices: Iterable[int] | None = None) -> Iter
             yield dataset[index]
         except DataError as error:
             dataset.skipped.add(sample_key(list(dataset.names), index), error)
-
-
-def read_or_next(dataset: Dataset, index: int) -> Sample:
-    """A sample or, if it is broken, the first readable one behind it (after the last: the first).
-
-    For batches of fixed size: the answer depends on the data and the number alone.
-
-    Raises:
-        DataError: no sample of the data set is readable.
-    """
-    count = len(dataset)
-    for step in range(count):
-        place = (index + step) % count
-        try:
-            return dataset[place]
-        except DataError as error:
-            dataset.skipped.add(sample_key(list(dataset.names), place), error)
-    raise DataError(f"none of the {count} samples is readable; {_first(dataset.skipped)}")
 
 
 def all_broken(source: object, skipped: SkippedSamples) -> DataError:

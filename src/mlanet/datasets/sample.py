@@ -35,11 +35,13 @@ def decode_image(data: bytes, source: str) -> UInt8[np.ndarray, "h w 3"]:
     Raises:
         DataError: the bytes are no picture; the message names `source`.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(data), formats=readable_formats()) as picture:
             return np.asarray(picture.convert("RGB"))
+    except UnidentifiedImageError as error:  # whose text names a file in memory
+        raise DataError(f"{source}: not a readable picture (of no known format)") from error
     except Exception as error:  # Pillow's decoders raise anything on damaged files
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{source}: not a readable picture ({reason})") from error

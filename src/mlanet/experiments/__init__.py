@@ -10,12 +10,13 @@ from mlanet.experiments.rows import (
     ablation_rows,
     chosen_runs,
 )
-from mlanet.experiments.running import execute, finished
+from mlanet.experiments.running import Origin, execute, finished
 
 __all__ = [
     "FULL",
     "PLAIN",
     "REDUCED",
+    "Origin",
     "Row",
     "Run",
     "RunResult",

@@ -80,8 +80,7 @@ def held_out_errors(predictor: NetworkPredictor, faces: LabelledFaces) -> Float[
     """Error in per cent of each held-out face: `nme_2d_68` against the training's labels."""
     size = predictor.network.config.input_size
     errors: list[np.ndarray] = []
-    for start in range(0, len(faces.held_out), BATCH):
-        batch = faces.held_out_batch(start, BATCH, size)
+    for batch in faces.held_out_batches(size, BATCH):
         found = predictor.crop_landmarks_px(batch.images)
         errors.append(nme_2d_68(found[..., :2], batch.landmarks_px[..., :2]))
     return np.concatenate(errors)

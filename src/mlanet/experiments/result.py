@@ -30,6 +30,7 @@ class RunResult:
         commit: version of the code that measured it, if known.
         held_out: error in per cent of each held-out face.
         aflw2000: errors on AFLW2000-3D, if they were measured.
+        data: `LabelledFaces.fingerprints` of the faces; None in results of earlier versions.
     """
 
     row: str
@@ -41,6 +42,7 @@ class RunResult:
     commit: str | None
     held_out: Float[np.ndarray, "n"]
     aflw2000: AFLW2000Errors | None
+    data: dict[str, str] | None = None
 
     def save(self, folder: Path) -> Path:
         """Write `result.json` in one step."""
@@ -60,6 +62,7 @@ class RunResult:
                 "yaw_deg": _listed(self.aflw2000.yaw_deg),
                 "errors": {name: _listed(v) for name, v in self.aflw2000.errors.items()},
             },
+            "data": self.data,
         }
         path = folder / RESULT
         with atomic_path(path) as temporary:

@@ -1,10 +1,12 @@
 """One run of the ablation: train or go on, measure, write the result."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from mlanet.errors import ConfigurationError
+from mlanet.errors import DataError
 from mlanet.experiments.measure import NetworkPredictor, aflw2000_errors, held_out_errors
 from mlanet.experiments.result import RESULT, RunResult
 from mlanet.experiments.rows import Run
@@ -12,24 +14,65 @@ from mlanet.morphable import MorphableModel
 from mlanet.training import TrainingConfig, train
 from mlanet.training.checkpoint import load_trained
 from mlanet.training.data import LabelledFaces
-from mlanet.training.loop import CHECKPOINT, CONFIG, ProgressCallback, code_version
+from mlanet.training.loop import (
+    CHECKPOINT,
+    ProgressCallback,
+    check_folder,
+    code_version,
+    file_hashes,
+)
 
 LOG_EVERY = 20
 
 
-def finished(run: Run, folder: Path, *, with_aflw2000: bool) -> RunResult | None:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What all rows of an ablation have in common beside their configurations.
+
+    Attributes:
+        start: `mlanet.training.loop.file_hashes` of the starting weights.
+        data: `LabelledFaces.fingerprints` of the faces.
+    """
+
+    start: Mapping[str, str]
+    data: Mapping[str, str]
+
+    @classmethod
+    def of(cls, config: TrainingConfig, data: Path, backbone: Path | None) -> "Origin":
+        """The origin of rows that are trained now.
+
+        Raises:
+            ConfigurationError: the backbone's file cannot be read.
+            DataError: data is missing or malformed.
+        """
+        faces = LabelledFaces.of(config, data)
+        return cls(file_hashes({"backbone": backbone}), faces.fingerprints)
+
+
+def finished(
+    run: Run, folder: Path, *, with_aflw2000: bool, origin: Origin | None = None
+) -> RunResult | None:
     """The run's result if its folder holds one with all that is asked for.
 
+    Args:
+        run: what was trained.
+        folder: of the run; `result.json` is enough.
+        with_aflw2000: whether errors on AFLW2000-3D are asked for.
+        origin: what the run must have been made from; None: anything. What an earlier version
+            did not write down is not compared.
+
     Raises:
-        ConfigurationError: the folder holds a run of another configuration.
-        DataError: the result is malformed.
+        ConfigurationError: the folder holds a run of another configuration, of other starting
+            weights or of other data.
+        DataError: the result is malformed or another run's.
     """
-    path = folder / CONFIG
-    if path.exists() and TrainingConfig.read(path) != run.config:
-        raise ConfigurationError(f"{path}: the folder holds a run of another configuration")
+    start, data = (None, None) if origin is None else (origin.start, origin.data)
+    check_folder(folder, run.config, start=start, data=data)
     if not (folder / RESULT).exists():
         return None
     result = RunResult.load(folder)
+    if (result.row, result.seed) != (run.row, run.config.seed):
+        raise DataError(f"{folder / RESULT}: of {result.row}, seed {result.seed}, not {run.name}")
     return None if with_aflw2000 and result.aflw2000 is None else result
 
 
@@ -70,6 +113,7 @@ def execute(
         validate_every=config.steps,
         progress=progress,
     )
+    faces = LabelledFaces.of(config, data)
     network = load_trained(folder / CHECKPOINT).network
     predictor = NetworkPredictor(network, MorphableModel.load())
     result = RunResult(
@@ -80,8 +124,9 @@ def execute(
         unlabelled=config.steps * config.num_unlabelled,
         images_per_s=training_speed(folder),
         commit=code_version(),
-        held_out=held_out_errors(predictor, LabelledFaces.of(config, data)),
+        held_out=held_out_errors(predictor, faces),
         aflw2000=None if aflw2000 is None else aflw2000_errors(predictor, aflw2000),
+        data=faces.fingerprints,
     )
     result.save(folder)
     return result

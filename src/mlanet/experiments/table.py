@@ -105,8 +105,10 @@ def make_table(rows: Mapping[str, Row], results: Iterable[RunResult]) -> Table:
         results: of its runs, in any order; rows without one are left out.
 
     Raises:
-        DataError: two runs were measured on different images.
+        DataError: two runs were measured on different images or trained with different faces.
     """
+    results = list(results)
+    _check_data(results)
     by_row: dict[str, list[RunResult]] = {name: [] for name in rows}
     for result in results:
         by_row[result.row].append(result)
@@ -140,6 +142,17 @@ def make_table(rows: Mapping[str, Row], results: Iterable[RunResult]) -> Table:
             )
         )
     return Table(tuple(table))
+
+
+def _check_data(results: list[RunResult]) -> None:
+    """Whether those that say which faces they were trained with say the same."""
+    telling = [result for result in results if result.data is not None]
+    for result in telling:
+        if result.data != telling[0].data:
+            first = f"{telling[0].row}, seed {telling[0].seed}"
+            raise DataError(
+                f"{result.row}, seed {result.seed}: data: other faces than those of {first}"
+            )
 
 
 def _errors(results: list[RunResult]) -> dict[str, Float[np.ndarray, "runs n"]]:

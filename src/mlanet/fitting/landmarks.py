@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
-from mlanet.fitting.least_squares import bounded_step
 from mlanet.fitting.views import NUM_POSE, View
 from mlanet.morphable import LinearShape, linear_combination
+from mlanet.morphable.least_squares import bounded_step
 
 FACES_AT_ONCE = 48
 """Their normal equations fit into a processor's cache."""

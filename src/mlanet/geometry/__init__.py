@@ -10,7 +10,12 @@ from mlanet.geometry.camera import (
     decode_pose,
     landmarks_in_pixels,
 )
-from mlanet.geometry.closest import SurfaceIndex, SurfacePoints, closest_points_naive
+from mlanet.geometry.closest import (
+    SurfaceIndex,
+    SurfacePoints,
+    closest_points_naive,
+    on_border,
+)
 from mlanet.geometry.harmonics import (
     AMBIENT_WHITE,
     POLYNOMIAL_LIGHT,
@@ -64,6 +69,7 @@ __all__ = [
     "landmarks_in_pixels",
     "matrix_from_6d",
     "matrix_from_euler",
+    "on_border",
     "points_on_surface",
     "shading",
     "six_d_from_matrix",

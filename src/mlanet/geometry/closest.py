@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from mlanet.geometry.mesh import MeshTopology
 
@@ -22,6 +22,12 @@ class SurfacePoints:
     barycentric: Float[np.ndarray, "n 3"]
     points: Float[np.ndarray, "n 3"]
     distance: Float[np.ndarray, "n"]
+
+
+def on_border(points: SurfacePoints, topology: MeshTopology) -> Bool[np.ndarray, "n"]:
+    """Points on a vertex or an edge of the border: beyond it is where they were looked for."""
+    inside = ~topology.border_vertices[topology.faces[points.face_index]]
+    return np.asarray(~(inside & (points.barycentric > 1e-6)).any(axis=1))
 
 
 class SurfaceIndex:

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 from array_api_compat import array_namespace
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from mlanet.coefficients import Array
 
@@ -39,6 +39,15 @@ class MeshTopology:
         """Unique edges, lower index first."""
         pairs = np.sort(self.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
         return np.unique(pairs, axis=0)
+
+    @cached_property
+    def border_vertices(self) -> Bool[np.ndarray, "v"]:
+        """Vertices of edges that one triangle alone has."""
+        pairs = np.sort(self.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+        edges, count = np.unique(pairs, axis=0, return_counts=True)
+        found = np.zeros(self.num_vertices, dtype=bool)
+        found[edges[count == 1]] = True
+        return found
 
     @cached_property
     def edge_opposites(self) -> Int[np.ndarray, "e 4"]:

@@ -67,22 +67,47 @@ def crop_square(
     Raises:
         ValueError: the box is empty, not finite or not square.
     """
+    crop_from_image = square_transform(box_px, size)
+    return Crop(resample(image, crop_from_image, size), crop_from_image)
+
+
+def resample(
+    image: UInt8[np.ndarray, "h w 3"],
+    crop_from_image: Float[np.ndarray, "2 3"],
+    size: int,
+    *,
+    finest_px: int = MAX_SUPERSAMPLED_PX,
+    mirror_outside: bool = False,
+) -> UInt8[np.ndarray, "s s 3"]:
+    """A square of `size` pixels of a picture that is turned, scaled and shifted.
+
+    What is enlarged is interpolated linearly; what is reduced is sampled at least once per pixel
+    of the picture, on a grid of at most `finest_px`, and averaged: OpenCV's warp alone does not.
+
+    Args:
+        image: the picture.
+        crop_from_image: a rotation times a scale, and a shift, in pixels of both.
+        size: side of the result in pixels.
+        finest_px: side of the finest grid.
+        mirror_outside: outside of the picture lies its mirror image instead of black.
+    """
     import cv2
 
-    crop_from_image = square_transform(box_px, size)
-    step = 1.0 / crop_from_image[0, 0]
-    finer = min(max(math.ceil(step - 1e-9), 1), max(MAX_SUPERSAMPLED_PX // size, 1))
+    scale = float(np.hypot(*crop_from_image[:, 0]))
+    finer = min(max(math.ceil(1.0 / scale - 1e-9), 1), max(finest_px // size, 1))
+    linear, offset = finer * crop_from_image[:, :2], finer * crop_from_image[:, 2]
     # OpenCV counts from the first pixel's centre: index i lies at i + 0.5 in both pictures.
-    step /= finer
-    start = np.asarray(box_px, dtype=np.float64)[:2] + 0.5 * step - 0.5
-    index_map = np.array([[step, 0.0, start[0]], [0.0, step, start[1]]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    sampled = cv2.warpAffine(
-        image, index_map, (size * finer, size * finer), flags=flags, borderMode=cv2.BORDER_CONSTANT
+    shift = offset + linear.sum(axis=1) * 0.5 - 0.5
+    drawn = cv2.warpAffine(
+        image,
+        np.column_stack([linear, shift]),
+        (size * finer, size * finer),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REFLECT_101 if mirror_outside else cv2.BORDER_CONSTANT,
     )
     if finer > 1:
-        sampled = cv2.resize(sampled, (size, size), interpolation=cv2.INTER_AREA)
-    return Crop(np.asarray(sampled, dtype=np.uint8), crop_from_image)
+        drawn = cv2.resize(drawn, (size, size), interpolation=cv2.INTER_AREA)
+    return np.asarray(drawn, dtype=np.uint8)
 
 
 def invert_transform(matrix: Float[np.ndarray, "2 3"]) -> Float[np.ndarray, "2 3"]:

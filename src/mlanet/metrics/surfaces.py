@@ -22,9 +22,9 @@ from mlanet.geometry import (
     SurfacePoints,
     face_normals,
     fit_similarity,
+    on_border,
     vertex_normals,
 )
-from mlanet.morphable.matching import border_vertices, on_border
 
 CROP_RADIUS_MM = 95.0
 """Of the sphere around the tip of the nose in which surfaces are compared."""
@@ -130,11 +130,6 @@ class Surface:
     def index(self) -> SurfaceIndex:
         """Finds closest points."""
         return SurfaceIndex(self.vertices, self.topology)
-
-    @cached_property
-    def border(self) -> Bool[np.ndarray, "v"]:
-        """Vertices on the border."""
-        return border_vertices(self.topology)
 
     def sample(self) -> Int[np.ndarray, "n"]:
         """Vertices by which the surface is aligned: all, or a fixed random choice of them."""
@@ -324,7 +319,7 @@ def _counterparts(
     others: Float[np.ndarray, "n 3"],
 ) -> Bool[np.ndarray, "n"]:
     same_side = (normals * others).sum(axis=1) > SAME_SIDE
-    return same_side & ~on_border(found, surface.topology, surface.border)
+    return same_side & ~on_border(found, surface.topology)
 
 
 def _rough_step(matches: tuple[_Matches, ...], motion: Similarity) -> Similarity:

@@ -2,7 +2,7 @@
 
 from mlanet.morphable.albedo import AlbedoModel
 from mlanet.morphable.correspondence import Correspondence
-from mlanet.morphable.least_squares import FittedShape
+from mlanet.morphable.fitted_shape import FittedShape
 from mlanet.morphable.linear import LinearShape, linear_combination
 from mlanet.morphable.model import MorphableModel
 from mlanet.morphable.native import save_model

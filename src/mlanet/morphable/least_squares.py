@@ -1,66 +1,16 @@
-"""Coefficients from points by regularised least squares."""
+"""Gaussian least squares, with bounds or without: every fit of coefficients ends here.
 
-from dataclasses import dataclass
-
-import numpy as np
-from jaxtyping import Float
-
-from mlanet.geometry import Similarity, fit_similarity
-from mlanet.morphable.linear import LinearShape
-
-FIT_STEPS = 5
-FIT_PRIOR_MM2 = 10.0
-"""Weight of a coefficient's square beside a thousand squared millimetres.
-
-With it, unit-normal heads of either model get coefficients of about unit size in the other.
+Fits to landmarks have fewer rows than unknowns and come in batches: they take one `bounded_step`
+after each linearisation. Fits to vertices have far more rows: these are summed up first.
 """
 
+from typing import NamedTuple
 
-@dataclass(frozen=True, slots=True)
-class FittedShape:
-    """Coefficients of a model whose mesh comes closest to given vertices.
+import numpy as np
+from jaxtyping import Bool, Float
 
-    Attributes:
-        identity: in the model's units, see `MorphableModel`.
-        expression: within [0, 1] where the model's expressions are blend shapes.
-        motion: from the model's frame to that of the vertices.
-        error_mm: root mean square distance of corresponding points, after the fit.
-    """
-
-    identity: Float[np.ndarray, "i"]
-    expression: Float[np.ndarray, "e"]
-    motion: Similarity
-    error_mm: float
-
-
-def fit_shape(
-    shape: LinearShape, vertices: Float[np.ndarray, "n 3"], *, bounded: bool
-) -> FittedShape:
-    """Coefficients whose points come closest to given ones, by regularised least squares.
-
-    Args:
-        shape: the model of the points.
-        vertices: where they should be, mm, in any frame and of any size.
-        bounded: expressions are weights in [0, 1], else unit normal.
-    """
-    mean = np.asarray(shape.mean, dtype=np.float64)
-    modes = np.concatenate([shape.identity, shape.expression], axis=-1).astype(np.float64)
-    split, count = shape.identity.shape[-1], modes.shape[-1]
-    weight = np.full(len(mean), 1000.0 / len(mean))
-    found = np.zeros(count)
-    motion = fit_similarity(mean, vertices)
-    for _ in range(FIT_STEPS):
-        found = _bounded_ridge(
-            modes, motion.undo(vertices) - mean, weight, split if bounded else count
-        )
-        motion = fit_similarity(mean + modes @ found, vertices)
-    apart = motion.apply(mean + modes @ found) - vertices
-    return FittedShape(
-        found[:split].astype(np.float32),
-        found[split:].astype(np.float32),
-        motion,
-        float(np.sqrt((apart**2).sum(axis=1).mean())),
-    )
+MAX_STEPS = 50
+"""Of the active set in `bounded_ridge`; a few are usual."""
 
 
 def ridge(
@@ -70,31 +20,76 @@ def ridge(
     prior: Float[np.ndarray, "k"],
 ) -> Float[np.ndarray, "k"]:
     """Coefficients that minimise weighted squared distances plus `prior` times their squares."""
-    count = rows.shape[-1]
-    scaled = (rows * np.sqrt(weight)[:, None, None]).reshape(-1, count)
-    right = (rest * np.sqrt(weight)[:, None]).reshape(-1)
-    return np.linalg.solve(scaled.T @ scaled + np.diag(prior), scaled.T @ right)
+    normal, right = _summed(rows, rest, weight)
+    return np.linalg.solve(normal + np.diag(prior), right)
 
 
-def _bounded_ridge(
-    modes: Float[np.ndarray, "n 3 k"],
+def bounded_ridge(
+    rows: Float[np.ndarray, "n 3 k"],
     rest: Float[np.ndarray, "n 3"],
     weight: Float[np.ndarray, "n"],
-    free: int,
+    prior: Float[np.ndarray, "k"],
+    bounds: tuple[Float[np.ndarray, "k"], Float[np.ndarray, "k"]],
 ) -> Float[np.ndarray, "k"]:
-    """`ridge`, in which the modes from `free` on stay within [0, 1]."""
-    count = modes.shape[-1]
-    prior = np.full(count, FIT_PRIOR_MM2)
-    if free == count:
-        return ridge(modes, rest, weight, prior)
-    from scipy.optimize import lsq_linear
+    """`ridge` with coefficients between bounds; `prior` must be positive."""
+    normal, right = _summed(rows, rest, weight)
+    # The same minimum with as many rows as unknowns. Half of the prior makes the root exist.
+    root = np.linalg.cholesky(normal + np.diag(prior / 2.0))
+    target, sd = np.linalg.solve(root, right), np.sqrt(2.0 / prior)[None]
+    found = Bounded(np.zeros_like(sd), np.zeros(sd.shape, dtype=bool))
+    for _ in range(MAX_STEPS):
+        before = found.fixed
+        found = bounded_step(
+            root.T[None], target[None], np.zeros_like(sd), sd, bounds, before, found.solution
+        )
+        if np.array_equal(found.fixed, before):
+            break
+    return found.solution[0]
 
-    scaled = (modes * np.sqrt(weight)[:, None, None]).reshape(-1, count)
-    right = (rest * np.sqrt(weight)[:, None]).reshape(-1)
-    normal = scaled.T @ scaled + np.diag(prior)
-    root = np.linalg.cholesky(normal)
-    low, high = np.full(count, -np.inf), np.full(count, np.inf)
-    low[free:], high[free:] = 0.0, 1.0
-    # The same minimum with as many rows as modes: |root.T x - root^-1 scaled.T right|.
-    goal = np.linalg.solve(root, scaled.T @ right)
-    return lsq_linear(root.T, goal, bounds=(low, high)).x
+
+class Bounded(NamedTuple):
+    """Solutions and which unknowns lie fixed on a bound."""
+
+    solution: Float[np.ndarray, "b k"]
+    fixed: Bool[np.ndarray, "b k"]
+
+
+def bounded_step(
+    rows: Float[np.ndarray, "b m k"],
+    target: Float[np.ndarray, "b m"],
+    mean: Float[np.ndarray, "b k"],
+    sd: Float[np.ndarray, "b k"],
+    bounds: tuple[Float[np.ndarray, "k"], Float[np.ndarray, "k"]],
+    fixed: Bool[np.ndarray, "b k"],
+    current: Float[np.ndarray, "b k"],
+) -> Bounded:
+    """Minimise |rows·c − target|² + |(c − mean)/sd|² with the `fixed` unknowns at `current`.
+
+    Rows have unit noise. What then violates a bound is put on it and fixed; what is fixed but
+    pulled inside is released for the next step. Repeated steps reach the bounded optimum
+    (a projected Newton method; Bertsekas, 1982). Solved in the rows' space (m × m), because
+    there are fewer rows than unknowns.
+    """
+    low, high = bounds
+    free_sd = np.where(fixed, 0.0, sd)
+    start = np.where(fixed, current, mean)
+    scaled = rows * free_sd[:, None]
+    system = scaled @ scaled.transpose(0, 2, 1)  # of one array with itself: half the work
+    system[:, range(rows.shape[1]), range(rows.shape[1])] += 1.0
+    residual = target - (rows @ start[..., None])[..., 0]
+    dual = np.linalg.solve(system, residual[..., None])
+    solution = start + free_sd * (scaled.transpose(0, 2, 1) @ dual)[..., 0]
+    # The dual is the residual of the solution: its pull on every unknown, fixed ones included.
+    pull = (rows.transpose(0, 2, 1) @ dual)[..., 0] - (solution - mean) / (sd * sd)
+    inward = ((solution <= low) & (pull > 0)) | ((solution >= high) & (pull < 0))
+    outside = (solution < low) | (solution > high)
+    return Bounded(np.clip(solution, low, high), outside | (fixed & ~inward))
+
+
+def _summed(
+    rows: Float[np.ndarray, "n 3 k"], rest: Float[np.ndarray, "n 3"], weight: Float[np.ndarray, "n"]
+) -> tuple[Float[np.ndarray, "k k"], Float[np.ndarray, "k"]]:
+    """Matrix and right side of the weighted normal equations."""
+    root = np.sqrt(weight)[:, None]
+    scaled = (rows * root[..., None]).reshape(-1, rows.shape[-1])
+    return scaled.T @ scaled, scaled.T @ (rest * root).reshape(-1)

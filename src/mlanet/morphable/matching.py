@@ -10,6 +10,7 @@ from mlanet.geometry import (
     SurfaceIndex,
     SurfacePoints,
     face_normals,
+    on_border,
     vertex_normals,
 )
 from mlanet.morphable.model import MorphableModel
@@ -43,7 +44,6 @@ class Target:
         normals = face_normals(self.vertices, self.topology.faces)
         length = np.linalg.norm(normals, axis=1, keepdims=True)
         self.face_normals = normals / np.maximum(length, 1e-12)
-        self.border = border_vertices(self.topology)
 
     def match(
         self, points: Float[np.ndarray, "n 3"], normals: Float[np.ndarray, "n 3"], far_mm: float
@@ -52,24 +52,7 @@ class Target:
         found = self.index.query(points)
         good = found.distance < far_mm
         good &= (self.face_normals[found.face_index] * normals).sum(axis=1) > SAME_SIDE
-        return found.points, good & ~on_border(found, self.topology, self.border)
-
-
-def border_vertices(topology: MeshTopology) -> Bool[np.ndarray, "v"]:
-    """Vertices of edges that one triangle alone has."""
-    pairs = np.sort(topology.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
-    edges, count = np.unique(pairs, axis=0, return_counts=True)
-    found = np.zeros(topology.num_vertices, dtype=bool)
-    found[edges[count == 1]] = True
-    return found
-
-
-def on_border(
-    points: SurfacePoints, topology: MeshTopology, border: Bool[np.ndarray, "v"]
-) -> Bool[np.ndarray, "n"]:
-    """Points on a vertex or an edge of the border: beyond it is where they were looked for."""
-    inside = ~border[topology.faces[points.face_index]]
-    return np.asarray(~(inside & (points.barycentric > 1e-6)).any(axis=1))
+        return found.points, good & ~on_border(found, self.topology)
 
 
 def covered_vertices(
@@ -94,7 +77,7 @@ def covered_vertices(
     covered = found.distance < COVERED_MM
     covered &= (here * target.normals).sum(axis=1) > SAME_SIDE
     covered &= (membrane * found.barycentric).sum(axis=1) < 0.5
-    covered &= ~on_border(found, topology, border_vertices(topology))
+    covered &= ~on_border(found, topology)
     return _consistent(embedded, corners, found.barycentric, covered, target)
 
 

@@ -25,7 +25,6 @@ from mlanet.morphable.least_squares import ridge
 from mlanet.morphable.matching import (
     MEMBRANES,
     Target,
-    border_vertices,
     covered_vertices,
     edge_differences,
 )
@@ -123,7 +122,7 @@ def _matched(embedded: MorphableModel) -> Bool[np.ndarray, "v"]:
     """Base vertices that have a counterpart on other models."""
     membrane = np.maximum.reduce([embedded.regions[name] for name in MEMBRANES]) > 0.5
     topology = MeshTopology(embedded.base_faces, embedded.num_base_vertices)
-    return ~membrane & ~border_vertices(topology)
+    return ~membrane & ~topology.border_vertices
 
 
 def _fit_model(

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from mlanet.errors import AssetError
 from mlanet.geometry import MeshTopology, fit_similarity
 from mlanet.morphable.arkit import are_arkit, weights_by_name
-from mlanet.morphable.least_squares import FittedShape, fit_shape
+from mlanet.morphable.fitted_shape import FittedShape, fit_shape
 from mlanet.morphable.linear import LinearShape
 from mlanet.morphable.matching import edge_differences
 from mlanet.morphable.model import MorphableModel

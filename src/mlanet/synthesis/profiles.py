@@ -21,7 +21,7 @@ from mlanet.geometry import (
     six_d_from_matrix,
 )
 from mlanet.image import square_from_landmarks, transform_points
-from mlanet.image.crop import square_transform
+from mlanet.image.crop import resample, square_transform
 from mlanet.morphable import MorphableModel
 from mlanet.render import interpolate, rasterize
 from mlanet.synthesis.pose import decoded_landmarks, framed_translation
@@ -73,8 +73,6 @@ def fit_face(
     Raises:
         DataError: the sample has no usable landmarks.
     """
-    import cv2
-
     points = sample.landmarks_px
     if points is None or not np.isfinite(points).all():
         raise DataError(f"{sample.name}: has no landmarks")
@@ -88,16 +86,12 @@ def fit_face(
     except (ValueError, np.linalg.LinAlgError) as error:
         raise DataError(f"{sample.name}: cannot be fitted ({error})") from error
     border = round(ROOM * size)
-    index_map = crop_from_image.copy()  # OpenCV counts from the first pixel's centre
-    index_map[:, 2] += border + 0.5 * index_map[0, 0] - 0.5
-    side = size + 2 * border
-    how = cv2.INTER_AREA if index_map[0, 0] < 0.7 else cv2.INTER_LINEAR
-    wide = cv2.warpAffine(
-        sample.image, index_map, (side, side), flags=how, borderMode=cv2.BORDER_REFLECT_101
-    )
+    wide_from_image = crop_from_image.copy()
+    wide_from_image[:, 2] += border
+    wide = resample(sample.image, wide_from_image, size + 2 * border, mirror_outside=True)
     return FittedFace(
         name=sample.name,
-        wide=np.asarray(wide, np.uint8),
+        wide=wide,
         size=size,
         identity=fit.identity[0],
         expression=fit.expression[0],
@@ -262,4 +256,4 @@ class ProfiledFaces:
             raise DataError(f"{face.name}: yaw {yaw:.0f} cannot be turned to {target:.0f} degrees")
         sample = turn_face(self.model, face, float(target))
         stem = face.name.rsplit(".", 1)[0]
-        return replace(sample, name=f"{stem}-{source:07d}-{step + 1}.webp")
+        return replace(sample, name=f"{stem}-{self.faces.rows[source]:07d}-{step + 1}.webp")

@@ -8,6 +8,7 @@ from jaxtyping import Float, UInt8
 
 from mlanet.geometry import MIRRORED_LANDMARKS
 from mlanet.image import square_from_landmarks
+from mlanet.image.crop import resample
 from mlanet.training.checks import check_range, check_types
 
 TURNED_DEG = 120.0
@@ -15,6 +16,7 @@ TURNED_DEG = 120.0
 
 MOST_CUT = 0.4
 MOST_FINER = 8
+"""Samples on a side of each pixel of a crop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +84,14 @@ class CropChange:
 
     def picture(self, image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "s s 3"]:
         """The crop of a picture."""
-        import cv2
-
-        # OpenCV's warp does not average: draw finer, then average.
-        finer = min(max(math.ceil(1.0 / self.scale - 1e-9), 1), MOST_FINER)
-        linear, offset = finer * self.crop_from_image[:, :2], finer * self.crop_from_image[:, 2]
-        # From the corner convention to OpenCV's centres: subtract half a pixel on both sides.
-        shift = offset + linear.sum(axis=1) * 0.5 - 0.5
-        crop = cv2.warpAffine(
+        crop = resample(
             image,
-            np.column_stack([linear, shift]),
-            (self.size * finer, self.size * finer),
-            flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REFLECT_101 if self.reflect else cv2.BORDER_CONSTANT,
+            self.crop_from_image,
+            self.size,
+            finest_px=MOST_FINER * self.size,
+            mirror_outside=self.reflect,
         )
-        if finer > 1:
-            crop = cv2.resize(crop, (self.size, self.size), interpolation=cv2.INTER_AREA)
-        return np.ascontiguousarray(crop[:, ::-1] if self.mirrored else crop, dtype=np.uint8)
+        return np.ascontiguousarray(crop[:, ::-1] if self.mirrored else crop)
 
     def landmarks(self, landmarks_px: Float[np.ndarray, "68 3"]) -> Float[np.ndarray, "68 3"]:
         """The 68 points of the picture in pixels of the crop; depth in its scale."""

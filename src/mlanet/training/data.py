@@ -1,13 +1,13 @@
 """Batches of crops whose order and changes depend on the seed and the step alone."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from mlanet.errors import ConfigurationError, DataError
 from mlanet.image import crop_square, transform_points
@@ -15,6 +15,7 @@ from mlanet.morphable import MorphableModel
 from mlanet.training.augmentation import AugmentationConfig, random_change, random_look
 from mlanet.training.config import SourceConfig, TrainingConfig
 from mlanet.training.following import follow
+from mlanet.training.pools import Pool, chosen
 from mlanet.training.sample import Face
 from mlanet.training.sources import Source, open_source
 
@@ -26,7 +27,7 @@ FOLDERS = ("aflw_train", "ytf68")
 """Folders of labelled faces below the data's root that are used where no others are named."""
 
 TRIES = 20
-"""Samples in a row that may be broken before a run gives up."""
+"""Pictures without landmarks in a row after which a source of labelled samples is given up."""
 
 HEAD_SIZE = 128
 """Side in pixels of heads that are rendered while training."""
@@ -63,30 +64,6 @@ class Batch:
         return len(self.images) - self.num_unlabelled
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pool:
-    """Samples that are drawn from as one: pass after pass, each in an order of its own.
-
-    Attributes:
-        members: (source, index) of each sample.
-        share: of the labelled or the unlabelled part of a batch.
-        stream: tells the pool's orders from those of others.
-    """
-
-    members: list[tuple[int, int]]
-    share: float
-    stream: int
-
-    def picks(self, seed: int, start: int, stop: int) -> list[tuple[int, int]]:
-        """Pass and member number at each position of an endless sequence."""
-        found: list[tuple[int, int]] = []
-        count = len(self.members)
-        for position in range(start, stop):
-            epoch, place = divmod(position, count)
-            found.append((epoch, int(_order(seed, epoch, count, self.stream)[place])))
-        return found
-
-
 @dataclass(frozen=True, slots=True)
 class _Changed:
     """A crop and its labels."""
@@ -101,9 +78,11 @@ class _Changed:
 class LabelledFaces:
     """All samples of a run, split into training and held-out ones.
 
-    Held out is every n-th photo with depth of the folders that the run uses; faces that were made
-    of it (`mlanet synthesize profiles`) are left out of the training. Where there are no photos,
-    it is every n-th of the other faces.
+    Held out is every n-th photo with depth of the folders that the run uses, counted as their
+    `labels.npz` lists them, usable or not. Whatever else shows such a photo is left out of the
+    training: faces that were made of it (`mlanet synthesize profiles`), the same folder under other
+    labels. They are told by the photos' names. Where there are no photos, every n-th of the other
+    faces is held out.
 
     Args:
         root: folder of the data.
@@ -114,9 +93,11 @@ class LabelledFaces:
 
     Attributes:
         sources: folders and rendered heads.
+        fingerprints: of each source's names and labels, by its folder and its labels' file.
         training: (source, index) of all labelled training samples.
         held_out: (source, index) of the held-out ones.
-        broken: what was wrong with each sample that was skipped, by its place.
+        broken: what was wrong with each sample that was skipped, by its source and its place there,
+            or its name if it was left out when the source was opened.
 
     Raises:
         DataError: none of `FOLDERS` exists, a source is malformed, or training or held-out
@@ -134,15 +115,18 @@ class LabelledFaces:
         self.model = MorphableModel.load()
         if not labelled and not any((root / name).is_dir() for name in FOLDERS):
             raise DataError(f"{root}: holds none of {', '.join(FOLDERS)}")
-        self.broken: dict[tuple[int, int], str] = {}
+        self.broken: dict[tuple[int, int | str], str] = {}
         self.sources: list[Source] = []
+        self.fingerprints: dict[str, str] = {}
         opened: dict[SourceConfig, int] = {}
 
         def number(source: SourceConfig) -> int:
             key = SourceConfig(folder=source.folder, labels=source.labels, heads=source.heads)
             if key not in opened:
                 opened[key] = len(self.sources)
-                self.sources.append(open_source(key, root, self.model, seed, HEAD_SIZE))
+                self._open(key, root, seed)
+                described = f"{key.folder or 'heads'}{' with ' * bool(key.labels)}{key.labels}"
+                self.fingerprints[described] = self.sources[-1].fingerprint
             return opened[key]
 
         default = [SourceConfig(folder=name) for name in FOLDERS if (root / name).is_dir()]
@@ -155,9 +139,11 @@ class LabelledFaces:
             k for k in used if self.sources[k].with_depth and not self.sources[k].real
         ]
         self.held_out = [
-            (k, index) for k in watched for index in range(0, len(self.sources[k]), held_out)
+            (k, int(index))
+            for k in watched
+            for index in np.flatnonzero(self.sources[k].photos.rows % held_out == 0)
         ]
-        kept_out = self._kept_out(held_out)
+        kept_out = self._kept_out()
         self.labelled = self._pools(groups, kept_out, 0)
         self.unlabelled = self._pools(others, kept_out, len(groups))
         self.training = list(
@@ -174,10 +160,12 @@ class LabelledFaces:
 
         Raises:
             ConfigurationError: a batch is too small for so many sources.
-            DataError: as the class.
+            DataError: as the class, or none of the held-out faces is readable.
         """
         faces = cls(root, config.held_out, config.sources, config.unlabelled_sources, config.seed)
         faces.check_shares(config)
+        if all(faces._face(place) is None for place in faces.held_out):
+            raise faces.unreadable(faces.held_out)
         return faces
 
     def check_shares(self, config: TrainingConfig) -> None:
@@ -212,10 +200,11 @@ class LabelledFaces:
         """The batch of a step, or a process's share of it.
 
         Each source fills its share of every batch, up to rounding that evens out over the
-        steps. A broken sample is replaced by the next one of its folder.
+        steps. A broken sample is replaced by the next one of its source.
 
         Raises:
-            DataError: `TRIES` samples in a row are broken.
+            DataError: no sample of a source can be used, or `TRIES` labelled ones in a row lack
+                landmarks.
         """
         made: list[list[_Changed]] = []
         for pools, count in (
@@ -223,36 +212,62 @@ class LabelledFaces:
             (self.unlabelled, config.num_unlabelled),
         ):
             part: list[_Changed] = []
-            chosen = self._chosen(pools, count, step, config.seed) if count else []
-            for pool, epoch, pick in chosen[rank::processes]:
-                rng = np.random.default_rng([config.seed, epoch, pick, *_stream(pool.stream)])
+            picks = chosen(pools, count, step, config.seed) if count else []
+            for pool, epoch, pick in picks[rank::processes]:
+                rng = np.random.default_rng([config.seed, epoch, pick, *pool.own_numbers])
                 part.append(self._changed(pool, pick, size, config.augmentation, rng))
             made.append(part)
         return self._batch(made[0] + made[1], len(made[1]))
 
-    def held_out_batch(self, start: int, count: int, size: int) -> Batch:
-        """Held-out samples as the evaluation protocol crops them, without changes."""
-        made = [
-            self._plain(face, size)
-            for place in self.held_out[start : start + count]
-            if (face := self._face(place)) is not None
-        ]
-        return self._batch(made, 0)
+    def held_out_batches(self, size: int, count: int) -> Iterator[Batch]:
+        """Held-out samples as the evaluation protocol crops them, without changes.
+
+        Broken ones are left out: the last batch has fewer samples than `count`.
+
+        Raises:
+            DataError: none is readable.
+        """
+        made: list[_Changed] = []
+        nothing = True
+        for place in self.held_out:
+            face = self._face(place)
+            if face is not None:
+                nothing = False
+                made.append(self._plain(face, size))
+            if len(made) == count:
+                yield self._batch(made, 0)
+                made = []
+        if nothing:
+            raise self.unreadable(self.held_out)
+        if made:
+            yield self._batch(made, 0)
+
+    def unreadable(self, places: Sequence[tuple[int, int]]) -> DataError:
+        """The error of samples of which none can be used."""
+        what = f"none of the {len(places)} samples can be used"
+        return DataError(f"{what}; the first: {self.broken[places[0]]}")
+
+    def _open(self, config: SourceConfig, root: Path, seed: int) -> None:
+        source = open_source(config, root, self.model, seed, HEAD_SIZE)
+        for name, reason in source.skipped.reasons.items():
+            self.broken[len(self.sources), name] = f"{source.name}: {reason}"
+        self.sources.append(source)
 
     def _is_real(self, source: int) -> bool:
         return self.sources[source].real and self.sources[source].with_depth
 
-    def _kept_out(self, held_out: int) -> set[tuple[int, int]]:
-        """Held-out samples, the same photos under other labels, and what was made of them."""
-        names = {self.sources[k].name for k, _ in self.held_out}
-        found = set(self.held_out)
-        for k, source in enumerate(self.sources):
-            if source.made_from in names:
-                numbers = np.flatnonzero((source.made_of >= 0) & (source.made_of % held_out == 0))
-                found |= {(k, int(index)) for index in numbers}
-            elif source.name in names and self._is_real(k):
-                found |= {(k, index) for index in range(0, len(source), held_out)}
-        return found
+    def _kept_out(self) -> set[tuple[int, int]]:
+        """Samples that show a held-out photo: itself, under other labels, or made of it."""
+        photos = [source.photos for source in self.sources]
+        folders = {photos[k].folder for k, _ in self.held_out}
+        shown = {key for k, index in self.held_out for key in photos[k].keys(index)}
+        return {
+            (k, index)
+            for k, mine in enumerate(photos)
+            if mine.folder in folders
+            for index in range(len(mine))
+            if not shown.isdisjoint(mine.keys(index))
+        }
 
     def _pools(
         self,
@@ -274,26 +289,10 @@ class LabelledFaces:
             for stream, (members, share) in enumerate(groups)
         ]
 
-    def _chosen(
-        self, pools: list[Pool], count: int, step: int, seed: int
-    ) -> list[tuple[Pool, int, int]]:
-        """Pool, pass and member number of each sample of a part of a batch."""
-        largest = max(pools, key=lambda pool: pool.share)
-
-        def before(pool: Pool, step: int) -> int:
-            if pool is largest:
-                others = sum(before(other, step) for other in pools if other is not largest)
-                return step * count - others
-            return math.floor(step * count * pool.share + 1e-6)
-
-        return [
-            (pool, epoch, pick)
-            for pool in pools
-            for epoch, pick in pool.picks(seed, before(pool, step), before(pool, step + 1))
-        ]
-
     def _face(self, place: tuple[int, int]) -> Face | None:
-        """A sample, or None and a note if it is broken."""
+        """A sample, or None and a note if it is broken; that is found out once."""
+        if place in self.broken:
+            return None
         source, index = place
         try:
             return self.sources[source][index]
@@ -309,15 +308,18 @@ class LabelledFaces:
         augmentation: AugmentationConfig,
         rng: np.random.Generator,
     ) -> _Changed:
-        place = pool.members[pick]
-        for further in range(TRIES):
+        without_landmarks = 0
+        for further in range(len(pool.members)):
             place = pool.members[(pick + further) % len(pool.members)]
             face = self._face(place)
             if face is None:
                 continue
             if not face.has_landmarks and pool in self.labelled:
-                name = self.sources[place[0]].name
-                self.broken[place] = f"{name}: without landmarks, for unlabelled_sources only"
+                without_landmarks += 1
+                name, reason = self.sources[place[0]].name, "without landmarks"
+                self.broken[place[0], f"{place[1]} {reason}"] = f"{name}: {place[1]}: {reason}"
+                if without_landmarks == TRIES:
+                    break
                 continue
             change = random_change(face.landmarks_px, size, augmentation, rng)
             knows_colors = face.knows_colors(self.model)
@@ -329,7 +331,10 @@ class LabelledFaces:
                 coefficients = follow(coefficients, face.square_px, change, self.model)
             landmarks = change.landmarks(face.landmarks_px)
             return _Changed(image, landmarks, face.has_depth, coefficients, face.known)
-        raise DataError(f"{TRIES} samples in a row are broken, the last: {self.broken[place]}")
+        if without_landmarks:
+            name = self.sources[pool.members[pick][0]].name
+            raise DataError(f"{name}: without landmarks, for unlabelled_sources only")
+        raise self.unreadable(pool.members)
 
     def _plain(self, face: Face, size: int) -> _Changed:
         crop = crop_square(face.image, face.box_px, size)
@@ -357,14 +362,3 @@ class LabelledFaces:
             known,
             num_unlabelled,
         )
-
-
-def _stream(stream: int) -> tuple[int, ...]:
-    """The first pool keeps the numbers of runs that had no other."""
-    return (stream,) if stream else ()
-
-
-@lru_cache(maxsize=16)
-def _order(seed: int, epoch: int, count: int, stream: int = 0) -> Int[np.ndarray, "n"]:
-    """The shuffled order of an epoch."""
-    return np.random.default_rng([seed, epoch, 2**31, *_stream(stream)]).permutation(count)

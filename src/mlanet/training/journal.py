@@ -48,14 +48,18 @@ class Journal:
         if self.board is not None:
             self.board.add_image("held_out", picture, step, dataformats="HWC")
 
+    def new_broken(self, broken: Mapping[Any, str]) -> dict[Any, str]:
+        """Those that were not noted yet."""
+        found = dict(broken)  # the loader's threads may go on writing
+        return {place: text for place, text in found.items() if place not in self.noted}
+
     def note_broken(self, step: int, broken: Mapping[Any, str]) -> None:
         """Name and count the samples that were skipped, each once."""
-        if len(broken) == len(self.noted):
+        new = self.new_broken(broken)
+        if not new:
             return
-        found = dict(broken)  # the loader's thread may go on writing
-        new = [text for place, text in found.items() if place not in self.noted]
-        self.noted |= found.keys()
-        self._write({"step": step, "broken_samples": len(found), "broken": new})
+        self.noted |= new.keys()
+        self._write({"step": step, "broken_samples": len(self.noted), "broken": [*new.values()]})
 
     def _write(self, values: dict[str, Any]) -> None:
         if self.lines is not None:

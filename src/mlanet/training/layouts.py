@@ -1,5 +1,6 @@
 """Data sets in other layouts than our own as sources: 300W-LP, shards, photos and the like."""
 
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from mlanet.errors import DataError
 from mlanet.image import square_from_landmarks
 from mlanet.image.crop import SQUARE_PER_LANDMARKS
 from mlanet.morphable import MorphableModel
+from mlanet.training.photos import Photos
 from mlanet.training.sample import Face
 
 
@@ -26,7 +28,7 @@ class DatasetSource:
         DataError: there is no such data set, or it is one to evaluate with.
     """
 
-    real, with_depth, made_from = True, False, ""
+    real, with_depth = True, False
 
     def __init__(self, path: Path, model: MorphableModel) -> None:
         if layout_of(path) == "aflw2000":
@@ -34,10 +36,16 @@ class DatasetSource:
         self.name = path.name
         self._dataset = open_dataset(path)
         self._size = model.layout.size
-        self.made_of = np.full(len(self._dataset), -1)
+        self.photos = Photos.of_files(self.name, [str(name) for name in self._dataset.names])
+        self.skipped = self._dataset.skipped
 
     def __len__(self) -> int:
         return len(self._dataset)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the samples' names."""
+        return sha256("\n".join(str(name) for name in self._dataset.names).encode()).hexdigest()
 
     def __getitem__(self, index: int) -> Face:
         """A face.

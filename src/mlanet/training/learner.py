@@ -196,8 +196,7 @@ class Learner:
         size that they were last trained with.
         """
         errors: list[Tensor] = []
-        for start in range(0, len(faces.held_out), VALIDATION_BATCH):
-            batch = faces.held_out_batch(start, VALIDATION_BATCH, size)
+        for batch in faces.held_out_batches(size, VALIDATION_BATCH):
             images, (landmarks, size_px, _, _) = to_device(batch, self.device)
             coefficients = self.objective.layout.split(self.average(images))
             predicted = self.objective.landmarks_px(coefficients, size)

@@ -6,10 +6,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 
@@ -80,7 +80,8 @@ def train(
     processes = learner.processes
     faces = LabelledFaces.of(config, data)
     if processes.is_main:
-        prepare_folder(out, config, {"backbone": backbone, "init": init})
+        start_files = {"backbone": backbone, "init": init}
+        prepare_folder(out, config, start_files, faces.fingerprints)
     start = learner.load(checkpoint) if resuming else 0
     processes.wait()
     if not resuming and processes.is_main:
@@ -103,7 +104,8 @@ def train(
                 validation = learner.validate(faces, size)
                 journal.record(done, validation)
                 journal.show(done, validation_picture(learner, faces, size))
-            journal.note_broken(done, faces.broken)
+            if processes.count == 1 or done % log_every == 0 or done == config.steps:
+                journal.note_broken(done, processes.merged(journal.new_broken(faces.broken)))
             late = time.monotonic() - last_saved > checkpoint_seconds
             if processes.is_main and (late or done == config.steps):
                 learner.save(checkpoint, done)
@@ -117,37 +119,97 @@ def train(
 
 
 def prepare_folder(
-    out: Path, config: TrainingConfig, start: Mapping[str, Path | None] | None = None
+    out: Path,
+    config: TrainingConfig,
+    start: Mapping[str, Path | None] | None = None,
+    data: Mapping[str, str] | None = None,
 ) -> None:
     """Write the run's configuration, or check it against the run that is there.
 
     Args:
         out: folder of the run.
         config: the configuration.
-        start: files that the weights start from; their names and hashes are written down.
+        start: files that the weights start from; their names and hashes are written down. A run
+            that goes on does not read them: they are not compared.
+        data: `LabelledFaces.fingerprints`.
 
     Raises:
-        ConfigurationError: the folder holds a run of another configuration.
+        ConfigurationError: the folder holds a run of another configuration or of other data.
     """
     out.mkdir(parents=True, exist_ok=True)
     path = out / CONFIG
     if path.exists():
-        if TrainingConfig.read(path) != config:
-            raise ConfigurationError(f"{path}: the folder holds a run of another configuration")
+        check_folder(out, config, data=data)
         return
     described = {
         "training": asdict(config),
-        "start": {
-            name: f"{path.name}, sha256 {sha256(path.read_bytes()).hexdigest()}"
-            for name, path in (start or {}).items()
-            if path is not None
-        },
+        "start": file_hashes(start or {}),
+        "data": dict(data or {}),
         "mlanet": __version__,
         "commit": code_version(),
         "torch": torch.__version__,
     }
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+
+
+def check_folder(
+    out: Path,
+    config: TrainingConfig,
+    *,
+    start: Mapping[str, str] | None = None,
+    data: Mapping[str, str] | None = None,
+) -> None:
+    """Whether a run's folder is of this configuration, these starting weights and this data.
+
+    What `config.json` does not tell, because an earlier version wrote it, is not compared.
+
+    Args:
+        out: folder of the run; one without `config.json` is of any.
+        config: the configuration.
+        start: `file_hashes` of what the weights start from; None: not compared.
+        data: `LabelledFaces.fingerprints`; None: not compared.
+
+    Raises:
+        ConfigurationError: the folder holds another run; the message names the field.
+    """
+    path = out / CONFIG
+    if not path.exists():
+        return
+    theirs = TrainingConfig.read(path)
+    other = [f.name for f in fields(config) if getattr(theirs, f.name) != getattr(config, f.name)]
+    if other:
+        what = f"the folder holds a run of another configuration ({', '.join(other)})"
+        raise ConfigurationError(f"{path}: {what}")
+    described: Any = json.loads(path.read_text(encoding="utf-8"))
+    for field, mine in (("start", start), ("data", data)):
+        noted = described.get(field)
+        if mine is None or not isinstance(noted, dict):
+            continue
+        for name in dict.fromkeys((*noted, *mine)):
+            # Of a starting file the hash counts, not the name.
+            there, here = (str(found.get(name, "none")) for found in (noted, mine))
+            if there.split()[-1] != here.split()[-1]:
+                named = name if field == "start" else f"data: {name}"
+                raise ConfigurationError(
+                    f"{path}: {named}: the run has {there}, this command {here}"
+                )
+
+
+def file_hashes(files: Mapping[str, Path | None]) -> dict[str, str]:
+    """Name and hash of each file that is given.
+
+    Raises:
+        ConfigurationError: a file cannot be read.
+    """
+    found: dict[str, str] = {}
+    for name, path in files.items():
+        if path is not None:
+            try:
+                found[name] = f"{path.name}, sha256 {sha256(path.read_bytes()).hexdigest()}"
+            except OSError as error:
+                raise ConfigurationError(f"{name}: {path} cannot be read ({error})") from error
+    return found
 
 
 def code_version() -> str | None:

@@ -19,7 +19,7 @@ def validation_picture(
 
     The faces have the albedo and the light that the network gives them.
     """
-    images, _ = to_device(faces.held_out_batch(0, SHOWN, size), learner.device)
+    images, _ = to_device(next(faces.held_out_batches(size, SHOWN)), learner.device)
     found = learner.objective.layout.split(learner.average(images))
     photo = images.permute(0, 2, 3, 1).contiguous()
     drawn, _ = learner.rendered.draw(found, decode_lighting(found.lighting), size, photo)

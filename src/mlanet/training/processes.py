@@ -108,6 +108,14 @@ class Processes:
         torch.distributed.all_reduce(total)
         return dict(zip(values, (total / self.count).tolist(), strict=True))
 
+    def merged(self, notes: Mapping[Any, str]) -> dict[Any, str]:
+        """The notes of all processes together; all must call it, and each is told all of them."""
+        if self.count == 1:
+            return dict(notes)
+        every: list[Any] = [None] * self.count
+        torch.distributed.all_gather_object(every, dict(notes))
+        return {place: text for found in every for place, text in found.items()}
+
     def wait(self) -> None:
         """Until all processes are here."""
         if self.count > 1:

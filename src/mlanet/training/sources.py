@@ -2,13 +2,14 @@
 
 import json
 import re
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from mlanet.datasets import FaceCrops
+from mlanet.datasets import FaceCrops, SkippedSamples
 from mlanet.datasets.archive import load_arrays, positions_of
 from mlanet.errors import DataError
 from mlanet.image import square_from_landmarks
@@ -16,14 +17,15 @@ from mlanet.morphable import MorphableModel
 from mlanet.synthesis import RenderedHeads
 from mlanet.training.config import SourceConfig
 from mlanet.training.layouts import DatasetSource
+from mlanet.training.photos import Photos
 from mlanet.training.sample import Face
 
 LABELS = "labels.npz"
 DESCRIPTION = "dataset.json"
 """What `mlanet synthesize` writes beside the samples."""
 
-_PROFILE = re.compile(r"-(\d{7})-\d+\.[a-z]+$")
-"""End of a turned face's name: the number of the face it was made of, then the step."""
+_PROFILE = re.compile(r"(.*)-(\d{7})-\d+\.[a-z]+")
+"""Name of a turned face: name and number of the face it was made of, then the step."""
 
 
 class CropFolder:
@@ -33,8 +35,8 @@ class CropFolder:
         name: of the folder, for messages.
         faces: the pictures and their landmarks.
         real: photos as they were taken, which may be held out.
-        made_from: name of the folder that the samples were made of, empty if of none.
-        made_of: number of the face there.
+        photos: which photos the samples show.
+        skipped: what was left out when the folder was opened.
 
     Raises:
         DataError: a file is missing or malformed, or its coefficients are another face model's.
@@ -46,8 +48,8 @@ class CropFolder:
         self._model = model
         count, size = len(self.faces), model.layout.size
         self.real = self.faces.coefficients is None
-        self.made_from = ""
-        self.made_of = np.full(count, -1)
+        self.photos = Photos.of_files(self.name, self.faces.names.tolist(), self.faces.rows)
+        self.skipped = self.faces.skipped
         self._known = np.zeros(size, bool)
         self._coefficients = np.zeros((0, size), np.float32)
         self._accepted = np.ones(count, bool)
@@ -64,6 +66,17 @@ class CropFolder:
     def with_depth(self) -> bool:
         """Whether the landmarks have depth."""
         return self.faces.landmarks_px.shape[2] == 3
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the samples' names and labels; of the pictures nothing is read."""
+        found = sha256("\n".join(self.faces.names.tolist()).encode())
+        boxes = np.zeros(0) if self._boxes is None else self._boxes
+        for values in (self.faces.landmarks_px, self._coefficients, boxes):
+            found.update(np.ascontiguousarray(values, np.float32).tobytes())
+        for values in (self._known, self._accepted):
+            found.update(np.ascontiguousarray(values, bool).tobytes())
+        return found.hexdigest()
 
     def landmarks(self, index: int) -> Float[np.ndarray, "68 3"]:
         """Labels with a third column, zero where depth is not labelled."""
@@ -122,9 +135,11 @@ class CropFolder:
             self._known[cut] = name in named and (name != "albedo" or own_albedo)
         self._coefficients = mine
         if kind == "profiles" and data:
-            numbers = [_PROFILE.search(str(name)) for name in self.faces.names]
-            self.made_of = np.array([int(match[1]) if match else -1 for match in numbers])
-            self.made_from = str(data)
+            made_of = [_PROFILE.fullmatch(name) for name in self.faces.names.tolist()]
+            both = zip(made_of, self.photos.names, strict=True)
+            names = [match[1] if match else name for match, name in both]
+            rows = [int(match[2]) if match else -1 for match in made_of]
+            self.photos = Photos.of(str(data), names, np.array(rows))
 
     def _read_labels(self, path: Path) -> None:
         layout = self._model.layout
@@ -157,11 +172,13 @@ class CropFolder:
 class HeadSource:
     """Heads rendered when they are asked for; every coefficient is known."""
 
-    name, real, with_depth, made_from = "rendered heads", False, True, ""
+    name, real, with_depth = "rendered heads", False, True
 
     def __init__(self, heads: RenderedHeads) -> None:
         self.heads = heads
-        self.made_of = np.full(len(heads), -1)
+        self.photos = Photos.of_files(self.name, [str(number) for number in range(len(heads))])
+        self.skipped = SkippedSamples()
+        self.fingerprint = str(len(heads))
 
     def __len__(self) -> int:
         return len(self.heads)
