@@ -7,6 +7,7 @@ import pytest
 from mlanet.cli import main
 from mlanet.errors import DataError
 from mlanet.evaluation import differences_table, figures_table, load_runs
+from mlanet.evaluation.florence_report import FlorenceReport, FlorenceResult
 from mlanet.evaluation.scan_report import HeadBaseline, PortraitResult, ScanReport
 
 NAMES = [f"image{k:05d}.jpg" for k in range(30)]
@@ -100,6 +101,30 @@ def test_figures_of_the_scans_check_are_compared(tmp_path):
         ("theirs: point_to_plane_rms_mm", "2", "+2.000", "+2.000 to +2.000"),
     )
     assert "heads" in table.note
+
+
+def test_figures_of_florence_are_compared_over_subjects_in_each_setting(tmp_path):
+    def report(off, method, subjects):
+        rows = tuple(
+            FlorenceResult(name, setting, 4, 3, k + off, 2 * (k + off), 9.0, 2.5, 0.9, 0.9)
+            for k, name in enumerate(subjects)
+            for setting in ("PTZ-Indoor", "PTZ-Outdoor")
+            if (name, setting) != ("b", "PTZ-Outdoor")
+        )
+        return FlorenceReport(rows, (), 10, 1.0, {}, (), method).save(tmp_path / method)
+
+    runs = load_runs([report(1.0, "ours", "abc"), report(1.5, "theirs", "abcd")])
+    rows = {row[0]: row[1:] for row in figures_table(runs).rows}
+    assert rows["settings PTZ-Indoor point_to_plane_mean_mm mean"] == ("2", "3")
+    assert not any("per_subject" in name for name in rows)
+    table = differences_table(runs)
+    assert table.columns[:2] == ("minus ours", "subjects")
+    assert "subjects" in table.note
+    found = {row[0]: row[1:] for row in table.rows}
+    moved = ("+0.500", "+0.500 to +0.500")
+    assert found["theirs: PTZ-Indoor point_to_plane_mean_mm"] == ("3", *moved)
+    assert found["theirs: PTZ-Outdoor point_to_plane_mean_mm"] == ("2", *moved)
+    assert len(found) == 6
 
 
 def test_groups_of_images_are_no_figures(tmp_path, errors):

@@ -42,8 +42,8 @@ def write_pages(folder: Path, page: Page) -> None:
     write_texts(folder, {"report.md": markdown(page), "report.html": html(page)})
 
 
-def florence_page(report: FlorenceReport) -> Page:
-    """Settings, scans, what was left out, and the share of subjects below a distance."""
+def florence_page(report: FlorenceReport, grids: tuple[PictureGrid, ...] = ()) -> Page:
+    """Settings, scans, what was left out, the share of subjects below a distance, and pictures."""
     settings = report.settings()
     content = report.as_dict()["settings"]
     results = [
@@ -73,9 +73,8 @@ def florence_page(report: FlorenceReport) -> Page:
     )
     curves = {name: [row.point_to_plane_mean_mm for row in rows] for name, rows in settings.items()}
     shown = tuple(table for table in tables if table.rows)
-    return Page(
-        f"{report.method} on MICC Florence", facts, shown, _curves("share of subjects", curves)
-    )
+    plots = _curves("share of subjects", curves)
+    return Page(f"{report.method} on MICC Florence", facts, shown, plots, grids)
 
 
 def scan_page(

@@ -45,6 +45,26 @@ CONDITIONS = ("crop", "every_nth_frame")
 
 NOT_ERRORS = ("yaw_deg", "skin_tone_deg")
 
+UNITS = {
+    "per_image": (
+        "images",
+        "Paired bootstrap over the images of both runs, mean of the yaw bins' means; negative is"
+        " better than the first. A missed face counts as 100 % in nme_2d_68; other errors are"
+        " compared on the images that both runs found.",
+    ),
+    "per_head": (
+        "heads",
+        "Paired bootstrap over the heads of both runs, each with the mean of its portraits;"
+        " negative is better than the first.",
+    ),
+    "per_subject": (
+        "subjects",
+        "Paired bootstrap over the subjects who have a face in that setting in both runs; negative"
+        " is better than the first.",
+    ),
+}
+"""What the bootstrap draws, by the part of the report that holds the errors, and how."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -61,9 +81,14 @@ class Run:
     path: Path
 
     @property
+    def single_kind(self) -> str | None:
+        """Which of `SINGLE_ERRORS` the report has."""
+        return next((key for key in SINGLE_ERRORS if self.content.get(key)), None)
+
+    @property
     def single_errors(self) -> dict[str, list[Any]]:
-        """Columns with a row for each image or head; none if the report has no such."""
-        return next((t for t in map(self.content.get, SINGLE_ERRORS) if t), {})
+        """Columns with a row for each image, head or subject; none if the report has no such."""
+        return {} if self.single_kind is None else self.content[self.single_kind]
 
     @property
     def figures(self) -> dict[str, float | None]:
@@ -108,12 +133,12 @@ def figures_table(runs: Sequence[Run]) -> Table:
 
 
 def differences_table(runs: Sequence[Run]) -> Table | None:
-    """Each run's errors minus the first one's on the images (heads) that both have.
+    """Each run's errors minus the first one's on the images (heads, subjects) that both have.
 
     In `nme_2d_68` a missed face counts as 100 %; other errors are compared where both have one.
 
     With yaw angles in the report, means of the yaw bins' means. None if the reports hold no errors
-    of single images or heads.
+    of single images, heads or subjects.
     """
     first, rows = runs[0], list[tuple[str, ...]]()
     for run in runs[1:]:
@@ -126,21 +151,10 @@ def differences_table(runs: Sequence[Run]) -> Table | None:
             interval = f"{found.low:+.3f} to {found.high:+.3f}"
             label = f"{run.name}: {error}"
             rows.append((label, str(len(one)), f"{found.mean:+.3f}", interval))
-    if not rows:
+    if not rows or first.single_kind is None:
         return None
-    heads = "per_head" in first.content
-    unit = "heads" if heads else "images"
+    unit, note = UNITS[first.single_kind]
     columns = (f"minus {first.name}", unit, "difference", f"{100 * CONFIDENCE:.0f} % interval")
-    note = (
-        "Paired bootstrap over the images of both runs, mean of the yaw bins' means; negative is"
-        " better than the first. A missed face counts as 100 % in nme_2d_68; other errors are"
-        " compared on the images that both runs found."
-    )
-    if heads:
-        note = (
-            "Paired bootstrap over the heads of both runs, each with the mean of its portraits;"
-            " negative is better than the first."
-        )
     return Table("Differences", columns, tuple(rows), note)
 
 
@@ -181,7 +195,7 @@ def _numbers(value: Any, way: tuple[str, ...]) -> list[tuple[str, float | None]]
 
 
 def _errors(run: Run) -> list[str]:
-    """Columns of the report that hold an error for each image or head."""
+    """Columns of the report that hold an error for each image, head or subject."""
     return [
         key
         for key, column in run.single_errors.items()
