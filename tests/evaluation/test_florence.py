@@ -435,7 +435,7 @@ def opened(picture):
 def test_a_subject_without_frames_that_can_be_shown_is_grey(folder, reconstructor):
     pictures = FlorencePictures(reconstructor, florence_subjects(folder))
     row = pictures.row(blank_result("subject_02", 1.0))
-    assert all((opened(picture) == GREY).all() for picture in row.pictures)
+    assert all(np.abs(opened(picture) - GREY).max() <= 1 for picture in row.pictures)
 
 
 def test_the_largest_distances_come_first_and_the_lot_knows_names_only(monkeypatch):

@@ -119,13 +119,6 @@ def grey_tile() -> UInt8[np.ndarray, "t t 3"]:
     return np.full((TILE_PX, TILE_PX, 3), GREY, np.uint8)
 
 
-def whole_tile(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "t t 3"]:
-    """All of a photo, black beside it where it is no square."""
-    size = np.array(image.shape[1::-1], dtype=np.float64)
-    half = float(size.max()) / 2.0
-    return crop_square(image, np.concatenate([size / 2.0 - half, size / 2.0 + half]), TILE_PX).image
-
-
 def drawn_by_lot(names: Iterable[str], number: int) -> list[str]:
     """At most so many names, in their order.
 

@@ -1,5 +1,6 @@
 """Reports of several runs side by side, and how far their differences may be chance."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from mlanet.errors import DataError
-from mlanet.evaluation.page import Table, markdown_table, markdown_text
+from mlanet.evaluation.curves import distance_plots, nme_plot
+from mlanet.evaluation.page import Page, Plot, Table
 from mlanet.evaluation.report import MISSED_NME
 from mlanet.evaluation.report_file import SINGLE_ERRORS, read_run
 from mlanet.metrics import YAW_BINS, paired_difference, yaw_bin_index
@@ -158,16 +160,37 @@ def differences_table(runs: Sequence[Run]) -> Table | None:
     return Table("Differences", columns, tuple(rows), note)
 
 
-def comparison_markdown(runs: Sequence[Run]) -> str:
-    """The tables of some runs, and what they are about."""
-    content = runs[0].content
-    lines = [markdown_text(str(content.get("protocol", ""))), ""]
-    lines += [markdown_text(f"{run.name}: {run.path}") + "  " for run in runs]
-    for table in (figures_table(runs), differences_table(runs)):
-        if table is not None:
-            lines += ["", f"## {table.title}", "", *markdown_table(table)]
-            lines += ["", markdown_text(table.note)] if table.note else []
-    return "\n".join(lines) + "\n"
+def curves(runs: Sequence[Run]) -> tuple[Plot, ...]:
+    """Cumulative errors of all runs in one plot: `nme_2d_68`, or each mean distance in mm.
+
+    Every run is drawn over all images, heads or subjects that it has; none without such errors.
+    """
+    unit, _ = UNITS.get(runs[0].single_kind or "", ("", ""))
+    plots: list[Plot] = []
+    for error in _errors(runs[0]):
+        columns = {run.name: run.single_errors.get(error, ()) for run in runs}
+        if error == "nme_2d_68":
+            missed = {
+                name: [math.inf if value is None else value for value in column]
+                for name, column in columns.items()
+            }
+            plots.append(nme_plot(missed))
+        elif error.endswith("point_to_plane_mean_mm"):
+            found = {k: [v for v in column if v is not None] for k, column in columns.items()}
+            title = f"Cumulative distance: {error}"
+            plots += distance_plots(f"share of {unit}", found, title, error)
+    return tuple(plots)
+
+
+def comparison_page(runs: Sequence[Run]) -> Page:
+    """The tables and curves of some runs, and what they are about."""
+    facts = (
+        ("Protocol", str(runs[0].content.get("protocol", ""))),
+        *((run.name, str(run.path)) for run in runs),
+    )
+    tables = (figures_table(runs), differences_table(runs))
+    shown = tuple(table for table in tables if table is not None)
+    return Page("Runs side by side", facts, shown, curves(runs))
 
 
 def _told_apart(names: Sequence[str], paths: Sequence[Path]) -> list[str]:
