@@ -238,6 +238,8 @@ def test_curves_of_all_runs_lie_in_one_plot(tmp_path, errors):
             assert y == pytest.approx(sum(e is not None and e <= x for e in run) / 30)
     assert plot.lines[1].y[-1] == pytest.approx(0.9)  # missed faces lie beyond
     assert curves(load_runs([write(tmp_path / k, errors, per_image=None) for k in "cd"])) == ()
+    with pytest.raises(DataError, match=r"e.report\.json: a negative nme_2d_68"):
+        curves(load_runs([write(tmp_path / "e", -errors), write(tmp_path / "f", errors)]))
 
 
 def test_names_are_no_markup(tmp_path, errors, capsys, monkeypatch):

@@ -164,11 +164,17 @@ def curves(runs: Sequence[Run]) -> tuple[Plot, ...]:
     """Cumulative errors of all runs in one plot: `nme_2d_68`, or each mean distance in mm.
 
     Every run is drawn over all images, heads or subjects that it has; none without such errors.
+
+    Raises:
+        DataError: an error is negative.
     """
     unit, _ = UNITS.get(runs[0].single_kind or "", ("", ""))
     plots: list[Plot] = []
     for error in _errors(runs[0]):
         columns = {run.name: run.single_errors.get(error, ()) for run in runs}
+        for run in runs:
+            if any(value is not None and value < 0 for value in columns[run.name]):
+                raise DataError(f"{run.path}: a negative {error}")
         if error == "nme_2d_68":
             missed = {
                 name: [math.inf if value is None else value for value in column]
