@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import shutil
@@ -7,19 +8,29 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from mlanet.cli import main
 from mlanet.errors import DataError
-from mlanet.evaluation.comparison import OUTER_EYES, START_POINTS, FaceComparison
+from mlanet.evaluation.comparison import OUTER_EYES, START_POINTS, FaceComparison, FaceShape
 from mlanet.evaluation.florence import evaluate_florence
+from mlanet.evaluation.florence_pictures import (
+    COLUMNS,
+    MESH_COLUMNS,
+    FlorencePictures,
+    draw_shape,
+)
 from mlanet.evaluation.florence_report import FIGURES, FlorenceReport, FlorenceResult
 from mlanet.evaluation.florence_scans import read_scan
 from mlanet.evaluation.florence_videos import florence_subjects, frames_of, write_frames
 from mlanet.evaluation.known_heads import LJSON_GROUPS, known_heads
+from mlanet.evaluation.page import PictureRow
+from mlanet.evaluation.pictures import GREY, TILE_PX
 from mlanet.evaluation.scan_landmarks import find_start_points
 from mlanet.export import write_obj
 from mlanet.geometry import Camera, Mesh, Pose, matrix_from_euler
-from mlanet.image import read_image
+from mlanet.image import crop_square, read_image, square_from_landmarks
+from mlanet.metrics import Surface
 from mlanet.morphable import AlbedoModel, MorphableModel
 from mlanet.morphable.readers.wavefront import ObjMesh
 from mlanet.reconstructor import Reconstructor
@@ -381,6 +392,84 @@ def test_the_command_writes_a_report(folder, tmp_path, capsys):
     assert scan["interocular_mm"] == pytest.approx(np.linalg.norm(left - right), abs=1e-2)
     assert content["settings"]["PTZ-Indoor"]["subjects"] == 1
     assert len((tmp_path / "out" / "subjects.csv").read_text().splitlines()) == 3
+    assert content["per_subject"]["name"] == ["subject_01"]
+    mean = content["settings"]["PTZ-Indoor"]["point_to_plane_mean_mm"]["mean"]
+    column = content["per_subject"]["PTZ-Indoor point_to_plane_mean_mm"]
+    assert column == [pytest.approx(mean, abs=1e-3)]
+    rows = 4  # two settings, one subject each, among the largest and drawn by lot
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.count("data:image/jpeg;base64,") == rows * len(COLUMNS)
+
+
+@pytest.fixture(scope="module")
+def drawn(folder, reconstructor):
+    """The pictures of a subject and a setting, from the largest distance down."""
+    pictures = FlorencePictures(reconstructor, florence_subjects(folder), 1)
+    return pictures, pictures.row(replace(blank_result("subject_01", 2.0), faces=4, frames=4))
+
+
+def test_the_middle_frame_is_drawn(folder, reconstructor, drawn):
+    pictures, row = drawn
+    assert row.caption.splitlines() == [
+        "subject_01",
+        "PTZ-Indoor",
+        "2.00 mm",
+        "face in 4 of 4 frames",
+    ]
+    assert len(row.pictures) == len(COLUMNS) == len(pictures.columns)
+    frame, *others = (opened(picture) for picture in row.pictures)
+    videos = florence_subjects(folder)[0].videos["PTZ-Indoor"]
+    faces = [reconstructor(image, max_faces=1)[0] for image in frames_of(videos[0])]
+    apart = [
+        np.abs(crop_square(f.image, square_from_landmarks(f.landmarks_px), TILE_PX).image - frame)
+        for f in faces
+    ]
+    assert int(np.argmin([difference.mean() for difference in apart])) == 2
+    assert all(np.abs(frame - other).mean() > 1.0 for other in others)
+
+
+def opened(picture):
+    return np.asarray(Image.open(io.BytesIO(picture)), dtype=float)
+
+
+def test_a_subject_without_frames_that_can_be_shown_is_grey(folder, reconstructor):
+    pictures = FlorencePictures(reconstructor, florence_subjects(folder))
+    row = pictures.row(blank_result("subject_02", 1.0))
+    assert all(np.abs(opened(picture) - GREY).max() <= 1 for picture in row.pictures)
+
+
+def test_the_largest_distances_come_first_and_the_lot_knows_names_only(monkeypatch):
+    rows = [PictureRow(f"s{k}", ()) for k in range(9)]
+    monkeypatch.setattr(FlorencePictures, "row", lambda self, one: rows[int(one.subject[1:])])
+
+    def shown(order):
+        results = [blank_result(f"s{k}", float(value)) for k, value in enumerate(order)]
+        grids = FlorencePictures(None, ()).grids(FlorenceReport((*results,), (), 10, 1.0, {}))
+        assert [grid.title for grid in grids] == [
+            "PTZ-Indoor: largest distances",
+            "PTZ-Indoor: drawn by lot",
+        ]
+        return [[row.caption for row in grid.rows] for grid in grids]
+
+    up, down = shown(range(9)), shown(range(9, 0, -1))
+    assert (up[0], down[0]) == (["s8", "s7", "s6"], ["s0", "s1", "s2"])
+    assert up[1] == down[1]
+    assert len(set(up[1])) == 3
+
+
+def test_meshes_of_any_unit_and_place_are_drawn_as_if_in_front(model, identity):
+    compare = FaceComparison(model)
+    face = compare.face(identity)
+    typical = np.asarray(model.landmarks.mean, dtype=float)
+    turn = matrix_from_euler(np.radians([20.0, 70.0, 10.0]))
+    moved = FaceShape(
+        Surface(face.surface.vertices @ turn.T * 0.01 + 5.0, face.surface.topology.faces),
+        face.landmarks @ turn.T * 0.01 + 5.0,
+    )
+    ahead, again = (draw_shape(shape, typical, 0.0).astype(float) for shape in (face, moved))
+    assert np.abs(ahead - again).mean() < 0.5
+    assert 0.2 < (ahead != GREY).any(axis=-1).mean() < 0.8
+    assert np.abs(ahead - draw_shape(face, typical, 50.0)).mean() > 3.0
 
 
 def test_faces_written_and_read_back_get_the_same_figures(folder, tmp_path, capsys):
@@ -401,6 +490,8 @@ def test_faces_written_and_read_back_get_the_same_figures(folder, tmp_path, caps
     direct = run("direct", "--save-predictions", meshes)
     assert (meshes / "missed.txt").read_text() == "subject_02/PTZ-Outdoor\n"
     again = run("again", "--predictions", meshes)
+    page = (tmp_path / "again" / "report.html").read_text()
+    assert page.count("data:image/jpeg;base64,") == 2 * len(MESH_COLUMNS)
     assert direct["settings"]["PTZ-Indoor"]["subjects"] == 1
     assert again["settings"] == direct["settings"]
     assert (again["method"], again["every_nth_frame"]) == ("other", None)

@@ -7,7 +7,9 @@ import pytest
 from mlanet.cli import main
 from mlanet.errors import DataError
 from mlanet.evaluation import differences_table, figures_table, load_runs
+from mlanet.evaluation.florence_report import FlorenceReport, FlorenceResult
 from mlanet.evaluation.scan_report import HeadBaseline, PortraitResult, ScanReport
+from mlanet.evaluation.side_by_side import curves
 
 NAMES = [f"image{k:05d}.jpg" for k in range(30)]
 YAWS = np.linspace(-89, 89, 30)
@@ -100,6 +102,39 @@ def test_figures_of_the_scans_check_are_compared(tmp_path):
         ("theirs: point_to_plane_rms_mm", "2", "+2.000", "+2.000 to +2.000"),
     )
     assert "heads" in table.note
+    assert [plot.y_label for plot in curves(runs)] == ["share of heads"]
+
+
+def test_figures_of_florence_are_compared_over_subjects_in_each_setting(tmp_path):
+    def report(off, method, subjects):
+        rows = tuple(
+            FlorenceResult(name, setting, 4, 3, k + off, 2 * (k + off), 9.0, 2.5, 0.9, 0.9)
+            for k, name in enumerate(subjects)
+            for setting in ("PTZ-Indoor", "PTZ-Outdoor")
+            if (name, setting) != ("b", "PTZ-Outdoor")
+        )
+        return FlorenceReport(rows, (), 10, 1.0, {}, (), method).save(tmp_path / method)
+
+    runs = load_runs([report(1.0, "ours", "abc"), report(1.5, "theirs", "abcd")])
+    rows = {row[0]: row[1:] for row in figures_table(runs).rows}
+    assert rows["settings PTZ-Indoor point_to_plane_mean_mm mean"] == ("2", "3")
+    assert not any("per_subject" in name for name in rows)
+    table = differences_table(runs)
+    assert table.columns[:2] == ("minus ours", "subjects")
+    assert "subjects" in table.note
+    found = {row[0]: row[1:] for row in table.rows}
+    moved = ("+0.500", "+0.500 to +0.500")
+    assert found["theirs: PTZ-Indoor point_to_plane_mean_mm"] == ("3", *moved)
+    assert found["theirs: PTZ-Outdoor point_to_plane_mean_mm"] == ("2", *moved)
+    assert len(found) == 6
+    plots = curves(runs)
+    assert [plot.x_label for plot in plots] == [
+        "PTZ-Indoor point_to_plane_mean_mm",
+        "PTZ-Outdoor point_to_plane_mean_mm",
+    ]
+    assert all(plot.y_label == "share of subjects" for plot in plots)
+    assert plots[0].x_limit >= 4.5
+    assert [line.y[-1] for line in plots[1].lines] == [1.0, 1.0]
 
 
 def test_groups_of_images_are_no_figures(tmp_path, errors):
@@ -179,6 +214,32 @@ def test_the_command(tmp_path, errors, capsys, monkeypatch):
         assert stop.value.code == status
     assert "+0.100" in capsys.readouterr().out
     assert "| other: nme_2d_68 | 30 | +0.100 |" in (tmp_path / "c.md").read_text()
+    page = (tmp_path / "c.html").read_text()
+    assert page.count("<polyline") == 2
+    assert "+0.100" in page
+
+
+def test_html_is_never_overwritten_by_markdown(tmp_path, errors):
+    files = [write(tmp_path / name, errors, name) for name in "ab"]
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "compare", *map(str, files), "--out", str(tmp_path / "c.html")])
+    assert stop.value.code == 0
+    assert (tmp_path / "c.html").read_text().startswith("<!DOCTYPE html>")
+    assert (tmp_path / "c.md").read_text().startswith("# Runs side by side\n")
+
+
+def test_curves_of_all_runs_lie_in_one_plot(tmp_path, errors):
+    few = [None if k < 3 else e / 2 for k, e in enumerate(errors)]
+    runs = load_runs([write(tmp_path / "a", errors), write(tmp_path / "b", few, "other")])
+    (plot,) = curves(runs)
+    assert [line.name for line in plot.lines] == ["mlanet", "other"]
+    for line, run in zip(plot.lines, (list(errors), few), strict=True):
+        for x, y in zip(line.x, line.y, strict=True):
+            assert y == pytest.approx(sum(e is not None and e <= x for e in run) / 30)
+    assert plot.lines[1].y[-1] == pytest.approx(0.9)  # missed faces lie beyond
+    assert curves(load_runs([write(tmp_path / k, errors, per_image=None) for k in "cd"])) == ()
+    with pytest.raises(DataError, match=r"e.report\.json: a negative nme_2d_68"):
+        curves(load_runs([write(tmp_path / "e", -errors), write(tmp_path / "f", errors)]))
 
 
 def test_names_are_no_markup(tmp_path, errors, capsys, monkeypatch):

@@ -230,7 +230,8 @@ def compare(
 
     Args:
         reports: Files report.json of mlanet evaluate.
-        out: Also write the tables into this Markdown file.
+        out: Also write the tables into this Markdown file, and tables and curves into the HTML
+            file of the same name beside it.
 
     Returns:
         Exit status.
@@ -238,20 +239,21 @@ def compare(
     from rich.console import Console
 
     from mlanet.evaluation import (
-        comparison_markdown,
+        comparison_page,
         differences_table,
         figures_table,
         load_runs,
     )
-    from mlanet.image import atomic_path
+    from mlanet.evaluation.page import html, markdown
+    from mlanet.evaluation.report_file import write_texts
 
     if len(reports) < 2:
         raise UsageError(f"compare needs at least two files report.json, got {len(reports)}")
     runs = load_runs(reports)
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(out) as temporary:
-            temporary.write_text(comparison_markdown(runs), encoding="utf-8")
+        page = comparison_page(runs)
+        name = out.stem + ".md" if out.suffix == ".html" else out.name
+        write_texts(out.parent, {name: markdown(page), f"{out.stem}.html": html(page)})
     console = Console()
     for table in (figures_table(runs), differences_table(runs)):
         if table is not None:

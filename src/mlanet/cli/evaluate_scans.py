@@ -34,9 +34,10 @@ def florence(
 ) -> int:
     """Distance to scans in mm on MICC Florence (point_to_plane_mm).
 
-    Writes report.json, subjects.csv, report.md and report.html and prints the figures. What is
-    missing, cannot be read or shows no face is left out and named. Scans are annotated by
-    NAME.ljson beside NAME.obj, or else by the network that mlanet ships, whatever --weights says.
+    Writes report.json, subjects.csv, report.md and report.html (with curves and pictures) and
+    prints the figures. What is missing, cannot be read or shows no face is left out and named.
+    Scans are annotated by NAME.ljson beside NAME.obj, or else by the network that mlanet ships,
+    whatever --weights says.
 
     Args:
         data: Folder of the data set, with subject_XX/Model and subject_XX/Video.
@@ -58,6 +59,7 @@ def florence(
     if every < 1:
         raise UsageError(f"--every must be positive, got {every}")
     from mlanet.evaluation.florence import GivenFaces, KeptFaces, VideoFaces, score_florence
+    from mlanet.evaluation.florence_pictures import FlorencePictures
     from mlanet.evaluation.florence_videos import florence_subjects, setting_names, write_frames
     from mlanet.evaluation.scan_pages import florence_page, write_pages
     from mlanet.reconstructor import Reconstructor
@@ -69,11 +71,11 @@ def florence(
         _say(f"{write_pictures}: pictures of {len(names)} settings written")
         return EXIT_OK
     assert out is not None, "checked above"
-    shipped = Reconstructor.load(threads=threads)
+    tested = shipped = Reconstructor.load(threads=threads)
+    meshes = None
     if predictions is None:
-        tested = (
-            shipped if weights is None else Reconstructor.load(threads=threads, weights=weights)
-        )
+        if weights is not None:
+            tested = Reconstructor.load(threads=threads, weights=weights)
         source, versions = VideoFaces(tested, every), versions_of(weights)
     else:
         meshes, versions = _given(
@@ -93,7 +95,8 @@ def florence(
             progress=progress,
         )
     path = report.save(out)
-    write_pages(out, florence_page(report))
+    pictures = FlorencePictures(tested, subjects, every, meshes)
+    write_pages(out, florence_page(report, pictures.grids(report)))
     _save_missed(save_predictions, [] if kept is None else kept.missed)
     print_florence_report(report)
     _say(f"{path}, subjects.csv, report.md and report.html written")

@@ -17,7 +17,7 @@ from mlanet.evaluation.presentation import write_report
 from mlanet.evaluation.realy import RealySummary, write_realy
 from mlanet.evaluation.report import PROTOCOL, AFLW2000Report, CropSource, ImageResult
 from mlanet.evaluation.side_by_side import (
-    comparison_markdown,
+    comparison_page,
     differences_table,
     figures_table,
     load_runs,
@@ -40,7 +40,7 @@ __all__ = [
     "Predictions",
     "RealySummary",
     "SkinTone",
-    "comparison_markdown",
+    "comparison_page",
     "differences_table",
     "evaluate_aflw2000",
     "figures_table",

@@ -32,6 +32,10 @@ FIGURES = {
 """Figures of a result, and how tables head them."""
 
 
+ERRORS = ("point_to_plane_mean_mm", "point_to_plane_rms_mm", "nme_interocular_icp")
+"""Figures in which methods are compared subject by subject."""
+
+
 @dataclass(frozen=True, slots=True)
 class FlorenceResult:
     """A subject in one setting; each figure is the least over the subject's scans.
@@ -116,9 +120,23 @@ class FlorenceReport:
                 for scan in self.scans
             ],
             "skipped": list(self.skipped),
+            "per_subject": self._per_subject(),
             "versions": self.versions,
             "seconds": round(self.seconds, 3),
         }
+
+    def _per_subject(self) -> dict[str, list[Any]]:
+        """Columns `SETTING FIGURE` with one entry for each subject; None where it has no face."""
+        names = list(dict.fromkeys(row.subject for row in self.results))
+        columns: dict[str, list[Any]] = {"name": names}
+        for setting, rows in self.settings().items():
+            found = {row.subject: row for row in rows}
+            for error in ERRORS:
+                columns[f"{setting} {error}"] = [
+                    round(getattr(found[name], error), 4) if name in found else None
+                    for name in names
+                ]
+        return columns
 
     def save(self, folder: Path) -> Path:
         """Write `report.json` and, one line for each subject and setting, `subjects.csv`.

@@ -1,9 +1,10 @@
 """Pictures of an evaluation: faces with the largest errors, and random ones."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -26,7 +27,10 @@ TURN_DEG = 50.0
 """How far the other view is turned about the vertical axis."""
 
 JPEG_QUALITY = 88
-COLUMNS = ("annotation", "overlay", "shape", "textured", "other view")
+FACE_COLUMNS = ("overlay", "shape", "textured", "other view")
+"""Of `face_tiles`."""
+
+COLUMNS = ("annotation", *FACE_COLUMNS)
 """Of reconstructions: the annotation's points on the photo, then what mlanet made of it."""
 
 POINTS_COLUMNS = ("annotation", "prediction")
@@ -87,8 +91,7 @@ def face_row(
     annotated = tile(draw_points(image, truth, TRUTH_COLOR, radius))
     if result.nme_2d_68 is None:
         columns = POINTS_COLUMNS if reconstructor is None else COLUMNS
-        plain = np.full_like(annotated, GREY)
-        return FaceRow(result, (annotated, *[plain] * (len(columns) - 1)))
+        return FaceRow(result, (annotated, *[grey_tile()] * (len(columns) - 1)))
     if reconstructor is None:
         assert result.landmarks_px is not None, "the face was found"
         points = result.landmarks_px[:, :2]
@@ -99,16 +102,31 @@ def face_row(
     box = face_box(reconstructor, image, roi, truth, report.crop)
     assert box is not None, "the face was found before"
     face = reconstructor.predict_in_box(image, box)
-    return FaceRow(
-        result,
-        (
-            annotated,
-            tile(face.draw("overlay")),
-            tile(face.draw("shape")),
-            textured(face, square),
-            turned(face, TURN_DEG if face.euler_deg[1] < 0 else -TURN_DEG),
-        ),
-    )
+    return FaceRow(result, (annotated, *face_tiles(face, square)))
+
+
+def face_tiles(
+    face: Reconstruction, square: Float[np.ndarray, "4"]
+) -> tuple[UInt8[np.ndarray, "t t 3"], ...]:
+    """What a square of the photo shows of a face (`FACE_COLUMNS`), the other view uncropped."""
+    flat = [crop_square(face.draw(kind), square, TILE_PX).image for kind in ("overlay", "shape")]
+    turn = TURN_DEG if face.euler_deg[1] < 0 else -TURN_DEG
+    return (*flat, textured(face, square), turned(face, turn))
+
+
+def grey_tile() -> UInt8[np.ndarray, "t t 3"]:
+    """Instead of a picture that there is not."""
+    return np.full((TILE_PX, TILE_PX, 3), GREY, np.uint8)
+
+
+def drawn_by_lot(names: Iterable[str], number: int) -> list[str]:
+    """At most so many names, in their order.
+
+    The choice depends on the names alone, so that every method that has them shows the same.
+    """
+    every = list(names)
+    chosen = sorted(every, key=lambda name: sha256(name.encode()).digest())[:number]
+    return [name for name in every if name in chosen]
 
 
 def textured(face: Reconstruction, square: Float[np.ndarray, "4"]) -> UInt8[np.ndarray, "t t 3"]:

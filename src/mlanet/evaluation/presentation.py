@@ -1,5 +1,6 @@
 """An AFLW2000-3D report as files: numbers, tables, a page with curves and pictures."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -7,18 +8,17 @@ import numpy as np
 
 from mlanet.datasets import AFLW2000, AFLW2000Annotations
 from mlanet.errors import DataError
+from mlanet.evaluation.curves import nme_plot
 from mlanet.evaluation.page import (
-    Line,
     Page,
     PictureGrid,
     PictureRow,
-    Plot,
     Table,
     html,
     markdown,
 )
 from mlanet.evaluation.pictures import COLUMNS, POINTS_COLUMNS, FaceRow, face_rows, jpeg
-from mlanet.evaluation.report import CURVE_LIMIT, CURVE_NORMALIZER, AFLW2000Report
+from mlanet.evaluation.report import AFLW2000Report
 from mlanet.evaluation.report_file import write_texts
 from mlanet.image import write_image
 from mlanet.metrics import YAW_BINS
@@ -82,16 +82,8 @@ def page_of(
     if content["dense"] is not None:
         tables.insert(1, _dense(content))
     tables += [_groups(kind, found) for kind, found in content["groups"].items()]
-    curve = report.curve
-    plot = Plot(
-        title="Cumulative error",
-        x_label=f"nme_2d_68, percent of {CURVE_NORMALIZER}",
-        y_label="share of faces",
-        x_limit=CURVE_LIMIT,
-        y_limit=1.0,
-        lines=(Line(report.method, curve.thresholds.tolist(), curve.share.tolist()),),
-        note="Missed faces lie beyond every threshold.",
-    )
+    errors = [math.inf if r.nme_2d_68 is None else r.nme_2d_68 for r in report.results]
+    plot = nme_plot({report.method: errors})
     note = "Orange: the annotation's points. A face that was missed has grey pictures."
     titles = {"worst": "Largest errors", "random": "Random faces (the same for every method)"}
     grids = tuple(

@@ -11,8 +11,8 @@ from typing import Any
 from mlanet.errors import DataError
 from mlanet.image import atomic_path
 
-SINGLE_ERRORS = ("per_image", "per_head")
-"""Parts of reports that hold errors in columns, one row for each image or each head."""
+SINGLE_ERRORS = ("per_image", "per_head", "per_subject")
+"""Parts of reports that hold errors in columns, one row for each image, head or subject."""
 
 
 def save_report(

@@ -1,11 +1,9 @@
 """Evaluations in mm against scans as pages for people: tables, curves, pictures."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
+from mlanet.evaluation.curves import distance_plots
 from mlanet.evaluation.florence_report import (
     FIGURES,
     FLORENCE_PROTOCOL,
@@ -13,12 +11,9 @@ from mlanet.evaluation.florence_report import (
     shown_mean_and_sd,
 )
 from mlanet.evaluation.page import (
-    NUM_TICKS,
-    Line,
     Page,
     PictureGrid,
     PictureRow,
-    Plot,
     Table,
     html,
     markdown,
@@ -27,10 +22,6 @@ from mlanet.evaluation.pictures import jpeg
 from mlanet.evaluation.report_file import write_texts
 from mlanet.evaluation.scan_pictures import COLUMNS, WORST_MM, ScanRow
 from mlanet.evaluation.scan_report import SCAN_PROTOCOL, ScanReport
-from mlanet.metrics import cumulative_error
-
-TICK_MM = 0.1
-"""Axes end at a multiple of this for each tick."""
 
 
 def write_pages(folder: Path, page: Page) -> None:
@@ -42,8 +33,8 @@ def write_pages(folder: Path, page: Page) -> None:
     write_texts(folder, {"report.md": markdown(page), "report.html": html(page)})
 
 
-def florence_page(report: FlorenceReport) -> Page:
-    """Settings, scans, what was left out, and the share of subjects below a distance."""
+def florence_page(report: FlorenceReport, grids: tuple[PictureGrid, ...] = ()) -> Page:
+    """Settings, scans, what was left out, the share of subjects below a distance, and pictures."""
     settings = report.settings()
     content = report.as_dict()["settings"]
     results = [
@@ -73,9 +64,8 @@ def florence_page(report: FlorenceReport) -> Page:
     )
     curves = {name: [row.point_to_plane_mean_mm for row in rows] for name, rows in settings.items()}
     shown = tuple(table for table in tables if table.rows)
-    return Page(
-        f"{report.method} on MICC Florence", facts, shown, _curves("share of subjects", curves)
-    )
+    plots = distance_plots("share of subjects", curves)
+    return Page(f"{report.method} on MICC Florence", facts, shown, plots, grids)
 
 
 def scan_page(
@@ -110,7 +100,7 @@ def scan_page(
         f"{report.method}, rendered-scan check",
         facts,
         (Table("Groups of portraits", columns, tuple(groups)),),
-        _curves("share of portraits", curves),
+        distance_plots("share of portraits", curves),
         (PictureGrid("Portraits", picture_columns, pictures, note),) if pictures else (),
     )
 
@@ -128,22 +118,6 @@ def _caption(report: ScanReport, row: ScanRow) -> str:
         if (result.head, result.yaw_deg, result.light) == place
     ]
     return "\n".join([row.head, f"yaw {row.yaw_deg:g} degrees", f"light {row.light}", *measured])
-
-
-def _curves(share: str, distances: Mapping[str, Sequence[float]]) -> tuple[Plot, ...]:
-    """How many distances (mm) lie below a threshold, one curve for each name."""
-    most = max((value for values in distances.values() for value in values), default=0.0)
-    unit = TICK_MM * NUM_TICKS
-    limit = unit * max(1, math.ceil(most / unit))
-    lines: list[Line] = []
-    for name, values in distances.items():
-        if len(values):
-            curve = cumulative_error(np.array(values), limit)
-            lines.append(Line(name, curve.thresholds.tolist(), curve.share.tolist()))
-    if not lines:
-        return ()
-    label = "point_to_plane_mean_mm"
-    return (Plot("Cumulative distance", label, share, limit, 1.0, tuple(lines)),)
 
 
 def _figure(value: float | None) -> str:

@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from mlanet.errors import DataError
 from mlanet.evaluation.comparison import NOSE_TIP, START_POINTS, FaceComparison, FaceShape
 from mlanet.evaluation.known_heads import KnownHead
-from mlanet.evaluation.pictures import TILE_PX, TURN_DEG, textured, turned
+from mlanet.evaluation.pictures import FACE_COLUMNS, TILE_PX, face_tiles
 from mlanet.evaluation.portraits import (
     LIGHTS,
     YAWS_DEG,
@@ -35,7 +35,7 @@ WORST_MM = 5.0
 
 NO_COUNTERPART = (0.6, 0.6, 0.6)
 
-COLUMNS = ("portrait", "overlay", "shape", "textured", "other view", "distance to the truth")
+COLUMNS = ("portrait", *FACE_COLUMNS, "distance to the truth")
 """Of reconstructions."""
 
 MESH_COLUMNS = ("portrait", "shape, aligned", "distance to the truth")
@@ -76,18 +76,12 @@ def scan_rows(
         shape = compare.face(face.coefficients.identity, face.coefficients.expression)
         errors, _ = error_mesh(head, shape)
         box = portrait_box(head, yaw)
-        flat = [
+        portrait, distance = (
             crop_square(picture, box, TILE_PX).image
-            for picture in (
-                image,
-                face.draw("overlay"),
-                face.draw("shape"),
-                _drawn_over(image, errors, face.pose, face.camera),
-            )
-        ]
-        turn = TURN_DEG if face.euler_deg[1] < 0 else -TURN_DEG
-        solid = [textured(face, box), turned(face, turn)]
-        rows.append(ScanRow(head.name, yaw, light, (*flat[:3], *solid, flat[3])))
+            for picture in (image, _drawn_over(image, errors, face.pose, face.camera))
+        )
+        tiles = (portrait, *face_tiles(face, box), distance)
+        rows.append(ScanRow(head.name, yaw, light, tiles))
     return rows
 
 

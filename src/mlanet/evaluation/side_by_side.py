@@ -1,5 +1,6 @@
 """Reports of several runs side by side, and how far their differences may be chance."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from mlanet.errors import DataError
-from mlanet.evaluation.page import Table, markdown_table, markdown_text
+from mlanet.evaluation.curves import distance_plots, nme_plot
+from mlanet.evaluation.page import Page, Plot, Table
 from mlanet.evaluation.report import MISSED_NME
 from mlanet.evaluation.report_file import SINGLE_ERRORS, read_run
 from mlanet.metrics import YAW_BINS, paired_difference, yaw_bin_index
@@ -45,6 +47,26 @@ CONDITIONS = ("crop", "every_nth_frame")
 
 NOT_ERRORS = ("yaw_deg", "skin_tone_deg")
 
+UNITS = {
+    "per_image": (
+        "images",
+        "Paired bootstrap over the images of both runs, mean of the yaw bins' means; negative is"
+        " better than the first. A missed face counts as 100 % in nme_2d_68; other errors are"
+        " compared on the images that both runs found.",
+    ),
+    "per_head": (
+        "heads",
+        "Paired bootstrap over the heads of both runs, each with the mean of its portraits;"
+        " negative is better than the first.",
+    ),
+    "per_subject": (
+        "subjects",
+        "Paired bootstrap over the subjects who have a face in that setting in both runs; negative"
+        " is better than the first.",
+    ),
+}
+"""What the bootstrap draws, by the part of the report that holds the errors, and how."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -61,9 +83,14 @@ class Run:
     path: Path
 
     @property
+    def single_kind(self) -> str | None:
+        """Which of `SINGLE_ERRORS` the report has."""
+        return next((key for key in SINGLE_ERRORS if self.content.get(key)), None)
+
+    @property
     def single_errors(self) -> dict[str, list[Any]]:
-        """Columns with a row for each image or head; none if the report has no such."""
-        return next((t for t in map(self.content.get, SINGLE_ERRORS) if t), {})
+        """Columns with a row for each image, head or subject; none if the report has no such."""
+        return {} if self.single_kind is None else self.content[self.single_kind]
 
     @property
     def figures(self) -> dict[str, float | None]:
@@ -108,12 +135,12 @@ def figures_table(runs: Sequence[Run]) -> Table:
 
 
 def differences_table(runs: Sequence[Run]) -> Table | None:
-    """Each run's errors minus the first one's on the images (heads) that both have.
+    """Each run's errors minus the first one's on the images (heads, subjects) that both have.
 
     In `nme_2d_68` a missed face counts as 100 %; other errors are compared where both have one.
 
     With yaw angles in the report, means of the yaw bins' means. None if the reports hold no errors
-    of single images or heads.
+    of single images, heads or subjects.
     """
     first, rows = runs[0], list[tuple[str, ...]]()
     for run in runs[1:]:
@@ -126,34 +153,50 @@ def differences_table(runs: Sequence[Run]) -> Table | None:
             interval = f"{found.low:+.3f} to {found.high:+.3f}"
             label = f"{run.name}: {error}"
             rows.append((label, str(len(one)), f"{found.mean:+.3f}", interval))
-    if not rows:
+    if not rows or first.single_kind is None:
         return None
-    heads = "per_head" in first.content
-    unit = "heads" if heads else "images"
+    unit, note = UNITS[first.single_kind]
     columns = (f"minus {first.name}", unit, "difference", f"{100 * CONFIDENCE:.0f} % interval")
-    note = (
-        "Paired bootstrap over the images of both runs, mean of the yaw bins' means; negative is"
-        " better than the first. A missed face counts as 100 % in nme_2d_68; other errors are"
-        " compared on the images that both runs found."
-    )
-    if heads:
-        note = (
-            "Paired bootstrap over the heads of both runs, each with the mean of its portraits;"
-            " negative is better than the first."
-        )
     return Table("Differences", columns, tuple(rows), note)
 
 
-def comparison_markdown(runs: Sequence[Run]) -> str:
-    """The tables of some runs, and what they are about."""
-    content = runs[0].content
-    lines = [markdown_text(str(content.get("protocol", ""))), ""]
-    lines += [markdown_text(f"{run.name}: {run.path}") + "  " for run in runs]
-    for table in (figures_table(runs), differences_table(runs)):
-        if table is not None:
-            lines += ["", f"## {table.title}", "", *markdown_table(table)]
-            lines += ["", markdown_text(table.note)] if table.note else []
-    return "\n".join(lines) + "\n"
+def curves(runs: Sequence[Run]) -> tuple[Plot, ...]:
+    """Cumulative errors of all runs in one plot: `nme_2d_68`, or each mean distance in mm.
+
+    Every run is drawn over all images, heads or subjects that it has; none without such errors.
+
+    Raises:
+        DataError: an error is negative.
+    """
+    unit, _ = UNITS.get(runs[0].single_kind or "", ("", ""))
+    plots: list[Plot] = []
+    for error in _errors(runs[0]):
+        columns = {run.name: run.single_errors.get(error, ()) for run in runs}
+        for run in runs:
+            if any(value is not None and value < 0 for value in columns[run.name]):
+                raise DataError(f"{run.path}: a negative {error}")
+        if error == "nme_2d_68":
+            missed = {
+                name: [math.inf if value is None else value for value in column]
+                for name, column in columns.items()
+            }
+            plots.append(nme_plot(missed))
+        elif error.endswith("point_to_plane_mean_mm"):
+            found = {k: [v for v in column if v is not None] for k, column in columns.items()}
+            title = f"Cumulative distance: {error}"
+            plots += distance_plots(f"share of {unit}", found, title, error)
+    return tuple(plots)
+
+
+def comparison_page(runs: Sequence[Run]) -> Page:
+    """The tables and curves of some runs, and what they are about."""
+    facts = (
+        ("Protocol", str(runs[0].content.get("protocol", ""))),
+        *((run.name, str(run.path)) for run in runs),
+    )
+    tables = (figures_table(runs), differences_table(runs))
+    shown = tuple(table for table in tables if table is not None)
+    return Page("Runs side by side", facts, shown, curves(runs))
 
 
 def _told_apart(names: Sequence[str], paths: Sequence[Path]) -> list[str]:
@@ -181,7 +224,7 @@ def _numbers(value: Any, way: tuple[str, ...]) -> list[tuple[str, float | None]]
 
 
 def _errors(run: Run) -> list[str]:
-    """Columns of the report that hold an error for each image or head."""
+    """Columns of the report that hold an error for each image, head or subject."""
     return [
         key
         for key, column in run.single_errors.items()
