@@ -1,11 +1,12 @@
 import json
 
+import numpy as np
 import pytest
 
 from mlanet.cli import main
 from mlanet.cli.fit import fit
 from mlanet.cli.reconstruct import reconstruct
-from mlanet.errors import UsageError
+from mlanet.errors import DataError, UsageError
 
 
 def test_the_example_is_fitted(tmp_path, capsys):
@@ -45,3 +46,33 @@ def test_wrong_usage_is_named(tmp_path):
     file.touch()
     with pytest.raises(UsageError, match="not a folder"):
         fit(out=file, example=True)
+
+
+def test_bad_points_are_named(tmp_path):
+    file = tmp_path / "astronaut.npy"
+    np.save(file, np.full((68, 2), -1.0))
+    with pytest.raises(DataError, match="0 visible"):
+        fit(out=tmp_path, example=True, landmarks=file)
+    np.save(file, np.arange(136.0).reshape(68, 2) + 5000.0)
+    with pytest.raises(DataError, match="68 of 68 points lie outside"):
+        fit(out=tmp_path, example=True, landmarks=tmp_path)
+    other = file.rename(tmp_path / "other.npy")
+    with pytest.raises(DataError, match="another photo"):
+        fit(out=tmp_path, example=True, landmarks=other)
+    with pytest.raises(DataError, match="holds none of astronaut.pts"):
+        fit(out=tmp_path, example=True, landmarks=tmp_path)
+    with pytest.raises(UsageError, match="--jaw"):
+        fit(out=tmp_path, example=True, jaw="contour")
+
+
+def test_the_face_goes_to_given_points(tmp_path):
+    assert reconstruct(out=tmp_path, example=True, threads=1) == 0
+    path = tmp_path / "astronaut" / "face_00.json"
+    start = np.array(json.loads(path.read_text())["landmarks_px"])[:, :2]
+    wanted = start + [4.0, -3.0]
+    wanted[40:] = np.nan
+    np.save(tmp_path / "astronaut.npy", wanted)
+    assert fit(out=tmp_path, example=True, landmarks=tmp_path, jaw="surface") == 0
+    found = np.array(json.loads(path.read_text())["landmarks_px"])[:, :2]
+    off = np.linalg.norm(found - wanted, axis=1)[:40].mean()
+    assert off < 0.4 * np.linalg.norm([4.0, -3.0])

@@ -1,13 +1,23 @@
 """`mlanet fit`: photos of one person in, faces fitted to their pixels out."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from mlanet.cli.extras import require_torch
 from mlanet.cli.status import EXIT_OK
-from mlanet.errors import UsageError
+from mlanet.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mlanet.fitting.contour import JawKind
+    from mlanet.reconstruction import Reconstruction
+    from mlanet.reconstructor import Reconstructor
+
+MIN_POINTS = 8
+"""Fewer visible points do not tell where a face is and how it is turned."""
 
 
 def fit(
@@ -17,18 +27,24 @@ def fit(
     out: Path,
     example: bool = False,
     threads: int = 1,
+    landmarks: Path | None = None,
+    jaw: Literal["auto", "contour", "surface"] = "auto",
 ) -> int:
     """Fit one person's face to one or several photos, pixel by pixel; needs the `train` extra.
 
-    The largest face of each photo is taken. Identity and albedo are shared by all photos, pose,
-    expression and light are each photo's own. For photo.jpg the folder OUT/photo/ receives what
-    mlanet reconstruct writes.
+    The largest face of each photo is taken, or the one that given points lie on. Identity and
+    albedo are shared by all photos, pose, expression and light are each photo's own. For photo.jpg
+    the folder OUT/photo/ receives what mlanet reconstruct writes.
 
     Args:
         images: Photos of one person.
         out: Folder for the results.
         example: Use the photo that ships with mlanet (Eileen Collins; NASA, public domain).
         threads: CPU threads.
+        landmarks: For photo.jpg your own 68 points in photo.pts (300-W), photo.npy or photo.json:
+            the file, or the folder with one for each photo. NaN or -1 -1: not visible.
+        jaw: What the 17 jaw points are: of the visible contour, as 2D annotators mark them, or of
+            the surface; auto: contour where points have no depth.
 
     Returns:
         Exit status.
@@ -37,9 +53,12 @@ def fit(
         raise UsageError("give at least one photo, or --example")
     if threads < 1:
         raise UsageError(f"--threads must be positive, got {threads}")
+    if landmarks is None and jaw != "auto":
+        raise UsageError("--jaw says what the points of --landmarks are: give those, too")
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out} is a file, not a folder")
     require_torch()
+    import numpy as np
     import torch
 
     from mlanet.assets import verified_path
@@ -51,14 +70,28 @@ def fit(
 
     torch.set_num_threads(threads)
     paths = [*images, *([verified_path("example-image")] if example else [])]
+    if landmarks is None:
+        points = None
+    else:
+        points = [_read_points(path, landmarks, len(paths)) for path in paths]
     reconstructor = Reconstructor.load(threads=threads)
-    faces = []
-    for path in paths:
-        found = reconstructor(read_image(path), max_faces=1)
-        if not found:
-            raise NoFaceError(f"{path}: no face found")
-        faces += found
-    refined = refine(faces)
+    faces: list[Reconstruction] = []
+    for k, path in enumerate(paths):
+        image = read_image(path)
+        if points is None:
+            found = reconstructor(image, max_faces=1)
+            if not found:
+                raise NoFaceError(f"{path}: no face found")
+            faces += found
+        else:
+            faces.append(_face_at(reconstructor, image, points[k][:, :2], path))
+    if points is None:
+        refined = refine(faces)
+    else:
+        kind = _jaw_kind(jaw, points)
+        marked = np.stack([rows[:, :2] for rows in points])
+        weight = np.isfinite(marked).all(axis=-1).astype(np.float64)
+        refined = refine(faces, marked, weight, jaw=kind)
     for path, folder, before, after in zip(
         paths, folders_for(paths, out), faces, refined, strict=True
     ):
@@ -66,3 +99,77 @@ def fit(
         errors = f"{photo_error(before):.3f} -> {photo_error(after):.3f}"
         print(f"{path}: colour distance {errors} -> {folder}")
     return EXIT_OK
+
+
+def _read_points(photo: Path, landmarks: Path, num_photos: int) -> "np.ndarray":
+    """The points of a photo; they have its name."""
+    import numpy as np
+
+    from mlanet.datasets.point_files import SUFFIXES, read_points
+
+    if landmarks.is_dir():
+        names = [photo.stem + suffix for suffix in SUFFIXES]
+        found = [landmarks / name for name in names if (landmarks / name).is_file()]
+        if not found:
+            raise DataError(f"{landmarks}: holds none of {', '.join(names)}, points of {photo}")
+        file = found[0]
+    elif not landmarks.exists():
+        raise UsageError(f"--landmarks {landmarks}: there is no such file or folder")
+    elif num_photos > 1:
+        raise UsageError("--landmarks of several photos must be a folder, one file for each")
+    else:
+        file = landmarks
+    if file.stem != photo.stem:
+        raise DataError(f"{file}: named like another photo, not like {photo.name}")
+    points = read_points(file)
+    visible = int(np.isfinite(points[:, :2]).all(axis=1).sum())
+    if visible < MIN_POINTS:
+        raise DataError(f"{file}: has {visible} visible points; {MIN_POINTS} are needed")
+    return points
+
+
+def _jaw_kind(jaw: Literal["auto", "contour", "surface"], points: "list[np.ndarray]") -> "JawKind":
+    columns = {rows.shape[1] for rows in points}
+    if jaw != "auto":
+        return jaw
+    if len(columns) > 1:
+        raise UsageError("some points have a depth and some have none: say --jaw")
+    return "contour" if columns == {2} else "surface"
+
+
+def _face_at(
+    reconstructor: "Reconstructor", image: "np.ndarray", points_px: "np.ndarray", photo: Path
+) -> "Reconstruction":
+    """The face that points lie on: the nearest detection, or else the crop that they frame."""
+    import numpy as np
+
+    from mlanet.fitting import OrthographicView, fit_landmarks
+    from mlanet.image import square_from_landmarks
+
+    visible = np.isfinite(points_px).all(axis=1)
+    seen = points_px[visible]
+    height, width = image.shape[:2]
+    inside = ((seen >= 0.0) & (seen <= [width, height])).all(axis=1).sum()
+    if 2 * inside < len(seen):
+        raise DataError(
+            f"{photo}: {len(seen) - inside} of {len(seen)} points lie outside its "
+            f"{width} x {height} pixels"
+        )
+    if not (np.ptp(seen, axis=0) > 0.0).all():
+        raise DataError(f"{photo}: its points all lie on one line")
+    center = (seen.min(axis=0) + seen.max(axis=0)) / 2.0
+    nearest, distance = None, np.inf
+    for detection in reconstructor.detect(image):
+        low, high = detection.box_px[:2], detection.box_px[2:]
+        apart = float(np.linalg.norm((low + high) / 2.0 - center))
+        if apart < distance and ((center > low) & (center < high)).all():
+            nearest, distance = detection, apart
+    if nearest is not None:
+        return reconstructor.reconstruct_detection(image, nearest)
+    whole = fit_landmarks(  # the points that are not visible are where the model has them
+        reconstructor.model.landmarks,
+        OrthographicView(),
+        np.nan_to_num(points_px)[None],
+        visible[None].astype(np.float64),
+    ).landmarks_px[0]
+    return reconstructor.predict_in_box(image, square_from_landmarks(whole))

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mlanet.errors import ConfigurationError
+from mlanet.fitting.contour import JawKind
 from mlanet.fitting.synthesis import Synthesis
 from mlanet.geometry import decode_lighting
 from mlanet.image import transform_points
@@ -70,6 +71,8 @@ def refine(
     landmarks_px: Float[np.ndarray, "b 68 2"] | None = None,
     weight: Float[np.ndarray, "b 68"] | None = None,
     config: RefinementConfig | None = None,
+    *,
+    jaw: JawKind = "surface",
 ) -> list[Reconstruction]:
     """Photos of one person, fitted together: identity and albedo are shared.
 
@@ -81,15 +84,20 @@ def refine(
         landmarks_px: points in pixels of each photo; the starting reconstructions' own without.
         weight: of each point; 0 leaves it out (not visible).
         config: terms and steps.
+        jaw: what the 17 given jaw points are; those of the visible contour are found on the
+            surface anew whenever the skin's mask is drawn (`fitting.contour`).
 
     Raises:
         ConfigurationError: the face model has no albedo or a rotation is not of the 6D kind.
         ValueError: no faces, faces that differ in model or crop size, or points of other shape
-            or, if they have a weight, that are not finite.
+            or, if they have a weight, that are not finite; jaw points of the contour without
+            points.
     """
     config = config or RefinementConfig()
     _check(faces)
     given = landmarks_px is not None
+    if jaw == "contour" and not given:
+        raise ValueError("jaw points of the contour must be given")
     noise = config.landmark_noise if given else config.own_landmark_noise
     points = landmarks_px if given else np.stack([face.landmarks_px[:, :2] for face in faces])
     weights = np.ones((len(faces), 68)) if weight is None else np.asarray(weight)
@@ -104,19 +112,20 @@ def refine(
         ]
     )
     labels, trust = torch.from_numpy(target).float(), torch.from_numpy(weights).float()
-    synthesis = Synthesis(list(faces))
+    synthesis = Synthesis(list(faces), jaw)
     blocks = {name: block.requires_grad_() for name, block in synthesis.start().items()}
     optimizer = torch.optim.Adam(
         [{"params": [blocks[name]], "lr": rate} for name, rate in STEP.items()], betas=(0.8, 0.95)
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
     bounded = faces[0].model.expression_bounded
-    skin = synthesis.visible_skin(blocks)
+    skin, places = synthesis.visible_skin(blocks), synthesis.landmark_index(blocks)
     for step in range(config.steps):
         if step and step % SKIN_EVERY == 0:
-            skin = synthesis.visible_skin(blocks)
+            skin, places = synthesis.visible_skin(blocks), synthesis.landmark_index(blocks)
         optimizer.zero_grad()
-        landmarks = landmark_term(synthesis.landmarks(blocks)[..., :2], labels, trust, noise)
+        predicted = synthesis.landmarks(blocks, places)[..., :2]
+        landmarks = landmark_term(predicted, labels, trust, noise)
         cost = landmarks + photo_term(synthesis, blocks, skin, config) + prior_term(blocks, config)
         cost.backward()
         optimizer.step()

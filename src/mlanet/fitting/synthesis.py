@@ -5,10 +5,11 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from mlanet.coefficients import Coefficients
+from mlanet.fitting.contour import JawKind, jaw_lines, outline_points
 from mlanet.geometry import (
     Camera,
     MeshTopology,
@@ -34,9 +35,11 @@ class Synthesis:
 
     Attributes:
         faces: crops of one size and one face model.
+        jaw: whether the 17 jaw points of the landmarks are of the surface or of the outline.
     """
 
     faces: list[Reconstruction]
+    jaw: JawKind = "surface"
 
     def start(self) -> dict[str, Tensor]:
         """Coefficients by name, `(b, n)`; identity and albedo are the faces' mean `(1, n)`."""
@@ -60,8 +63,10 @@ class Synthesis:
 
     @cached_property
     def landmark_shape(self) -> LinearShape:
-        """The model of the 68 landmarks in tensors."""
-        return self.faces[0].model.landmarks.convert(torch.from_numpy)
+        """The model of the points that landmarks may be, in tensors."""
+        model = self.faces[0].model
+        points = model.landmarks if self.jaw == "surface" else jaw_lines(model).shape
+        return points.convert(torch.from_numpy)
 
     @cached_property
     def shape(self) -> LinearShape:
@@ -84,8 +89,24 @@ class Synthesis:
             skin = skin * (1.0 - regions[name])
         return torch.from_numpy(skin.astype(np.float32))
 
-    def landmarks(self, blocks: dict[str, Tensor]) -> Float[Tensor, "b 68 3"]:
-        """The 68 landmarks in pixels of the crops."""
+    def landmarks(
+        self, blocks: dict[str, Tensor], index: Int[Tensor, "b 68"] | None = None
+    ) -> Float[Tensor, "b 68 3"]:
+        """The 68 landmarks in pixels of the crops; `index` as `landmark_index` found it before."""
+        index = self.landmark_index(blocks) if index is None else index
+        return torch.take_along_dim(self._landmark_candidates(blocks), index[..., None], dim=1)
+
+    @torch.no_grad()
+    def landmark_index(self, blocks: dict[str, Tensor]) -> Int[Tensor, "b 68"]:
+        """Which of the points that they may be the landmarks are in the present poses."""
+        if self.jaw == "surface":
+            return torch.arange(68).expand(len(self.faces), -1)
+        candidates = torch.from_numpy(jaw_lines(self.faces[0].model).candidates)
+        rotation = decode_pose(blocks["rotation"], blocks["translation"]).rotation
+        return outline_points(self._landmark_candidates(blocks), rotation, candidates)
+
+    def _landmark_candidates(self, blocks: dict[str, Tensor]) -> Float[Tensor, "b m 3"]:
+        """All points that landmarks may be, in pixels of the crops."""
         points = self.landmark_shape(
             blocks["identity"].expand(len(self.faces), -1), blocks["expression"]
         )
