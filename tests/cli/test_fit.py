@@ -59,7 +59,7 @@ def test_bad_points_are_named(tmp_path):
     other = file.rename(tmp_path / "other.npy")
     with pytest.raises(DataError, match="another photo"):
         fit(out=tmp_path, example=True, landmarks=other)
-    with pytest.raises(DataError, match="holds none of astronaut.pts"):
+    with pytest.raises(DataError, match=r"holds none of astronaut\.pts"):
         fit(out=tmp_path, example=True, landmarks=tmp_path)
     with pytest.raises(UsageError, match="--jaw"):
         fit(out=tmp_path, example=True, jaw="contour")
@@ -69,7 +69,7 @@ def test_the_face_goes_to_given_points(tmp_path):
     assert reconstruct(out=tmp_path, example=True, threads=1) == 0
     path = tmp_path / "astronaut" / "face_00.json"
     start = np.array(json.loads(path.read_text())["landmarks_px"])[:, :2]
-    wanted = start + [4.0, -3.0]
+    wanted = start + np.array([4.0, -3.0])
     wanted[40:] = np.nan
     np.save(tmp_path / "astronaut.npy", wanted)
     assert fit(out=tmp_path, example=True, landmarks=tmp_path, jaw="surface") == 0
