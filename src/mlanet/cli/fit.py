@@ -90,7 +90,7 @@ def fit(
     else:
         kind = _jaw_kind(jaw, points)
         marked = np.stack([rows[:, :2] for rows in points])
-        weight = np.isfinite(marked).all(axis=-1).astype(np.float64)
+        weight = np.asarray(np.isfinite(marked).all(axis=-1), np.float64)
         refined = refine(faces, marked, weight, jaw=kind)
     for path, folder, before, after in zip(
         paths, folders_for(paths, out), faces, refined, strict=True
@@ -162,7 +162,8 @@ def _face_at(
     for detection in reconstructor.detect(image):
         low, high = detection.box_px[:2], detection.box_px[2:]
         apart = float(np.linalg.norm((low + high) / 2.0 - center))
-        if apart < distance and ((center > low) & (center < high)).all():
+        inside = bool(np.all(center > low) and np.all(center < high))
+        if apart < distance and inside:
             nearest, distance = detection, apart
     if nearest is not None:
         return reconstructor.reconstruct_detection(image, nearest)
@@ -170,6 +171,6 @@ def _face_at(
         reconstructor.model.landmarks,
         OrthographicView(),
         np.nan_to_num(points_px)[None],
-        visible[None].astype(np.float64),
+        np.asarray(visible, np.float64)[None],
     ).landmarks_px[0]
     return reconstructor.predict_in_box(image, square_from_landmarks(whole))
