@@ -54,11 +54,11 @@ def test_obj_files_other_units_places_and_seven_points(folder, model, face):
 def test_seams_of_textures_are_closed(folder, model, face):
     corners = face.surface.vertices[face.surface.topology.faces].reshape(-1, 3)
     soup = Surface(corners, np.arange(len(corners)).reshape(-1, 3))
-    assert soup.border.all()
+    assert soup.topology.border_vertices.all()
     write_face(folder, "a", FaceShape(soup, face.landmarks))
     read = opened(folder, model).face("a").surface
     assert len(read.vertices) == len(face.surface.vertices)
-    assert read.border.sum() == face.surface.border.sum()
+    assert read.topology.border_vertices.sum() == face.surface.topology.border_vertices.sum()
 
 
 def test_missed_faces_need_a_mesh_or_none(folder, model):

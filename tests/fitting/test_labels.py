@@ -88,7 +88,7 @@ def test_a_jaw_of_the_contour_does_not_pull_the_face():
         scale = LABEL_CROP_PX / np.diff(labels.box_px[:, ::2], axis=1)[:, 0]
         wanted = (truth - labels.box_px[:, None, :2]) * scale[:, None, None]
         errors.append(np.linalg.norm(shown - wanted, axis=2)[:, 17:].mean())
-    assert errors[1] < 0.7 * errors[0]
+    assert errors[1] < 0.8 * errors[0]
     with pytest.raises(ValueError, match="jaw_weight"):
         label_faces(MODEL, points, jaw_weight=-1.0)
 

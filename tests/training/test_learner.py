@@ -98,7 +98,7 @@ def test_pictures_reach_the_network_as_channels_first_in_0_1(data, tiny):
 @pytest.mark.parametrize(
     ("change", "device", "message"),
     [
-        ({"preset": "giant"}, "cpu", "preset: 'giant' is none of mobile, paper"),
+        ({"preset": "giant"}, "cpu", "preset: 'giant' is none of mobile, large, paper, small"),
         ({"preset": "paper"}, "cpu", "preset: regresses"),
         ({}, "toaster", "device: 'toaster'"),
     ],
