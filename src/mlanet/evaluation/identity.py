@@ -1,6 +1,5 @@
 """Verification by identity coefficients: are two pictures of one person?"""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ from jaxtyping import Float, Int, Shaped
 from mlanet.datasets import FaceCrops
 from mlanet.errors import DataError
 from mlanet.evaluation.page import Page, Table
-from mlanet.image import atomic_path, crop_square, square_from_landmarks
+from mlanet.evaluation.report_file import save_content
+from mlanet.image import crop_square, square_from_landmarks
 from mlanet.metrics import Verification, cosine_similarity, verification
 from mlanet.reconstructor import Reconstructor
 
@@ -79,15 +79,7 @@ class IdentityReport:
         Raises:
             DataError: the folder cannot be written.
         """
-        path = folder / "report.json"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with atomic_path(path) as temporary:
-                text = json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
-                temporary.write_text(text, encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise DataError(f"{folder}: the report cannot be written ({error})") from error
-        return path
+        return save_content(folder, self.as_dict())
 
 
 def evaluate_identity(

@@ -1,6 +1,5 @@
 """Error as something covers more and more of the face: AFLW2000-3D with drawn occluders."""
 
-import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,11 +10,11 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from mlanet.datasets import AFLW2000, AFLW2000Annotations, Sample
-from mlanet.errors import DataError, UsageError
+from mlanet.errors import UsageError
 from mlanet.evaluation.aflw2000 import FaceSource, score_aflw2000
 from mlanet.evaluation.page import Page, Table
 from mlanet.evaluation.report import PROTOCOL, AFLW2000Report
-from mlanet.image import atomic_path
+from mlanet.evaluation.report_file import save_content
 from mlanet.metrics import Difference, paired_difference, yaw_bin_index
 from mlanet.synthesis.surroundings import procedural_background
 
@@ -181,15 +180,7 @@ class OcclusionReport:
         Raises:
             DataError: the folder cannot be written.
         """
-        path = folder / "report.json"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with atomic_path(path) as temporary:
-                text = json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
-                temporary.write_text(text, encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise DataError(f"{folder}: the report cannot be written ({error})") from error
-        return path
+        return save_content(folder, self.as_dict())
 
 
 def evaluate_occlusion(

@@ -34,8 +34,20 @@ def save_report(
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(rows)
-    report = json.dumps(content, indent=2, allow_nan=False) + "\n"
-    write_texts(folder, {table_name: table.getvalue(), "report.json": report})
+    write_texts(folder, {table_name: table.getvalue()})
+    return save_content(folder, content)
+
+
+def save_content(folder: Path, content: Mapping[str, Any]) -> Path:
+    """Write `report.json`.
+
+    Returns:
+        Its path.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    write_texts(folder, {"report.json": json.dumps(content, indent=2, allow_nan=False) + "\n"})
     return folder / "report.json"
 
 

@@ -16,7 +16,7 @@ from mlanet.morphable import LinearShape
 from mlanet.reconstruction import Reconstruction
 
 ROUNDS = 4
-"""Landmark fits with jaw points of the contour; later ones move points by less than a pixel."""
+"""Landmark fits with jaw points of the contour, which are chosen anew before each."""
 
 
 def fit_to_landmarks(
