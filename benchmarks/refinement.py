@@ -95,7 +95,7 @@ def random_head(
     return KnownHead(
         name=f"own-{number}",
         kind="own",
-        surface=compare.surface(identity),
+        surface=compare.face(identity).surface,
         landmarks=landmarks,
         points=landmarks[list(START_POINTS)],
         mesh=Mesh(vertices.astype(np.float64), faces.astype(np.int32), colors=colors),
