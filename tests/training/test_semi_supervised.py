@@ -44,7 +44,7 @@ def semi(tiny):
         unlabelled_warmup=0.0,
         sources=(SourceConfig("aflw_train", 0.5), SourceConfig(heads=8, share=0.5)),
         unlabelled_sources=(SourceConfig("ytf68"),),
-        weights=LossWeights(coefficients=0.5, weighted_coefficients=0.5, vertices=0.01),
+        weights=LossWeights(coefficients=0.5, weighted_coefficients=0.5, vertices=0.01, shape=0.01),
         unlabelled_weights=RenderedWeights(flip=0.1, symmetry=0.1, edges=0.1),
         frozen_norms=True,
     )
@@ -84,7 +84,8 @@ def test_known_coefficients_alone_are_compared(semi, batch):
     assert same.terms["coefficients"] == learner.step(0, batch).terms["coefficients"]
     nothing = replace(batch, known=np.zeros_like(batch.known))
     terms = Learner.start(semi).step(0, nothing).terms
-    assert terms["coefficients"] == terms["weighted_coefficients"] == terms["vertices"] == 0.0
+    names = ("coefficients", "weighted_coefficients", "vertices", "shape")
+    assert [terms[name] for name in names] == [0.0] * 4
 
 
 def test_labelled_samples_may_be_rendered_too(semi, batch):

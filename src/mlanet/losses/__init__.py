@@ -14,7 +14,7 @@ from mlanet.losses.landmarks import aperture_distance, landmark_distance
 from mlanet.losses.photometric import colors_at_vertices, light_regularizer, photometric_distance
 from mlanet.losses.pixels import pixel_distance
 from mlanet.losses.prior import coefficient_prior, weighted_coefficient_prior
-from mlanet.losses.vertices import vertex_distance
+from mlanet.losses.vertices import shape_distance, vertex_distance
 from mlanet.losses.weighted_landmarks import emphasised_weights, weighted_landmark_distance
 from mlanet.losses.weights import PAPER, LossWeights
 from mlanet.losses.wing import wing_distance
@@ -37,6 +37,7 @@ __all__ = [
     "light_regularizer",
     "photometric_distance",
     "pixel_distance",
+    "shape_distance",
     "standardized_distance",
     "symmetry_distance",
     "vertex_distance",

@@ -38,6 +38,7 @@ class FaceTensors(nn.Module):
             "faces_of_vertex": self.topology.faces_of_vertex.astype(np.int64),
             "skin": np.flatnonzero(skin > 0.5),
             "skin_weight": (skin * (1.0 - model.regions["mouth"])).astype(np.float32),
+            "face": np.flatnonzero(model.regions["face"] > 0.5),
             "mirror": model.mirror.astype(np.int64),
             "edges": self.topology.edges.astype(np.int64),
         }
@@ -66,6 +67,12 @@ class FaceTensors(nn.Module):
     def neutral_vertices(self, coefficients: Coefficients) -> Float[Tensor, "b v 3"]:
         """Base vertices without expression."""
         mean, identity = self.get_buffer("mean"), self.get_buffer("identity")
+        return linear_combination(mean, identity, coefficients.identity)
+
+    def face_shape(self, coefficients: Coefficients) -> Float[Tensor, "b f 3"]:
+        """The neutral vertices of region `face`: no ears, neck or scalp."""
+        face = self.get_buffer("face")
+        mean, identity = self.get_buffer("mean")[face], self.get_buffer("identity")[face]
         return linear_combination(mean, identity, coefficients.identity)
 
     def albedo(self, coefficients: Coefficients) -> Float[Tensor, "b v 3"]:

@@ -20,6 +20,7 @@ from mlanet.losses import (
     landmark_distance,
     light_regularizer,
     photometric_distance,
+    shape_distance,
     standardized_distance,
     vertex_distance,
     weighted_coefficient_distance,
@@ -113,11 +114,20 @@ class Objective(FaceTensors):
         def decode(vectors: Float[Tensor, "m n"]) -> Float[Tensor, "m 68 3"]:
             return self.landmarks_px(self.layout.split(vectors), 1)
 
+        mine, theirs = self.layout.split(vector), self.layout.split(wanted)
+        known = {
+            name: given.known[:, self.layout.slices[name]].amin(dim=1)
+            for name in ("identity", "expression")
+        }
+
         def vertices() -> Float[Tensor, "b"]:
-            cuts = self.layout.slices
-            shape = [given.known[:, cuts[name]].amin(dim=1) for name in ("identity", "expression")]
-            mine, theirs = self.layout.split(vector), self.layout.split(wanted)
-            return shape[0] * shape[1] * vertex_distance(self.vertices(mine), self.vertices(theirs))
+            distance = vertex_distance(self.vertices(mine), self.vertices(theirs))
+            return known["identity"] * known["expression"] * distance
+
+        def shape() -> Float[Tensor, "b"]:
+            return known["identity"] * shape_distance(
+                self.face_shape(mine), self.face_shape(theirs)
+            )
 
         return {
             "coefficients": lambda: coefficient_distance(vector, wanted),
@@ -126,6 +136,7 @@ class Objective(FaceTensors):
             ),
             "weighted_coefficients": lambda: weighted_coefficient_distance(vector, wanted, decode),
             "vertices": vertices,
+            "shape": shape,
         }
 
     def photometric(

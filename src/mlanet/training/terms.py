@@ -28,6 +28,8 @@ class LossWeights:
         weighted_coefficients: WPDC, by how far each coefficient moves the 68 landmarks.
         vertices: mean squared distance of the base mesh's vertices (mm², model frame) where
             identity and expression are known.
+        shape: the same of the neutral face without what surrounds it, moved and scaled to the known
+            one (mm²), where identity is known.
     """
 
     landmarks: float = 1.0
@@ -43,6 +45,7 @@ class LossWeights:
     standardized_coefficients: float = 0.0
     weighted_coefficients: float = 0.0
     vertices: float = 0.0
+    shape: float = 0.0
 
     def __post_init__(self) -> None:
         check_types(self)
