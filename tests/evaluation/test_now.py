@@ -8,6 +8,8 @@ from mlanet.cli import main
 from mlanet.errors import DataError
 from mlanet.evaluation import read_image_list
 from mlanet.evaluation.now import read_box
+from mlanet.evaluation.report_file import read_run
+from mlanet.evaluation.submission import COLUMNS
 from mlanet.image import read_image, write_image
 from mlanet.morphable.readers.wavefront import read_obj
 from mlanet.reconstructor import Reconstructor
@@ -64,6 +66,27 @@ def test_predictions_in_nows_layout(dataset, tmp_path, capsys):
     assert points[5, 1] < points[4, 1] < points[0, 1]  # mouth below nose below eyes
     apart = np.linalg.norm(points[:, None] - mesh.vertices[None], axis=-1).min(axis=1)
     assert apart.max() < 3.0  # mm: landmarks lie on the mesh
+
+
+def test_the_report_counts_and_shows(dataset, tmp_path, capsys):
+    arguments = ["--data", tmp_path, "--images", dataset, "--out", tmp_path / "out"]
+    with pytest.raises(SystemExit):
+        main(["evaluate", "now", *map(str, arguments)])
+    folder = tmp_path / "out.report"
+    assert str(folder / "report.html") in capsys.readouterr().out
+    content = read_run(folder / "report.json")
+    assert content["counts"] == {
+        "multiview_neutral": {"images": 1, "by_box": 0, "missing": 0},
+        "selfie": {"images": 2, "by_box": 1, "missing": 1},
+        "all": {"images": 3, "by_box": 1, "missing": 1},
+    }
+    assert content["missing"] == [f"{SUBJECT}/selfie/IMG_3"]
+    assert content["by_box"] == [f"{SUBJECT}/selfie/IMG_2"]
+    page = (folder / "report.html").read_text()
+    drawn_by_lot, cut = page.split("Drawn by lot")[1].split("Cut by the benchmark")
+    assert drawn_by_lot.count("<img") == 2 * len(COLUMNS)  # the third has no face
+    assert cut.count("<img") == len(COLUMNS)
+    assert "2 of 3 have a prediction" in (folder / "report.md").read_text()
 
 
 def test_faces_are_at_rest(dataset, tmp_path):

@@ -7,6 +7,8 @@ from mlanet.assets import verified_path
 from mlanet.cli import main
 from mlanet.errors import DataError
 from mlanet.evaluation.realy import keypoint_entries, model_keypoints, read_keypoints
+from mlanet.evaluation.report_file import read_run
+from mlanet.evaluation.submission import COLUMNS
 from mlanet.export import write_obj
 from mlanet.geometry import Mesh, SurfaceIndex
 from mlanet.image import read_image, write_image
@@ -83,6 +85,9 @@ def test_the_command(model, reference, tmp_path, capsys):
     np.testing.assert_array_equal(mesh.faces, template.faces)
     assert mesh.vertices.shape == template.vertices.shape
     assert len(json.loads((out / "mlanet.txt").read_text())) == 85
+    content = read_run(tmp_path / "out.report" / "report.json")
+    assert content["counts"] == {"all": {"images": 2, "by_box": 0, "missing": 1}}
+    assert (tmp_path / "out.report" / "report.html").read_text().count("<img") == len(COLUMNS)
 
 
 @pytest.mark.parametrize("name", ["face.png", "1_b.jpg", "notes.txt"])

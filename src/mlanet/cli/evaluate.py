@@ -1,7 +1,6 @@
 """`mlanet evaluate`: measure the shipped network under a named protocol."""
 
-import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from mlanet.cli.status import EXIT_FAILED, EXIT_OK
 from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -95,7 +93,7 @@ def aflw2000(
             keep_vertices=save_predictions is not None,
             versions=versions | _versions(weights, predictions),
             progress=progress,
-            workers=_positive(threads),
+            workers=positive(threads),
         )
     written = write_report(out, report, reconstructor, dataset, truth, threads)
     if save_predictions is not None:
@@ -156,70 +154,6 @@ def _named(path: Path) -> str:
     return f"{path.name}, sha256 {sha256(path.read_bytes()).hexdigest()}"
 
 
-def now(
-    *,
-    data: Path,
-    images: Path,
-    out: Path,
-    threads: int = 1,
-    weights: Path | None = None,
-) -> int:
-    """Prediction files for NoW's own evaluation: a mesh at rest and seven landmarks an image.
-
-    Args:
-        data: NoW_Dataset, or its folder final_release_version.
-        images: imagepathsvalidation.txt or imagepathstest.txt.
-        out: Folder for subject/challenge/NAME.obj and .npy.
-        threads: CPU threads.
-        weights: A network of your own, written by mlanet export.
-
-    Returns:
-        Exit status: 0 all written, 1 an image has no prediction (each named on stderr).
-    """
-    from mlanet.evaluation import read_image_list, write_now
-    from mlanet.reconstructor import Reconstructor
-
-    listed = read_image_list(images)
-    reconstructor = Reconstructor.load(threads=_positive(threads), weights=weights)
-    with progress_bar("NoW") as report:
-        found = write_now(reconstructor, data, listed, out, report)
-    print(f"{out}: {found.written} of {len(listed)} images written, unit mm")
-    if found.by_box:
-        print(f"{len(found.by_box)} faces that the detector did not find were cut by NoW's box")
-    return _name_missing(found.missing)
-
-
-def realy(
-    *,
-    images: Path,
-    out: Path,
-    reference: Path | None = None,
-    threads: int = 1,
-    weights: Path | None = None,
-) -> int:
-    """Prediction files for REALY's own evaluation: one OBJ an image, template, 85 keypoints.
-
-    Args:
-        images: Folder of REALY's images.
-        out: Folder for predictions/NAME.obj, mlanet.obj and mlanet.txt.
-        reference: A template of REALY's repository (data/HIFI3D.obj, HIFI3D.txt beside it), from
-            which the keypoints that iBUG lacks are carried over; without it there is no mlanet.txt.
-        threads: CPU threads.
-        weights: A network of your own, written by mlanet export.
-
-    Returns:
-        Exit status: 0 all written, 1 in an image no face was found (each named on stderr).
-    """
-    from mlanet.evaluation import write_realy
-    from mlanet.reconstructor import Reconstructor
-
-    reconstructor = Reconstructor.load(threads=_positive(threads), weights=weights)
-    with progress_bar("REALY") as report:
-        found = write_realy(reconstructor, images, out, reference, report)
-    print(f"{out}: {found.written} images written")
-    return _name_missing(found.missing)
-
-
 def compare(
     reports: Annotated[tuple[Path, ...], tyro.conf.Positional] = (),
     /,
@@ -261,7 +195,8 @@ def compare(
     return 0
 
 
-def _positive(threads: int) -> int:
+def positive(threads: int) -> int:
+    """A number of threads, refused if there would be none."""
     if threads < 1:
         raise UsageError(f"--threads must be positive, got {threads}")
     return threads
@@ -276,12 +211,6 @@ def progress_bar(name: str) -> Generator[Callable[[int, int], None], None, None]
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(name, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _name_missing(names: Sequence[str]) -> int:
-    for name in names:
-        print(f"mlanet: {name}: no face was found", file=sys.stderr)
-    return EXIT_FAILED if names else EXIT_OK
 
 
 def rich_table(table: "Table") -> "RichTable":

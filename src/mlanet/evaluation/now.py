@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from mlanet.detection import Detection
 from mlanet.errors import DataError, ImageError
 from mlanet.evaluation.aflw2000 import MIN_IOU
 from mlanet.evaluation.comparison import SEVEN_POINTS
+from mlanet.evaluation.submission import Watch
 from mlanet.export import write_obj
 from mlanet.geometry import Mesh, box_iou
 from mlanet.image import atomic_path, read_image
@@ -127,12 +128,14 @@ def write_now(
     images: Sequence[NowImage],
     out: Path,
     progress: Callable[[int, int], None] | None = None,
+    watch: Watch | None = None,
 ) -> NowSummary:
     """Write `subject/challenge/NAME.obj` and `.npy` of each image into a folder.
 
     The mesh is the person at rest in millimetres (expressions are zero), since NoW's scans are at
     rest; the npy file holds `SEVEN_POINTS` on it, (7, 3). Of several faces the one is taken that
-    overlaps NoW's box best; without a box file, the largest.
+    overlaps NoW's box best; without a box file, the largest. `watch` is told each image's stem and
+    its face, expression included.
 
     Raises:
         DataError: the data set or a box file is malformed.
@@ -149,31 +152,32 @@ def write_now(
             image = read_image(root / PICTURES / entry.subject / entry.challenge / entry.file)
         except ImageError as error:
             raise DataError(str(error)) from error
-        crop = _crop_box(reconstructor, image, box)
-        if crop is None and box is not None:
-            crop, _ = _square_around(box), by_box.append(name)
-        if crop is None:
+        detection = _chosen(reconstructor.detect(image), box)
+        face = None
+        if detection is not None:
+            face = reconstructor.reconstruct_detection(image, detection)
+        elif box is not None:
+            face = reconstructor.predict_in_box(image, _square_around(box))
+            by_box.append(name)
+        if face is None:
             missing.append(name)
         else:
-            _write_face(reconstructor.predict_in_box(image, crop), out / name)
+            _write_face(face, out / name)
+            if watch is not None:
+                watch(name, face)
         if progress is not None:
             progress(number + 1, len(images))
     return NowSummary(len(images) - len(missing), tuple(missing), tuple(by_box))
 
 
-def _crop_box(
-    reconstructor: Reconstructor,
-    image: UInt8[np.ndarray, "h w 3"],
-    box: Float[np.ndarray, "4"] | None,
-) -> Float[np.ndarray, "4"] | None:
-    found: list[Detection] = reconstructor.detect(image)
+def _chosen(found: Sequence[Detection], box: Float[np.ndarray, "4"] | None) -> Detection | None:
     if not found:
         return None
     if box is None:
-        return reconstructor.crop_box(max(found, key=lambda detection: detection.size_px))
+        return max(found, key=lambda detection: detection.size_px)
     overlap = box_iou(np.stack([d.box_px for d in found]).astype(np.float64), box[None])[:, 0]
     best = int(overlap.argmax())
-    return reconstructor.crop_box(found[best]) if overlap[best] >= MIN_IOU else None
+    return found[best] if overlap[best] >= MIN_IOU else None
 
 
 def _square_around(box: Float[np.ndarray, "4"]) -> Float[np.ndarray, "4"]:

@@ -6,7 +6,7 @@ the public evaluation code (czh-98/REALY).
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.errors import AssetError, DataError, ImageError
+from mlanet.evaluation.submission import Watch
 from mlanet.export import write_obj
 from mlanet.geometry import Mesh, SurfaceIndex, SurfacePoints
 from mlanet.image import atomic_path
@@ -38,24 +39,44 @@ class RealySummary:
     missing: tuple[str, ...]
 
 
+def read_pictures(folder: Path) -> list[Path]:
+    """REALY's images in a folder, by name.
+
+    Raises:
+        DataError: there are none, or one is not named as REALY's are.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; REALY's images are expected there")
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise DataError(f"{folder}: holds no images {', '.join(SUFFIXES)}")
+    for path in paths:
+        if not NAME.fullmatch(path.stem):
+            raise DataError(f"{path}: not named as REALY's images are, by numbers such as 1 or 1_2")
+    if len({path.stem for path in paths}) != len(paths):
+        raise DataError(f"{folder}: two images would get one name")
+    return paths
+
+
 def write_realy(
     reconstructor: Reconstructor,
-    images: Path,
+    paths: Sequence[Path],
     out: Path,
     reference: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
+    watch: Watch | None = None,
 ) -> RealySummary:
     """Write `predictions/NAME.obj` of each image, and the template `mlanet.obj`.
 
     All meshes share vertices' order and triangles. With a reference (a template of REALY's, such
     as `data/HIFI3D.obj`, its keypoints in a .txt of the same name beside it) also `mlanet.txt`,
-    the 85 keypoints on our topology. Of several faces in an image the largest is taken.
+    the 85 keypoints on our topology. Of several faces in an image the largest is taken; `watch`
+    is told each image's name and that face.
 
     Raises:
         DataError: the images or the reference are missing or malformed.
         OSError: the folder cannot be written.
     """
-    paths = _pictures(images)
     model = reconstructor.model
     (out / "predictions").mkdir(parents=True, exist_ok=True)
     faces = model.topology.faces
@@ -74,6 +95,8 @@ def write_realy(
         if found:
             mesh = Mesh(found[0].mesh.vertices, faces)
             write_obj(out / "predictions" / f"{path.stem}.obj", mesh)
+            if watch is not None:
+                watch(path.name, found[0])
         else:
             missing.append(path.name)
         if progress is not None:
@@ -129,17 +152,3 @@ def keypoint_entries(places: SurfacePoints) -> list[tuple[int, float, float]]:
         (int(face), round(float(weights[0]), 7), round(float(weights[1]), 7))
         for face, weights in zip(places.face_index, places.barycentric, strict=True)
     ]
-
-
-def _pictures(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; REALY's images are expected there")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise DataError(f"{folder}: holds no images {', '.join(SUFFIXES)}")
-    for path in paths:
-        if not NAME.fullmatch(path.stem):
-            raise DataError(f"{path}: not named as REALY's images are, by numbers such as 1 or 1_2")
-    if len({path.stem for path in paths}) != len(paths):
-        raise DataError(f"{folder}: two images would get one name")
-    return paths

@@ -1,0 +1,114 @@
+"""`mlanet evaluate now` and `realy`: prediction files for benchmarks that score themselves."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlanet.cli.evaluate import positive, progress_bar
+from mlanet.cli.evaluate_scans import versions_of
+from mlanet.cli.status import EXIT_FAILED, EXIT_OK
+
+if TYPE_CHECKING:
+    from mlanet.evaluation.submission import Submission, SubmissionPictures
+
+
+def now(
+    *,
+    data: Path,
+    images: Path,
+    out: Path,
+    threads: int = 1,
+    weights: Path | None = None,
+) -> int:
+    """Prediction files for NoW's own evaluation: a mesh at rest and seven landmarks an image.
+
+    OUT.report receives report.json, report.md and report.html: counts and pictures.
+
+    Args:
+        data: NoW_Dataset, or its folder final_release_version.
+        images: imagepathsvalidation.txt or imagepathstest.txt.
+        out: Folder for subject/challenge/NAME.obj and .npy.
+        threads: CPU threads.
+        weights: A network of your own, written by mlanet export.
+
+    Returns:
+        Exit status: 0 all written, 1 an image has no prediction (each named on stderr).
+    """
+    from mlanet.evaluation import read_image_list, write_now
+    from mlanet.evaluation.submission import Submission, SubmissionPictures
+    from mlanet.reconstructor import Reconstructor
+
+    listed = read_image_list(images)
+    reconstructor = Reconstructor.load(threads=positive(threads), weights=weights)
+    groups = {str(image.stem): image.challenge for image in listed}
+    pictures = SubmissionPictures(tuple(groups))
+    with progress_bar("NoW") as report:
+        found = write_now(reconstructor, data, listed, out, report, pictures)
+    print(f"{out}: {found.written} of {len(listed)} images written, unit mm")
+    if found.by_box:
+        print(f"{len(found.by_box)} faces that the detector did not find were cut by NoW's box")
+    submission = Submission(
+        benchmark="NoW",
+        images=tuple(groups),
+        missing=found.missing,
+        by_box=found.by_box,
+        groups=groups,
+        versions=versions_of(weights),
+        seconds=pictures.seconds,
+    )
+    return _finish(submission, pictures, out)
+
+
+def realy(
+    *,
+    images: Path,
+    out: Path,
+    reference: Path | None = None,
+    threads: int = 1,
+    weights: Path | None = None,
+) -> int:
+    """Prediction files for REALY's own evaluation: one OBJ an image, template, 85 keypoints.
+
+    OUT.report receives report.json, report.md and report.html: counts and pictures.
+
+    Args:
+        images: Folder of REALY's images.
+        out: Folder for predictions/NAME.obj, mlanet.obj and mlanet.txt.
+        reference: A template of REALY's repository (data/HIFI3D.obj, HIFI3D.txt beside it), from
+            which the keypoints that iBUG lacks are carried over; without it there is no mlanet.txt.
+        threads: CPU threads.
+        weights: A network of your own, written by mlanet export.
+
+    Returns:
+        Exit status: 0 all written, 1 in an image no face was found (each named on stderr).
+    """
+    from mlanet.evaluation import write_realy
+    from mlanet.evaluation.realy import read_pictures
+    from mlanet.evaluation.submission import Submission, SubmissionPictures
+    from mlanet.reconstructor import Reconstructor
+
+    paths = read_pictures(images)
+    reconstructor = Reconstructor.load(threads=positive(threads), weights=weights)
+    names = tuple(path.name for path in paths)
+    pictures = SubmissionPictures(names)
+    with progress_bar("REALY") as report:
+        found = write_realy(reconstructor, paths, out, reference, report, pictures)
+    print(f"{out}: {found.written} images written")
+    submission = Submission(
+        benchmark="REALY",
+        images=names,
+        missing=found.missing,
+        versions=versions_of(weights),
+        seconds=pictures.seconds,
+    )
+    return _finish(submission, pictures, out)
+
+
+def _finish(submission: "Submission", pictures: "SubmissionPictures", out: Path) -> int:
+    """Write the report, name what has no prediction."""
+    folder = out.with_name(f"{out.name}.report")
+    submission.save(folder, pictures.grids())
+    print(f"{folder / 'report.html'} written")
+    for name in submission.missing:
+        print(f"mlanet: {name}: no face was found", file=sys.stderr)
+    return EXIT_FAILED if submission.missing else EXIT_OK
