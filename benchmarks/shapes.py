@@ -7,7 +7,7 @@ of the heads that evaluate mlanet takes part, so that trainings may be compared 
 
 - `mean_face_mm`, `network_mm`: `--heads` heads as `mlanet synthesize heads` draws them, of a seed
   of their own; by yaw, too.
-- `correlation`: of predicted and true identity, of the first mode and of the next nineteen (mean).
+- `correlation_...`: of predicted and true identity: first mode, mean of the next nineteen.
 - `posterior_..._mm`: expected distance of such a head if its 68 landmarks, or all vertices, were
   seen at rest to within a noise (standard deviation, mm, each axis): linear Gaussian posterior
   under the face model's prior; position, turn and size unknown, expressions (landmarks only) with

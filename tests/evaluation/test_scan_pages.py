@@ -4,7 +4,8 @@ import pytest
 from mlanet.errors import DataError
 from mlanet.evaluation.florence_report import FlorenceReport, FlorenceResult
 from mlanet.evaluation.florence_scans import ScanPoints
-from mlanet.evaluation.scan_pages import florence_page, scan_page, write_pages
+from mlanet.evaluation.report_file import write_pages
+from mlanet.evaluation.scan_pages import florence_page, scan_page
 from mlanet.evaluation.scan_pictures import COLUMNS, ScanRow
 from mlanet.evaluation.scan_report import HeadBaseline, PortraitResult, ScanReport
 

@@ -37,7 +37,7 @@ def identity(
 
     from mlanet.datasets import FaceCrops
     from mlanet.evaluation.identity import evaluate_identity, identity_page, identity_tables
-    from mlanet.evaluation.scan_pages import write_pages
+    from mlanet.evaluation.report_file import write_pages
     from mlanet.reconstructor import Reconstructor
 
     faces = FaceCrops(data / "ytf68" if (data / "ytf68").is_dir() else data)
@@ -93,7 +93,7 @@ def occlusion(
     from mlanet.datasets import AFLW2000, AFLW2000Annotations
     from mlanet.evaluation import NetworkSource
     from mlanet.evaluation.occlusion import evaluate_occlusion, occlusion_page, occlusion_table
-    from mlanet.evaluation.scan_pages import write_pages
+    from mlanet.evaluation.report_file import write_pages
     from mlanet.reconstructor import Reconstructor
 
     if seed < 0:

@@ -61,7 +61,8 @@ def florence(
     from mlanet.evaluation.florence import GivenFaces, KeptFaces, VideoFaces, score_florence
     from mlanet.evaluation.florence_pictures import FlorencePictures
     from mlanet.evaluation.florence_videos import florence_subjects, setting_names, write_frames
-    from mlanet.evaluation.scan_pages import florence_page, write_pages
+    from mlanet.evaluation.report_file import write_pages
+    from mlanet.evaluation.scan_pages import florence_page
     from mlanet.reconstructor import Reconstructor
 
     subjects = florence_subjects(data)
@@ -145,7 +146,8 @@ def scans(
         require_torch()
     from mlanet.evaluation.known_heads import known_heads
     from mlanet.evaluation.portraits import portrait_names, write_portraits
-    from mlanet.evaluation.scan_pages import scan_page, write_pages
+    from mlanet.evaluation.report_file import write_pages
+    from mlanet.evaluation.scan_pages import scan_page
     from mlanet.evaluation.scan_pictures import (
         COLUMNS,
         MESH_COLUMNS,

@@ -1,6 +1,7 @@
 """`mlanet evaluate now` and `realy`: prediction files for benchmarks that score themselves."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,28 +36,18 @@ def now(
         Exit status: 0 all written, 1 an image has no prediction (each named on stderr).
     """
     from mlanet.evaluation import read_image_list, write_now
-    from mlanet.evaluation.submission import Submission, SubmissionPictures
+    from mlanet.evaluation.submission import SubmissionPictures
     from mlanet.reconstructor import Reconstructor
 
     listed = read_image_list(images)
     reconstructor = Reconstructor.load(threads=positive(threads), weights=weights)
-    groups = {str(image.stem): image.challenge for image in listed}
-    pictures = SubmissionPictures(tuple(groups))
+    pictures = SubmissionPictures([str(image.stem) for image in listed])
     with progress_bar("NoW") as report:
         found = write_now(reconstructor, data, listed, out, report, pictures)
     print(f"{out}: {found.written} of {len(listed)} images written, unit mm")
     if found.by_box:
         print(f"{len(found.by_box)} faces that the detector did not find were cut by NoW's box")
-    submission = Submission(
-        benchmark="NoW",
-        images=tuple(groups),
-        missing=found.missing,
-        by_box=found.by_box,
-        groups=groups,
-        versions=versions_of(weights),
-        seconds=pictures.seconds,
-    )
-    return _finish(submission, pictures, out)
+    return _finish(replace(found, versions=versions_of(weights)), pictures, out)
 
 
 def realy(
@@ -82,26 +73,17 @@ def realy(
     Returns:
         Exit status: 0 all written, 1 in an image no face was found (each named on stderr).
     """
-    from mlanet.evaluation import write_realy
-    from mlanet.evaluation.realy import read_pictures
-    from mlanet.evaluation.submission import Submission, SubmissionPictures
+    from mlanet.evaluation import read_pictures, write_realy
+    from mlanet.evaluation.submission import SubmissionPictures
     from mlanet.reconstructor import Reconstructor
 
     paths = read_pictures(images)
     reconstructor = Reconstructor.load(threads=positive(threads), weights=weights)
-    names = tuple(path.name for path in paths)
-    pictures = SubmissionPictures(names)
+    pictures = SubmissionPictures([path.name for path in paths])
     with progress_bar("REALY") as report:
         found = write_realy(reconstructor, paths, out, reference, report, pictures)
     print(f"{out}: {found.written} images written")
-    submission = Submission(
-        benchmark="REALY",
-        images=names,
-        missing=found.missing,
-        versions=versions_of(weights),
-        seconds=pictures.seconds,
-    )
-    return _finish(submission, pictures, out)
+    return _finish(replace(found, versions=versions_of(weights)), pictures, out)
 
 
 def _finish(submission: "Submission", pictures: "SubmissionPictures", out: Path) -> int:

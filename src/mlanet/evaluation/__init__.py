@@ -11,10 +11,10 @@ from mlanet.evaluation.aflw2000 import (
 )
 from mlanet.evaluation.dense import DenseErrors, DenseProtocol
 from mlanet.evaluation.groups import SkinTone
-from mlanet.evaluation.now import NowImage, NowSummary, read_image_list, write_now
+from mlanet.evaluation.now import NowImage, read_image_list, write_now
 from mlanet.evaluation.predictions import FacePrediction, Predictions
 from mlanet.evaluation.presentation import write_report
-from mlanet.evaluation.realy import RealySummary, write_realy
+from mlanet.evaluation.realy import read_pictures, write_realy
 from mlanet.evaluation.report import PROTOCOL, AFLW2000Report, CropSource, ImageResult
 from mlanet.evaluation.side_by_side import (
     comparison_page,
@@ -35,10 +35,8 @@ __all__ = [
     "LandmarkPredictor",
     "NetworkSource",
     "NowImage",
-    "NowSummary",
     "Prediction",
     "Predictions",
-    "RealySummary",
     "SkinTone",
     "comparison_page",
     "differences_table",
@@ -46,6 +44,7 @@ __all__ = [
     "figures_table",
     "load_runs",
     "read_image_list",
+    "read_pictures",
     "score_aflw2000",
     "square_roi_box",
     "write_now",

@@ -4,6 +4,7 @@ Sanyal et al., "Learning to Regress 3D Face Shape and Expression from an Image w
 Supervision", CVPR 2019; formats as in the public evaluation code (soubhiksanyal/now_evaluation).
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,7 +16,7 @@ from mlanet.detection import Detection
 from mlanet.errors import DataError, ImageError
 from mlanet.evaluation.aflw2000 import MIN_IOU
 from mlanet.evaluation.comparison import SEVEN_POINTS
-from mlanet.evaluation.submission import Watch
+from mlanet.evaluation.submission import Submission, Watch
 from mlanet.export import write_obj
 from mlanet.geometry import Mesh, box_iou
 from mlanet.image import atomic_path, read_image
@@ -47,21 +48,6 @@ class NowImage:
     def stem(self) -> PurePosixPath:
         """Relative path of the prediction's files, without suffix."""
         return PurePosixPath(self.subject, self.challenge, self.file.rsplit(".", 1)[0])
-
-
-@dataclass(frozen=True, slots=True)
-class NowSummary:
-    """What became of a list of images.
-
-    Attributes:
-        written: images that have a prediction.
-        missing: images that have none.
-        by_box: images whose face our detector did not find: they were cut by NoW's box.
-    """
-
-    written: int
-    missing: tuple[str, ...]
-    by_box: tuple[str, ...]
 
 
 def read_image_list(path: Path) -> list[NowImage]:
@@ -129,7 +115,7 @@ def write_now(
     out: Path,
     progress: Callable[[int, int], None] | None = None,
     watch: Watch | None = None,
-) -> NowSummary:
+) -> Submission:
     """Write `subject/challenge/NAME.obj` and `.npy` of each image into a folder.
 
     The mesh is the person at rest in millimetres (expressions are zero), since NoW's scans are at
@@ -141,6 +127,7 @@ def write_now(
         DataError: the data set or a box file is malformed.
         OSError: the folder cannot be written.
     """
+    started = time.perf_counter()
     root = find_root(data)
     missing: list[str] = []
     by_box: list[str] = []
@@ -167,7 +154,15 @@ def write_now(
                 watch(name, face)
         if progress is not None:
             progress(number + 1, len(images))
-    return NowSummary(len(images) - len(missing), tuple(missing), tuple(by_box))
+    groups = {str(entry.stem): entry.challenge for entry in images}
+    return Submission(
+        benchmark="NoW",
+        images=tuple(groups),
+        missing=tuple(missing),
+        by_box=tuple(by_box),
+        groups=groups,
+        seconds=time.perf_counter() - started,
+    )
 
 
 def _chosen(found: Sequence[Detection], box: Float[np.ndarray, "4"] | None) -> Detection | None:

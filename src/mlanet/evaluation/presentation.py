@@ -14,12 +14,10 @@ from mlanet.evaluation.page import (
     PictureGrid,
     PictureRow,
     Table,
-    html,
-    markdown,
 )
 from mlanet.evaluation.pictures import COLUMNS, POINTS_COLUMNS, FaceRow, face_rows, jpeg
 from mlanet.evaluation.report import AFLW2000Report
-from mlanet.evaluation.report_file import write_texts
+from mlanet.evaluation.report_file import write_pages
 from mlanet.image import write_image
 from mlanet.metrics import YAW_BINS
 from mlanet.reconstructor import Reconstructor
@@ -49,10 +47,8 @@ def write_report(
         for name, chosen in (("worst", report.worst), ("random", report.random))
     }
     columns = POINTS_COLUMNS if reconstructor is None else COLUMNS
-    page = page_of(report, drawn, columns)
-    texts = {"report.md": markdown(page), "report.html": html(page)}
-    write_texts(folder, texts)
-    written += [folder / name for name in texts]
+    write_pages(folder, page_of(report, drawn, columns))
+    written += [folder / "report.md", folder / "report.html"]
     try:
         for name, rows in drawn.items():
             if rows:

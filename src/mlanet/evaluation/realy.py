@@ -6,15 +6,15 @@ the public evaluation code (czh-98/REALY).
 
 import json
 import re
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from mlanet.errors import AssetError, DataError, ImageError
-from mlanet.evaluation.submission import Watch
+from mlanet.evaluation.submission import Submission, Watch
 from mlanet.export import write_obj
 from mlanet.geometry import Mesh, SurfaceIndex, SurfacePoints
 from mlanet.image import atomic_path
@@ -29,14 +29,6 @@ NAME = re.compile(r"\d+(_\d+)*")
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 TEMPLATE = "mlanet"
-
-
-@dataclass(frozen=True, slots=True)
-class RealySummary:
-    """What became of a folder: in images of `missing` no face was found."""
-
-    written: int
-    missing: tuple[str, ...]
 
 
 def read_pictures(folder: Path) -> list[Path]:
@@ -65,7 +57,7 @@ def write_realy(
     reference: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
     watch: Watch | None = None,
-) -> RealySummary:
+) -> Submission:
     """Write `predictions/NAME.obj` of each image, and the template `mlanet.obj`.
 
     All meshes share vertices' order and triangles. With a reference (a template of REALY's, such
@@ -77,6 +69,7 @@ def write_realy(
         DataError: the images or the reference are missing or malformed.
         OSError: the folder cannot be written.
     """
+    started = time.perf_counter()
     model = reconstructor.model
     (out / "predictions").mkdir(parents=True, exist_ok=True)
     faces = model.topology.faces
@@ -101,7 +94,12 @@ def write_realy(
             missing.append(path.name)
         if progress is not None:
             progress(number + 1, len(paths))
-    return RealySummary(len(paths) - len(missing), tuple(missing))
+    return Submission(
+        benchmark="REALY",
+        images=tuple(path.name for path in paths),
+        missing=tuple(missing),
+        seconds=time.perf_counter() - started,
+    )
 
 
 def read_keypoints(template: Path) -> Float[np.ndarray, "85 3"]:

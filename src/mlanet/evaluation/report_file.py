@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlanet.errors import DataError
+from mlanet.evaluation.page import Page, html, markdown
 from mlanet.image import atomic_path
 
 SINGLE_ERRORS = ("per_image", "per_head", "per_subject")
@@ -64,6 +65,15 @@ def write_texts(folder: Path, texts: Mapping[str, str]) -> None:
                 temporary.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise DataError(f"{folder}: the report cannot be written ({error})") from error
+
+
+def write_pages(folder: Path, page: Page) -> None:
+    """Write `report.md` and `report.html`; both atomically.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    write_texts(folder, {"report.md": markdown(page), "report.html": html(page)})
 
 
 def read_run(path: Path) -> dict[str, Any]:

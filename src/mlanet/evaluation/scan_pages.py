@@ -1,7 +1,6 @@
 """Evaluations in mm against scans as pages for people: tables, curves, pictures."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from mlanet.evaluation.curves import distance_plots
 from mlanet.evaluation.florence_report import (
@@ -15,22 +14,10 @@ from mlanet.evaluation.page import (
     PictureGrid,
     PictureRow,
     Table,
-    html,
-    markdown,
 )
 from mlanet.evaluation.pictures import jpeg
-from mlanet.evaluation.report_file import write_texts
 from mlanet.evaluation.scan_pictures import COLUMNS, WORST_MM, ScanRow
 from mlanet.evaluation.scan_report import SCAN_PROTOCOL, ScanReport
-
-
-def write_pages(folder: Path, page: Page) -> None:
-    """Write `report.md` and `report.html`; both atomically.
-
-    Raises:
-        DataError: the folder cannot be written.
-    """
-    write_texts(folder, {"report.md": markdown(page), "report.html": html(page)})
 
 
 def florence_page(report: FlorenceReport, grids: tuple[PictureGrid, ...] = ()) -> Page:

@@ -1,6 +1,5 @@
 """What was handed in to a benchmark that others score: counts and pictures, no errors."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,8 +8,7 @@ from typing import Any, TypeAlias
 
 from mlanet.evaluation.page import Page, PictureGrid, PictureRow, Table
 from mlanet.evaluation.pictures import FACE_COLUMNS, TILE_PX, drawn_by_lot, face_tiles, jpeg
-from mlanet.evaluation.report_file import save_content
-from mlanet.evaluation.scan_pages import write_pages
+from mlanet.evaluation.report_file import save_content, write_pages
 from mlanet.image import crop_square, square_from_landmarks
 from mlanet.reconstruction import Reconstruction
 
@@ -114,21 +112,14 @@ class SubmissionPictures:
 
     Attributes:
         images: names of all; which are drawn by lot depends on them alone.
-        started: when the run began (`time.perf_counter`).
     """
 
     images: Sequence[str]
-    started: float = field(default_factory=time.perf_counter)
     _rows: dict[str, PictureRow] = field(default_factory=dict[str, PictureRow], init=False)
     _by_box: list[str] = field(default_factory=list[str], init=False)
 
     def __post_init__(self) -> None:
         self._lot = drawn_by_lot(self.images, NUM_DRAWN)
-
-    @property
-    def seconds(self) -> float:
-        """Since the run began."""
-        return time.perf_counter() - self.started
 
     def __call__(self, name: str, face: Reconstruction) -> None:
         """Draw the face if it is one of those to be shown."""
