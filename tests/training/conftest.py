@@ -28,6 +28,7 @@ def neutral():
         color=0.0,
         grey=0.0,
         blur=0.0,
+        motion=0.0,
         noise=0.0,
         occluder=0.0,
         turned=0.0,

@@ -76,7 +76,7 @@ def test_a_wrong_light_would_be_seen(model, heads):
 
 def test_turned_light_comes_back():
     light = np.random.default_rng(0).normal(size=27)
-    found = turned_lighting(turned_lighting(light, 0.7), -0.7)
+    found = turned_lighting(turned_lighting(light, np.array(0.7)), np.array(-0.7))
     np.testing.assert_allclose(found, light, atol=1e-12)
     assert np.abs(turned_lighting(light, 0.7) - light).max() > 0.1
 

@@ -51,6 +51,7 @@ def train(
     threads: int = 1,
     workers: int = 1,
     device: str = "cpu",
+    resident: bool = False,
     dry_run: bool = False,
 ) -> int:
     """Train the network on labelled faces; needs the `train` extra.
@@ -70,8 +71,11 @@ def train(
         backbone: ImageNet weights of the backbone (.pth; assets/backbone.py fetches them).
         init: Checkpoint (.safetensors) of another run to start from, to fine-tune it.
         threads: CPU threads of the network.
-        workers: CPU threads that make the next batches.
+        workers: CPU threads that make the next batches; with --resident, processes that render
+            heads.
         device: Torch's name of the device.
+        resident: Keep all faces on the device and change them there: for a GPU, which is faster
+            than the making of batches on the CPU.
         dry_run: Print what the run would do and how long it would take; write nothing.
 
     Returns:
@@ -114,6 +118,7 @@ def train(
             device=device,
             progress=progress,
             workers=workers,
+            resident=resident,
         )
     if not found:  # another process of this run prints
         return 0

@@ -15,6 +15,16 @@ TURNED_DEG = 120.0
 """How far pictures are turned that are turned out of the upright."""
 
 MOST_CUT = 0.4
+MOST_MOVED = 0.1
+BLUR_PX = (0.4, 1.6)
+"""Standard deviations of blur in pixels of the crop."""
+
+LEAST_DETAIL, MOST_DETAIL, FEWEST_PX = 0.25, 0.8, 24
+"""What resolution is lost down to: shares of the crop's side, and no fewer pixels than these."""
+
+MOST_NOISE = 0.06
+"""Largest standard deviation of pixel noise, of the range of colours."""
+
 MOST_FINER = 8
 """Samples on a side of each pixel of a crop."""
 
@@ -33,6 +43,7 @@ class AugmentationConfig:
         color: strength of brightness, contrast, saturation and hue-like changes.
         grey: probability of a grey picture.
         blur: probability of blur or of lost resolution.
+        motion: probability of a camera that moves, up to `MOST_MOVED` of the crop's side.
         noise: probability of pixel noise.
         occluder: probability of something in front of the face.
         cut: probability of a side of the crop that lies outside of the photo, black.
@@ -46,6 +57,7 @@ class AugmentationConfig:
     color: float = 0.3
     grey: float = 0.05
     blur: float = 0.2
+    motion: float = 0.0
     noise: float = 0.2
     occluder: float = 0.3
     cut: float = 0.1
@@ -53,7 +65,8 @@ class AugmentationConfig:
     def __post_init__(self) -> None:
         check_types(self)
         check_range(self, 0.0, math.inf, "rotation_deg", "shift", "log_scale", "color")
-        check_range(self, 0.0, 1.0, "turned", "flip", "grey", "blur", "noise", "occluder", "cut")
+        chances = ("turned", "flip", "grey", "blur", "motion", "noise", "occluder", "cut")
+        check_range(self, 0.0, 1.0, *chances)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,9 +148,12 @@ def random_look(
     *,
     colors: bool = True,
 ) -> UInt8[np.ndarray, "s s 3"]:
-    """Random colours, unless they are to stay, and something in front of the face."""
+    """Random colours, unless they are to stay, flaws, and something in front of the face."""
+    pixels = crop.astype(np.float32) / 255.0
     if colors:
-        crop = change_colors(crop, config, rng)
+        pixels = change_colors(pixels, config, rng)
+    pixels = add_flaws(pixels, config, rng)
+    crop = (np.clip(pixels, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
     if rng.random() < config.occluder:
         crop = put_occluder(crop, rng)
     return cut_side(crop, rng) if rng.random() < config.cut else crop
@@ -159,13 +175,10 @@ def random_crop(
 
 
 def change_colors(
-    crop: UInt8[np.ndarray, "s s 3"], config: AugmentationConfig, rng: np.random.Generator
-) -> UInt8[np.ndarray, "s s 3"]:
-    """Random brightness, contrast, saturation, channel gains, gamma, grey, blur and noise."""
-    import cv2
-
+    pixels: Float[np.ndarray, "s s 3"], config: AugmentationConfig, rng: np.random.Generator
+) -> Float[np.ndarray, "s s 3"]:
+    """Random gamma, brightness, channel gains, contrast, saturation and grey; not clipped."""
     c = config.color
-    pixels = crop.astype(np.float32) / 255.0
     pixels = pixels ** float(np.exp(rng.normal() * c))
     gain = np.exp(rng.normal() * 0.5 * c + rng.normal(size=3) * 0.2 * c).astype(np.float32)
     pixels = pixels * gain
@@ -173,19 +186,46 @@ def change_colors(
     pixels = mean + (pixels - mean) * float(np.exp(rng.normal() * 0.5 * c))
     grey = pixels.mean(axis=2, keepdims=True)
     keep = 0.0 if rng.random() < config.grey else float(np.exp(rng.normal() * c))
-    pixels = grey + (pixels - grey) * keep
+    return grey + (pixels - grey) * keep
+
+
+def add_flaws(
+    pixels: Float[np.ndarray, "s s 3"], config: AugmentationConfig, rng: np.random.Generator
+) -> Float[np.ndarray, "s s 3"]:
+    """Random blur, lost resolution, motion and noise, which leave colours as they are."""
+    import cv2
+
+    size = pixels.shape[0]
     if rng.random() < config.blur:
         if rng.random() < 0.5:
-            pixels = cv2.GaussianBlur(pixels, (0, 0), float(rng.uniform(0.4, 1.6)))
+            pixels = cv2.GaussianBlur(pixels, (0, 0), float(rng.uniform(*BLUR_PX)))
         else:
-            size = pixels.shape[0]
-            small = max(24, int(size * rng.uniform(0.25, 0.8)))
+            small = max(FEWEST_PX, int(size * rng.uniform(LEAST_DETAIL, MOST_DETAIL)))
             pixels = cv2.resize(pixels, (small, small), interpolation=cv2.INTER_AREA)
             pixels = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_LINEAR)
+    if config.motion > 0.0 and rng.random() < config.motion:
+        pixels = move(pixels, rng.uniform(0.0, MOST_MOVED) * size, rng.uniform(0.0, np.pi))
     if rng.random() < config.noise:
         noise = rng.normal(size=pixels.shape).astype(np.float32)
-        pixels = pixels + noise * float(rng.uniform(0.0, 0.06))
-    return (np.clip(pixels, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+        pixels = pixels + noise * float(rng.uniform(0.0, MOST_NOISE))
+    return pixels
+
+
+def move(
+    pixels: Float[np.ndarray, "s s 3"], length_px: float, angle_rad: float
+) -> Float[np.ndarray, "s s 3"]:
+    """The mean of the picture moved along a straight way of this length, centred on it."""
+    import cv2
+
+    along = length_px * np.array([np.cos(angle_rad), np.sin(angle_rad)])
+    parts = max(2, math.ceil(length_px) + 1)
+    total = np.zeros_like(pixels)
+    for part in np.linspace(-0.5, 0.5, parts):
+        shift = np.column_stack([np.eye(2), part * along])
+        total += cv2.warpAffine(
+            pixels, shift, pixels.shape[1::-1], borderMode=cv2.BORDER_REPLICATE
+        )
+    return total / parts
 
 
 def cut_side(

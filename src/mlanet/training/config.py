@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from mlanet.coefficients import Coefficients
 from mlanet.errors import ConfigurationError
 from mlanet.network.config import PRESETS, Attention, Fusion, NetworkConfig
 from mlanet.training.augmentation import AugmentationConfig
@@ -55,12 +56,15 @@ class SourceConfig:
         labels: file below the data's root that `mlanet label` wrote for this folder; empty for
             none.
         heads: how many heads are rendered where there is no folder.
+        known: blocks of coefficients that are taken as known, of those that the labels have; empty
+            for all of these.
     """
 
     folder: str = ""
     share: float = 1.0
     labels: str = ""
     heads: int = 20_000
+    known: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -68,6 +72,12 @@ class SourceConfig:
         check_range(self, 1, math.inf, "heads")
         if self.labels and not self.folder:
             raise ConfigurationError("labels: rendered heads bring their own")
+        if self.known and not self.folder:
+            raise ConfigurationError("known: of rendered heads everything is")
+        blocks = [item.name for item in fields(Coefficients)]
+        if not isinstance(self.known, list | tuple) or not set(blocks).issuperset(self.known):
+            raise ConfigurationError(f"known must be a list of {', '.join(blocks)}")
+        object.__setattr__(self, "known", tuple(self.known))  # JSON has lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +245,7 @@ class TrainingConfig:
         run = values.get("training") if isinstance(values, dict) else None
         values = values if run is None else run
         if isinstance(run, dict) and isinstance(run.get("augmentation"), dict):
-            run["augmentation"] = {"turned": 0.0, "cut": 0.0} | run["augmentation"]
+            run["augmentation"] = {"turned": 0.0, "cut": 0.0, "motion": 0.0} | run["augmentation"]
         if not isinstance(values, dict):
             raise ConfigurationError(f"{path}: a configuration is a JSON object")
         unknown = set(values) - {item.name for item in fields(cls)}

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from mlanet.coefficients import Array
 from mlanet.errors import ConfigurationError, DataError
 from mlanet.image import crop_square, transform_points
 from mlanet.morphable import MorphableModel
@@ -35,7 +36,7 @@ HEAD_SIZE = 128
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`b` crops and their labels; the last ones may be unlabelled.
+    """`b` crops and their labels, NumPy's or torch's; the last ones may be unlabelled.
 
     Attributes:
         images: uint8 RGB.
@@ -49,13 +50,13 @@ class Batch:
         num_unlabelled: how many crops at the end have labels that are not to be used.
     """
 
-    images: UInt8[np.ndarray, "b s s 3"]
-    landmarks_px: Float[np.ndarray, "b 68 3"]
-    size_px: Float[np.ndarray, "b"]
-    weight: Float[np.ndarray, "b 68"]
-    has_depth: Float[np.ndarray, "b"]
-    coefficients: Float[np.ndarray, "b n"] | None = None
-    known: Float[np.ndarray, "b n"] | None = None
+    images: UInt8[Array, "b s s 3"]
+    landmarks_px: Float[Array, "b 68 3"]
+    size_px: Float[Array, "b"]
+    weight: Float[Array, "b 68"]
+    has_depth: Float[Array, "b"]
+    coefficients: Float[Array, "b n"] | None = None
+    known: Float[Array, "b n"] | None = None
     num_unlabelled: int = 0
 
     @property
@@ -121,7 +122,7 @@ class LabelledFaces:
         opened: dict[SourceConfig, int] = {}
 
         def number(source: SourceConfig) -> int:
-            key = SourceConfig(folder=source.folder, labels=source.labels, heads=source.heads)
+            key = replace(source, share=1.0)
             if key not in opened:
                 opened[key] = len(self.sources)
                 self._open(key, root, seed)
@@ -164,7 +165,7 @@ class LabelledFaces:
         """
         faces = cls(root, config.held_out, config.sources, config.unlabelled_sources, config.seed)
         faces.check_shares(config)
-        if all(faces._face(place) is None for place in faces.held_out):
+        if all(faces.face(place) is None for place in faces.held_out):
             raise faces.unreadable(faces.held_out)
         return faces
 
@@ -230,7 +231,7 @@ class LabelledFaces:
         made: list[_Changed] = []
         nothing = True
         for place in self.held_out:
-            face = self._face(place)
+            face = self.face(place)
             if face is not None:
                 nothing = False
                 made.append(self._plain(face, size))
@@ -289,7 +290,7 @@ class LabelledFaces:
             for stream, (members, share) in enumerate(groups)
         ]
 
-    def _face(self, place: tuple[int, int]) -> Face | None:
+    def face(self, place: tuple[int, int]) -> Face | None:
         """A sample, or None and a note if it is broken; that is found out once."""
         if place in self.broken:
             return None
@@ -311,7 +312,7 @@ class LabelledFaces:
         without_landmarks = 0
         for further in range(len(pool.members)):
             place = pool.members[(pick + further) % len(pool.members)]
-            face = self._face(place)
+            face = self.face(place)
             if face is None:
                 continue
             if not face.has_landmarks and pool in self.labelled:

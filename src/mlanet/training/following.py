@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float
+from array_api_compat import array_namespace
+from array_api_compat import device as array_device
+from jaxtyping import Bool, Float
 
-from mlanet.coefficients import Coefficients
+from mlanet.coefficients import Array, Coefficients
 from mlanet.geometry import FOCAL_LENGTH_PER_CROP, matrix_from_6d, six_d_from_matrix
 from mlanet.morphable import MorphableModel
 from mlanet.training.augmentation import CropChange
@@ -22,7 +24,27 @@ def follow(
     change: CropChange,
     model: MorphableModel,
 ) -> Float[np.ndarray, "n"]:
-    """The coefficients that a network should predict for the changed crop.
+    """`follow_all` of one picture."""
+    found = follow_all(
+        vector.astype(np.float64)[None],
+        np.array([square_px]),
+        change.crop_from_image[None],
+        np.array([change.mirrored]),
+        change.size,
+        model,
+    )
+    return found[0].astype(np.float32)
+
+
+def follow_all(
+    vectors: Float[Array, "b n"],
+    squares_px: Float[Array, "b 3"],
+    crops_from_images: Float[Array, "b 2 3"],
+    mirrored: Bool[Array, "b"],
+    size: int,
+    model: MorphableModel,
+) -> Float[Array, "b n"]:
+    """The coefficients that a network should predict for changed crops.
 
     The rotation in the picture's plane and the mirror image are exact. A shift turns the head
     with the ray on which it is seen, and a scale moves it along that ray: the picture stays the
@@ -30,64 +52,88 @@ def follow(
     of `AugmentationConfig`. Albedo modes are taken to be symmetric.
 
     Args:
-        vector: coefficients (6D rotation) in the camera of a square part of the picture.
-        square_px: left, top and side of that part.
-        change: of the picture.
-        model: the face model; its layout orders the vector.
+        vectors: coefficients (6D rotation) in the cameras of square parts of the pictures.
+        squares_px: left, top and side of those parts.
+        crops_from_images: of the changes, before mirroring: a rotation times a scale, and a shift.
+        mirrored: which crops are mirrored then.
+        size: side of the crops in pixels.
+        model: the face model; its layout orders the vectors.
     """
+    xp = array_namespace(vectors)
     layout = model.layout
-    known = layout.split(vector.astype(np.float64))
-    left, top, side = square_px
-    before = known.translation[:2]
-    place = change.crop_from_image @ np.append(np.array([left, top]) + (0.5 + before) * side, 1.0)
-    after = place / change.size - 0.5
-    angle = change.turn_rad
-    c, s = np.cos(angle), np.sin(angle)
-    turn = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
-    rotation = _ray(after) @ turn @ _ray(before).T @ matrix_from_6d(known.rotation)
-    zoom = np.log(change.scale * side / change.size)
+    known = layout.split(vectors)
+    corner, side = squares_px[:, :2], squares_px[:, 2:]
+    linear, offset = crops_from_images[:, :, :2], crops_from_images[:, :, 2]
+    before = known.translation[:, :2]
+    middle = corner + (0.5 + before) * side
+    after = ((linear @ middle[:, :, None])[:, :, 0] + offset) / size - 0.5
+    scale = xp.sqrt(xp.sum(linear[:, :, 0] ** 2, axis=1))
+    angle = xp.atan2(linear[:, 1, 0], linear[:, 0, 0])
+    c, s, zero = xp.cos(angle), xp.sin(angle), xp.zeros_like(angle)
+    turn = _matrices([[c, -s, zero], [s, c, zero], [zero, zero, zero + 1.0]])
+    back = xp.matrix_transpose(_rays(before))
+    rotation = _rays(after) @ turn @ back @ matrix_from_6d(known.rotation)
+    depth = known.translation[:, 2] + xp.log(scale * side[:, 0] / size)
     changed = replace(
         known,
-        translation=np.append(after, known.translation[2] + zoom),
+        translation=xp.concat([after, depth[:, None]], axis=1),
         lighting=turned_lighting(known.lighting, angle),
         rotation=six_d_from_matrix(rotation),
     )
-    if change.mirrored:
-        changed = mirrored(changed, model)
-    return layout.join(changed).astype(np.float32)
-
-
-def mirrored(known: Coefficients, model: MorphableModel) -> Coefficients:
-    """Coefficients (6D rotation) of the mirror image."""
-    rotation = matrix_from_6d(known.rotation) * np.outer(MIRROR, MIRROR)
-    lighting = known.lighting.reshape(9, 3).copy()
-    lighting[list(ODD_IN_X)] *= -1.0
-    return replace(
-        known,
-        identity=known.identity * model.identity_mirror,
-        expression=known.expression[model.expression_mirror],
-        rotation=six_d_from_matrix(rotation),
-        translation=known.translation * MIRROR,
-        lighting=lighting.reshape(-1),
+    return xp.where(
+        mirrored[:, None], layout.join(mirror_image(changed, model)), layout.join(changed)
     )
 
 
-def turned_lighting(lighting: Float[np.ndarray, "27"], angle_rad: float) -> Float[np.ndarray, "27"]:
+def mirror_image(known: Coefficients, model: MorphableModel) -> Coefficients:
+    """Coefficients (6D rotation) of mirror images."""
+    xp = array_namespace(known.identity)
+
+    def signs(values: Float[np.ndarray, "n"]) -> Array:
+        like = known.identity
+        return xp.asarray(values, dtype=like.dtype, device=array_device(like))
+
+    rotation = matrix_from_6d(known.rotation) * signs(np.outer(MIRROR, MIRROR))
+    odd = np.ones((9, 3))
+    odd[list(ODD_IN_X)] = -1.0
+    return replace(
+        known,
+        identity=known.identity * signs(model.identity_mirror),
+        expression=known.expression[:, model.expression_mirror.tolist()],
+        rotation=six_d_from_matrix(rotation),
+        translation=known.translation * signs(MIRROR),
+        lighting=known.lighting * signs(odd.reshape(-1)),
+    )
+
+
+def turned_lighting(
+    lighting: Float[Array, "*b 27"], angle_rad: Float[Array, "*b"]
+) -> Float[Array, "*b 27"]:
     """Light (viewer's frame, y up) turned about the view, from the picture's x towards its y."""
-    light = lighting.reshape(9, 3).copy()
-    c, s = np.cos(angle_rad), np.sin(angle_rad)
-    c2, s2 = np.cos(2 * angle_rad), np.sin(2 * angle_rad)
+    xp = array_namespace(lighting)
+    # Of each harmonic its three channels.
+    light = [lighting[..., 3 * number : 3 * number + 3] for number in range(9)]
     # The picture's y points down: in the viewer's frame the angle is negative.
-    for x, y in ((3, 1), (7, 5)):
-        light[x], light[y] = c * light[x] + s * light[y], c * light[y] - s * light[x]
     # x²-y² and 2xy turn by twice the angle; both harmonics have the same norm for these.
-    light[8], light[4] = c2 * light[8] + s2 * light[4], c2 * light[4] - s2 * light[8]
-    return light.reshape(-1)
+    for times, x, y in ((1.0, 3, 1), (1.0, 7, 5), (2.0, 8, 4)):
+        angle = xp.asarray(times * angle_rad)[..., None]
+        c, s = xp.cos(angle), xp.sin(angle)
+        light[x], light[y] = c * light[x] + s * light[y], c * light[y] - s * light[x]
+    return xp.concat(light, axis=-1)
 
 
-def _ray(place: Float[np.ndarray, "2"]) -> Float[np.ndarray, "3 3"]:
-    """The smallest rotation from the camera's axis to the ray through a place in the crop."""
-    toward = np.append(place / FOCAL_LENGTH_PER_CROP, 1.0)
-    x, y, z = toward / np.linalg.norm(toward)
-    cross = np.array([[0.0, 0.0, x], [0.0, 0.0, y], [-x, -y, 0.0]])
-    return np.eye(3) + cross + cross @ cross / (1.0 + z)
+def _rays(places: Float[Array, "b 2"]) -> Float[Array, "b 3 3"]:
+    """The smallest rotations from the camera's axis to the rays through places in the crop."""
+    xp = array_namespace(places)
+    x, y = places[:, 0] / FOCAL_LENGTH_PER_CROP, places[:, 1] / FOCAL_LENGTH_PER_CROP
+    length = xp.sqrt(x * x + y * y + 1.0)
+    x, y, z = x / length, y / length, 1.0 / length
+    zero = xp.zeros_like(x)
+    cross = _matrices([[zero, zero, x], [zero, zero, y], [-x, -y, zero]])
+    identity = _matrices([[zero + float(i == j) for j in range(3)] for i in range(3)])
+    return identity + cross + cross @ cross / (1.0 + z)[:, None, None]
+
+
+def _matrices(rows: list[list[Array]]) -> Float[Array, "b 3 3"]:
+    xp = array_namespace(rows[0][0])
+    return xp.stack([xp.stack(row, axis=-1) for row in rows], axis=-2)

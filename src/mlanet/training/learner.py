@@ -262,10 +262,10 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
 
 def to_device(batch: Batch, device: str) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Pictures as (b, 3, s, s) floats in [0, 1], and the labels."""
-    images = torch.from_numpy(batch.images).to(device).permute(0, 3, 1, 2).float() / 255.0
+    images = torch.as_tensor(batch.images, device=device).permute(0, 3, 1, 2).float() / 255.0
     labels = (batch.landmarks_px, batch.size_px, batch.weight, batch.has_depth)
     images = images.contiguous(memory_format=torch.channels_last)
-    return images, tuple(torch.from_numpy(label).to(device) for label in labels)
+    return images, tuple(torch.as_tensor(label, device=device) for label in labels)
 
 
 def known_coefficients(batch: Batch, device: str) -> KnownCoefficients | None:
@@ -275,7 +275,7 @@ def known_coefficients(batch: Batch, device: str) -> KnownCoefficients | None:
     labelled = batch.num_labelled
     values, known = batch.coefficients[:labelled], batch.known[:labelled]
     return KnownCoefficients(
-        torch.from_numpy(values).to(device), torch.from_numpy(known).to(device)
+        torch.as_tensor(values, device=device), torch.as_tensor(known, device=device)
     )
 
 
@@ -320,10 +320,10 @@ def lost(value: float, step: int) -> ConfigurationError:
 def update_average(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
     """Exponential moving average of weights and batch statistics, quicker at the start."""
     decay = min(decay, (1.0 + step) / (10.0 + step))
-    for mine, theirs in zip(
-        average.state_dict().values(), network.state_dict().values(), strict=True
-    ):
-        if mine.dtype.is_floating_point:
-            mine.lerp_(theirs, 1.0 - decay)
-        else:
+    both = zip(average.state_dict().values(), network.state_dict().values(), strict=True)
+    pairs = [(mine, theirs) for mine, theirs in both]
+    floating = [(mine, theirs) for mine, theirs in pairs if mine.dtype.is_floating_point]
+    torch._foreach_lerp_([m for m, _ in floating], [t for _, t in floating], 1.0 - decay)
+    for mine, theirs in pairs:
+        if not mine.dtype.is_floating_point:
             mine.copy_(theirs)

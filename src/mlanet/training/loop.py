@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import asdict, fields
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +23,7 @@ from mlanet.training.journal import Journal
 from mlanet.training.learner import Learner
 from mlanet.training.pictures import validation_picture
 from mlanet.training.processes import Processes
+from mlanet.training.resident import ResidentFaces
 
 CHECKPOINT = "checkpoint.safetensors"
 CONFIG = "config.json"
@@ -43,6 +45,7 @@ def train(
     validate_every: int = 250,
     progress: ProgressCallback | None = None,
     workers: int = 1,
+    resident: bool = False,
 ) -> dict[str, float]:
     """Train or, if `out` holds a checkpoint, go on: same step, same order of the data.
 
@@ -59,7 +62,9 @@ def train(
         log_every: steps between log lines.
         validate_every: steps between validations of the averaged weights.
         progress: is called after each step.
-        workers: threads that make batches ahead; the batches are the same for any number.
+        workers: threads that make batches ahead; the batches are the same for any number. Of a
+            resident run, threads that read pictures and processes that render heads.
+        resident: keep all samples on the device and change them there (`ResidentFaces`).
 
     Returns:
         The last validation: errors on the held-out faces. Empty but in the first process.
@@ -90,8 +95,18 @@ def train(
     validation: dict[str, float] = {}
     last_saved = last_logged = time.monotonic()
     logged = start
-    with Journal.open(out, write=processes.is_main) as journal:
-        for step, batch in batches(faces, config, start, processes, workers):
+    with ExitStack() as stack:
+        journal = stack.enter_context(Journal.open(out, write=processes.is_main))
+        if resident:
+            # Crops keep their size for a stage: the fastest algorithms are looked for once.
+            torch.backends.cudnn.benchmark = True
+            held = stack.enter_context(
+                closing(ResidentFaces(faces, config, learner.device, workers))
+            )
+            coming = resident_batches(held, config, start, processes)
+        else:
+            coming = batches(faces, config, start, processes, workers)
+        for step, batch in coming:
             report = learner.step(step, batch)
             done = step + 1
             if done % log_every == 0:
@@ -253,3 +268,12 @@ def batches(
             if step + workers < config.steps:
                 coming.append(pool.submit(make, step + workers))
             yield step, batch
+
+
+def resident_batches(
+    faces: ResidentFaces, config: TrainingConfig, start: int, processes: Processes
+) -> Iterator[tuple[int, Batch]]:
+    """Batches from a step on, or this process's share of them, made on its device."""
+    for step in range(start, config.steps):
+        size = config.input_size_at(step)
+        yield step, faces.training_batch(step, size, config, processes.rank, processes.count)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,13 @@ class CropFolder:
         DataError: a file is missing or malformed, or its coefficients are another face model's.
     """
 
-    def __init__(self, folder: Path, model: MorphableModel, labels: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        model: MorphableModel,
+        labels: Path | None = None,
+        known: Sequence[str] = (),
+    ) -> None:
         self.name = folder.name
         self.faces = FaceCrops(folder)
         self._model = model
@@ -58,6 +65,9 @@ class CropFolder:
             self._read_description(folder / DESCRIPTION, self.faces.coefficients)
         if labels is not None:
             self._read_labels(labels)
+        for name, cut in model.layout.slices.items():
+            if known and name not in known:
+                self._known[cut] = False
 
     def __len__(self) -> int:
         return len(self.faces)
@@ -221,7 +231,8 @@ def open_source(
         return HeadSource(RenderedHeads(model, size=size, count=config.heads, seed=seed))
     path = root / config.folder
     if (path / LABELS).is_file():
-        return CropFolder(path, model, root / config.labels if config.labels else None)
+        labels = root / config.labels if config.labels else None
+        return CropFolder(path, model, labels, config.known)
     if config.labels:
         raise DataError(f"{path}: labels belong to pictures beside {LABELS}")
     return DatasetSource(path, model)

@@ -1,0 +1,115 @@
+"""Samples of one source as tensors of a device."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
+
+from mlanet.image import crop_square, transform_points
+from mlanet.morphable import MorphableModel
+from mlanet.training.sample import Face
+
+LARGEST_PX = 256
+"""Side up to which pictures are kept as they are; of larger ones the face's surroundings are."""
+
+SURROUNDINGS = 1.6
+"""Side of these in sides of the square to crop: room for random shifts and turns."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Store:
+    """`n` samples of one source; `Face` says what the fields mean.
+
+    Attributes:
+        row_of: the place of each of the source's samples here.
+        free: colours may change without making known coefficients wrong.
+    """
+
+    images: UInt8[Tensor, "n h w 3"]
+    landmarks_px: Float[Tensor, "n 68 3"]
+    has_depth: Float[Tensor, "n"]
+    coefficients: Float[Tensor, "n c"]
+    known: Float[Tensor, "n c"]
+    squares_px: Float[Tensor, "n 3"]
+    free: Bool[Tensor, "n"]
+    row_of: Int[np.ndarray, "m"]
+
+    @classmethod
+    def empty(cls, count: int, side: int, model: MorphableModel, device: str) -> "Store":
+        """Room for samples of `side` pixels, in the source's order."""
+        size = model.layout.size
+        return cls(
+            images=torch.zeros(count, side, side, 3, dtype=torch.uint8, device=device),
+            landmarks_px=torch.zeros(count, 68, 3, device=device),
+            has_depth=torch.zeros(count, device=device),
+            coefficients=torch.zeros(count, size, device=device),
+            known=torch.zeros(count, size, device=device),
+            squares_px=torch.zeros(count, 3, device=device),
+            free=torch.zeros(count, dtype=torch.bool, device=device),
+            row_of=np.arange(count),
+        )
+
+    @classmethod
+    def of(
+        cls,
+        faces: Sequence[Face],
+        row_of: Int[np.ndarray, "m"],
+        model: MorphableModel,
+        device: str,
+    ) -> "Store":
+        """These samples; black lies right of and below smaller pictures."""
+        small = [reduced(face) for face in faces]
+        side = max(max(face.image.shape[:2]) for face in small)
+        images = np.zeros((len(small), side, side, 3), np.uint8)
+        for row, face in enumerate(small):
+            images[row, : face.image.shape[0], : face.image.shape[1]] = face.image
+
+        def tensor(values: list[np.ndarray] | np.ndarray) -> Tensor:
+            return torch.from_numpy(np.asarray(values, np.float32)).to(device)
+
+        return cls(
+            images=torch.from_numpy(images).to(device),
+            landmarks_px=tensor([face.landmarks_px for face in small]),
+            has_depth=tensor(np.array([face.has_depth for face in small])),
+            coefficients=tensor([face.coefficients for face in small]),
+            known=tensor([face.known for face in small]),
+            squares_px=tensor(np.array([face.square_px for face in small])),
+            free=tensor(np.array([not face.knows_colors(model) for face in small])) > 0,
+            row_of=row_of,
+        )
+
+    def write(self, start: int, other: "Store") -> None:
+        """Put another store's samples at places from `start` on."""
+        stop = start + len(other.images)
+        for name in ("images", "landmarks_px", "has_depth", "coefficients", "known"):
+            getattr(self, name)[start:stop] = getattr(other, name)
+        self.squares_px[start:stop] = other.squares_px
+        self.free[start:stop] = other.free
+
+
+def reduced(face: Face) -> Face:
+    """The face itself, or the surroundings of one in a picture larger than `LARGEST_PX`."""
+    if max(face.image.shape[:2]) <= LARGEST_PX:
+        return face
+    left, top, right, bottom = face.box_px
+    center = np.array([left + right, top + bottom]) / 2.0
+    half = SURROUNDINGS * float(right - left) / 2.0
+    crop = crop_square(face.image, np.concatenate([center - half, center + half]), LARGEST_PX)
+    change = crop.crop_from_image
+    scale = float(change[0, 0])
+    corners = transform_points(change, np.array([face.box_px[:2], face.box_px[2:]]))
+    square = transform_points(change, np.array([face.square_px[:2]]))[0]
+    xy = transform_points(change, face.landmarks_px[:, :2])
+    return Face(
+        image=crop.image,
+        landmarks_px=np.concatenate([xy, scale * face.landmarks_px[:, 2:]], axis=1),
+        has_depth=face.has_depth,
+        box_px=corners.reshape(-1),
+        coefficients=face.coefficients,
+        known=face.known,
+        square_px=(float(square[0]), float(square[1]), scale * face.square_px[2]),
+        has_landmarks=face.has_landmarks,
+    )
