@@ -16,6 +16,7 @@ from mlanet.cli.label import label
 from mlanet.errors import DataError, UsageError
 from mlanet.fitting import FittingConfig
 from mlanet.fitting.labels import label_faces
+from mlanet.geometry import angle_between, matrix_from_6d
 from mlanet.morphable import MorphableModel, save_model
 
 
@@ -119,6 +120,25 @@ def test_depth_counts_as_little_as_it_is_told_to(folder):
         assert found["depth_weight"] == 0.01
         np.testing.assert_array_equal(found["identity"], expected.identity)
         assert np.abs(found["identity"] - trusting.identity).max() > 0.1
+
+
+def test_the_data_sets_own_rotations_can_be_kept(folder):
+    with np.load(folder / "labels.npz") as arrays:
+        columns = dict(arrays)
+    c, s = np.cos(0.3), np.sin(0.3)
+    turned = np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
+    with pytest.raises(DataError, match="rotation of every face"):
+        label(data=folder, out=folder / "none.npz", processes=1, given_rotation=True)
+    np.savez(folder / "labels.npz", **columns, rotation=np.stack([np.eye(3), turned, np.eye(3)]))
+    found = {}
+    for given in (False, True):
+        out = folder / f"{given}.npz"
+        assert label(data=folder, out=out, processes=1, given_rotation=given) == 0
+        with np.load(out) as arrays:
+            found[given] = matrix_from_6d(arrays["rotation"].astype(np.float64))
+    between = angle_between(found[True][0], found[True][1])
+    assert between == pytest.approx(0.3, abs=1e-4)
+    assert angle_between(found[False][0], found[False][1]) < 0.02
 
 
 def test_wrong_usage_is_named(tmp_path):

@@ -4,9 +4,24 @@ import numpy as np
 import pytest
 
 from mlanet.fitting import labels as module
-from mlanet.fitting.labels import CONTOUR_WEIGHT, LABEL_CROP_PX, Labels, config_for, label_faces
+from mlanet.fitting.labels import (
+    CONTOUR_WEIGHT,
+    LABEL_CROP_PX,
+    Labels,
+    config_for,
+    constant_rotation,
+    label_faces,
+    with_given_rotation,
+)
 from mlanet.fitting.landmarks import FittingConfig
-from mlanet.geometry import Camera, decode_pose, landmarks_in_pixels, matrix_from_euler
+from mlanet.geometry import (
+    Camera,
+    angle_between,
+    decode_pose,
+    landmarks_in_pixels,
+    matrix_from_6d,
+    matrix_from_euler,
+)
 from mlanet.geometry.camera import Pose
 from mlanet.image.crop import square_transform
 from mlanet.morphable import MorphableModel
@@ -114,3 +129,34 @@ def test_the_prior_follows_the_kind_of_expressions():
     assert free.expression.min() < 0
     assert free.accepted.all()
     assert label_faces(MODEL, faces()).expression.min() >= 0
+
+
+def test_rotations_of_another_model_are_taken_over_but_for_a_constant():
+    labels = label_faces(MODEL, faces())
+    fitted = matrix_from_6d(labels.rotation.astype(np.float64))
+    constant = matrix_from_euler(np.radians([3.0, -2.0, 1.0]))
+    nods = matrix_from_euler(np.radians([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]] * 2))
+    away = matrix_from_euler(np.zeros(3))
+    theirs = fitted @ (away.T @ nods) @ constant.T
+    found = with_given_rotation(labels, theirs)
+    angles = np.degrees(angle_between(matrix_from_6d(found.rotation.astype(np.float64)), fitted))
+    np.testing.assert_allclose(angles, 1.0, atol=0.2)
+    np.testing.assert_array_equal(found.identity, labels.identity)
+
+
+def test_a_rotation_that_is_wrong_does_not_turn_the_others():
+    rng = np.random.default_rng(0)
+    first = matrix_from_euler(rng.uniform(-0.5, 0.5, (40, 3)))
+    constant = matrix_from_euler(np.radians([0.0, 5.0, 0.0]))
+    second = first @ constant
+    second[:3] = matrix_from_euler(rng.uniform(-3.0, 3.0, (3, 3)))
+    np.testing.assert_allclose(constant_rotation(first, second), constant, atol=1e-9)
+    np.testing.assert_array_equal(constant_rotation(first[:0], second[:0]), np.eye(3))
+
+
+def test_rejected_faces_keep_no_rotation():
+    labels = label_faces(MODEL, faces())
+    rejected = replace(labels, accepted=np.array([True, False, True, True]))
+    given = np.broadcast_to(matrix_from_euler(np.zeros(3)), (4, 3, 3))
+    found = with_given_rotation(rejected, given)
+    np.testing.assert_array_equal(found.rotation[1], labels.rotation[1])

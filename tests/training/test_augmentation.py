@@ -8,11 +8,12 @@ from mlanet.training.augmentation import (
     TURNED_DEG,
     AugmentationConfig,
     CropChange,
-    change_colors,
     cut_side,
+    move,
     put_occluder,
     random_change,
     random_crop,
+    random_look,
 )
 
 GEOMETRY = AugmentationConfig(color=0.0, grey=0.0, blur=0.0, noise=0.0, occluder=0.0, cut=0.0)
@@ -122,27 +123,50 @@ def test_the_generator_decides_everything(dots):
     assert (first[1] != other[1]).any()
 
 
-def test_colours_stay_where_no_change_is_asked_for():
+def test_looks_stay_where_no_change_is_asked_for():
     crop = np.random.default_rng(0).integers(0, 256, (48, 48, 3)).astype(np.uint8)
-    np.testing.assert_array_equal(change_colors(crop, STILL, np.random.default_rng(0)), crop)
+    np.testing.assert_array_equal(random_look(crop, STILL, np.random.default_rng(0)), crop)
 
 
 def test_grey_pictures_are_grey():
     crop = np.random.default_rng(0).integers(0, 256, (48, 48, 3)).astype(np.uint8)
-    grey = change_colors(crop, replace(STILL, grey=1.0), np.random.default_rng(0))
+    grey = random_look(crop, replace(STILL, grey=1.0), np.random.default_rng(0))
     assert (np.ptp(grey, axis=2) == 0).all()
 
 
 def test_noise_keeps_the_mean_and_blur_the_structure():
     crop = np.full((48, 48, 3), 128, np.uint8)
     crop[:, 24:] = 160
-    noisy = change_colors(crop, replace(STILL, noise=1.0), np.random.default_rng(2))
+    noisy = random_look(crop, replace(STILL, noise=1.0), np.random.default_rng(2))
     assert abs(noisy.mean() - crop.mean()) < 1.0
     assert noisy[:, :20].std() > 1.0
-    blurred = change_colors(crop, replace(STILL, blur=1.0), np.random.default_rng(2))
+    blurred = random_look(crop, replace(STILL, blur=1.0), np.random.default_rng(2))
     steps = np.diff(blurred[24, :, 0].astype(int))
     assert steps.max() < 32
     assert abs(blurred[24, -1, 0] - 160) <= 1
+
+
+def test_known_colours_keep_their_flaws_alone():
+    crop = np.random.default_rng(0).integers(0, 256, (48, 48, 3)).astype(np.uint8)
+    colorful = replace(STILL, color=0.5)
+    rng = np.random.default_rng(0)
+    np.testing.assert_array_equal(random_look(crop, colorful, rng, colors=False), crop)
+    noisy = random_look(crop, replace(colorful, noise=1.0), rng, colors=False)
+    assert abs(noisy.mean() - crop.mean()) < 2.0
+    assert (noisy != crop).mean() > 0.2
+
+
+def test_motion_draws_a_dot_into_a_line():
+    pixels = np.zeros((41, 41, 3), np.float32)
+    pixels[20, 20] = 1.0
+    found = move(pixels, 10.0, np.radians(90.0))[..., 0]
+    rows = np.flatnonzero(found.sum(axis=1) > 0.01)
+    assert (rows.min(), rows.max()) == (15, 25)
+    assert found[:, 20].sum() == pytest.approx(1.0, abs=1e-3)
+    moving = random_look(
+        (pixels * 255).astype(np.uint8), replace(STILL, motion=1.0), np.random.default_rng(0)
+    )
+    assert moving.max() < 200
 
 
 def test_an_occluder_covers_a_part():

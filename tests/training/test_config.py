@@ -149,3 +149,11 @@ def test_stages_follow_each_other():
     config = TrainingConfig(steps=10, stages=(Stage(0.3, 32), Stage(0.7, 64)))
     assert [config.input_size_at(step) for step in range(10)] == [32] * 3 + [64] * 7
     assert config.input_size_at(10) == 64
+
+
+def test_what_is_known_of_a_source_is_checked():
+    assert SourceConfig("aflw_train", known=["rotation"]).known == ("rotation",)
+    with pytest.raises(ConfigurationError, match="known must be a list of identity"):
+        SourceConfig("aflw_train", known=["pose"])
+    with pytest.raises(ConfigurationError, match="known: of rendered heads"):
+        SourceConfig(known=["rotation"])

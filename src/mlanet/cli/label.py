@@ -36,6 +36,7 @@ def label(
     max_residual: float = 1.5,
     jaw: Literal["auto", "contour", "surface"] = "auto",
     depth_weight: float = 1.0,
+    given_rotation: bool = False,
 ) -> int:
     """Fit a face model to the 68 landmarks of every face of a data set.
 
@@ -55,6 +56,8 @@ def label(
             which counts a twentieth, or of the surface; auto: contour where labels have no depth.
         depth_weight: How much the labels' depth counts beside x and y, 0 to 1; little where it is
             another face model's guess.
+        given_rotation: Keep the data set's own head rotations instead of the fitted ones, turned by
+            the one constant rotation between the two models' frontal poses.
 
     Returns:
         Exit status.
@@ -67,11 +70,13 @@ def label(
         raise UsageError(f"--depth-weight must be in 0..1, got {depth_weight}")
     import numpy as np
 
-    from mlanet.fitting.labels import CONTOUR_WEIGHT, Labels
+    from mlanet.fitting.labels import CONTOUR_WEIGHT, Labels, with_given_rotation
     from mlanet.image import atomic_path
 
     face_model = _model(model, landmarks)
-    given = _read_landmarks(data)
+    given = _read_landmarks(data, with_rotation=given_rotation)
+    if given_rotation and given.rotation is None:
+        raise DataError(f"{data}: --given-rotation needs the rotation of every face")
     contour = jaw == "contour" or (jaw == "auto" and given.points.shape[2] == 2)
     jaw_weight = CONTOUR_WEIGHT if contour else 1.0
     parts = out.with_name(out.name + ".parts")
@@ -94,6 +99,8 @@ def label(
     ]
     _run(jobs, min(processes or os.cpu_count() or 1, len(jobs)), len(paths))
     labels = Labels.concatenate([_read_part(path) for path in paths])
+    if given_rotation and given.rotation is not None:
+        labels = with_given_rotation(labels, given.rotation)
     columns = {field.name: getattr(labels, field.name) for field in fields(Labels)}
     with atomic_path(out) as temporary:
         np.savez_compressed(
@@ -103,6 +110,7 @@ def label(
             max_residual_percent=np.array(max_residual),
             jaw_weight=np.array(jaw_weight),
             depth_weight=np.array(depth_weight),
+            given_rotation=np.array(given_rotation),
             **columns,
         )
     for path in (*paths, *parts.glob(f".{settings}-*.npz")):  # the latter of processes killed
@@ -127,6 +135,7 @@ class _Landmarks(NamedTuple):
     names: "np.ndarray"
     points: "np.ndarray"
     skipped: "SkippedSamples"
+    rotation: "np.ndarray | None" = None
 
 
 class _Part(NamedTuple):
@@ -141,21 +150,26 @@ class _Part(NamedTuple):
     landmarks: Path | None
 
 
-def _read_landmarks(data: Path) -> _Landmarks:
+def _read_landmarks(data: Path, *, with_rotation: bool) -> _Landmarks:
     import numpy as np
 
     from mlanet.datasets import SkippedSamples, open_dataset, read_samples
     from mlanet.datasets.archive import load_arrays
+    from mlanet.geometry import viewer_from_camera
 
     path = data / "labels.npz"
     if path.exists():
         wanted = {"name": (), "pts68_px": (68, None)}
-        arrays = load_arrays(path, required=wanted, finite=False)
-        found = _Landmarks(arrays["name"], arrays["pts68_px"], SkippedSamples())
+        optional = {"rotation": (3, 3)} if with_rotation else None
+        arrays = load_arrays(path, wanted, optional, finite=False)
+        viewed = arrays.get("rotation")
+        rotation = None if viewed is None else viewer_from_camera(viewed.astype(np.float64))
+        found = _Landmarks(arrays["name"], arrays["pts68_px"], SkippedSamples(), rotation)
     else:
         dataset = open_dataset(data)
         names: list[str] = []
         points: list[np.ndarray] = []
+        rotations: list[np.ndarray | None] = []
         for sample in read_samples(dataset):
             if sample.landmarks_px is None:
                 dataset.skipped.add(sample.name, f"{sample.name}: no landmarks")
@@ -164,7 +178,10 @@ def _read_landmarks(data: Path) -> _Landmarks:
             else:
                 names.append(sample.name)
                 points.append(sample.landmarks_px)
-        found = _Landmarks(np.array(names, np.str_), np.array(points), dataset.skipped)
+                rotations.append(sample.rotation)
+        known = [rotation for rotation in rotations if rotation is not None]
+        rotation = np.array(known) if known and len(known) == len(points) else None
+        found = _Landmarks(np.array(names, np.str_), np.array(points), dataset.skipped, rotation)
     if not len(found.points):
         raise DataError(f"{data}: no landmarks to fit to")
     if found.points.shape[2] not in (2, 3):

@@ -1,13 +1,13 @@
 """Coefficients of many labelled faces: fits, residuals, rejection."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mlanet.fitting.landmarks import FittingConfig, fit_landmarks
 from mlanet.fitting.views import CropView
-from mlanet.geometry import six_d_from_matrix
+from mlanet.geometry import angle_between, matrix_from_6d, six_d_from_matrix
 from mlanet.image import square_from_landmarks, transform_points
 from mlanet.image.crop import square_transform
 from mlanet.morphable import MorphableModel
@@ -21,6 +21,13 @@ MAX_RESIDUAL_PERCENT = 1.5
 CONTOUR_WEIGHT = 0.05
 """For `jaw_weight` where the jaw points of labels follow the visible contour (2D annotations):
 on turned faces these are other points than the surface's."""
+
+TYPICAL_ANGLES = 3.0
+"""Rotations that differ by more than this many times the median angle do not count when the
+constant rotation between two face models is estimated."""
+
+ROUNDS = 5
+"""How often that is repeated."""
 
 _JAW = 17
 """The first of the 68 landmarks."""
@@ -120,6 +127,36 @@ def label_faces(
     for name, values in found.items():
         getattr(result, name)[rows[good]] = values[good]
     return result
+
+
+def with_given_rotation(labels: Labels, given: Float[np.ndarray, "n 3 3"]) -> Labels:
+    """The labels with rotations that were known before, such as those of another face model's fit.
+
+    What such rotations call frontal is not quite what this face model does: they are turned by the
+    one constant rotation, in the heads' frame, that brings them nearest to the fitted ones.
+
+    Args:
+        labels: with fitted rotations.
+        given: other head to camera (x right, y down, z away from the viewer).
+    """
+    fitted = matrix_from_6d(labels.rotation.astype(np.float64))
+    constant = constant_rotation(given[labels.accepted], fitted[labels.accepted])
+    turned = six_d_from_matrix(given @ constant).astype(np.float32)
+    return replace(labels, rotation=np.where(labels.accepted[:, None], turned, labels.rotation))
+
+
+def constant_rotation(
+    first: Float[np.ndarray, "n 3 3"], second: Float[np.ndarray, "n 3 3"]
+) -> Float[np.ndarray, "3 3"]:
+    """The rotation `C` for which `first @ C` is nearest to `second`, without outliers."""
+    used = np.ones(len(first), bool)
+    constant = np.eye(3)
+    for _ in range(ROUNDS if len(first) else 0):
+        u, _, v = np.linalg.svd((np.swapaxes(first[used], 1, 2) @ second[used]).mean(axis=0))
+        constant = u @ np.diag([1.0, 1.0, np.linalg.det(u @ v)]) @ v
+        angles = angle_between(first @ constant, second)
+        used = angles <= TYPICAL_ANGLES * np.median(angles) + 1e-9
+    return constant
 
 
 def _in_crops(

@@ -14,6 +14,9 @@ from mlanet.training.checks import check_range, check_types
 TURNED_DEG = 120.0
 """How far pictures are turned that are turned out of the upright."""
 
+REFLECTED = 0.3
+"""Share of the crops outside of whose picture its mirror image lies instead of black."""
+
 MOST_CUT = 0.4
 MOST_MOVED = 0.1
 BLUR_PX = (0.4, 1.6)
@@ -136,7 +139,7 @@ def random_change(
     center = (box[:2] + box[2:]) / 2 + rng.uniform(-config.shift, config.shift, 2) * side
     scale = size / (side * float(np.exp(rng.normal() * config.log_scale)))
     linear, offset = scale * rotation, size / 2 - scale * center
-    reflect = bool(rng.random() < 0.3)
+    reflect = bool(rng.random() < REFLECTED)
     mirrored = bool(rng.random() < config.flip)
     return CropChange(np.column_stack([linear, offset]), size, mirrored, reflect)
 
@@ -222,9 +225,7 @@ def move(
     total = np.zeros_like(pixels)
     for part in np.linspace(-0.5, 0.5, parts):
         shift = np.column_stack([np.eye(2), part * along])
-        total += cv2.warpAffine(
-            pixels, shift, pixels.shape[1::-1], borderMode=cv2.BORDER_REPLICATE
-        )
+        total += cv2.warpAffine(pixels, shift, pixels.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
     return total / parts
 
 

@@ -75,7 +75,8 @@ class SourceConfig:
         if self.known and not self.folder:
             raise ConfigurationError("known: of rendered heads everything is")
         blocks = [item.name for item in fields(Coefficients)]
-        if not isinstance(self.known, list | tuple) or not set(blocks).issuperset(self.known):
+        given: Any = self.known
+        if not isinstance(given, list | tuple) or not set(blocks).issuperset(self.known):
             raise ConfigurationError(f"known must be a list of {', '.join(blocks)}")
         object.__setattr__(self, "known", tuple(self.known))  # JSON has lists
 

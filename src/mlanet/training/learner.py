@@ -320,10 +320,10 @@ def lost(value: float, step: int) -> ConfigurationError:
 def update_average(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
     """Exponential moving average of weights and batch statistics, quicker at the start."""
     decay = min(decay, (1.0 + step) / (10.0 + step))
-    both = zip(average.state_dict().values(), network.state_dict().values(), strict=True)
-    pairs = [(mine, theirs) for mine, theirs in both]
-    floating = [(mine, theirs) for mine, theirs in pairs if mine.dtype.is_floating_point]
-    torch._foreach_lerp_([m for m, _ in floating], [t for _, t in floating], 1.0 - decay)
-    for mine, theirs in pairs:
-        if not mine.dtype.is_floating_point:
+    for mine, theirs in zip(
+        average.state_dict().values(), network.state_dict().values(), strict=True
+    ):
+        if mine.dtype.is_floating_point:
+            mine.lerp_(theirs, 1.0 - decay)
+        else:
             mine.copy_(theirs)

@@ -13,10 +13,7 @@ from torch import Tensor
 
 from mlanet.geometry import MIRRORED_LANDMARKS
 from mlanet.image import SQUARE_PER_LANDMARKS
-from mlanet.training.augmentation import TURNED_DEG, AugmentationConfig
-
-REFLECTED = 0.3
-"""Share of the crops outside of whose picture its mirror image lies instead of black."""
+from mlanet.training.augmentation import REFLECTED, TURNED_DEG, AugmentationConfig
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,9 +52,7 @@ class CropChanges:
                 part = torch.where(self.mirrored[:, None, None], flipped, part)
                 points = (part - self.crop_from_image[:, None, :, 2]) @ linear.transpose(1, 2)
                 extent = torch.tensor([width, height], dtype=points.dtype, device=device)
-                points = torch.where(
-                    self.reflect[:, None, None], reflected(points, extent), points
-                )
+                points = torch.where(self.reflect[:, None, None], reflected(points, extent), points)
                 grid = (2.0 * points / extent - 1.0).reshape(-1, size, size, 2).float()
                 drawn = drawn + torch.nn.functional.grid_sample(pixels, grid, align_corners=False)
         return drawn / finer**2

@@ -5,8 +5,10 @@ import os
 import threading
 from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing.context import BaseContext
 
 import numpy as np
+import torch
 
 from mlanet.errors import DataError
 from mlanet.morphable import MorphableModel
@@ -65,7 +67,9 @@ class RenderedBeside:
         """
         with self._enough:
             self._enough.wait_for(
-                lambda: self._failed is not None or self._ready >= min(FIRST, len(self.store.images))
+                lambda: (
+                    self._failed is not None or self._ready >= min(FIRST, len(self.store.images))
+                )
             )
         if self._failed is not None:
             raise DataError(f"rendered heads: {self._failed}")
@@ -100,8 +104,6 @@ class RenderedBeside:
     def _take(self, start: int, chunk: "_Chunk") -> None:
         images, landmarks, coefficients = chunk
         count, side = images.shape[:2]
-        import torch
-
         device = self.store.images.device
         part = Store.empty(count, side, self._model, str(device))
         part.images.copy_(torch.from_numpy(images))
@@ -120,7 +122,7 @@ _Chunk = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Pictures, landmarks and coefficients of heads."""
 
 
-def _context() -> multiprocessing.context.BaseContext:
+def _context() -> BaseContext:
     """How the processes start: not as copies of this one, in which other threads run.
 
     Where the system can, they are copies of a server that has imported all they need and has one
