@@ -12,6 +12,7 @@ from mlanet.synthesis import RenderedHeads, write_samples
 from mlanet.training import SourceConfig, augmentation, resident_crops, train
 from mlanet.training.data import LabelledFaces
 from mlanet.training.learner import Learner
+from mlanet.training.plan import make_plan
 from mlanet.training.resident import ResidentFaces
 from mlanet.training.resident_heads import RenderedBeside
 from mlanet.training.resident_store import LARGEST_PX, Store, reduced
@@ -170,6 +171,12 @@ def test_a_resident_run_trains(data, tiny, tmp_path):
     assert len(seen) == tiny.steps
     assert 0.0 < found["held_out_nme"] < 100.0
     assert (tmp_path / "checkpoint.safetensors").is_file()
+
+
+def test_a_plan_of_a_resident_run(data, tiny):
+    plan = make_plan(tiny, data=data, resident=True)
+    assert [stage.input_size for stage in plan.stages] == [32, 64]
+    assert plan.seconds > 0.0
 
 
 class _Numbers:

@@ -102,7 +102,8 @@ def train(
     }
     resolved = resolve(out, config, changes)
     if dry_run:
-        print_plan(make_plan(resolved, data=data, device=device), device, threads)
+        plan = make_plan(resolved, data=data, device=device, workers=workers, resident=resident)
+        print_plan(plan, device, threads)
         return 0
     if (out / CHECKPOINT).exists():
         print(f"resuming the run in {out}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import torch
 from mlanet.training.config import Stage, TrainingConfig
 from mlanet.training.data import LabelledFaces
 from mlanet.training.learner import Learner
-from mlanet.training.loop import batches
+from mlanet.training.loop import batches, resident_batches
+from mlanet.training.resident import ResidentFaces
 
 TIMED_STEPS = 2
 
@@ -59,8 +61,17 @@ class TrainingPlan:
         return sum(stage.steps * stage.seconds_per_step for stage in self.stages)
 
 
-def make_plan(config: TrainingConfig, *, data: Path, device: str = "cpu") -> TrainingPlan:
+def make_plan(
+    config: TrainingConfig,
+    *,
+    data: Path,
+    device: str = "cpu",
+    workers: int = 1,
+    resident: bool = False,
+) -> TrainingPlan:
     """Count, and time `TIMED_STEPS` steps of each stage on the real data; writes nothing.
+
+    `device`, `workers` and `resident` are `mlanet.training.loop.train`'s.
 
     Raises:
         ConfigurationError: the configuration is contradictory.
@@ -69,7 +80,14 @@ def make_plan(config: TrainingConfig, *, data: Path, device: str = "cpu") -> Tra
     learner = Learner.start(config, device=device)
     faces = LabelledFaces.of(config, data)
     sizes = [config.input_size_at(step) for step in range(config.steps)]
-    times = {size: _seconds_per_step(learner, faces, size) for size in dict.fromkeys(sizes)}
+    with ExitStack() as stack:
+        held: ResidentFaces | None = None
+        if resident:
+            held = ResidentFaces(faces, config, learner.device, workers)
+            stack.enter_context(closing(held))
+        times = {
+            size: _seconds_per_step(learner, faces, held, size) for size in dict.fromkeys(sizes)
+        }
     return TrainingPlan(
         config=config,
         parameters=sum(parameter.numel() for parameter in learner.network.parameters()),
@@ -95,13 +113,19 @@ def peak_memory_mb(device: str) -> float | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
-def _seconds_per_step(learner: Learner, faces: LabelledFaces, input_size: int) -> float:
+def _seconds_per_step(
+    learner: Learner, faces: LabelledFaces, held: ResidentFaces | None, input_size: int
+) -> float:
     """Seconds of a step beside the making of the next batch; the first step is not timed."""
     steps = 1 + TIMED_STEPS + 1
     config = replace(learner.config, steps=steps, stages=(Stage(1.0, input_size),))
     learner = replace(learner, config=replace(learner.config, unlabelled_warmup=0.0))
     began = 0.0
-    for step, batch in batches(faces, config, 0):
+    if held is None:
+        coming = batches(faces, config, 0)
+    else:
+        coming = resident_batches(held, config, 0, learner.processes)
+    for step, batch in coming:
         if step == 1:
             began = time.perf_counter()
         if step == 1 + TIMED_STEPS:
