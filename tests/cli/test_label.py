@@ -15,8 +15,8 @@ from mlanet.cli import label as module
 from mlanet.cli.label import label
 from mlanet.errors import DataError, UsageError
 from mlanet.fitting import FittingConfig
-from mlanet.fitting.labels import label_faces
-from mlanet.geometry import angle_between, matrix_from_6d
+from mlanet.fitting.labels import constant_rotation, label_faces
+from mlanet.geometry import angle_between, matrix_from_6d, viewer_from_camera
 from mlanet.morphable import MorphableModel, save_model
 
 
@@ -136,9 +136,24 @@ def test_the_data_sets_own_rotations_can_be_kept(folder):
         assert label(data=folder, out=out, processes=1, given_rotation=given) == 0
         with np.load(out) as arrays:
             found[given] = matrix_from_6d(arrays["rotation"].astype(np.float64))
-    between = angle_between(found[True][0], found[True][1])
-    assert between == pytest.approx(0.3, abs=1e-4)
+    # The heads face the camera; half of the turn becomes the constant, in a camera's axes.
+    given = viewer_from_camera(np.stack([np.eye(3), turned]))
+    constant = constant_rotation(given, found[False][:2])
+    np.testing.assert_allclose(found[True][:2], given @ constant, atol=1e-5)
+    assert angle_between(found[True][0], found[False][0]) < 0.2
     assert angle_between(found[False][0], found[False][1]) < 0.02
+
+
+def test_a_face_whose_given_rotation_is_none_is_rejected(folder, capsys):
+    with np.load(folder / "labels.npz") as arrays:
+        columns = dict(arrays)
+    rotation = np.stack([np.eye(3), np.full((3, 3), np.nan), np.eye(3)])
+    np.savez(folder / "labels.npz", **columns, rotation=rotation)
+    out = folder / "fits.npz"
+    assert label(data=folder, out=out, processes=1, given_rotation=True) == 0
+    assert "1 of 3 faces accepted" in capsys.readouterr().out
+    with np.load(out) as arrays:
+        assert np.isfinite(arrays["rotation"]).all()
 
 
 def test_wrong_usage_is_named(tmp_path):

@@ -1,6 +1,12 @@
 """Batches that are made on the device, against those that are made picture by picture."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,13 +15,13 @@ import torch
 from mlanet.errors import DataError
 from mlanet.image import square_from_landmarks
 from mlanet.synthesis import RenderedHeads, write_samples
-from mlanet.training import SourceConfig, augmentation, resident_crops, train
+from mlanet.training import SourceConfig, augmentation, resident_crops, resident_heads, train
 from mlanet.training.data import LabelledFaces
 from mlanet.training.learner import Learner
 from mlanet.training.plan import make_plan
 from mlanet.training.resident import ResidentFaces
 from mlanet.training.resident_heads import RenderedBeside
-from mlanet.training.resident_store import LARGEST_PX, Store, reduced
+from mlanet.training.resident_store import SURROUNDINGS, Store, reduced
 from mlanet.training.sample import Face
 from mlanet.training.sources import HeadSource
 
@@ -117,15 +123,141 @@ def test_a_failing_renderer_is_named(model):
     beside.close()
 
 
-def test_broken_samples_are_replaced(root, mixed, neutral, monkeypatch):
+def test_broken_samples_are_replaced_by_the_next(root, mixed, neutral, monkeypatch):
     config = replace(mixed, augmentation=neutral, unlabelled=0.0)
     faces = LabelledFaces.of(config, root)
     read = faces.face
-    monkeypatch.setattr(faces, "face", lambda place: None if place[1] % 2 else read(place))
+    whole = ResidentFaces(faces, config, "cpu")
+    monkeypatch.setattr(faces, "face", lambda place: None if place[1] in (2, 8) else read(place))
     resident = ResidentFaces(faces, config, "cpu")
-    batch = resident.training_batch(0, 32, config)
-    assert len(batch.images) == 12
-    assert (batch.landmarks_px.flatten(1).abs().sum(dim=1) > 0).all()
+    heads = next(k for k, source in enumerate(faces.sources) if source.name == "heads")
+
+    def landmarks(resident, index):
+        store, rows = resident._stored(heads, np.array([index]), True)
+        return store.landmarks_px[rows[0]]
+
+    for index, shown in ((1, 1), (2, 3), (3, 3), (7, 7), (8, 0)):
+        assert torch.equal(landmarks(resident, index), landmarks(whole, shown))
+
+
+def no_landmarks(faces, chosen):
+    read = faces.face
+
+    def face(place):
+        found = read(place)
+        return replace(found, has_landmarks=False) if chosen(place) else found
+
+    return face
+
+
+def test_samples_without_landmarks_are_unlabelled_ones_only(root, tiny, neutral, monkeypatch):
+    config = replace(
+        tiny,
+        sources=(SourceConfig("ytf68", 0.5), SourceConfig("aflw_train", 0.5)),
+        unlabelled=0.5,
+        unlabelled_sources=(SourceConfig("ytf68"),),
+        augmentation=neutral,
+    )
+    faces = LabelledFaces.of(config, root)
+    monkeypatch.setattr(faces, "face", no_landmarks(faces, lambda place: place == (0, 1)))
+    resident = ResidentFaces(faces, config, "cpu")
+    rows = {
+        labelled: resident._stored(0, np.arange(1, 4), labelled)[1].tolist()
+        for labelled in (True, False)
+    }
+    assert rows[True][0] == rows[True][1] == rows[False][1]
+    assert rows[False][0] != rows[False][1]
+    assert faces.broken[0, "1 without landmarks"] == "ytf68: 1: without landmarks"
+
+
+def test_labelled_sources_need_landmarks(root, mixed, monkeypatch):
+    faces = LabelledFaces.of(mixed, root)
+    monkeypatch.setattr(faces, "face", no_landmarks(faces, lambda place: place[0] == 1))
+    with pytest.raises(DataError, match="for unlabelled_sources only"):
+        ResidentFaces(faces, mixed, "cpu")
+
+
+def test_heads_that_are_not_there_yet_are_replaced_by_training_ones(root, tiny, monkeypatch):
+    """Without photos every fourth head is held out: none of those may come instead."""
+    monkeypatch.setattr(resident_heads, "FIRST", 10)
+    monkeypatch.setattr(RenderedBeside, "_collect", lambda *_: None)
+    config = replace(tiny, sources=(SourceConfig(heads=100),))
+    faces = LabelledFaces(root, config.held_out, config.sources)
+    resident = ResidentFaces(faces, config, "cpu")
+    resident._beside[0]._ready = 10
+    _, rows = resident._stored(0, np.arange(1, 100), True)
+    resident.close()
+    held_out = {index for _, index in faces.held_out}
+    assert held_out & set(range(10))
+    assert set(rows[9:].tolist()) == set(range(10)) - held_out
+    assert rows[:9].tolist() == list(range(1, 10))
+
+
+def test_what_fails_while_reading_stops_the_rendering(root, tiny, monkeypatch):
+    config = replace(
+        tiny, sources=(SourceConfig("aflw_train", 0.5), SourceConfig(heads=1000, share=0.5))
+    )
+    faces = LabelledFaces.of(config, root)
+    begun = []
+    start = RenderedBeside.__init__
+    monkeypatch.setattr(
+        RenderedBeside, "__init__", lambda self, *given: begun.append(self) or start(self, *given)
+    )
+
+    def fail(_):
+        raise DataError("torn")
+
+    monkeypatch.setattr(faces, "face", fail)
+    with pytest.raises(DataError, match="torn"):
+        ResidentFaces(faces, config, "cpu")
+    assert len(begun) == 1
+    assert not begun[0]._thread.is_alive()
+
+
+KILLED = """
+import sys, time
+from mlanet.morphable import MorphableModel
+from mlanet.synthesis import RenderedHeads
+from mlanet.training.resident_heads import RenderedBeside
+
+if __name__ == "__main__":
+    model = MorphableModel.load()
+    beside = RenderedBeside(RenderedHeads(model, size=32, count=10**6), model, "cpu", 2)
+    while not beside.ready:
+        time.sleep(0.05)
+    print("ready", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
+def test_a_killed_training_leaves_no_renderer(tmp_path):
+    script = tmp_path / "run.py"
+    script.write_text(KILLED.replace("10**6", "10**4"))
+    run = subprocess.Popen(
+        [sys.executable, script], start_new_session=True, stdout=subprocess.PIPE, text=True
+    )
+    assert run.stdout.readline() == "ready\n"
+
+    def alive():
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[3]) == run.pid and fields[0] != "Z":
+                found.append(stat.parent.name)
+        return found
+
+    assert len(alive()) > 2
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    run.stdout.close()
+    deadline = time.monotonic() + 30
+    while alive() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not alive()
 
 
 def test_of_large_pictures_the_faces_surroundings_are_kept(model):
@@ -143,9 +275,10 @@ def test_of_large_pictures_the_faces_surroundings_are_kept(model):
         known=np.zeros(size, bool),
         square_px=(280.0, 280.0, 220.0),
     )
-    small = reduced(face)
-    assert small.image.shape == (LARGEST_PX, LARGEST_PX, 3)
-    scale = LARGEST_PX / (1.6 * (face.box_px[2] - face.box_px[0]))
+    assert reduced(face, 800) is face
+    small = reduced(face, 256)
+    assert small.image.shape == (256, 256, 3)
+    scale = 256 / (SURROUNDINGS * (face.box_px[2] - face.box_px[0]))
     np.testing.assert_allclose(
         np.diff(small.landmarks_px, axis=0), scale * np.diff(landmarks, axis=0), atol=1e-6
     )
@@ -155,17 +288,18 @@ def test_of_large_pictures_the_faces_surroundings_are_kept(model):
     place = small.landmarks_px[5, :2]
     x, y = (place + scale * (point - landmarks[5, :2])).astype(int)
     assert np.abs(small.image[y, x].astype(int) - image[point[1], point[0]]).max() < 90
-    store = Store.of([face, small], np.arange(2), model, "cpu")
-    assert store.images.shape == (2, LARGEST_PX, LARGEST_PX, 3)
+    store = Store.of([face, small], model, "cpu")
+    assert store.images.shape == (2, 800, 800, 3)
+    np.testing.assert_array_equal(store.extent_px, [[800, 600], [256, 256]])
+    np.testing.assert_array_equal(store.images[1, :256, :256], small.image)
 
 
 def test_a_resident_run_trains(data, tiny, tmp_path):
     seen = []
     found = train(
-        tiny,
+        replace(tiny, resident=True),
         data=data,
         out=tmp_path,
-        resident=True,
         progress=lambda *report: seen.append(report),
     )
     assert len(seen) == tiny.steps
@@ -174,7 +308,7 @@ def test_a_resident_run_trains(data, tiny, tmp_path):
 
 
 def test_a_plan_of_a_resident_run(data, tiny):
-    plan = make_plan(tiny, data=data, resident=True)
+    plan = make_plan(replace(tiny, resident=True), data=data)
     assert [stage.input_size for stage in plan.stages] == [32, 64]
     assert plan.seconds > 0.0
 

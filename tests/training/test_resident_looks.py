@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from mlanet.training import resident_looks
 from mlanet.training.augmentation import (
     MOST_CUT,
     TURNED_DEG,
@@ -66,7 +67,7 @@ def test_crops_are_those_of_opencv(smooth, scale, reflect):
     changes = CropChanges(
         torch.from_numpy(matrices), SIZE, torch.from_numpy(mirrored), torch.full((5,), reflect)
     )
-    drawn = changes.pictures(torch.from_numpy(smooth))
+    drawn = changes.pictures(torch.from_numpy(smooth), torch.full((5, 2), 90.0))
     points = torch.from_numpy(rng.uniform(0, 90, (5, 68, 3)))
     landmarks = changes.landmarks(points)
     for k in range(5):
@@ -76,9 +77,51 @@ def test_crops_are_those_of_opencv(smooth, scale, reflect):
         assert np.abs(as_crop(drawn[k]) - wanted).mean() < 0.012
 
 
+def test_each_crop_is_sampled_as_finely_as_it_needs():
+    """One picture that shrinks among others that do not."""
+    noise = np.random.default_rng(0).integers(0, 256, (3, 240, 240, 3)).astype(np.uint8)
+    matrices = np.zeros((3, 2, 3))
+    for matrix, scale in zip(matrices, (0.25, 0.6, 1.3), strict=True):
+        matrix[0, 0] = matrix[1, 1] = scale
+    still = torch.zeros(3, dtype=torch.bool)
+    changes = CropChanges(torch.from_numpy(matrices), SIZE, still, still)
+    drawn = changes.pictures(torch.from_numpy(noise), torch.full((3, 2), 240.0))
+    for k in range(3):
+        wanted = CropChange(matrices[k], SIZE).picture(noise[k]) / 255.0
+        assert float(drawn[k].std()) == pytest.approx(wanted.std(), rel=0.12)
+
+
+def test_smaller_pictures_are_mirrored_at_their_own_border(smooth):
+    wide = smooth[0, :40]
+    padded = np.zeros((1, 90, 90, 3), np.uint8)
+    padded[0, :40] = wide
+    matrix = np.array([[0.8, 0.0, 0.0], [0.0, 0.8, 0.0]])
+    one = torch.ones(1, dtype=torch.bool)
+    changes = CropChanges(torch.from_numpy(matrix)[None], SIZE, ~one, one)
+    drawn = changes.pictures(torch.from_numpy(padded), torch.tensor([[90.0, 40.0]]))
+    wanted = CropChange(matrix, SIZE, reflect=True).picture(wide) / 255.0
+    assert np.abs(as_crop(drawn[0]) - wanted).mean() < 0.012
+    assert (as_crop(drawn[0])[-3:] > 0.0).any()
+
+
+def test_a_single_crop_of_a_batch_may_be_blurred_or_lose_resolution(neutral, monkeypatch):
+    crops = torch.rand(4, 3, SIZE, SIZE, generator=generator())
+    blurs = []
+    monkeypatch.setattr(
+        resident_looks,
+        "blurred",
+        lambda some, width: blurs.append(len(some)) or blurred(some, width),
+    )
+    for seed in range(40):
+        found = with_flaws(crops, replace(neutral, blur=0.25), Dice(generator(seed), 4))
+        assert int(((found - crops).abs().mean(dim=(1, 2, 3)) > 1e-4).sum()) == 1
+    assert set(blurs) == {1}
+    assert 10 < len(blurs) < 30
+
+
 def test_the_mirror_image_beyond_the_border():
     points = torch.tensor([[[-0.5, 0.5], [0.5, 9.5], [10.5, -2.5], [4.0, 21.0]]])
-    found = reflected(points, torch.tensor([10, 10]))
+    found = reflected(points, torch.tensor([10.0, 10.0]))
     wanted = [[[1.5, 0.5], [0.5, 9.5], [8.5, 3.5], [4.0, 3.0]]]
     np.testing.assert_allclose(found, wanted)
 

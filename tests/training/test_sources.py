@@ -377,3 +377,5 @@ def test_of_a_source_only_some_coefficients_may_be_known(root, model):
     assert face.known[slices["lighting"]].all()
     assert face.known.sum() == 6 + 27
     assert face.coefficients[slices["identity"]].any()  # they still say how the picture changes
+    with pytest.raises(DataError, match="nothing is known of albedo"):
+        CropFolder(root / "aflw_train", model, known=("albedo",))

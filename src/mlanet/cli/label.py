@@ -3,17 +3,16 @@
 import hashlib
 import os
 import sys
-import threading
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import fields, replace
 from functools import lru_cache
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mlanet.cli.status import EXIT_OK
 from mlanet.errors import DataError, UsageError
+from mlanet.workers import THREAD_COUNTS, end_with_parent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -239,16 +238,9 @@ def _run(jobs: list[_Part], workers: int, total: int) -> None:
 
 def _begin_worker() -> None:
     """One thread of arithmetic for each process, and none that outlives a killed parent."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    for name in THREAD_COUNTS:
         os.environ[name] = "1"  # read when NumPy is imported, which happens with the first part
-    parent = parent_process()
-    if parent is not None:
-        threading.Thread(target=_leave_after, args=(parent.join,), daemon=True).start()
-
-
-def _leave_after(wait: Callable[[], None]) -> None:
-    wait()
-    os._exit(1)
+    end_with_parent()
 
 
 @lru_cache(maxsize=1)

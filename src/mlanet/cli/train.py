@@ -99,16 +99,20 @@ def train(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "seed": seed,
+        "resident": resident or None,
     }
     resolved = resolve(out, config, changes)
     if dry_run:
-        plan = make_plan(resolved, data=data, device=device, workers=workers, resident=resident)
-        print_plan(plan, device, threads)
+        print_plan(make_plan(resolved, data=data, device=device, workers=workers), device, threads)
         return 0
     if (out / CHECKPOINT).exists():
         print(f"resuming the run in {out}", file=sys.stderr)
     elif backbone is None and init is None:
         print("no --backbone: the backbone starts from random weights", file=sys.stderr)
+    if resolved.resident:
+        beside = f", {workers} process(es) render heads beside"
+        drawn = any(not source.folder for source in resolved.sources)
+        print(f"reading all faces onto {device}{beside if drawn else ''}", file=sys.stderr)
     with progress_bar(resolved.batch_size) as progress:
         found = run(
             resolved,
@@ -119,7 +123,6 @@ def train(
             device=device,
             progress=progress,
             workers=workers,
-            resident=resident,
         )
     if not found:  # another process of this run prints
         return 0

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped, UInt8
+from jaxtyping import Float, Int, Shaped, UInt8
 
 from mlanet.datasets.archive import TarIndex, load_arrays
 from mlanet.datasets.dataset import SkippedSamples, all_broken, sample_key
 from mlanet.datasets.sample import Sample, decode_image
 from mlanet.errors import DataError
-from mlanet.geometry import viewer_from_camera
+from mlanet.geometry import are_rotations, viewer_from_camera
 
 
 class FaceCrops:
@@ -127,7 +127,7 @@ def _broken(labels: dict[str, np.ndarray], pictures: Counter[str]) -> dict[int, 
             finite = np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
             leave_out(np.flatnonzero(np.logical_not(finite)), f"{key!r} is not finite")
     if "rotation" in labels:
-        turns = _rotates(labels["rotation"])
+        turns = are_rotations(labels["rotation"])
         leave_out(np.flatnonzero(~turns), "'rotation' holds matrices that do not rotate")
     # Labels of one name stand for pictures of that name in order: all of them can be used or none.
     count = Counter(names)
@@ -140,10 +140,3 @@ def _broken(labels: dict[str, np.ndarray], pictures: Counter[str]) -> dict[int, 
         "no picture of that name in the tar files, or not as many as labels",
     )
     return reasons
-
-
-def _rotates(matrices: Float[np.ndarray, "n 3 3"]) -> Bool[np.ndarray, "n"]:
-    """Which matrices are rotations, to the precision of labels in half precision."""
-    values = np.nan_to_num(matrices.astype(np.float32))
-    error = np.abs(values @ values.transpose(0, 2, 1) - np.eye(3, dtype=np.float32))
-    return (error.max(axis=(1, 2)) <= 1e-3) & (np.linalg.det(values) > 0.0)

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 
 from mlanet.fitting.landmarks import FittingConfig, fit_landmarks
 from mlanet.fitting.views import CropView
-from mlanet.geometry import angle_between, matrix_from_6d, six_d_from_matrix
+from mlanet.geometry import angle_between, are_rotations, matrix_from_6d, six_d_from_matrix
 from mlanet.image import square_from_landmarks, transform_points
 from mlanet.image.crop import square_transform
 from mlanet.morphable import MorphableModel
@@ -133,16 +133,21 @@ def with_given_rotation(labels: Labels, given: Float[np.ndarray, "n 3 3"]) -> La
     """The labels with rotations that were known before, such as those of another face model's fit.
 
     What such rotations call frontal is not quite what this face model does: they are turned by the
-    one constant rotation, in the heads' frame, that brings them nearest to the fitted ones.
+    one constant rotation, in the heads' frame, that brings them nearest to the fitted ones. What
+    camera they were measured with stays theirs: those of a camera without perspective, as 3DDFA's,
+    differ from fitted ones by up to 3 degrees of yaw, depending on it. Faces whose rotation is none
+    are rejected. `residual_percent` stays that of the fit.
 
     Args:
         labels: with fitted rotations.
         given: other head to camera (x right, y down, z away from the viewer).
     """
+    accepted = labels.accepted & are_rotations(given)
     fitted = matrix_from_6d(labels.rotation.astype(np.float64))
-    constant = constant_rotation(given[labels.accepted], fitted[labels.accepted])
-    turned = six_d_from_matrix(given @ constant).astype(np.float32)
-    return replace(labels, rotation=np.where(labels.accepted[:, None], turned, labels.rotation))
+    constant = constant_rotation(given[accepted], fitted[accepted])
+    rotation = labels.rotation.copy()
+    rotation[accepted] = six_d_from_matrix(given[accepted] @ constant)
+    return replace(labels, rotation=rotation, accepted=accepted)
 
 
 def constant_rotation(

@@ -35,6 +35,7 @@ from mlanet.geometry.mesh import (
 from mlanet.geometry.rotation import (
     FRONTAL_6D,
     angle_between,
+    are_rotations,
     euler_from_matrix,
     matrix_from_6d,
     matrix_from_euler,
@@ -57,6 +58,7 @@ __all__ = [
     "SurfaceIndex",
     "SurfacePoints",
     "angle_between",
+    "are_rotations",
     "bounding_box",
     "box_iou",
     "closest_points_naive",

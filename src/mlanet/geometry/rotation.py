@@ -1,7 +1,8 @@
 """Rotations: six numbers, Euler angles and matrices, over the array API."""
 
+import numpy as np
 from array_api_compat import array_namespace
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from mlanet.coefficients import Array
 
@@ -65,6 +66,13 @@ def viewer_from_camera(rotation: Float[Array, "*b 3 n"]) -> Float[Array, "*b 3 n
     """Turn rows from the camera's axes to a viewer's (x right, y up, z nearer), or back."""
     xp = array_namespace(rotation)
     return xp.concat([rotation[..., :1, :], -rotation[..., 1:, :]], axis=-2)
+
+
+def are_rotations(matrices: Float[np.ndarray, "n 3 3"]) -> Bool[np.ndarray, "n"]:
+    """Which matrices are rotations, to the precision of labels in half precision."""
+    values = np.nan_to_num(matrices.astype(np.float32))
+    error = np.abs(values @ values.transpose(0, 2, 1) - np.eye(3, dtype=np.float32))
+    return (error.max(axis=(1, 2)) <= 1e-3) & (np.linalg.det(values) > 0.0)
 
 
 def angle_between(

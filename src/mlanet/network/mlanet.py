@@ -1,5 +1,6 @@
 """The network: backbone, attention, fusion, seven heads."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -60,15 +61,15 @@ class MLANet(nn.Module):
         x = (crop - self.mean) / self.std
         stages = self.backbone(x)
         maps = stages[-1:] if self.fusion is None else self.fusion(stages)
-        pooled = torch.cat([each.float().mean(dim=(2, 3), keepdim=True) for each in maps], dim=1)
         if torch.is_autocast_enabled(crop.device.type):
             # 16 bits are too few for the answers: a step of bfloat16 is half a degree of rotation.
             with torch.autocast(crop.device.type, enabled=False):
-                return self.regress(pooled)
-        return self.regress(pooled)
+                return self.regress([each.float() for each in maps])
+        return self.regress(maps)
 
-    def regress(self, pooled: Float[Tensor, "b c 1 1"]) -> Float[Tensor, "b n"]:
-        """Coefficient vectors of the features' means over the crop."""
+    def regress(self, maps: Sequence[Float[Tensor, "b _ _ _"]]) -> Float[Tensor, "b n"]:
+        """Coefficient vectors of the means of feature maps over the crop."""
+        pooled = torch.cat([each.mean(dim=(2, 3), keepdim=True) for each in maps], dim=1)
         parts = {name: head(pooled).flatten(1) for name, head in self.heads.items()}
         if self.config.bounded_expression:
             parts["expression"] = bounded(parts["expression"])

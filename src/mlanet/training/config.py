@@ -116,6 +116,7 @@ class TrainingConfig:
         precision: of the network's arithmetic: 32 bits, or mixed with 16.
         accumulation: parts of which a step's gradient is summed, to save memory.
         frozen_norms: batch norms use and keep the statistics that they start with.
+        resident: all samples lie on the device and are changed there (`ResidentFaces`).
     """
 
     preset: str = DEFAULT_PRESET
@@ -146,6 +147,7 @@ class TrainingConfig:
     precision: Literal["no", "bf16", "fp16"] = "no"
     accumulation: int = 1
     frozen_norms: bool = False
+    resident: bool = False
 
     def __post_init__(self) -> None:
         check_types(self)

@@ -127,6 +127,7 @@ class LabelledFaces:
                 opened[key] = len(self.sources)
                 self._open(key, root, seed)
                 described = f"{key.folder or 'heads'}{' with ' * bool(key.labels)}{key.labels}"
+                described += f" knowing {', '.join(key.known)}" if key.known else ""
                 self.fingerprints[described] = self.sources[-1].fingerprint
             return opened[key]
 
@@ -301,6 +302,12 @@ class LabelledFaces:
             self.broken[place] = f"{self.sources[source].name}: {error}"
             return None
 
+    def note_without_landmarks(self, place: tuple[int, int]) -> None:
+        """Note that a sample cannot be a labelled one; it may still be an unlabelled one."""
+        source, index = place
+        name, reason = self.sources[source].name, "without landmarks"
+        self.broken[source, f"{index} {reason}"] = f"{name}: {index}: {reason}"
+
     def _changed(
         self,
         pool: Pool,
@@ -317,8 +324,7 @@ class LabelledFaces:
                 continue
             if not face.has_landmarks and pool in self.labelled:
                 without_landmarks += 1
-                name, reason = self.sources[place[0]].name, "without landmarks"
-                self.broken[place[0], f"{place[1]} {reason}"] = f"{name}: {place[1]}: {reason}"
+                self.note_without_landmarks(place)
                 if without_landmarks == TRIES:
                     break
                 continue

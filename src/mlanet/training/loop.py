@@ -45,7 +45,6 @@ def train(
     validate_every: int = 250,
     progress: ProgressCallback | None = None,
     workers: int = 1,
-    resident: bool = False,
 ) -> dict[str, float]:
     """Train or, if `out` holds a checkpoint, go on: same step, same order of the data.
 
@@ -63,8 +62,8 @@ def train(
         validate_every: steps between validations of the averaged weights.
         progress: is called after each step.
         workers: threads that make batches ahead; the batches are the same for any number. Of a
-            resident run, threads that read pictures and processes that render heads.
-        resident: keep all samples on the device and change them there (`ResidentFaces`).
+            resident run, threads that read pictures and processes that render heads; a script that
+            starts such a run must be importable (`if __name__ == "__main__"`).
 
     Returns:
         The last validation: errors on the held-out faces. Empty but in the first process.
@@ -97,12 +96,10 @@ def train(
     logged = start
     with ExitStack() as stack:
         journal = stack.enter_context(Journal.open(out, write=processes.is_main))
-        if resident:
-            # Crops keep their size for a stage: the fastest algorithms are looked for once.
-            torch.backends.cudnn.benchmark = True
-            held = stack.enter_context(
-                closing(ResidentFaces(faces, config, learner.device, workers))
-            )
+        held: ResidentFaces | None = None
+        if config.resident:
+            held = ResidentFaces(faces, config, learner.device, workers)
+            stack.enter_context(closing(held))
             coming = resident_batches(held, config, start, processes)
         else:
             coming = batches(faces, config, start, processes, workers)
@@ -113,6 +110,8 @@ def train(
                 seconds, last_logged = time.monotonic() - last_logged, time.monotonic()
                 speed, logged = (done - logged) * config.batch_size / seconds, done
                 values = {"loss": report.loss, "rate": report.rate, "images_per_s": speed}
+                if held is not None and held.rendered is not None:
+                    values["rendered_heads"] = float(held.rendered)
                 journal.record(done, values | report.terms)
             if processes.is_main and (done % validate_every == 0 or done == config.steps):
                 size = config.input_size_at(step)

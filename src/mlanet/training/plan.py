@@ -67,11 +67,10 @@ def make_plan(
     data: Path,
     device: str = "cpu",
     workers: int = 1,
-    resident: bool = False,
 ) -> TrainingPlan:
     """Count, and time `TIMED_STEPS` steps of each stage on the real data; writes nothing.
 
-    `device`, `workers` and `resident` are `mlanet.training.loop.train`'s.
+    `device` and `workers` are `mlanet.training.loop.train`'s.
 
     Raises:
         ConfigurationError: the configuration is contradictory.
@@ -82,11 +81,12 @@ def make_plan(
     sizes = [config.input_size_at(step) for step in range(config.steps)]
     with ExitStack() as stack:
         held: ResidentFaces | None = None
-        if resident:
+        if config.resident:
             held = ResidentFaces(faces, config, learner.device, workers)
             stack.enter_context(closing(held))
         times = {
-            size: _seconds_per_step(learner, faces, held, size) for size in dict.fromkeys(sizes)
+            size: _seconds_per_step(learner, faces, held, size, workers)
+            for size in dict.fromkeys(sizes)
         }
     return TrainingPlan(
         config=config,
@@ -114,7 +114,11 @@ def peak_memory_mb(device: str) -> float | None:
 
 
 def _seconds_per_step(
-    learner: Learner, faces: LabelledFaces, held: ResidentFaces | None, input_size: int
+    learner: Learner,
+    faces: LabelledFaces,
+    held: ResidentFaces | None,
+    input_size: int,
+    workers: int,
 ) -> float:
     """Seconds of a step beside the making of the next batch; the first step is not timed."""
     steps = 1 + TIMED_STEPS + 1
@@ -122,7 +126,7 @@ def _seconds_per_step(
     learner = replace(learner, config=replace(learner.config, unlabelled_warmup=0.0))
     began = 0.0
     if held is None:
-        coming = batches(faces, config, 0)
+        coming = batches(faces, config, 0, workers=workers)
     else:
         coming = resident_batches(held, config, 0, learner.processes)
     for step, batch in coming:

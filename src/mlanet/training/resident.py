@@ -4,6 +4,8 @@ A GPU's step takes less time than the making of its batch on the processor: here
 choice of the samples is left to that.
 """
 
+import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -12,15 +14,20 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from mlanet.errors import ConfigurationError, DataError
 from mlanet.training.config import TrainingConfig
 from mlanet.training.data import JAW_WEIGHT_2D, Batch, LabelledFaces
 from mlanet.training.following import follow_all
-from mlanet.training.pools import chosen
-from mlanet.training.resident_crops import random_changes
+from mlanet.training.pools import Pool, chosen
+from mlanet.training.resident_crops import precise, random_changes
 from mlanet.training.resident_heads import RenderedBeside
 from mlanet.training.resident_looks import random_looks
-from mlanet.training.resident_store import Store
+from mlanet.training.resident_store import SURROUNDINGS, Store, reduced
+from mlanet.training.sample import Face
 from mlanet.training.sources import HeadSource
+
+SMALLEST_KEPT_PX = 256
+"""Pictures are never kept smaller than this because of a run's small crops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +41,28 @@ class _Part:
     known: Tensor
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Folder:
+    """A source that was read whole.
+
+    Attributes:
+        store: its usable samples.
+        rows: the row of each of its samples, whose place the next usable one takes; for labelled
+            samples (True), which need landmarks, and for unlabelled ones (False).
+    """
+
+    store: Store
+    rows: dict[bool, Int[np.ndarray, "m"]]
+
+
 class ResidentFaces:
     """A run's training samples on a device.
 
     The samples of a step are those of `LabelledFaces.training_batch`; their random changes have
     the same ranges but come from the device's random numbers, which differ between processors and
-    GPUs. Heads that are rendered while training are drawn by processes beside it: a step takes
-    those that are there, which are not the same ones in every run.
+    GPUs and, with several processes, from process to process; each process holds all samples.
+    Heads that are rendered while training are drawn by processes beside it: a step takes those
+    that are there, which are not the same ones in every run.
 
     Args:
         faces: the samples.
@@ -49,7 +71,8 @@ class ResidentFaces:
         workers: processes that render heads, and threads that read pictures.
 
     Raises:
-        DataError: no sample of a source can be used, or a labelled one has no landmarks.
+        ConfigurationError: they do not fit into the device's memory.
+        DataError: no sample of a source can be used, or no labelled one has landmarks.
     """
 
     def __init__(
@@ -57,21 +80,42 @@ class ResidentFaces:
     ) -> None:
         self._faces = faces
         self._device = device
-        self._seed = config.seed
-        pools = [*faces.labelled, *(faces.unlabelled if config.num_unlabelled else [])]
-        members: dict[int, set[int]] = {}
-        for pool in pools:
-            for source, index in pool.members:
-                members.setdefault(source, set()).add(index)
+        self._kind = precise(torch.device(device))
+        largest = math.ceil(SURROUNDINGS * max(stage.input_size for stage in config.stages))
+        self._largest_px = max(SMALLEST_KEPT_PX, largest)
         self._beside: dict[int, RenderedBeside] = {}
-        self._stores: dict[int, Store] = {}
-        for number in members:
-            source = faces.sources[number]
-            if isinstance(source, HeadSource):
-                self._beside[number] = RenderedBeside(source.heads, faces.model, device, workers)
-        for number, indices in members.items():
-            if number not in self._beside:
-                self._stores[number] = self._read(number, sorted(indices), workers)
+        self._folders: dict[int, _Folder] = {}
+        unlabelled = faces.unlabelled if config.num_unlabelled else []
+        used = {True: members_of(faces.labelled), False: members_of(unlabelled)}
+        self._members = {
+            source: np.array(sorted(indices))
+            for source, indices in members_of([*faces.labelled, *unlabelled]).items()
+        }
+        # Crops keep their size for a stage: the fastest algorithms are looked for once.
+        torch.backends.cudnn.benchmark = True
+        try:
+            for number in self._members:
+                source = faces.sources[number]
+                if isinstance(source, HeadSource):
+                    beside = RenderedBeside(source.heads, faces.model, device, workers)
+                    self._beside[number] = beside
+            for number in self._members:
+                if number not in self._beside:
+                    roles = {role: used[role][number] for role in used if number in used[role]}
+                    self._folders[number] = self._read(number, roles, workers)
+        except torch.OutOfMemoryError as error:
+            self.close()
+            raise ConfigurationError(
+                f"resident: the faces do not fit into the memory of {device}"
+            ) from error
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def rendered(self) -> int | None:
+        """How many heads have been rendered so far; None without such a source."""
+        return sum(beside.ready for beside in self._beside.values()) if self._beside else None
 
     def close(self) -> None:
         """Stop the processes that render heads."""
@@ -84,15 +128,16 @@ class ResidentFaces:
         """The batch of a step, or a process's share of it.
 
         Raises:
-            DataError: no sample of a source can be used.
+            DataError: the heads cannot be rendered.
         """
         generator = torch.Generator(self._device)
-        generator.manual_seed(int(np.random.default_rng([self._seed, step, rank]).integers(2**62)))
+        seed = np.random.default_rng([config.seed, step, rank]).integers(2**62)
+        generator.manual_seed(int(seed))
         made: list[_Part] = []
         counts: list[int] = []
-        for pools, count in (
-            (self._faces.labelled, config.num_labelled),
-            (self._faces.unlabelled, config.num_unlabelled),
+        for labelled, pools, count in (
+            (True, self._faces.labelled, config.num_labelled),
+            (False, self._faces.unlabelled, config.num_unlabelled),
         ):
             picks = chosen(pools, count, step, config.seed) if count else []
             mine = picks[rank::processes]
@@ -102,29 +147,26 @@ class ResidentFaces:
                 source, index = pool.members[pick]
                 by_source.setdefault(source, []).append(index)
             for source, indices in by_source.items():
-                made.append(self._changed(source, indices, size, config, generator))
+                store, rows = self._stored(source, np.array(indices), labelled)
+                made.append(self._changed(store, rows, size, config, generator))
         return assembled(made, counts[1])
 
     def _changed(
         self,
-        source: int,
-        indices: list[int],
+        store: Store,
+        rows: Int[Tensor, "k"],
         size: int,
         config: TrainingConfig,
         generator: torch.Generator,
     ) -> _Part:
-        beside = self._beside.get(source)
-        store = self._stores[source] if beside is None else beside.store
-        rows = self._rows(source, indices)
-        points = store.landmarks_px[rows]
+        points = store.landmarks_px[rows].to(self._kind)
         changes = random_changes(points, size, config.augmentation, generator)
-        images = random_looks(
-            changes.pictures(store.images[rows]), store.free[rows], config.augmentation, generator
-        )
+        pictures = changes.pictures(store.images[rows], store.extent_px[rows])
+        images = random_looks(pictures, store.free[rows], config.augmentation, generator)
         known = store.known[rows]
         coefficients = follow_all(
-            store.coefficients[rows].double(),
-            store.squares_px[rows].double(),
+            store.coefficients[rows].to(self._kind),
+            store.squares_px[rows].to(self._kind),
             changes.crop_from_image,
             changes.mirrored,
             size,
@@ -132,36 +174,61 @@ class ResidentFaces:
         )
         return _Part(
             images=(images * 255.0 + 0.5).to(torch.uint8).permute(0, 2, 3, 1),
-            landmarks_px=changes.landmarks(points.double()).float(),
+            landmarks_px=changes.landmarks(points).float(),
             has_depth=store.has_depth[rows],
             coefficients=torch.where(known > 0, coefficients.float(), 0.0),
             known=known,
         )
 
-    def _rows(self, source: int, indices: list[int]) -> Int[Tensor, "k"]:
+    def _stored(
+        self, source: int, indices: Int[np.ndarray, "k"], labelled: bool
+    ) -> tuple[Store, Int[Tensor, "k"]]:
+        """Where samples lie; heads that are not rendered yet are replaced by some that are."""
         beside = self._beside.get(source)
         if beside is None:
-            rows = self._stores[source].row_of[np.array(indices)]
+            folder = self._folders[source]
+            store, rows = folder.store, folder.rows[labelled][indices]
         else:
-            rows = np.array(indices) % beside.wait()
-        return torch.from_numpy(rows).to(self._device)
+            ready, members = beside.wait(), self._members[source]
+            others = members[indices % max(1, int(np.searchsorted(members, ready)))]
+            store, rows = beside.store, np.where(indices < ready, indices, others)
+        return store, torch.from_numpy(rows).to(self._device)
 
-    def _read(self, source: int, indices: list[int], workers: int) -> Store:
-        """Every usable sample of a source; the place of a broken one is taken by the next."""
-        labelled = any(pool.members[0][0] == source for pool in self._faces.labelled)
+    def _read(self, source: int, roles: dict[bool, set[int]], workers: int) -> _Folder:
+        """Every usable sample of a source."""
+
+        def read(index: int) -> Face | None:
+            face = self._faces.face((source, index))
+            return None if face is None else reduced(face, self._largest_px)
+
+        indices = self._members[source].tolist()
         with ThreadPoolExecutor(workers) as pool:
-            found = list(pool.map(lambda index: self._faces.face((source, index)), indices))
-        usable = [
-            (index, face)
-            for index, face in zip(indices, found, strict=True)
-            if face is not None and (face.has_landmarks or not labelled)
-        ]
+            found = dict(zip(indices, pool.map(read, indices), strict=True))
+        usable = {index: face for index, face in found.items() if face is not None}
         if not usable:
             raise self._faces.unreadable([(source, index) for index in indices])
-        row_of = np.zeros(max(indices) + 1, np.int64)
-        order = np.array([index for index, _ in usable])
-        row_of[np.array(indices)] = np.searchsorted(order, np.array(indices)) % len(order)
-        return Store.of([face for _, face in usable], row_of, self._faces.model, self._device)
+        places = np.array(list(usable))
+        rows: dict[bool, np.ndarray] = {}
+        for labelled, members in roles.items():
+            fit = np.array([face.has_landmarks or not labelled for face in usable.values()])
+            for index in set(places[~fit].tolist()) & members:
+                self._faces.note_without_landmarks((source, index))
+            if not fit.any():
+                name = self._faces.sources[source].name
+                raise DataError(f"{name}: without landmarks, for unlabelled_sources only")
+            following = np.searchsorted(places[fit], np.arange(max(indices) + 1)) % fit.sum()
+            rows[labelled] = np.flatnonzero(fit)[following]
+        store = Store.of(list(usable.values()), self._faces.model, self._device)
+        return _Folder(store, rows)
+
+
+def members_of(pools: Sequence[Pool]) -> dict[int, set[int]]:
+    """The samples of each source that pools draw from."""
+    found: dict[int, set[int]] = {}
+    for pool in pools:
+        for source, index in pool.members:
+            found.setdefault(source, set()).add(index)
+    return found
 
 
 def assembled(made: list[_Part], num_unlabelled: int) -> Batch:

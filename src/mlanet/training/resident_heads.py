@@ -15,14 +15,13 @@ from mlanet.morphable import MorphableModel
 from mlanet.synthesis import RenderedHeads
 from mlanet.training.resident_store import Store
 from mlanet.training.sources import HeadSource
+from mlanet.workers import THREAD_COUNTS, end_with_parent
 
 CHUNK = 64
 """Heads that a process renders at once."""
 
 FIRST = 2048
 """Heads that are waited for before the first step."""
-
-THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 _own: HeadSource | None = None
 """What a rendering process draws."""
@@ -72,7 +71,7 @@ class RenderedBeside:
                 )
             )
         if self._failed is not None:
-            raise DataError(f"rendered heads: {self._failed}")
+            raise DataError(f"rendered heads: {self._failed}") from self._failed
         return self._ready
 
     def close(self) -> None:
@@ -148,7 +147,11 @@ def _context() -> BaseContext:
 
 
 def _begin(heads: RenderedHeads) -> None:
+    import cv2
+
     global _own
+    end_with_parent()
+    cv2.setNumThreads(1)
     _own = HeadSource(heads)
 
 

@@ -27,9 +27,6 @@ from mlanet.training.augmentation import (
 BLUR_REACH = 4
 """Pixels on either side that blur reads."""
 
-MOVED_PARTS = 11
-"""Places on the way of a camera that moves."""
-
 
 @dataclass(frozen=True, slots=True)
 class Dice:
@@ -97,7 +94,8 @@ def with_flaws(
     crops = crops.clone()
     size = crops.shape[-1]
     both = dice.some(config.blur)
-    soft, coarse = both[: len(both) // 2], both[len(both) // 2 :]
+    chance = dice.uniform(0.0, 1.0, len(both)) < 0.5
+    soft, coarse = both[chance], both[~chance]
     if len(soft):
         crops[soft] = blurred(crops[soft], dice.uniform(*BLUR_PX, len(soft)))
     if len(coarse):
@@ -134,7 +132,8 @@ def blurred(
 def moved(
     crops: Float[Tensor, "b 3 s s"], length_px: Float[Tensor, "b"], angle_rad: Float[Tensor, "b"]
 ) -> Float[Tensor, "b 3 s s"]:
-    """`move` of each crop."""
+    """`move` of each crop; the way has as many places as the longest needs."""
+    parts = math.ceil(MOST_MOVED * crops.shape[-1]) + 1
     size, device = crops.shape[-1], crops.device
     centers = (2.0 * torch.arange(size, device=device) + 1.0) / size - 1.0
     x, y = torch.meshgrid(centers, centers, indexing="xy")
@@ -142,10 +141,10 @@ def moved(
     along = torch.stack([torch.cos(angle_rad), torch.sin(angle_rad)], dim=-1)
     along = (2.0 * length_px / size)[:, None] * along
     total = torch.zeros_like(crops)
-    for part in torch.linspace(-0.5, 0.5, MOVED_PARTS).tolist():
+    for part in torch.linspace(-0.5, 0.5, parts).tolist():
         grid = still - part * along[:, None, None]
         total = total + grid_sample(crops, grid, padding_mode="border", align_corners=False)
-    return total / MOVED_PARTS
+    return total / parts
 
 
 def occluded(crops: Float[Tensor, "b 3 s s"], dice: Dice) -> Float[Tensor, "b 3 s s"]:

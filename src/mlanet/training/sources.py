@@ -40,7 +40,8 @@ class CropFolder:
         skipped: what was left out when the folder was opened.
 
     Raises:
-        DataError: a file is missing or malformed, or its coefficients are another face model's.
+        DataError: a file is missing or malformed, its coefficients are another face model's, or it
+            lacks what is to be known.
     """
 
     def __init__(
@@ -66,6 +67,8 @@ class CropFolder:
         if labels is not None:
             self._read_labels(labels)
         for name, cut in model.layout.slices.items():
+            if name in known and not self._known[cut].all():
+                raise DataError(f"{folder}: known: nothing is known of {name}")
             if known and name not in known:
                 self._known[cut] = False
 
