@@ -103,11 +103,10 @@ def test_geometry_costs_nothing_where_it_is_that_of_the_mean(face, model, truth)
 
 
 def test_mirrored_answers_to_mirrored_pictures_agree(face, model, truth):
-    from mlanet.training.following import mirrored
+    from mlanet.training.following import mirror_image
 
     vector, images = truth
-    rows = [model.layout.join(mirrored(model.layout.split(v), model)) for v in vector.numpy()]
-    flipped = torch.from_numpy(np.stack(rows)).float()
+    flipped = model.layout.join(mirror_image(model.layout.split(vector), model))
     objective = terms_of(face, flip=1.0)
     assert objective(vector, images, flipped)[1]["flip"] < 0.05
     assert objective(vector, images, vector)[1]["flip"] > 1.0
