@@ -30,7 +30,7 @@ SEED = 77
 
 
 def main(
-    config: RefinementConfig | None = None,
+    config: RefinementConfig = RefinementConfig(),  # noqa: B008 - frozen
     heads: int = 8,
     first: int = 50,
     identity_sd: float = 1.4,
@@ -39,7 +39,7 @@ def main(
 ) -> None:
     """Mean distances of the mean face, the network's answer and the refined one, by yaw."""
     torch.set_num_threads(1)
-    figures = refinement_figures(config or RefinementConfig(), heads, first, identity_sd, yaws)
+    figures = refinement_figures(config, heads, first, identity_sd, yaws)
     for name, value in figures.items():
         print(f"{name:32} {value:.3f}")
     if out is not None:

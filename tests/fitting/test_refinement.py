@@ -52,7 +52,10 @@ def test_the_photo_is_explained_better_and_landmarks_stay(face):
 
 
 def test_light_and_albedo_of_a_rendering_are_recovered(face):
-    truth = rendered(face)
+    """From the side and above: what the network makes of the example's light may be near white."""
+    lighting = np.zeros((9, 3), np.float32)
+    lighting[:4] = np.array([[-0.8], [0.3], [0.2], [-0.4]])
+    truth = rendered(changed(face, lighting=lighting.reshape(-1)))
     start = changed(
         truth, albedo=np.zeros_like(face.coefficients.albedo), lighting=np.zeros(27, np.float32)
     )
@@ -98,12 +101,15 @@ def test_errors_are_compared_on_pixels_of_both(face):
 
 
 def test_priors_keep_what_the_photo_does_not_tell(face):
-    """Noise says nothing of the shape: it must not leave the model's likely range."""
+    """Noise says nothing of the shape: it must not leave what the network saw, or the likely."""
     noise = np.random.default_rng(0).integers(0, 256, face.crop.image.shape, dtype=np.uint8)
     blind = replace(face, crop=Crop(noise, face.crop.crop_from_image))
-    found = refine([blind], config=RefinementConfig(steps=40))[0]
-    size = np.square(found.coefficients.identity).mean()
-    assert size < np.square(face.coefficients.identity).mean()
+    identity = face.coefficients.identity
+    found = refine([blind], config=RefinementConfig(steps=40))[0].coefficients.identity
+    assert np.square(found - identity).mean() < 0.2 * np.square(identity).mean()
+    free = RefinementConfig(steps=40, anchor=0.0)
+    found = refine([blind], config=free)[0].coefficients.identity
+    assert np.square(found).mean() < np.square(identity).mean()
 
 
 def test_photos_of_one_person_share_identity_and_albedo(face):
@@ -125,7 +131,8 @@ def test_every_coefficient_has_a_gradient(face):
     blocks = {name: block.requires_grad_() for name, block in synthesis.start().items()}
     config = RefinementConfig()
     skin = synthesis.visible_skin(blocks)
-    (photo_term(synthesis, blocks, skin, config) + prior_term(blocks, config)).backward()
+    middle = torch.zeros_like(blocks["identity"])
+    (photo_term(synthesis, blocks, skin, config) + prior_term(blocks, middle, config)).backward()
     for name, block in blocks.items():
         assert block.grad is not None
         assert torch.isfinite(block.grad).all(), name

@@ -23,7 +23,7 @@ class RefinementConfig:
 
     The landmark term is a mean over 68 points, so that as a Gaussian posterior of independent
     errors the prior on `n` coefficients would weigh n / 136 (1.3 for 180 of identity). Errors of
-    a network's points are not independent, and priors of about twice that gave the best shapes.
+    a network's points are not independent, and priors of several times that gave the best shapes.
 
     Attributes:
         steps: of Adam, with steps that shrink to nothing as a cosine.
@@ -31,7 +31,9 @@ class RefinementConfig:
         own_landmark_noise: of the starting reconstruction's own landmarks, where none are given.
         photometric: weight of the mean colour distance in [0, sqrt(3)].
         outlier: colour distance beyond which a pixel counts less: hair, glasses, hands.
-        identity_prior: weight of the mean squared identity coefficient.
+        identity_prior: weight of the mean squared identity coefficient's distance from `anchor`.
+        anchor: where the prior of identity has its middle, from the mean face (0) to the given
+            reconstructions' (1): a network's answer knows some of a face's shape.
         expression_prior: the same of expressions, in units of `expression_sd`.
         expression_sd: of expression coefficients.
         albedo_prior: weight of the mean squared albedo coefficient.
@@ -44,7 +46,8 @@ class RefinementConfig:
     own_landmark_noise: float = 0.015
     photometric: float = 40.0
     outlier: float = 0.6
-    identity_prior: float = 3.0
+    identity_prior: float = 6.0
+    anchor: float = 1.0
     expression_prior: float = 1.0
     expression_sd: float = 0.3
     albedo_prior: float = 0.1
@@ -119,6 +122,7 @@ def refine(
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
     bounded = faces[0].model.expression_bounded
+    middle = config.anchor * blocks["identity"].detach().clone()
     skin, places = synthesis.visible_skin(blocks), synthesis.landmark_index(blocks)
     for step in range(config.steps):
         if step and step % SKIN_EVERY == 0:
@@ -126,7 +130,8 @@ def refine(
         optimizer.zero_grad()
         predicted = synthesis.landmarks(blocks, places)[..., :2]
         landmarks = landmark_term(predicted, labels, trust, noise)
-        cost = landmarks + photo_term(synthesis, blocks, skin, config) + prior_term(blocks, config)
+        cost = landmarks + photo_term(synthesis, blocks, skin, config)
+        cost = cost + prior_term(blocks, middle, config)
         cost.backward()
         optimizer.step()
         schedule.step()
@@ -169,11 +174,13 @@ def photo_term(
     return config.photometric * pixel_distance(drawn, synthesis.photos, skin, robust).mean()
 
 
-def prior_term(blocks: dict[str, Tensor], config: RefinementConfig) -> Tensor:
-    """What is likely without any photo."""
+def prior_term(
+    blocks: dict[str, Tensor], middle: Float[Tensor, "b i"], config: RefinementConfig
+) -> Tensor:
+    """What is likely: identity near its `middle`, the others near what any face and light has."""
     light = decode_lighting(blocks["lighting"])
     terms = (
-        config.identity_prior * coefficient_prior(blocks["identity"], 1.0),
+        config.identity_prior * coefficient_prior(blocks["identity"] - middle, 1.0),
         config.expression_prior * coefficient_prior(blocks["expression"], config.expression_sd),
         config.albedo_prior * coefficient_prior(blocks["albedo"], 1.0),
         config.light * light_regularizer(light),
