@@ -64,12 +64,9 @@ class RenderedBeside:
         Raises:
             DataError: the rendering failed.
         """
+        enough = min(FIRST, len(self.store.images))
         with self._enough:
-            self._enough.wait_for(
-                lambda: (
-                    self._failed is not None or self._ready >= min(FIRST, len(self.store.images))
-                )
-            )
+            self._enough.wait_for(lambda: self._failed is not None or self._ready >= enough)
         if self._failed is not None:
             raise DataError(f"rendered heads: {self._failed}") from self._failed
         return self._ready

@@ -1,7 +1,7 @@
 """Samples of one source as tensors of a device."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -93,13 +93,10 @@ def reduced(face: Face, largest_px: int) -> Face:
     corners = transform_points(change, np.array([face.box_px[:2], face.box_px[2:]]))
     square = transform_points(change, np.array([face.square_px[:2]]))[0]
     xy = transform_points(change, face.landmarks_px[:, :2])
-    return Face(
+    return replace(
+        face,
         image=crop.image,
         landmarks_px=np.concatenate([xy, scale * face.landmarks_px[:, 2:]], axis=1),
-        has_depth=face.has_depth,
         box_px=corners.reshape(-1),
-        coefficients=face.coefficients,
-        known=face.known,
         square_px=(float(square[0]), float(square[1]), scale * face.square_px[2]),
-        has_landmarks=face.has_landmarks,
     )
