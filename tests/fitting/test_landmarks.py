@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mlanet.errors import ConfigurationError
 from mlanet.fitting import CropView, FittingConfig, OrthographicView, fit_landmarks
 from mlanet.geometry import angle_between, matrix_from_euler
 from mlanet.morphable import MorphableModel
@@ -113,7 +114,8 @@ def test_nothing_to_fit(model):
     [
         (np.zeros((1, 5, 2)), None, r"expected \(b, 68, 2 or 3\)"),
         (np.zeros((1, 68, 2)), np.ones((1, 5)), "weight must be"),
-        (np.full((1, 68, 2), np.nan), None, "must be finite"),
+        (np.full((1, 68, 2), np.nan), None, "weight of 0"),
+        (np.zeros((1, 68, 2)), np.full((1, 68), np.nan), "finite"),
         (np.zeros((1, 68, 2)), -np.ones((1, 68)), "not negative"),
         (np.zeros((1, 68, 2)), np.zeros((1, 68)), "four points"),
         (np.zeros((1, 68, 2)), None, "extent"),
@@ -122,3 +124,30 @@ def test_nothing_to_fit(model):
 def test_wrong_input(model, labels, weight, message):
     with pytest.raises(ValueError, match=message):
         fit_landmarks(model.landmarks, OrthographicView(), labels, weight)
+
+
+def test_hidden_points_may_be_any_number(model):
+    labels = faces(model, OrthographicView())[2][:1]
+    weight = np.ones((1, 68))
+    weight[0, 5:12] = 0.0
+    expected = fit_landmarks(model.landmarks, OrthographicView(), labels, weight, PRECISE)
+    for value in (np.nan, np.inf, -1e9):
+        hidden = np.where(weight[..., None] > 0, labels, value)
+        found = fit_landmarks(model.landmarks, OrthographicView(), hidden, weight, PRECISE)
+        np.testing.assert_array_equal(found.identity, expected.identity)
+        np.testing.assert_array_equal(found.landmarks_px, expected.landmarks_px)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"noise": 0.0}, "noise must be positive, got 0.0"),
+        ({"steps": 0}, "steps must be positive"),
+        ({"identity_sd": float("nan")}, "identity_sd must be positive"),
+        ({"depth_weight": -1.0}, "depth_weight must not be negative"),
+        ({"expression_bounds": (1.0, 0.0)}, "expression_bounds must be in order"),
+    ],
+)
+def test_impossible_settings_are_named(change, message):
+    with pytest.raises(ConfigurationError, match=message):
+        FittingConfig(**change)

@@ -166,5 +166,17 @@ def test_bad_arguments_are_named(face):
         refine([face], np.zeros((1, 5, 2)))
     with pytest.raises(ValueError, match="weight of 0"):
         refine([face], np.full((1, 68, 2), np.nan))
+    for weight in (-1.0, np.inf, np.nan):
+        with pytest.raises(ValueError, match="finite and not negative"):
+            refine([face], weight=np.full((1, 68), weight))
+    for change, message in (
+        ({"outlier": 0.0}, "outlier must be positive, got 0.0"),
+        ({"landmark_noise": 0.0}, "landmark_noise must be positive"),
+        ({"steps": 0}, "steps must be positive"),
+        ({"photometric": -1.0}, "photometric must not be negative"),
+        ({"anchor": float("nan")}, "anchor must not be negative"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            RefinementConfig(**change)
     with pytest.raises(ConfigurationError, match="6d"):
         refine([replace(face, rotation_kind="euler")])

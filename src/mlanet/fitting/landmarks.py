@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
+from mlanet.errors import ConfigurationError
 from mlanet.fitting.views import NUM_POSE, View
 from mlanet.morphable import LinearShape, linear_combination
 from mlanet.morphable.least_squares import bounded_step
@@ -30,6 +31,9 @@ class FittingConfig:
         expression_bounds: expression coefficients stay between these.
         depth_weight: of labelled depth relative to x and y.
         steps: Gauss-Newton steps.
+
+    Raises:
+        ConfigurationError: a value is out of its range; the field is named.
     """
 
     noise: float = 0.005
@@ -39,6 +43,16 @@ class FittingConfig:
     expression_bounds: tuple[float, float] = (0.0, 1.0)
     depth_weight: float = 1.0
     steps: int = 8
+
+    def __post_init__(self) -> None:
+        for name in ("noise", "identity_sd", "identity_limit", "expression_sd", "steps"):
+            if not getattr(self, name) > 0:
+                raise ConfigurationError(f"{name} must be positive, got {getattr(self, name)}")
+        if not self.depth_weight >= 0:
+            raise ConfigurationError(f"depth_weight must not be negative, got {self.depth_weight}")
+        low, high = self.expression_bounds
+        if not low < high:
+            raise ConfigurationError(f"expression_bounds must be in order, got {low}, {high}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +93,8 @@ def fit_landmarks(
         config: prior and noise.
 
     Raises:
-        ValueError: shapes do not fit, a number is not finite, or a face has fewer than four
-            weighted points or no extent.
+        ValueError: shapes do not fit, a weight or a point with a weight is not finite, or a face
+            has fewer than four weighted points or no extent.
     """
     config = config or FittingConfig()
     labels = np.asarray(landmarks_px, dtype=np.float64)
@@ -89,8 +103,11 @@ def fit_landmarks(
     weights = np.ones(labels.shape[:2]) if weight is None else np.asarray(weight, np.float64)
     if weights.shape != labels.shape[:2]:
         raise ValueError(f"weight must be {labels.shape[:2]}, got {weights.shape}")
-    if not (np.isfinite(labels).all() and np.isfinite(weights).all()) or (weights < 0).any():
-        raise ValueError("landmarks and weights must be finite, weights not negative")
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ValueError("weights must be finite and not negative")
+    labels = np.where(weights[..., None] > 0, labels, 0.0)  # what is not seen may be any number
+    if not np.isfinite(labels).all():
+        raise ValueError("points that are not finite need a weight of 0")
     if ((weights > 0).sum(axis=1) < 4).any():
         raise ValueError("each face needs four points with a weight")
     if not (_size(labels, weights) > 0).all():

@@ -1,7 +1,7 @@
 """Analysis by synthesis: coefficients whose rendering looks like the photos."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -39,6 +39,9 @@ class RefinementConfig:
         albedo_prior: weight of the mean squared albedo coefficient.
         light: weight of the light's distance from white.
         light_prior: weight of the mean squared lighting coefficient.
+
+    Raises:
+        ConfigurationError: a value is out of its range; the field is named.
     """
 
     steps: int = 80
@@ -53,6 +56,15 @@ class RefinementConfig:
     albedo_prior: float = 0.1
     light: float = 0.1
     light_prior: float = 0.01
+
+    def __post_init__(self) -> None:
+        positive = {"steps", "landmark_noise", "own_landmark_noise", "outlier", "expression_sd"}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name in positive and not value > 0:
+                raise ConfigurationError(f"{item.name} must be positive, got {value}")
+            if not value >= 0:
+                raise ConfigurationError(f"{item.name} must not be negative, got {value}")
 
 
 STEP = {
@@ -93,8 +105,8 @@ def refine(
     Raises:
         ConfigurationError: the face model has no albedo or a rotation is not of the 6D kind.
         ValueError: no faces, faces that differ in model or crop size, or points of other shape
-            or, if they have a weight, that are not finite; jaw points of the contour without
-            points.
+            or, if they have a weight, that are not finite; weights that are negative or not finite;
+            jaw points of the contour without points.
     """
     config = config or RefinementConfig()
     _check(faces)
@@ -106,6 +118,8 @@ def refine(
     weights = np.ones((len(faces), 68)) if weight is None else np.asarray(weight)
     if points.shape != (len(faces), 68, 2) or weights.shape != (len(faces), 68):
         raise ValueError(f"expected ({len(faces)}, 68, 2) points, got {points.shape}")
+    if not (np.isfinite(weights).all() and (weights >= 0.0).all()):
+        raise ValueError("weights must be finite and not negative")
     if not np.isfinite(points[weights > 0.0]).all():
         raise ValueError("points that are not finite need a weight of 0")
     target = np.stack(
