@@ -47,6 +47,8 @@ def test_gradients():
     predicted, known = pair()
     predicted.requires_grad_()
     assert torch.autograd.gradcheck(lambda p: coefficient_distance(p, known), predicted)
+    each = torch.tensor([0.5, 3.0], dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda p: standardized_distance(p, known, each), predicted)
     # The weights are constants of the gradient: they are held while it is checked.
     weight = coefficient_importance(predicted, known, decode)
     weighted_coefficient_distance(predicted, known, decode).sum().backward()

@@ -13,15 +13,15 @@ from mlanet.losses.identity import identity_distance
 from mlanet.losses.landmarks import aperture_distance, landmark_distance
 from mlanet.losses.photometric import colors_at_vertices, light_regularizer, photometric_distance
 from mlanet.losses.pixels import pixel_distance
-from mlanet.losses.prior import coefficient_prior, weighted_coefficient_prior
+from mlanet.losses.prior import coefficient_prior
 from mlanet.losses.vertices import shape_distance, vertex_distance
 from mlanet.losses.weighted_landmarks import emphasised_weights, weighted_landmark_distance
-from mlanet.losses.weights import PAPER, LossWeights
+from mlanet.losses.weights import PAPER, PaperWeights
 from mlanet.losses.wing import wing_distance
 
 __all__ = [
     "PAPER",
-    "LossWeights",
+    "PaperWeights",
     "albedo_uniformity",
     "aperture_distance",
     "block_weight",
@@ -42,7 +42,6 @@ __all__ = [
     "symmetry_distance",
     "vertex_distance",
     "weighted_coefficient_distance",
-    "weighted_coefficient_prior",
     "weighted_landmark_distance",
     "wing_distance",
 ]

@@ -22,7 +22,11 @@ def coefficient_distance(
 def standardized_distance(
     predicted: Float[Tensor, "b n"], known: Float[Tensor, "b n"], weight: Float[Tensor, "n"]
 ) -> Float[Tensor, "b"]:
-    """Weighted sum of squared differences; `block_weight` makes the weights."""
+    """Weighted sum of squared differences; `block_weight` makes the weights.
+
+    The parameter loss of Zhu et al. (2016, equation 6) with each parameter in units of its standard
+    deviation, as 3DDFA's "whitened" parameters are.
+    """
     return (weight * (predicted - known).square()).sum(dim=1)
 
 

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class LossWeights:
+class PaperWeights:
     """Weights of the semi-supervised objective; every default is the paper's.
+
+    `mlanet.training.paper_weights` puts them in the units of the training's terms.
 
     Source: "Hierarchical MLANet" (arXiv 2509.10024) and its author's research code; where the
     paper states nothing, the term is off.
@@ -20,11 +22,6 @@ class LossWeights:
         albedo: of the sum of squared albedo coefficients.
         light: of `light_regularizer`, towards white light.
         albedo_uniformity: of the function of that name.
-        coefficients: of `weighted_coefficient_distance` on labelled samples.
-        vertices: of `vertex_distance` on labelled samples.
-        symmetry: of `symmetry_distance`.
-        edges: of `edge_length_distance`.
-        flip: of `flip_distance`.
     """
 
     identity_features: float = 0.35
@@ -36,12 +33,7 @@ class LossWeights:
     albedo: float = 0.06
     light: float = 5.0
     albedo_uniformity: float = 3.0
-    coefficients: float = 0.0
-    vertices: float = 0.0
-    symmetry: float = 0.0
-    edges: float = 0.0
-    flip: float = 0.0
 
 
-PAPER = LossWeights()
+PAPER = PaperWeights()
 """The paper's preset."""

@@ -25,6 +25,7 @@ from mlanet.losses import (
     vertex_distance,
     weighted_coefficient_distance,
     weighted_landmark_distance,
+    wing_distance,
 )
 from mlanet.morphable import MorphableModel, linear_combination
 from mlanet.training.config import TrainingConfig
@@ -36,6 +37,9 @@ FACING = 0.15
 
 EMPHASISED_CROP = 224.0
 """Side in pixels of the crop in whose pixels Deng et al. measure landmarks."""
+
+WING_CROP = 256.0
+"""The same for Wing (`wing_distance`)."""
 
 Term: TypeAlias = Callable[[], Float[Tensor, "b"]]
 """Computes a term of each sample when it is asked for."""
@@ -93,6 +97,11 @@ class Objective(FaceTensors):
                 predicted[..., :2] * (EMPHASISED_CROP / size),
                 landmarks_px[..., :2] * (EMPHASISED_CROP / size),
                 emphasised_weights(predicted) * weight,
+            ),
+            "wing": lambda: wing_distance(
+                predicted[..., :2] * (WING_CROP / size),
+                landmarks_px[..., :2] * (WING_CROP / size),
+                weight,
             ),
             "photometric": lambda: self.photometric(found, lighting, images),
         }

@@ -6,6 +6,18 @@ from mlanet.coefficients import CoefficientLayout
 from mlanet.losses.weights import PAPER
 from mlanet.training.checks import check_range, check_types
 
+LABEL_TERMS = ("landmarks", "apertures", "emphasised_landmarks", "wing", "photometric")
+"""Terms that compare with landmarks or pixels, which every labelled sample has."""
+
+KNOWN_TERMS = (
+    "coefficients",
+    "standardized_coefficients",
+    "weighted_coefficients",
+    "vertices",
+    "shape",
+)
+"""Terms that compare with known coefficients."""
+
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
@@ -22,6 +34,7 @@ class LossWeights:
         light_prior: mean square of the lighting offsets.
         emphasised_landmarks: weighted squared landmark distance of Deng et al., in pixels of a
             crop of 224, x and y alone.
+        wing: Wing distance of the landmarks in pixels of a crop of 256, x and y alone.
         coefficients: mean squared difference from known coefficients.
         standardized_coefficients: the same in units of each block's deviation, the blocks weighted
             by `BlockWeights`.
@@ -41,6 +54,7 @@ class LossWeights:
     light: float = 1.0
     light_prior: float = 0.05
     emphasised_landmarks: float = 0.0
+    wing: float = 0.0
     coefficients: float = 0.0
     standardized_coefficients: float = 0.0
     weighted_coefficients: float = 0.0
@@ -50,6 +64,10 @@ class LossWeights:
     def __post_init__(self) -> None:
         check_types(self)
         check_range(self, 0.0, float("inf"), *self.__slots__)
+
+    def any_of(self, names: tuple[str, ...]) -> bool:
+        """Whether one of these terms has a weight."""
+        return any(getattr(self, name) > 0.0 for name in names)
 
 
 @dataclass(frozen=True, slots=True)
