@@ -9,6 +9,7 @@ show skin.
 
 import argparse
 import json
+import os
 import time
 from pathlib import Path
 
@@ -26,12 +27,19 @@ HELD_OUT_EVERY = 40
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds aflw_train")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=os.environ.get("MLANET_DATA"),
+        help="folder that holds aflw_train; by default $MLANET_DATA",
+    )
     parser.add_argument("--json", type=Path)
     parser.add_argument("--faces", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="other faces, to choose settings on")
     parser.add_argument("--every", type=int, default=HELD_OUT_EVERY)
     options = parser.parse_args()
+    if options.data is None:
+        parser.error("give --data, or set MLANET_DATA")
     torch.set_num_threads(1)
     crops = FaceCrops(options.data / "aflw_train")
     figures = fitting_figures(crops, options.faces, options.first, options.every)

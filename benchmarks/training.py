@@ -45,10 +45,17 @@ BARS = {"semi_over_supervised": 0.65, "loader_over_step": 3.0, "landmark_fits_pe
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds aflw_train")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=os.environ.get("MLANET_DATA"),
+        help="folder that holds aflw_train; by default $MLANET_DATA",
+    )
     parser.add_argument("--json", type=Path)
     parser.add_argument("--steps", type=int, default=7, help="timed steps of each kind")
     options = parser.parse_args()
+    if options.data is None:
+        parser.error("give --data, or set MLANET_DATA")
     torch.set_num_threads(THREADS)
     figures = step_figures(options.data, options.steps)
     figures["landmark_fits_per_s"] = fits_per_s(FaceCrops(options.data / "aflw_train"))
