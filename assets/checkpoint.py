@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from mlanet.network import PRESETS, MLANet, load_backbone_weights
+from mlanet.network.runtime import CoefficientRegressor
 from mlanet.training import TrainingConfig
 from mlanet.training.checkpoint import save_checkpoint
 from mlanet.training.data import LabelledFaces
@@ -66,6 +67,7 @@ def main() -> None:
         optimizer=build_optimizer(network, config),
         step=0,
         config={"network": network.config.as_dict(), "training": asdict(config)},
+        face_model=CoefficientRegressor.load(arguments.network).face_model,
     )
 
 

@@ -101,6 +101,20 @@ def test_a_run_of_other_data_is_refused(run, done, data, tmp_path):
     assert finished(run, silent, with_aflw2000=True, origin=theirs).data is None
 
 
+def test_a_run_of_another_face_model_is_refused(run, done, data, tmp_path):
+    mine = Origin.of(run.config, data, None)
+    assert finished(run, done[0], with_aflw2000=False, origin=mine).face_model == mine.face_model
+    other = replace(mine, face_model="another")
+    with pytest.raises(ConfigurationError, match=r"config\.json: face_model: .* another$"):
+        finished(run, done[0], with_aflw2000=False, origin=other)
+    silent = without(done[0], tmp_path / "silent", "face_model")
+    with pytest.raises(ConfigurationError, match="face_model: the run is of face model unknown"):
+        finished(run, silent, with_aflw2000=False, origin=mine)
+    with pytest.raises(ConfigurationError, match="face_model: the run is of face model unknown"):
+        execute(run, data=data, folder=silent)
+    assert finished(run, silent, with_aflw2000=False).face_model is None
+
+
 def test_a_run_from_another_start_is_refused(run, done, data, tmp_path):
     weights = tmp_path / "weights.pth"
     weights.write_bytes(b"some weights")

@@ -77,6 +77,15 @@ def test_runs_of_other_faces_do_not_mix():
         make_table(ROWS, [silent, first, other])
 
 
+def test_runs_of_two_face_models_do_not_mix():
+    first = replace(result(PLAIN, 0, 0.0), face_model="open-3")
+    second = replace(result("both-supervised", 0, 0.3), face_model="open-3")
+    assert len(make_table(ROWS, [first, second]).rows) == 2
+    for name, message in (("open-4", "other face models"), (None, "not told")):
+        with pytest.raises(DataError, match=f"both-supervised, seed 0: face_model: {message}"):
+            make_table(ROWS, [first, replace(second, face_model=name)])
+
+
 def test_files_say_the_same(tmp_path):
     table = make_table(ROWS, [result(PLAIN, 0, 0.0), result("both-supervised", 0, 0.3)])
     paths = write_report(table, tmp_path)

@@ -14,6 +14,7 @@ from mlanet.training import (
     Stage,
     TrainingConfig,
 )
+from mlanet.training.terms import KNOWN_TERMS, LABEL_TERMS
 
 
 def written(tmp_path, values):
@@ -85,6 +86,13 @@ def test_malformed_files_are_named(tmp_path, values):
     assert "\n" not in str(caught.value)
 
 
+def test_unlabelled_samples_may_be_all_that_is_compared(tmp_path):
+    nothing = {"landmarks": 0.0, "apertures": 0.0, "photometric": 0.0}
+    for other in ({"unlabelled": 0.5}, {"labelled_rendered": 1.0}):
+        config = TrainingConfig.read(written(tmp_path, {"weights": nothing, **other}))
+        assert not config.weights.any_of(LABEL_TERMS + KNOWN_TERMS)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -98,6 +106,10 @@ def test_malformed_files_are_named(tmp_path, values):
         ({"preset": "giant", "weights": "paper"}, "preset: 'giant' is none of"),
         ({"weights": {"beauty": 1.0}}, "weights: unknown field beauty"),
         ({"weights": {"light": -1.0}}, "weights: light must be at least 0, got -1.0"),
+        (
+            {"weights": {"landmarks": 0.0, "apertures": 0.0, "photometric": 0.0}},
+            "weights: no term compares anything",
+        ),
         ({"weights": "papr"}, "weights must be an object, got 'papr'"),
         ({"unlabelled_weights": {"photometric": None}}, "unlabelled_weights: photometric must be"),
         ({"augmentation": {"flip": 2.0}}, r"augmentation: flip must be in \[0, 1\]"),

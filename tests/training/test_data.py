@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlanet.errors import DataError
+from mlanet.errors import ConfigurationError, DataError
+from mlanet.training import LossWeights, SourceConfig
 from mlanet.training.data import JAW_WEIGHT_2D, LabelledFaces
+from mlanet.training.terms import LABEL_TERMS
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +137,13 @@ def test_landmarks_without_depth_alone_are_refused(tmp_path, data):
 def test_holding_out_everything_is_refused(levels):
     with pytest.raises(DataError, match="held_out=1"):
         LabelledFaces(levels, 1)
+
+
+def test_comparing_what_nobody_knows_is_refused(data, tiny):
+    unseen = dict.fromkeys(LABEL_TERMS, 0.0)
+    config = replace(tiny, weights=LossWeights(**unseen, shape=1.0))
+    with pytest.raises(ConfigurationError, match="weights: known coefficients alone"):
+        LabelledFaces.of(config, data)
+    assert LabelledFaces.of(replace(config, unlabelled=0.5), data).training
+    drawn = (SourceConfig(folder="aflw_train", share=0.5), SourceConfig(heads=8, share=0.5))
+    assert LabelledFaces.of(replace(config, sources=drawn), data).training

@@ -144,3 +144,13 @@ def test_other_suffixes_are_refused(checkpoint, tmp_path):
     with pytest.raises(ConfigurationError, match=r"\.onnx"):
         export_onnx(checkpoint, tmp_path / "network.bin")
     assert not list(tmp_path.iterdir())
+
+
+def test_another_face_models_network_says_so(tiny, tmp_path):
+    learner = Learner.start(tiny)
+    learner.objective.model_name = "another"
+    learner.save(tmp_path / "checkpoint.safetensors", 5)
+    export_onnx(tmp_path / "checkpoint.safetensors", tmp_path / "network.onnx")
+    assert CoefficientRegressor.load(tmp_path / "network.onnx").face_model == "another"
+    with pytest.raises(ConfigurationError, match=r"init: .* regresses coefficients of another,"):
+        Learner.start(tiny, init=tmp_path / "checkpoint.safetensors")

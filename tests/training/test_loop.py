@@ -12,6 +12,9 @@ from safetensors.torch import load_file, save_file
 from mlanet.errors import AssetError, ConfigurationError
 from mlanet.training import Stage, train
 from mlanet.training.checkpoint import load_trained, read_tensors
+from mlanet.training.data import LabelledFaces
+from mlanet.training.learner import Learner
+from mlanet.training.loop import prepare_folder
 from mlanet.training.plan import make_plan
 
 KILLED_AT = 4
@@ -229,3 +232,22 @@ def test_a_plan_counts_and_measures_and_writes_nothing(data, tiny):
     assert all(stage.seconds_per_step > 0 for stage in plan.stages)
     assert plan.seconds == pytest.approx(3 * sum(s.seconds_per_step for s in plan.stages))
     assert sorted(path.name for path in data.rglob("*")) == before
+
+
+def test_a_plan_of_a_begun_run_is_of_what_is_left(data, tiny, tmp_path):
+    learner = Learner.start(tiny)
+    fingerprints = LabelledFaces.of(tiny, data).fingerprints
+    prepare_folder(tmp_path, tiny, None, fingerprints, learner.objective.model_name)
+    learner.save(tmp_path / "checkpoint.safetensors", 4)
+    # A run that goes on does not read the files that it began with.
+    plan = make_plan(tiny, data=data, out=tmp_path, init=tmp_path / "gone.safetensors")
+    assert plan.done == 4
+    assert [(stage.input_size, stage.steps) for stage in plan.stages] == [(64, 2)]
+    with pytest.raises(ConfigurationError, match=r"another configuration \(seed\)"):
+        make_plan(replace(tiny, seed=9), data=data, out=tmp_path)
+
+
+def test_a_plan_reads_what_the_run_would_start_from(data, tiny, tmp_path):
+    for name in ("init", "backbone"):
+        with pytest.raises(AssetError, match=r"gone\.safetensors"):
+            make_plan(tiny, data=data, out=tmp_path, **{name: tmp_path / "gone.safetensors"})

@@ -44,7 +44,9 @@ def semi(tiny):
         unlabelled_warmup=0.0,
         sources=(SourceConfig("aflw_train", 0.5), SourceConfig(heads=8, share=0.5)),
         unlabelled_sources=(SourceConfig("ytf68"),),
-        weights=LossWeights(coefficients=0.5, weighted_coefficients=0.5, vertices=0.01, shape=0.01),
+        weights=LossWeights(
+            wing=0.1, coefficients=0.5, weighted_coefficients=0.5, vertices=0.01, shape=0.01
+        ),
         unlabelled_weights=RenderedWeights(flip=0.1, symmetry=0.1, edges=0.1),
         frozen_norms=True,
     )

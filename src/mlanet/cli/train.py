@@ -102,8 +102,19 @@ def train(
         "resident": resident or None,
     }
     resolved = resolve(out, config, changes)
+    if resolved.unlabelled_sources and not resolved.num_unlabelled:
+        print("unlabelled_sources are not used: unlabelled is 0", file=sys.stderr)
     if dry_run:
-        print_plan(make_plan(resolved, data=data, device=device, workers=workers), device, threads)
+        plan = make_plan(
+            resolved,
+            data=data,
+            out=out,
+            backbone=backbone,
+            init=init,
+            device=device,
+            workers=workers,
+        )
+        print_plan(plan, device, threads)
         return 0
     if (out / CHECKPOINT).exists():
         print(f"resuming the run in {out}", file=sys.stderr)
@@ -185,6 +196,8 @@ def print_plan(plan: "TrainingPlan", device: str, threads: int) -> None:
     if plan.config.num_unlabelled:
         text = f"{plan.config.num_unlabelled} of {plan.config.batch_size} crops, from "
         rows.append(("unlabelled", text + f"{plan.unlabelled_samples:,} faces"))
+    if plan.done:
+        rows.append(("done", f"{plan.done:,} steps; what is left:"))
     for number, stage in enumerate(plan.stages, start=1):
         speed = plan.config.batch_size / stage.seconds_per_step
         text = f"{stage.steps:,} steps at {stage.input_size} px, {speed:.0f} images/s"

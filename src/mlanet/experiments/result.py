@@ -31,6 +31,7 @@ class RunResult:
         held_out: error in per cent of each held-out face.
         aflw2000: errors on AFLW2000-3D, if they were measured.
         data: `LabelledFaces.fingerprints` of the faces; None in results of earlier versions.
+        face_model: name of the face model whose coefficients it regresses; None likewise.
     """
 
     row: str
@@ -43,6 +44,7 @@ class RunResult:
     held_out: Float[np.ndarray, "n"]
     aflw2000: AFLW2000Errors | None
     data: dict[str, str] | None = None
+    face_model: str | None = None
 
     def save(self, folder: Path) -> Path:
         """Write `result.json` in one step."""
@@ -63,6 +65,7 @@ class RunResult:
                 "errors": {name: _listed(v) for name, v in self.aflw2000.errors.items()},
             },
             "data": self.data,
+            "face_model": self.face_model,
         }
         path = folder / RESULT
         with atomic_path(path) as temporary:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
@@ -32,10 +32,12 @@ class Origin:
     Attributes:
         start: `mlanet.training.loop.file_hashes` of the starting weights.
         data: `LabelledFaces.fingerprints` of the faces.
+        face_model: name of the face model whose coefficients are learnt.
     """
 
     start: Mapping[str, str]
     data: Mapping[str, str]
+    face_model: str
 
     @classmethod
     def of(cls, config: TrainingConfig, data: Path, backbone: Path | None) -> "Origin":
@@ -46,7 +48,8 @@ class Origin:
             DataError: data is missing or malformed.
         """
         faces = LabelledFaces.of(config, data)
-        return cls(file_hashes({"backbone": backbone}), faces.fingerprints)
+        hashes = file_hashes({"backbone": backbone})
+        return cls(hashes, faces.fingerprints, MorphableModel.load().name)
 
 
 def finished(
@@ -63,11 +66,11 @@ def finished(
 
     Raises:
         ConfigurationError: the folder holds a run of another configuration, of other starting
-            weights or of other data.
+            weights, of other data or of another face model.
         DataError: the result is malformed or another run's.
     """
-    start, data = (None, None) if origin is None else (origin.start, origin.data)
-    check_folder(folder, run.config, start=start, data=data)
+    same = {} if origin is None else asdict(origin)
+    check_folder(folder, run.config, **same)
     if not (folder / RESULT).exists():
         return None
     result = RunResult.load(folder)
@@ -115,7 +118,8 @@ def execute(
     )
     faces = LabelledFaces.of(config, data)
     network = load_trained(folder / CHECKPOINT).network
-    predictor = NetworkPredictor(network, MorphableModel.load())
+    model = MorphableModel.load()
+    predictor = NetworkPredictor(network, model)
     result = RunResult(
         row=run.row,
         seed=config.seed,
@@ -127,6 +131,7 @@ def execute(
         held_out=held_out_errors(predictor, faces),
         aflw2000=None if aflw2000 is None else aflw2000_errors(predictor, aflw2000),
         data=faces.fingerprints,
+        face_model=model.name,
     )
     result.save(folder)
     return result

@@ -105,7 +105,8 @@ def make_table(rows: Mapping[str, Row], results: Iterable[RunResult]) -> Table:
         results: of its runs, in any order; rows without one are left out.
 
     Raises:
-        DataError: two runs were measured on different images or trained with different faces.
+        DataError: two runs were measured on different images, trained with different faces or
+            for different face models.
     """
     results = list(results)
     _check_data(results)
@@ -145,14 +146,20 @@ def make_table(rows: Mapping[str, Row], results: Iterable[RunResult]) -> Table:
 
 
 def _check_data(results: list[RunResult]) -> None:
-    """Whether those that say which faces they were trained with say the same."""
-    telling = [result for result in results if result.data is not None]
-    for result in telling:
-        if result.data != telling[0].data:
-            first = f"{telling[0].row}, seed {telling[0].seed}"
-            raise DataError(
-                f"{result.row}, seed {result.seed}: data: other faces than those of {first}"
-            )
+    """Whether all were trained with the same faces and face model, as far as they say it."""
+    for field, what in (("data", "other faces"), ("face_model", "other face models")):
+        telling = [result for result in results if getattr(result, field) is not None]
+        for result in telling:
+            if getattr(result, field) != getattr(telling[0], field):
+                first = f"{telling[0].row}, seed {telling[0].seed}"
+                raise DataError(
+                    f"{result.row}, seed {result.seed}: {field}: {what} than those of {first}"
+                )
+    silent = [result for result in results if result.face_model is None]
+    if 0 < len(silent) < len(results):
+        raise DataError(
+            f"{silent[0].row}, seed {silent[0].seed}: face_model: not told, as in others' results"
+        )
 
 
 def _errors(results: list[RunResult]) -> dict[str, Float[np.ndarray, "runs n"]]:

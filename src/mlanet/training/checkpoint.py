@@ -22,11 +22,13 @@ def save_checkpoint(
     optimizer: Optimizer,
     step: int,
     config: dict[str, Any],
+    face_model: str,
     scaler: dict[str, Any] | None = None,
 ) -> None:
     """Write everything a run needs to go on, in one atomic step.
 
-    `scaler` is the state of half precision's `GradScaler`, empty where there is none.
+    `face_model` names the face model whose coefficients the network regresses. `scaler` is the
+    state of half precision's `GradScaler`, empty where there is none.
     """
     from safetensors.torch import save_file
 
@@ -36,7 +38,7 @@ def save_checkpoint(
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items()}
     tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    metadata = {"step": str(step), "config": json.dumps(config)}
+    metadata = {"step": str(step), "config": json.dumps(config), "face_model": face_model}
     if scaler:
         metadata["scaler"] = json.dumps(scaler)
     with atomic_path(path) as temporary:
@@ -85,11 +87,14 @@ class TrainedNetwork:
         network: ready for inference; needs no gradients.
         training: the run's configuration as plain values.
         step: how many optimiser steps it has seen.
+        face_model: name of the face model whose coefficients it regresses; None in checkpoints of
+            earlier versions.
     """
 
     network: MLANet
     training: dict[str, Any]
     step: int
+    face_model: str | None = None
 
 
 def load_trained(path: Path) -> TrainedNetwork:
@@ -104,7 +109,8 @@ def load_trained(path: Path) -> TrainedNetwork:
         network = MLANet(NetworkConfig.from_dict(described["network"]))
         network.load_state_dict(_below(tensors, "average."))
         network.requires_grad_(False).eval()
-        return TrainedNetwork(network, described["training"], int(metadata["step"]))
+        step, face_model = int(metadata["step"]), metadata.get("face_model")
+        return TrainedNetwork(network, described["training"], step, face_model)
     except (KeyError, TypeError, ValueError, RuntimeError, ConfigurationError) as error:
         raise AssetError(f"{path}: the checkpoint is of another network") from error
 

@@ -12,6 +12,8 @@ from mlanet.network.config import PRESETS, Attention, Fusion, NetworkConfig
 from mlanet.training.augmentation import AugmentationConfig
 from mlanet.training.checks import build, build_all, check_range, check_types
 from mlanet.training.terms import (
+    KNOWN_TERMS,
+    LABEL_TERMS,
     BlockDeviations,
     BlockWeights,
     LossWeights,
@@ -174,6 +176,9 @@ class TrainingConfig:
             if shares and abs(sum(shares) - 1.0) > 1e-6:
                 raise ConfigurationError(f"{name}: the shares must add up to 1")
         self._check_batch()
+        compared = self.weights.any_of(LABEL_TERMS + KNOWN_TERMS)
+        if not (compared or self.num_unlabelled or self.labelled_rendered > 0.0):
+            raise ConfigurationError("weights: no term compares anything")
         if self.attention is not None or self.fusion is not None:
             self.network()
 

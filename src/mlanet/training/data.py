@@ -19,6 +19,7 @@ from mlanet.training.following import follow
 from mlanet.training.pools import Pool, chosen
 from mlanet.training.sample import Face
 from mlanet.training.sources import Source, open_source
+from mlanet.training.terms import LABEL_TERMS
 
 JAW_WEIGHT_2D = 0.2
 """Weight of the 17 jaw points of labels without depth: they follow the visible contour, while
@@ -161,14 +162,31 @@ class LabelledFaces:
         """The samples that a configuration names.
 
         Raises:
-            ConfigurationError: a batch is too small for so many sources.
+            ConfigurationError: a batch is too small for so many sources, or no source knows what is
+                compared.
             DataError: as the class, or none of the held-out faces is readable.
         """
         faces = cls(root, config.held_out, config.sources, config.unlabelled_sources, config.seed)
         faces.check_shares(config)
+        faces.check_terms(config)
         if all(faces.face(place) is None for place in faces.held_out):
             raise faces.unreadable(faces.held_out)
         return faces
+
+    def check_terms(self, config: TrainingConfig) -> None:
+        """Whether the sources know what labelled samples are compared with.
+
+        Raises:
+            ConfigurationError: only known coefficients are compared, and no source has any.
+        """
+        rendered = config.num_unlabelled or config.labelled_rendered > 0.0
+        if config.weights.any_of(LABEL_TERMS) or rendered:
+            return
+        used = {k for pool in self.labelled for k, _ in pool.members}
+        if not any(self.sources[k].knows for k in used):
+            raise ConfigurationError(
+                "weights: known coefficients alone are compared, and no source has any"
+            )
 
     def check_shares(self, config: TrainingConfig) -> None:
         """Whether every batch has room for each source's share.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Precision: TypeAlias = Literal["fp16", "fp32"]
 
 FACE_MODEL = "open-4"
-"""The face model whose coefficients the network regresses: the embedded one."""
+"""The face model of checkpoints that do not name theirs: the embedded one."""
 
 OPSET = 18
 TOLERANCE = 1e-4
@@ -110,7 +110,7 @@ def convert(trained: TrainedNetwork) -> "onnx.ModelProto":
     described = {
         "format": FORMAT,
         "network": trained.network.config.as_dict(),
-        "face_model": FACE_MODEL,
+        "face_model": trained.face_model or FACE_MODEL,
         "training": trained.training,
         "step": trained.step,
     }

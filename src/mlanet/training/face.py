@@ -27,6 +27,7 @@ class FaceTensors(nn.Module):
                 f"preset: regresses {layout}, the face model has {model.layout}"
             )
         self.layout = layout
+        self.model_name = model.name
         self.topology = MeshTopology(model.base_faces, model.num_base_vertices)
         skin = np.maximum.reduce([model.regions[name] for name in ("face", "eyes")])
         arrays = {f"landmark_{name}": getattr(model.landmarks, name) for name in PARTS}

@@ -28,7 +28,7 @@ class DatasetSource:
         DataError: there is no such data set, or it is one to evaluate with.
     """
 
-    real, with_depth = True, False
+    real, with_depth, knows = True, False, False
 
     def __init__(self, path: Path, model: MorphableModel) -> None:
         if layout_of(path) == "aflw2000":

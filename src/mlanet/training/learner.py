@@ -74,8 +74,8 @@ class Learner:
 
         Raises:
             AssetError: `backbone` is no file of this backbone's weights, or `init` no checkpoint.
-            ConfigurationError: there is no such preset or device, the preset regresses the
-                coefficients of another face model, or the batch cannot be shared out.
+            ConfigurationError: there is no such preset or device, the preset or `init` regresses
+                the coefficients of another face model, or the batch cannot be shared out.
         """
         network_config = config.network()
         processes = Processes.join(device)
@@ -84,13 +84,17 @@ class Learner:
         network = MLANet(network_config)
         if backbone is not None:
             load_backbone_weights(network, backbone)
+        model = MorphableModel.load()
         if init is not None:
-            trained = load_trained(init).network
-            if trained.config != network_config:
+            trained = load_trained(init)
+            if trained.network.config != network_config:
                 raise ConfigurationError(f"init: {init} holds another network than this run's")
-            network.load_state_dict(trained.state_dict())
+            if trained.face_model not in {None, model.name}:
+                theirs = f"regresses coefficients of {trained.face_model}"
+                raise ConfigurationError(f"init: {init} {theirs}, this run those of {model.name}")
+            network.load_state_dict(trained.network.state_dict())
         network = network.to(processes.device).to(memory_format=torch.channels_last)
-        objective = Objective(MorphableModel.load(), network_config.layout, config)
+        objective = Objective(model, network_config.layout, config)
         return cls(
             network=network,
             average=copy.deepcopy(network).requires_grad_(False).eval(),
@@ -221,6 +225,7 @@ class Learner:
             optimizer=self.optimizer,
             step=step,
             config=self.described(),
+            face_model=self.objective.model_name,
             scaler=self.scaler.state_dict(),
         )
 

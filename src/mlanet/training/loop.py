@@ -85,7 +85,7 @@ def train(
     faces = LabelledFaces.of(config, data)
     if processes.is_main:
         start_files = {"backbone": backbone, "init": init}
-        prepare_folder(out, config, start_files, faces.fingerprints)
+        prepare_folder(out, config, start_files, faces.fingerprints, learner.objective.model_name)
     start = learner.load(checkpoint) if resuming else 0
     processes.wait()
     if not resuming and processes.is_main:
@@ -137,6 +137,7 @@ def prepare_folder(
     config: TrainingConfig,
     start: Mapping[str, Path | None] | None = None,
     data: Mapping[str, str] | None = None,
+    face_model: str | None = None,
 ) -> None:
     """Write the run's configuration, or check it against the run that is there.
 
@@ -146,19 +147,22 @@ def prepare_folder(
         start: files that the weights start from; their names and hashes are written down. A run
             that goes on does not read them: they are not compared.
         data: `LabelledFaces.fingerprints`.
+        face_model: name of the face model whose coefficients are learnt.
 
     Raises:
-        ConfigurationError: the folder holds a run of another configuration or of other data.
+        ConfigurationError: the folder holds a run of another configuration, of other data or of
+            another face model.
     """
     out.mkdir(parents=True, exist_ok=True)
     path = out / CONFIG
     if path.exists():
-        check_folder(out, config, data=data)
+        check_folder(out, config, data=data, face_model=face_model)
         return
     described = {
         "training": asdict(config),
         "start": file_hashes(start or {}),
         "data": dict(data or {}),
+        "face_model": face_model,
         "mlanet": __version__,
         "commit": code_version(),
         "torch": torch.__version__,
@@ -173,16 +177,19 @@ def check_folder(
     *,
     start: Mapping[str, str] | None = None,
     data: Mapping[str, str] | None = None,
+    face_model: str | None = None,
 ) -> None:
-    """Whether a run's folder is of this configuration, these starting weights and this data.
+    """Whether a run's folder is of this configuration, start, data and face model.
 
-    What `config.json` does not tell, because an earlier version wrote it, is not compared.
+    What `config.json` does not tell, because an earlier version wrote it, is not compared, but for
+    the face model: two of them give the same coefficients other meanings.
 
     Args:
         out: folder of the run; one without `config.json` is of any.
         config: the configuration.
         start: `file_hashes` of what the weights start from; None: not compared.
         data: `LabelledFaces.fingerprints`; None: not compared.
+        face_model: name of the face model; None: not compared.
 
     Raises:
         ConfigurationError: the folder holds another run; the message names the field.
@@ -196,6 +203,10 @@ def check_folder(
         what = f"the folder holds a run of another configuration ({', '.join(other)})"
         raise ConfigurationError(f"{path}: {what}")
     described: Any = json.loads(path.read_text(encoding="utf-8"))
+    theirs_model = described.get("face_model") or "unknown"
+    if face_model not in {None, theirs_model}:
+        what = f"the run is of face model {theirs_model}, this version trains {face_model}"
+        raise ConfigurationError(f"{path}: face_model: {what}")
     for field, mine in (("start", start), ("data", data)):
         noted = described.get(field)
         if mine is None or not isinstance(noted, dict):

@@ -11,7 +11,7 @@ import torch
 from mlanet.training.config import Stage, TrainingConfig
 from mlanet.training.data import LabelledFaces
 from mlanet.training.learner import Learner
-from mlanet.training.loop import batches, resident_batches
+from mlanet.training.loop import CHECKPOINT, batches, check_folder, resident_batches
 from mlanet.training.resident import ResidentFaces
 
 TIMED_STEPS = 2
@@ -39,6 +39,7 @@ class TrainingPlan:
         sources: name, number of faces and share of the labelled part, of each source.
         stages: with measured times.
         memory_mb: peak of the process (Linux, macOS) or of the GPU's memory; None if not known.
+        done: steps that the run has behind it; `stages` has the others.
     """
 
     config: TrainingConfig
@@ -49,6 +50,7 @@ class TrainingPlan:
     sources: tuple[tuple[str, int, float], ...]
     stages: tuple[StagePlan, ...]
     memory_mb: float | None
+    done: int = 0
 
     @property
     def epochs(self) -> float:
@@ -65,20 +67,32 @@ def make_plan(
     config: TrainingConfig,
     *,
     data: Path,
+    out: Path | None = None,
+    backbone: Path | None = None,
+    init: Path | None = None,
     device: str = "cpu",
     workers: int = 1,
 ) -> TrainingPlan:
     """Count, and time `TIMED_STEPS` steps of each stage on the real data; writes nothing.
 
-    `device` and `workers` are `mlanet.training.loop.train`'s.
+    The arguments are `mlanet.training.loop.train`'s, and refused where that refuses them; of a run
+    that is there already what is left is planned.
 
     Raises:
-        ConfigurationError: the configuration is contradictory.
+        AssetError: `backbone`, `init` or the checkpoint in `out` is of another network or damaged.
+        ConfigurationError: the configuration is contradictory or not that of the run in `out`.
         DataError: the data is missing or malformed.
     """
-    learner = Learner.start(config, device=device)
+    resuming = out is not None and (out / CHECKPOINT).exists()
+    start = {} if resuming else {"backbone": backbone, "init": init}
+    learner = Learner.start(config, device=device, **start)
     faces = LabelledFaces.of(config, data)
-    sizes = [config.input_size_at(step) for step in range(config.steps)]
+    done = 0
+    if out is not None:
+        model = learner.objective.model_name
+        check_folder(out, config, data=faces.fingerprints, face_model=model)
+        done = learner.load(out / CHECKPOINT) if resuming else 0
+    sizes = [config.input_size_at(step) for step in range(done, config.steps)]
     with ExitStack() as stack:
         held: ResidentFaces | None = None
         if config.resident:
@@ -98,6 +112,7 @@ def make_plan(
         sources=tuple(faces.description),
         stages=tuple(StagePlan(size, sizes.count(size), times[size]) for size in times),
         memory_mb=peak_memory_mb(learner.device),
+        done=done,
     )
 
 

@@ -81,6 +81,11 @@ class CropFolder:
         return self.faces.landmarks_px.shape[2] == 3
 
     @property
+    def knows(self) -> bool:
+        """Whether any coefficient is known."""
+        return bool(self._known.any())
+
+    @property
     def fingerprint(self) -> str:
         """A hash of the samples' names and labels; of the pictures nothing is read."""
         found = sha256("\n".join(self.faces.names.tolist()).encode())
@@ -185,7 +190,7 @@ class CropFolder:
 class HeadSource:
     """Heads rendered when they are asked for; every coefficient is known."""
 
-    name, real, with_depth = "rendered heads", False, True
+    name, real, with_depth, knows = "rendered heads", False, True, True
 
     def __init__(self, heads: RenderedHeads) -> None:
         self.heads = heads
