@@ -5,7 +5,12 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from mlanet.datasets import AFLW2000, AFLW2000Annotations
+from mlanet.datasets import (
+    AFLW2000,
+    AFLW2000Annotations,
+    protocol_boxes,
+    read_annotations,
+)
 from mlanet.errors import DataError
 from mlanet.geometry import euler_from_matrix
 
@@ -148,3 +153,63 @@ def test_malformed_annotations(tmp_path, changes, message):
     np.savez(tmp_path / "a.npz", **arrays(**changes))
     with pytest.raises(DataError, match=message):
         AFLW2000Annotations.load(tmp_path / "a.npz")
+
+
+def test_annotations_without_a_second_one(tmp_path):
+    content = arrays()
+    del content["pts68_reannotated"]
+    np.savez(tmp_path / "a.npz", **content)
+    found = AFLW2000Annotations.load(tmp_path / "a.npz")
+    assert found.landmarks_2d_px("original").shape == (3, 68, 2)
+    with pytest.raises(DataError, match="re-annotation is not known"):
+        found.landmarks_2d_px("reannotated")
+
+
+def test_the_data_sets_own_annotation(dataset):
+    found = read_annotations(None, dataset)
+    assert found.names == NAMES
+    assert found.reannotated_px is None
+    for row in range(3):
+        written = parameters(row)
+        np.testing.assert_allclose(found.original_px[row], written["pt3d_68"].T, atol=1e-4)
+        assert found.yaw_deg[row] == pytest.approx(np.degrees(written["Pose_Para"][0, 1]))
+    np.testing.assert_array_equal(found.roi_box_px, protocol_boxes(found.original_px[..., :2]))
+
+
+def test_boxes_of_the_protocol():
+    points = np.zeros((2, 68, 2))
+    points[0, 0], points[0, 1:] = (100.0, 200.0), (200.0, 240.0)
+    points[1, 0], points[1, 1:] = (20.0, 10.0), (430.0, 440.0)
+    # 100 px wide: half a side is 70.71 px; 150 - 70.71 = 79.29, 220 - 70.71 = 149.29, side 141.42
+    expected = [[79, 149, 79 + 141, 149 + 141], [1, 1, 450, 450]]
+    np.testing.assert_array_equal(protocol_boxes(points), expected)
+
+
+@pytest.mark.parametrize("rows", [2, 3])
+def test_the_re_annotation_as_3ddfa_publishes_it(dataset, tmp_path, rows):
+    original = read_annotations(None, dataset).original_px
+    moved = original[..., :2] + np.random.default_rng(1).normal(0.0, 2.0, (3, 68, 2))
+    stored = np.concatenate([moved, 0.0 * original[..., 2:]], axis=2)[..., :rows]
+    np.save(tmp_path / "again.npy", stored.transpose(0, 2, 1).astype(np.float32))
+    found = read_annotations(tmp_path / "again.npy", dataset)
+    np.testing.assert_allclose(found.landmarks_2d_px("reannotated"), moved, atol=1e-4)
+    np.testing.assert_array_equal(found.original_px, original)
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        (np.zeros((3, 68, 2)), "shape"),
+        (np.zeros((2, 2, 68)), "shape"),
+        (np.zeros((3, 2, 68)), "do not lie on the faces"),
+        (np.full((3, 2, 68), np.nan), "do not lie on the faces"),
+        (np.full((3, 2, 68), "x"), "expected numbers"),
+    ],
+)
+def test_a_re_annotation_of_something_else(folder, tmp_path, points, message):
+    np.save(tmp_path / "again.npy", points)
+    with pytest.raises(DataError, match=message):
+        read_annotations(tmp_path / "again.npy", AFLW2000(folder))
+    (tmp_path / "again.npy").write_bytes(b"\x93NUMPY nothing")
+    with pytest.raises(DataError, match="not a readable npy file"):
+        read_annotations(tmp_path / "again.npy", AFLW2000(folder))

@@ -292,12 +292,15 @@ def test_random_faces_do_not_depend_on_errors(dataset, truth):
     assert [r.name for r in good.random] == [r.name for r in bad.random]
 
 
-def command(tmp_path, *more):
-    arguments = ["--data", tmp_path, "--annotations", tmp_path / "annotations.npz"]
-    arguments += ["--out", tmp_path / "out", *more]
+def run(*arguments):
     with pytest.raises(SystemExit) as stop:
         main(["evaluate", "aflw2000", *map(str, arguments)])
     return stop.value.code
+
+
+def command(tmp_path, *more):
+    given = ["--data", tmp_path, "--annotations", tmp_path / "annotations.npz"]
+    return run(*given, "--out", tmp_path / "out", *more)
 
 
 def test_the_command_draws_prints_and_writes(dataset, truth, tmp_path, monkeypatch, capsys):
@@ -338,3 +341,18 @@ def test_the_command_refuses_what_contradicts_itself(dataset, truth, tmp_path, c
     assert "own crop" in capsys.readouterr().err
     assert command(tmp_path, "--predictions", saved) == 1
     assert "own.npz" in capsys.readouterr().err
+
+
+def test_the_data_set_alone_is_enough(dataset, tmp_path, capsys):
+    saved = tmp_path / "exact.npz"
+    points = np.stack([landmarks(row) for row in range(7)])
+    np.savez(saved, names=np.array(dataset.names), landmarks=points.astype(np.float32))
+    out = tmp_path / "out"
+    given = ["--data", tmp_path, "--out", out, "--predictions", saved]
+    assert run(*given) == 0
+    content = json.loads((out / "report.json").read_text())
+    assert content["nme_2d_68"]["mean"] == pytest.approx(0.0, abs=1e-4)
+    assert content["images_per_bin"] == {"0-30": 3, "30-60": 2, "60-90": 2}
+    capsys.readouterr()
+    assert run(*given, "--annotation", "reannotated") == 1
+    assert "give --annotations" in capsys.readouterr().err

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from mlanet.cli import main
+from mlanet.cli.evaluate_scans import print_florence_report
 from mlanet.errors import DataError
 from mlanet.evaluation.comparison import OUTER_EYES, START_POINTS, FaceComparison, FaceShape
 from mlanet.evaluation.florence import evaluate_florence
@@ -22,7 +23,7 @@ from mlanet.evaluation.florence_pictures import (
 )
 from mlanet.evaluation.florence_report import FIGURES, FlorenceReport, FlorenceResult
 from mlanet.evaluation.florence_scans import read_scan
-from mlanet.evaluation.florence_videos import florence_subjects, frames_of, write_frames
+from mlanet.evaluation.florence_videos import SETTINGS, florence_subjects, frames_of, write_frames
 from mlanet.evaluation.known_heads import LJSON_GROUPS, known_heads
 from mlanet.evaluation.page import PictureRow
 from mlanet.evaluation.pictures import GREY, TILE_PX
@@ -507,8 +508,9 @@ def test_faces_written_and_read_back_get_the_same_figures(folder, tmp_path, caps
 
 def test_frames_for_other_methods(folder, tmp_path):
     first, second = florence_subjects(folder)
-    names = write_frames(tmp_path, [first, replace(second, scans=())], 2)
-    assert names == ["subject_01/Indoor-Cooperative", "subject_01/PTZ-Indoor"]
+    written = write_frames(tmp_path, [first, replace(second, scans=())], 2)
+    assert written.names == ("subject_01/Indoor-Cooperative", "subject_01/PTZ-Indoor")
+    assert written.skipped == ()
     files = [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*.png"))]
     assert files == [
         "subject_01/Indoor-Cooperative/Indoor-Cooperative_000000.png",
@@ -516,8 +518,54 @@ def test_frames_for_other_methods(folder, tmp_path):
         "subject_01/PTZ-Indoor/PTZ-Indoor_2_000000.png",
         "subject_01/PTZ-Indoor/PTZ-Indoor_2_000002.png",
     ]
-    written = read_image(tmp_path / files[3])
-    assert np.array_equal(written, list(frames_of(first.videos["PTZ-Indoor"][0]))[2])
+    frame = read_image(tmp_path / files[3])
+    assert np.array_equal(frame, list(frames_of(first.videos["PTZ-Indoor"][0]))[2])
+
+
+def test_videos_that_cannot_be_read_have_no_pictures_and_are_named(folder, tmp_path, capsys):
+    copied, out = tmp_path / "data", tmp_path / "pictures"
+    shutil.copytree(folder, copied)
+    videos = copied / "subject_01" / "Video"
+    (videos / "Indoor-Cooperative.mjpg").write_bytes(b"damaged")
+    (videos / "PTZ-Indoor_1.avi").write_bytes(b"damaged")
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "florence", "--data", str(copied), "--write-pictures", str(out)])
+    assert stop.value.code == 1
+    printed = capsys.readouterr()
+    assert "pictures of 2 settings written" in printed.out
+    assert printed.err.strip().splitlines() == [
+        f"mlanet: left out: {videos / 'Indoor-Cooperative.mjpg'}: OpenCV cannot open this video",
+        "mlanet: left out: subject_01, Indoor-Cooperative: no frame",
+        f"mlanet: left out: {videos / 'PTZ-Indoor_1.avi'}: OpenCV cannot open this video",
+    ]
+    assert [path.relative_to(out).as_posix() for path in sorted(out.rglob("*.png"))] == [
+        "subject_01/PTZ-Indoor/PTZ-Indoor_2_000000.png",
+        "subject_02/PTZ-Outdoor/PTZ-Outdoor_000000.png",
+    ]
+
+
+def test_pictures_that_cannot_be_written_end_the_command(folder, tmp_path):
+    first, _ = florence_subjects(folder)
+    (tmp_path / first.name).write_text("no folder")
+    with pytest.raises(DataError, match=r"000000\.png: cannot be written"):
+        write_frames(tmp_path, [first])
+
+
+def test_settings_have_readable_names_on_narrow_terminals(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    rows = tuple(
+        FlorenceResult(subject, setting, 1, 1, *(value + k for k in range(6)))
+        for subject, value in (("a", 10.0), ("b", 13.0))
+        for setting in SETTINGS
+    )
+    report = FlorenceReport(rows, (), 10, 1.0, {})
+    print_florence_report(report)
+    printed = capsys.readouterr().out
+    for text in (*SETTINGS, *FIGURES.values(), "subjects", "13.50 ± 2.12"):
+        assert text in printed
+    monkeypatch.setenv("COLUMNS", "50")
+    print_florence_report(report)
+    assert "…" not in capsys.readouterr().out
 
 
 def test_wrong_usage_is_one_line(tmp_path, capsys):

@@ -1,9 +1,15 @@
+import io
 import json
+import re
+import tarfile
 from dataclasses import dataclass
+from html import unescape
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
+from scipy.integrate import trapezoid
 
 from mlanet.cli import main
 from mlanet.coefficients import CoefficientLayout
@@ -19,6 +25,7 @@ from mlanet.evaluation.identity import (
 )
 from mlanet.evaluation.page import markdown
 from mlanet.metrics import cosine_similarity, verification
+from mlanet.reconstructor import Reconstructor
 
 PEOPLE, VIDEOS, FRAMES = 6, 3, 2
 PERSON = np.repeat(np.arange(PEOPLE), VIDEOS * FRAMES)
@@ -143,6 +150,57 @@ def test_report(tmp_path):
     text = markdown(identity_page(report))
     assert "Verification, mean of a person" in text
     assert f"{found['pose']['auc']:.3f}" in text
+
+
+def write_frames(folder):
+    """The same faces as files; grey levels survive WebP without loss."""
+    faces = frames()
+    folder.mkdir()
+    np.savez(
+        folder / "labels.npz",
+        name=faces.names,
+        identity=faces.identity,
+        pts68_px=faces.landmarks_px,
+    )
+    with tarfile.open(folder / "images.tar", "w") as tar:
+        for row, name in enumerate(faces.names.tolist()):
+            data = io.BytesIO()
+            Image.fromarray(faces.decode(row)).save(data, "WEBP", lossless=True)
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data.getvalue())
+            tar.addfile(entry, io.BytesIO(data.getvalue()))
+
+
+def test_the_command_writes_figures_and_curves(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "120")
+    fake = SimpleNamespace(regressor=FakeRegressor())
+    monkeypatch.setattr(Reconstructor, "load", lambda **_: fake)
+    write_frames(tmp_path / "ytf68")
+    out = tmp_path / "out"
+    words = ["--data", str(tmp_path), "--out", str(out), "--name", "a <method> [/b]"]
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "identity", *words])
+    assert stop.value.code == 0
+    content = json.loads((out / "report.json").read_text())
+    assert content["method"] == "a <method> [/b]"
+    assert (content["people"], content["videos"], content["frames"]) == (6, 18, 36)
+    for level in content["verification"].values():
+        assert level["identity, mean-free"]["auc"] > 0.95
+        assert 0.2 < level["albedo, whitened"]["auc"] < 0.8
+    printed, text = capsys.readouterr().out, (out / "report.md").read_text()
+    page = unescape((out / "report.html").read_text())
+    curves = re.findall(r'<polyline points="([^"]+)"', page)
+    assert "share of pairs of two people" in page
+    assert re.findall(r"<h2>ROC, (.+)</h2>", page) == list(NOTES)
+    found = [entry for level in content["verification"].values() for entry in level.items()]
+    for (name, figures), curve in zip(found, curves, strict=True):
+        assert f"{figures['auc']:.3f}" in printed
+        assert f"| {name} | {figures['auc']:.3f} |" in text
+        assert f">{name}, AUC {figures['auc']:.3f}<" in page
+        x, y = np.array([pair.split(",") for pair in curve.split()], dtype=float).T
+        width, height = x[-1] - x[0], y[0] - y[-1]
+        area = trapezoid((y[0] - y) / height, (x - x[0]) / width)
+        assert area == pytest.approx(figures["auc"], abs=6e-3)
 
 
 def test_wrong_use_ends_in_one_line(tmp_path, capsys):

@@ -89,6 +89,53 @@ def test_the_report_counts_and_shows(dataset, tmp_path, capsys):
     assert "2 of 3 have a prediction" in (folder / "report.md").read_text()
 
 
+@pytest.mark.parametrize(("out", "report"), [(".", "work.report"), ("..", "home.report")])
+def test_folders_without_a_name_of_their_own(dataset, tmp_path, monkeypatch, capsys, out, report):
+    work = tmp_path / "home" / "work"
+    work.mkdir(parents=True)
+    monkeypatch.chdir(work)
+    lines = dataset.read_text().splitlines()
+    dataset.write_text(lines[0])
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "now", "--data", str(tmp_path), "--images", str(dataset), "--out", out])
+    assert stop.value.code == 0
+    assert capsys.readouterr().err.strip() == ""
+    folder = next(tmp_path.rglob("*.report"))
+    assert folder == (work / out).resolve().parent / report
+    assert sorted(path.suffix for path in folder.iterdir()) == [".html", ".json", ".md"]
+
+
+def test_bad_pictures_and_boxes_are_named_and_the_others_done(dataset, tmp_path, capsys):
+    names = [f"{SUBJECT}/selfie/{name}" for name in ("IMG_0", "IMG_2", "IMG_3", "IMG_4")]
+    dataset.write_text("".join(f"{name}.jpg\n" for name in names) + dataset.read_text())
+    root = tmp_path / "NoW_Dataset" / "final_release_version"
+    boxes, pictures = root / "detected_face", root / "iphone_pictures"
+    whole = (pictures / f"{names[1]}.jpg").read_bytes()
+    (pictures / f"{names[0]}.jpg").write_bytes(whole[: len(whole) // 2])
+    write_box(boxes / f"{names[0]}.npy", {"left": 50, "top": 40, "right": 150, "bottom": 160})
+    write_box(boxes / f"{names[2]}.npy", {"left": 1})
+    dataset.write_text("\n".join(dict.fromkeys(dataset.read_text().split())))
+    out = tmp_path / "out"
+    arguments = ["--data", tmp_path, "--images", dataset, "--out", out]
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "now", *map(str, arguments)])
+    assert stop.value.code == 1
+    printed = capsys.readouterr()
+    assert "2 of 5" in printed.out
+    damaged, box, absent = printed.err.strip().splitlines()
+    assert damaged.startswith(f"mlanet: {pictures / names[0]}.jpg: ")
+    assert box.startswith(f"mlanet: {boxes / names[2]}.npy: not one of NoW's boxes")
+    assert absent == f"mlanet: {pictures / names[3]}.jpg: there is no such file"
+    assert len(list(out.rglob("*.obj"))) == 2
+    content = read_run(tmp_path / "out.report" / "report.json")
+    assert content["missing"] == [names[0], names[2], names[3]]
+    assert list(content["unreadable"]) == content["missing"]
+    assert content["counts"]["all"] == {"images": 5, "by_box": 1, "missing": 3}
+    text = (tmp_path / "out.report" / "report.md").read_text()
+    assert "there is no such file" in text
+    assert "## No face found" not in text
+
+
 def test_faces_are_at_rest(dataset, tmp_path):
     out = tmp_path / "out"
     arguments = ["--data", tmp_path, "--images", dataset, "--out", out]

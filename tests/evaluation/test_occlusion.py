@@ -1,23 +1,39 @@
+import io
 import json
+import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
+from scipy.io import savemat
 
 from mlanet.cli import main
-from mlanet.datasets import Sample
+from mlanet.datasets import AFLW2000, AFLW2000Annotations, Sample
 from mlanet.errors import UsageError
-from mlanet.evaluation import ImageResult
+from mlanet.evaluation import FacePrediction, ImageResult
 from mlanet.evaluation.occlusion import (
+    EYES,
     OccludedFaces,
     Occluder,
     OcclusionReport,
     cover,
+    cover_named,
     covered_pixels,
+    evaluate_occlusion,
     occluders,
+)
+from mlanet.evaluation.occlusion_pages import (
+    NUM_FACES,
+    occlusion_grids,
     occlusion_page,
+    occlusion_plots,
 )
 from mlanet.evaluation.page import markdown
+from mlanet.evaluation.pictures import GREY, TILE_PX
 from mlanet.evaluation.report import AFLW2000Report
+from mlanet.image import crop_square, square_from_landmarks
+from mlanet.reconstructor import Reconstructor
 
 SIZE = (120, 140)
 
@@ -111,7 +127,7 @@ def report(errors):
 
 
 def test_report_states_the_paired_increase(tmp_path):
-    found = OcclusionReport(report([1.0, 2, 3, 4]), {"mask": report([2.0, 3, 5, 7])})
+    found = OcclusionReport(report([1.0, 2, 3, 4]), {Occluder("mask"): report([2.0, 3, 5, 7])})
     content = json.loads(found.save(tmp_path).read_text())["occlusion"]
     assert content["none"]["nme_2d_68"] == pytest.approx((1.5 + 3 + 4) / 3)
     assert content["mask"]["increase"] == pytest.approx((1 + 2 + 3) / 3)
@@ -119,6 +135,208 @@ def test_report_states_the_paired_increase(tmp_path):
         content["mask"]["nme_2d_68"] - content["none"]["nme_2d_68"]
     )
     assert "+2.00 (+2.00 to +2.00)" in markdown(occlusion_page(found))
+
+
+def test_the_curve_begins_uncovered_and_rises_with_the_share():
+    covered = {
+        Occluder("side", 0.35): report([4.0, 4, 4, 4]),
+        Occluder("side", 0.1): report([3.0, 3, 3, 3]),
+        Occluder("mask"): report([6.0, 6, 6, 6]),
+    }
+    (plot,) = occlusion_plots(OcclusionReport(report([2.0, 2, 2, 2]), covered))
+    side, mask = plot.lines
+    assert (side.name, mask.name) == ("side", "mask")
+    assert list(side.x) == pytest.approx([0.0, 10.0, 35.0])
+    assert list(side.y) == pytest.approx([2.0, 3.0, 4.0])
+    assert (plot.x_limit, plot.num_x_ticks, plot.y_limit) == (40.0, 4, 7.5)
+    assert (list(mask.x), list(mask.y)) == ([0.0, 40.0], [6.0, 6.0])
+
+
+def test_without_shares_or_a_mean_there_is_no_curve():
+    mask = {Occluder("mask"): report([2.0, 2, 2, 2])}
+    assert occlusion_plots(OcclusionReport(report([1.0, 1, 1, 1]), mask)) == ()
+    few = AFLW2000Report("original", "ground-truth", report([1.0, 2, 3, 4]).results[:2], {})
+    assert occlusion_plots(OcclusionReport(few, {Occluder("side", 0.2): few})) == ()
+
+
+BLANK = 77
+YAWS = (-75.0, 5.0, 40.0, 20.0, 65.0, -50.0)
+
+
+@pytest.fixture
+def dataset(points, tmp_path):
+    """Blank pictures with the same face, in AFLW2000-3D's layout."""
+    folder = tmp_path / "AFLW2000"
+    folder.mkdir()
+    for row, yaw in enumerate(YAWS):
+        stem = f"image{row:05d}"
+        Image.new("RGB", SIZE[::-1], (BLANK,) * 3).save(folder / f"{stem}.jpg", quality=100)
+        content = {
+            "Pose_Para": np.radians([[0.0, yaw, 0.0, 0.0, 0.0, 0.0, 57.2957795]]),
+            "Shape_Para": np.zeros((199, 1)),
+            "Exp_Para": np.zeros((29, 1)),
+            "pt3d_68": np.concatenate([points, points[:, :1]], axis=1).T,
+        }
+        savemat(folder / f"{stem}.mat", content)
+    return AFLW2000(folder)
+
+
+def off_px(image):
+    """How far `Network` is off: 20 pixels for all of a picture, by what is not blank of it."""
+    return 20.0 * float((image != BLANK).any(axis=2).mean())
+
+
+class Network:
+    """Finds the face that all pictures show, the farther off the more is covered."""
+
+    def __init__(self, points):
+        self.points = np.concatenate([points, points[:, :1]], axis=1)
+
+    def predict_in_box(self, image, box_px):
+        moved = self.points + np.array([off_px(image), 0.0, 0.0])
+        return SimpleNamespace(landmarks_px=moved, euler_deg=np.zeros(3))
+
+
+def expected_nme(points, dataset, occluder, seed):
+    """Mean of the yaw bins' means, percent."""
+    unit = 100.0 / np.sqrt(np.ptp(points, axis=0).prod())
+    image = np.full((*SIZE, 3), BLANK, np.uint8)
+    errors = np.array(
+        [unit * off_px(cover_named(image, occluder, points, n, seed)) for n in dataset.names]
+    )
+    bins = ([1, 3], [2, 5], [0, 4])
+    return np.mean([errors[rows].mean() for rows in bins])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_same_faces_are_scored_behind_each_occluder(points, dataset, workers):
+    network, calls = Network(points), []
+
+    def source(row, name, sample):
+        return FacePrediction(network.predict_in_box(sample.image, None).landmarks_px)
+
+    found = evaluate_occlusion(
+        source,
+        dataset,
+        AFLW2000Annotations.of(dataset),
+        shares=(0.2,),
+        seed=5,
+        workers=workers,
+        method="other",
+        progress=lambda done, total: calls.append((done, total)),
+    )
+    assert calls == [(k, 5) for k in range(1, 6)]
+    assert tuple(found.covered) == occluders((0.2,))
+    assert (found.seed, found.plain.method) == (5, "other")
+    assert found.plain.nme.mean == pytest.approx(0.0, abs=1e-4)
+    for occluder, covered in found.covered.items():
+        assert covered.nme.mean == pytest.approx(expected_nme(points, dataset, occluder, 5))
+        assert covered.nme.mean == pytest.approx(found.difference(occluder).mean, abs=1e-4)
+        assert covered.nme.mean > 1.0
+
+
+def opened(jpeg):
+    return np.asarray(Image.open(io.BytesIO(jpeg))).astype(int)
+
+
+def colors_at(tile, points, places):
+    """Of a tile at places (pixels of the picture) that it shows."""
+    left, top, right, _ = square_from_landmarks(points)
+    x, y = np.round((places - [left, top]) * TILE_PX / (right - left) - 0.5).astype(int).T
+    inside = (np.minimum(x, y) >= 0) & (np.maximum(x, y) < TILE_PX)
+    return tile[y[inside], x[inside]]
+
+
+def green_at(tile, points, places):
+    """Share of the places that are green."""
+    red, green, _ = colors_at(tile, points, places).T
+    return float((green - red > 40).mean())
+
+
+def test_pictures_show_occluders_and_the_points_that_were_found(points, dataset):
+    network = Network(points)
+
+    def source(row, name, sample):
+        if row == 0 and (sample.image != BLANK).any():  # is missed when covered
+            return None
+        return FacePrediction(network.predict_in_box(sample.image, None).landmarks_px)
+
+    truth = AFLW2000Annotations.of(dataset)
+    report = evaluate_occlusion(source, dataset, truth, shares=(0.1, 0.4), seed=4)
+    grids = occlusion_grids(report, dataset, truth)
+    assert [grid.columns for grid in grids] == [
+        ("nothing", "patch 10 %", "patch 40 %"),
+        ("nothing", "side 10 %", "side 40 %"),
+        ("nothing", "sunglasses", "mask"),
+    ]
+    order = ("image00001.jpg", "image00002.jpg", "image00005.jpg", "image00000.jpg")
+    for grid in grids:
+        names = [row.caption.splitlines()[:2] for row in grid.rows]
+        assert names == [[n, f"yaw {YAWS[int(n[5:10])]:.0f} degrees"] for n in order]
+        assert len(names) == NUM_FACES
+        assert "missed" in grid.rows[3].caption
+        assert (opened(grid.rows[3].pictures[2]) == GREY).all()
+    plain, glasses, mask = (opened(picture) for picture in grids[2].rows[0].pictures)
+    covered = report.covered[Occluder("mask")].results[1]
+    assert grids[2].rows[0].caption.endswith(f", {covered.nme_2d_68:.2f}")
+    assert green_at(plain, points, points) > 0.9
+    assert green_at(mask, points, covered.landmarks_px[:, :2]) > 0.9
+    assert green_at(mask, points, points) < 0.6
+    # What is drawn is what was scored: the same patch at the same place.
+    blank = np.full((*SIZE, 3), BLANK, np.uint8)
+    patch = opened(grids[0].rows[0].pictures[2])
+    seen = cover_named(blank, Occluder("patch", 0.4), points, order[0], 4)
+    scored = crop_square(seen, square_from_landmarks(points), TILE_PX).image
+    assert (np.abs(patch - scored).max(axis=2) < 20).mean() > 0.8  # all but the points
+    eyes = np.stack([points[part].mean(axis=0) for part in EYES])
+    assert colors_at(plain, points, eyes).min() > BLANK - 30
+    assert colors_at(glasses, points, eyes).max() < 40
+    assert 0.15 < (np.abs(mask - plain).max(axis=2) > 60).mean() < 0.6
+
+
+def test_the_command_writes_figures_a_curve_and_pictures(
+    points, dataset, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(Reconstructor, "load", lambda **_: Network(points))
+    out = tmp_path / "out"
+    words = [
+        "--data",
+        tmp_path,
+        "--out",
+        out,
+        "--seed",
+        3,
+        "--shares",
+        0.1,
+        0.3,
+        "--name",
+        "a [/b]",
+    ]
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "occlusion", *map(str, words)])
+    assert stop.value.code == 0
+    content = json.loads((out / "report.json").read_text())
+    assert (content["method"], content["seed"], content["images"]) == ("a [/b]", 3, len(YAWS))
+    found = content["occlusion"]
+    kinds = occluders((0.1, 0.3))
+    assert list(found) == ["none", *(kind.name for kind in kinds)]
+    printed, text = capsys.readouterr().out, (out / "report.md").read_text()
+    for kind in kinds:
+        nme = found[kind.name]["nme_2d_68"]
+        assert nme == pytest.approx(expected_nme(points, dataset, kind, 3), rel=1e-4)
+        assert f"{nme:.2f}" in printed
+        assert f"| {kind.name} | {nme:.2f} |" in text
+    page = (out / "report.html").read_text()
+    assert page.count("data:image/jpeg;base64,") == NUM_FACES * (3 + 3 + 3)
+    assert "nme_2d_68, percent" in page
+    curves = re.findall(r'<polyline points="([^"]+)"', page)
+    assert len(curves) == 4
+    x, y = np.array([pair.split(",") for pair in curves[0].split()], dtype=float).T
+    # Pixels from the axes, which cross where nothing is covered and nothing wrong.
+    errors = [found[name]["nme_2d_68"] for name in ("patch 10 %", "patch 30 %")]
+    np.testing.assert_allclose((x - x[0]) / (x[-1] - x[0]), [0.0, 1 / 3, 1.0], atol=1e-3)
+    assert (y[0] - y[1]) / (y[0] - y[2]) == pytest.approx(errors[0] / errors[1], abs=1e-2)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1, float("nan")])

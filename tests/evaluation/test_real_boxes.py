@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlanet.datasets import AFLW2000Annotations
+from mlanet.datasets import AFLW2000, AFLW2000Annotations, read_annotations
+from mlanet.errors import DataError
 from mlanet.evaluation import square_roi_box
 from mlanet.geometry import bounding_box
 from mlanet.metrics import mean_of_yaw_bins, nme_2d_68
@@ -40,3 +41,23 @@ def test_the_two_annotations_differ_by_a_known_amount(annotations):
     found = mean_of_yaw_bins(error, annotations.yaw_deg)
     assert found.counts == {"0-30": 272, "30-60": 76, "60-90": 52}
     assert 1.5 < found.mean < 5.0
+
+
+def test_the_mat_files_hold_the_same_annotation(annotations):
+    dataset = AFLW2000(Path(os.environ["MLANET_DATA"]) / "aflw2000_dev")
+    own = read_annotations(None, dataset)
+    assert own.names == annotations.names
+    np.testing.assert_array_equal(own.roi_box_px, annotations.roi_box_px)
+    np.testing.assert_allclose(own.original_px, annotations.original_px, atol=1e-4)
+    np.testing.assert_allclose(own.yaw_deg, annotations.yaw_deg, atol=1e-4)
+
+
+def test_3ddfas_file_of_the_re_annotation(annotations, tmp_path):
+    dataset = AFLW2000(Path(os.environ["MLANET_DATA"]) / "aflw2000_dev")
+    stored = annotations.reannotated_px.transpose(0, 2, 1)
+    np.save(tmp_path / "again.npy", stored)
+    found = read_annotations(tmp_path / "again.npy", dataset)
+    np.testing.assert_array_equal(found.reannotated_px, annotations.reannotated_px)
+    np.save(tmp_path / "again.npy", np.roll(stored, 1, axis=0))
+    with pytest.raises(DataError, match="do not lie on the faces"):
+        read_annotations(tmp_path / "again.npy", dataset)

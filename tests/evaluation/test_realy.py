@@ -90,6 +90,26 @@ def test_the_command(model, reference, tmp_path, capsys):
     assert (tmp_path / "out.report" / "report.html").read_text().count("<img") == len(COLUMNS)
 
 
+def test_a_damaged_picture_is_named_and_the_others_done(tmp_path, capsys, monkeypatch):
+    images, out = tmp_path / "images", tmp_path / "out"
+    images.mkdir()
+    out.mkdir()
+    monkeypatch.chdir(out)
+    (images / "1.png").write_bytes(b"damaged")
+    write_image(images / "2.png", read_image(verified_path("example-image")))
+    write_image(images / "3.png", np.full((64, 64, 3), 90, np.uint8))
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "realy", "--images", str(images), "--out", "."])
+    assert stop.value.code == 1
+    damaged, faceless = capsys.readouterr().err.strip().splitlines()
+    assert damaged.startswith(f"mlanet: {images / '1.png'}: ")
+    assert faceless == "mlanet: 3.png: no face was found"
+    assert [path.name for path in (out / "predictions").iterdir()] == ["2.obj"]
+    content = read_run(tmp_path / "out.report" / "report.json")
+    assert content["missing"] == ["1.png", "3.png"]
+    assert list(content["unreadable"]) == ["1.png"]
+
+
 @pytest.mark.parametrize("name", ["face.png", "1_b.jpg", "notes.txt"])
 def test_other_folders_are_refused(tmp_path, name, capsys):
     (tmp_path / name).write_bytes(b"")

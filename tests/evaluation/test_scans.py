@@ -2,12 +2,15 @@ import csv
 import json
 import os
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mlanet import fitting
 from mlanet.cli import main
+from mlanet.cli.evaluate_scans import print_scan_report
 from mlanet.errors import DataError
 from mlanet.evaluation.comparison import (
     OUTER_EYES,
@@ -220,6 +223,36 @@ def test_gain_is_relative_to_the_mean_face_of_the_same_heads():
     far = groups["|yaw| > 30"]
     assert (far.mean_mm, far.rms_mm, far.mean_face_mm, far.missed) == (2.5, 5.0, 3.0, 1)
     assert far.gain_percent == pytest.approx(100 / 6)
+    assert groups["kind ict, |yaw| > 30"] == far
+    assert groups["kind ict"] == groups["all"]
+
+
+def test_each_scan_has_its_own_rows():
+    def row(head, kind, yaw, mean):
+        return PortraitResult(head, kind, yaw, "front", False, mean, 2 * mean, 1.0, 1.0)
+
+    rows = (row("james", "scan", 0.0, 1.0), row("james", "scan", 60.0, 3.0), row("b", "ict", 0, 1))
+    heads = (HeadBaseline("james", "scan", 2.0), HeadBaseline("b", "ict", 4.0))
+    groups = ScanReport(rows, heads, False, 1.0, {}).groups()
+    assert groups["head james, |yaw| > 30"].gain_percent == pytest.approx(-50.0)
+    assert groups["head james, |yaw| <= 30"].gain_percent == pytest.approx(50.0)
+    assert groups["kind ict, |yaw| <= 30"].gain_percent == pytest.approx(75.0)
+    assert "kind ict, |yaw| > 30" not in groups
+    assert "head b" not in groups
+
+
+def test_groups_have_readable_names_on_narrow_terminals(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    rows = tuple(
+        PortraitResult("lee_perry_smith", "scan", yaw, "left", False, 12.0, 12.5, 0.9, 1.0)
+        for yaw in (0.0, 60.0)
+    )
+    baselines = (HeadBaseline("lee_perry_smith", "scan", 14.0),)
+    print_scan_report(ScanReport(rows, baselines, False, 1.0, {}))
+    printed = capsys.readouterr().out
+    for text in ("head lee_perry_smith", "number", "missed", "12.50", "14.29"):
+        assert text in printed
+    assert "…" not in printed
 
 
 def test_a_missed_face_is_cut_by_its_landmarks_and_counted(model, reconstructor):
@@ -318,6 +351,102 @@ def test_the_command_asks_for_all_meshes_and_writes_pictures(model, tmp_path, ca
     missing, absent = capsys.readouterr().err.strip().splitlines()
     assert "no mesh own-1_yaw+0_left.obj" in missing
     assert "no such folder" in absent
+
+
+@pytest.fixture
+def one_portrait(model, monkeypatch):
+    """The command sees one head from one side, under one light."""
+    head, identity = own_head(model, 1)
+    yaws, lights = (-60.0,), {"left": LIGHTS["left"]}
+    monkeypatch.setattr("mlanet.evaluation.known_heads.known_heads", lambda *_: [head])
+    for module in ("portraits", "scan_pictures"):
+        monkeypatch.setattr(f"mlanet.evaluation.{module}.YAWS_DEG", yaws)
+        monkeypatch.setattr(f"mlanet.evaluation.{module}.LIGHTS", lights)
+    score = partial(score_scans, yaws_deg=yaws, lights=tuple(lights))
+    monkeypatch.setattr("mlanet.evaluation.scans.score_scans", score)
+    monkeypatch.setenv("COLUMNS", "120")
+    return head, identity
+
+
+def run_scans(out, *words):
+    """The report, its page for people as text and as HTML."""
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "scans", "--data", ".", "--out", str(out), *map(str, words)])
+    assert stop.value.code == 0
+    report, *pages = [(out / f"report.{kind}").read_text() for kind in ("json", "md", "html")]
+    return json.loads(report), *pages
+
+
+def test_the_command_writes_a_report_that_its_saved_faces_give_again(
+    one_portrait, tmp_path, capsys
+):
+    meshes = tmp_path / "theirs"
+    own, text, page = run_scans(tmp_path / "own", "--save-predictions", meshes)
+    printed = capsys.readouterr().out
+    mean = own["groups"]["all"]["point_to_plane_mean_mm"]
+    assert own["groups"]["all"]["portraits"] == 1
+    assert 0.3 < mean < 4.0
+    assert "mlanet, rendered-scan check" in printed
+    assert f"| all | 1 | 0 | {mean:.2f} |" in text
+    assert f"{mean:.2f}" in next(line for line in printed.splitlines() if " all " in line)
+    with (tmp_path / "own" / "portraits.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert (row["head"], row["yaw_deg"]) == ("own-1", "-60")
+    assert float(row["mean_mm"]) == pytest.approx(mean, abs=1e-3)
+    assert page.count("<polyline") == 2
+    assert page.count("data:image/jpeg;base64,") == len(COLUMNS)
+    assert f"own-1\nyaw -60 degrees\nlight left\n{mean:.2f} mm" in page
+    assert read_image(tmp_path / "own" / "grid.png").shape == (200, 200 * len(COLUMNS), 3)
+    names = {"missed.txt", "own-1_yaw-60_left.npy", "own-1_yaw-60_left.ply"}
+    assert {path.name for path in meshes.iterdir()} == names
+
+    again, text, page = run_scans(tmp_path / "again", "--predictions", meshes)
+    assert again["groups"] == own["groups"]
+    assert again["method"] == "theirs"
+    assert again["versions"]["predictions"].startswith("theirs, sha256 ")
+    assert "mobile" not in again["versions"]
+    assert text.startswith("# theirs, rendered-scan check")
+    assert page.count("data:image/jpeg;base64,") == len(MESH_COLUMNS)
+    assert read_image(tmp_path / "again" / "grid.png").shape == (200, 200 * len(MESH_COLUMNS), 3)
+
+
+def test_the_command_measures_and_draws_what_refinement_found(
+    one_portrait, tmp_path, capsys, monkeypatch
+):
+    """A refinement that knows the head leaves no distance."""
+    _, identity = one_portrait
+    seen = []
+
+    def refine(faces):
+        (face,) = faces
+        seen.append(face)
+        rest = np.zeros_like(face.coefficients.expression)
+        known = replace(face.coefficients, identity=identity, expression=rest)
+        return [replace(face, coefficients=known)]
+
+    monkeypatch.setitem(vars(fitting), "refine", refine)
+    report, text, page = run_scans(tmp_path / "out", "--refine", "--name", "a [/b]")
+    assert len(seen) == 2  # measured, and drawn
+    assert report["refined"]
+    assert report["groups"]["all"]["point_to_plane_mean_mm"] < 0.01
+    assert report["groups"]["all"]["gain_percent"] > 99.0
+    assert "a [/b], rendered-scan check, refined" in capsys.readouterr().out
+    assert "- Refined: yes, fitted to the pixels" in text
+    assert page.count("data:image/jpeg;base64,") == len(COLUMNS)
+    assert "0.00 mm" in page
+
+
+def test_the_printed_table_names_groups_without_markup(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    rows = (PortraitResult("a [/b]", "scan", 0.0, "front", True, 1.5, 2.0, 1.0, 1.0),)
+    report = ScanReport(rows, (HeadBaseline("a [/b]", "scan", 2.0),), False, 1.0, {}, "m [/c]")
+    print_scan_report(report)
+    printed = capsys.readouterr().out
+    assert "m [/c], rendered-scan check" in printed
+    (line,) = [line for line in printed.splitlines() if "head a [/b] " in line]
+    assert line.replace("│", " ").split()[-6:] == ["1", "1", "1.50", "2.00", "2.00", "25.00"]
+    (far,) = [line for line in printed.splitlines() if line.startswith("│ |yaw| > 30 ")]
+    assert far.replace("│", " ").split()[-6:] == ["0", "0", "-", "-", "-", "-"]
 
 
 @pytest.mark.data

@@ -74,10 +74,11 @@ def test_annotations_are_not_mixed(tmp_path, errors):
         load_runs(files)
 
 
-def test_refined_reconstructions_are_not_mixed_with_others(tmp_path, errors):
-    files = [write(tmp_path / f"{k}", errors, refined=k) for k in (True, False)]
-    with pytest.raises(DataError, match="refined or not"):
-        load_runs(files)
+def test_refined_reconstructions_are_compared_with_others_and_shown_as_such(tmp_path, errors):
+    files = [write(tmp_path / f"{k}", errors - k, refined=k) for k in (False, True)]
+    runs = load_runs(files)
+    assert figures_table(runs).rows[0] == ("refined", "no", "yes")
+    assert differences_table(runs).rows[0][2] == "-1.000"
 
 
 def test_figures_of_the_scans_check_are_compared(tmp_path):
@@ -198,6 +199,35 @@ def test_faces_without_yaw_are_compared_all_the_same(tmp_path, errors):
     assert row[1:3] == ("30", "+0.000")
 
 
+def test_the_note_says_what_means_were_taken(tmp_path, errors):
+    """Two errors, one of them without any face beyond 60 degrees, so that a bin is empty."""
+
+    def columns(values, yaw=tuple(YAWS)):
+        few = [None if abs(y) > 60 else e for e, y in zip(values, YAWS, strict=True)]
+        sparse, near = {"nme_2d_68": list(values)}, {"nme_3d_dense": few}
+        return {"name": NAMES, "yaw_deg": list(yaw)} | sparse | near
+
+    def differences(first, second):
+        named = {"mlanet": first, "other": second}
+        files = [write(tmp_path / k, errors, k, per_image=table) for k, table in named.items()]
+        return differences_table(load_runs(files))
+
+    slope = errors + np.abs(YAWS)  # means over images and over bins differ
+    found = differences(columns(errors), columns(slope))
+    near = np.abs(YAWS[np.abs(YAWS) <= 60])
+    assert found.rows[1][2] == f"{near.mean():+.3f}"
+    assert (
+        "Mean of the yaw bins' means; but over all images alike in other: nme_3d_dense, where yaw"
+        " angles are unknown or leave a bin empty." in found.note
+    )
+    unknown = columns(errors, [None] * 30)
+    plain = "Mean over all images alike, as yaw angles are unknown or leave a bin empty."
+    assert plain in differences(unknown, unknown).note
+    del unknown["nme_3d_dense"]
+    full = unknown | {"yaw_deg": list(YAWS)}
+    assert "Mean of the yaw bins' means." in differences(full, full).note
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"a": 1}'])
 def test_other_files_are_refused(tmp_path, text):
     (tmp_path / "x.json").write_text(text)
@@ -240,6 +270,16 @@ def test_curves_of_all_runs_lie_in_one_plot(tmp_path, errors):
     assert curves(load_runs([write(tmp_path / k, errors, per_image=None) for k in "cd"])) == ()
     with pytest.raises(DataError, match=r"e.report\.json: a negative nme_2d_68"):
         curves(load_runs([write(tmp_path / "e", -errors), write(tmp_path / "f", errors)]))
+
+
+def test_narrow_terminals_show_whole_names(tmp_path, errors, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    files = [write(tmp_path / name, errors, f"{name}-of-a-long-name-1234567890") for name in "abc"]
+    with pytest.raises(SystemExit):
+        main(["evaluate", "compare", *map(str, files)])
+    printed = capsys.readouterr().out
+    assert "nme_2d_68" in printed
+    assert "…" not in printed
 
 
 def test_names_are_no_markup(tmp_path, errors, capsys, monkeypatch):

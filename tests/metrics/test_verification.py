@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
 
-from mlanet.metrics import cosine_similarity, verification
+from mlanet.metrics import cosine_similarity, roc_curve, verification
 
 
 def slow(scores, first, second):
@@ -49,6 +50,28 @@ def test_perfect_and_inverted_scores():
     assert verification(right, first, second).auc == 1.0
     assert verification(right, first, second).eer == 0.0
     assert verification(-right, first, second).auc == 0.0
+
+
+@pytest.mark.parametrize("digits", [9, 1, 0])
+def test_the_area_under_the_curve_is_the_auc(digits):
+    scores, first, second = pairs()
+    scores = np.round(scores, digits)
+    found = verification(scores, first, second, resamples=0)
+    curve = roc_curve(scores, first == second, 20_001)
+    assert trapezoid(curve.right, curve.wrong) == pytest.approx(found.auc, abs=1e-4)
+    assert trapezoid(found.roc.right, found.roc.wrong) == pytest.approx(found.auc, abs=5e-3)
+    for share in (found.roc.right, found.roc.wrong):
+        assert (share[0], share[-1]) == (0.0, 1.0)
+        assert (np.diff(share) >= 0).all()
+
+
+def test_the_curve_passes_a_pair_of_one_person_upwards_and_one_of_two_to_the_right():
+    scores, same = np.array([1.0, 2.0, 3.0, 4.0]), np.array([False, True, False, True])
+    curve = roc_curve(scores, same, 5)
+    assert curve.right.tolist() == [0.0, 0.5, 0.5, 1.0, 1.0]
+    assert curve.wrong.tolist() == [0.0, 0.0, 0.5, 0.5, 1.0]
+    tied = roc_curve(np.zeros(4), same, 3)
+    assert tied.right.tolist() == tied.wrong.tolist() == [0.0, 0.5, 1.0]
 
 
 def test_a_draw_weighs_pairs_as_repeated_people_would():

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from mlanet.cli.outputs import check_file, check_folder
 from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
     from mlanet.datasets import AFLW2000Annotations
-    from mlanet.datasets.aflw2000 import AnnotationKind
+    from mlanet.datasets.aflw2000_annotations import AnnotationKind
     from mlanet.evaluation import AFLW2000Report, CropSource, DenseProtocol, NetworkSource
     from mlanet.evaluation.aflw2000 import FaceSource
     from mlanet.evaluation.page import Table
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def aflw2000(
     *,
     data: Path,
-    annotations: Path,
+    annotations: Path | None = None,
     out: Path,
     annotation: Literal["original", "reannotated"] = "original",
     crop: Literal["ground-truth", "detector"] = "ground-truth",
@@ -42,8 +43,9 @@ def aflw2000(
 
     Args:
         data: Folder of AFLW2000-3D (imageNNNNN.jpg and .mat), or its tar file.
-        annotations: annotations.npz with name, pts68_original, pts68_reannotated, yaw_deg and
-            roi_box.
+        annotations: AFLW2000-3D-Reannotated.pts68.npy of 3DDFA, for --annotation reannotated; or an
+            npz file of both annotations (docs/evaluation.md). Without it the data set's .mat files
+            are all that is read.
         out: Folder for the report.
         annotation: Landmarks to compare with: the data set's own or the re-annotated ones.
         crop: Cut faces by the protocol's ground-truth boxes or by mlanet's own detector.
@@ -63,14 +65,18 @@ def aflw2000(
     from rich.console import Console
 
     from mlanet import __version__
-    from mlanet.datasets import AFLW2000, AFLW2000Annotations
+    from mlanet.datasets import AFLW2000, read_annotations
     from mlanet.evaluation import DenseProtocol, score_aflw2000, write_report
     from mlanet.morphable import MorphableModel
 
     if predictions is not None and (weights is not None or crop != "ground-truth"):
         raise UsageError("--predictions come with their own crop and weights")
-    truth = AFLW2000Annotations.load(annotations)
+    positive(threads)
+    check_folder("--out", out)
+    if save_predictions is not None:
+        check_file("--save-predictions", save_predictions)
     dataset = AFLW2000(data)
+    truth = read_annotations(annotations, dataset)
     versions = {"mlanet": __version__}
     dense = None
     if basel is not None:
@@ -93,7 +99,7 @@ def aflw2000(
             keep_vertices=save_predictions is not None,
             versions=versions | _versions(weights, predictions),
             progress=progress,
-            workers=positive(threads),
+            workers=threads,
         )
     written = write_report(out, report, reconstructor, dataset, truth, threads)
     if save_predictions is not None:
@@ -183,6 +189,8 @@ def compare(
 
     if len(reports) < 2:
         raise UsageError(f"compare needs at least two files report.json, got {len(reports)}")
+    if out is not None:
+        check_file("--out", out)
     runs = load_runs(reports)
     if out is not None:
         page = comparison_page(runs)
@@ -219,7 +227,8 @@ def rich_table(table: "Table") -> "RichTable":
 
     found = titled_table(table.title, table.note)
     for number, heading in enumerate(table.columns):
-        found.add_column(Text(heading), justify="right" if number else "left")
+        side = "right" if number else "left"
+        found.add_column(Text(heading), justify=side, overflow="fold")
     for row in table.rows:
         found.add_row(*map(Text, row))
     return found

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from mlanet.cli.evaluate import rich_table
+from mlanet.cli.evaluate import positive, rich_table
 from mlanet.cli.evaluate_scans import versions_of
+from mlanet.cli.outputs import check_folder
 from mlanet.cli.status import EXIT_OK
 from mlanet.errors import UsageError
 
@@ -18,7 +19,7 @@ def identity(
 ) -> int:
     """Verification of people by identity coefficients: AUC and equal error rate.
 
-    Writes report.json, report.md and report.html and prints the figures.
+    Writes report.json, report.md and report.html (with ROC curves) and prints the figures.
 
     Args:
         data: Folder with labels.npz (name, pts68_px, identity) and tar files of video frames, or
@@ -61,7 +62,7 @@ def identity(
 def occlusion(
     *,
     data: Path,
-    annotations: Path,
+    annotations: Path | None = None,
     out: Path,
     shares: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4),
     seed: int = 0,
@@ -71,11 +72,12 @@ def occlusion(
 ) -> int:
     """Error on AFLW2000-3D as drawn patches, sunglasses and masks cover the faces.
 
-    Writes report.json, report.md and report.html and prints the figures.
+    Writes report.json, report.md and report.html (with a curve and pictures) and prints the
+    figures.
 
     Args:
         data: Folder of AFLW2000-3D (imageNNNNN.jpg and .mat), or its tar file.
-        annotations: annotations.npz, as for mlanet evaluate aflw2000.
+        annotations: As for mlanet evaluate aflw2000; not needed.
         out: Folder for the report.
         shares: Of the face that patches cover.
         seed: Of the occluders.
@@ -90,20 +92,26 @@ def occlusion(
     from rich.console import Console
     from rich.progress import Progress
 
-    from mlanet.datasets import AFLW2000, AFLW2000Annotations
+    from mlanet.datasets import AFLW2000, read_annotations
     from mlanet.evaluation import NetworkSource
-    from mlanet.evaluation.occlusion import evaluate_occlusion, occlusion_page, occlusion_table
+    from mlanet.evaluation.occlusion import evaluate_occlusion
+    from mlanet.evaluation.occlusion_pages import (
+        occlusion_grids,
+        occlusion_page,
+        occlusion_table,
+    )
     from mlanet.evaluation.report_file import write_pages
     from mlanet.reconstructor import Reconstructor
 
     if seed < 0:
         raise UsageError(f"--seed must not be negative, got {seed}")
-    truth = AFLW2000Annotations.load(annotations)
+    dataset = AFLW2000(data)
+    truth = read_annotations(annotations, dataset)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("Occluders", total=None)
         report = evaluate_occlusion(
             NetworkSource(Reconstructor.load(weights=weights), truth),
-            AFLW2000(data),
+            dataset,
             truth,
             shares=shares,
             seed=seed,
@@ -113,17 +121,15 @@ def occlusion(
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     path = report.save(out)
-    write_pages(out, occlusion_page(report))
+    write_pages(out, occlusion_page(report, occlusion_grids(report, dataset, truth)))
     Console().print(rich_table(occlusion_table(report)))
     _say_written(path)
     return EXIT_OK
 
 
 def _check(threads: int, out: Path) -> None:
-    if threads < 1:
-        raise UsageError(f"--threads must be positive, got {threads}")
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"--out {out} is a file, not a folder")
+    positive(threads)
+    check_folder("--out", out)
 
 
 def _say_written(path: Path) -> None:

@@ -5,8 +5,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlanet.cli.evaluate import progress_bar, titled_table
+from mlanet.cli.evaluate import positive, progress_bar, titled_table
 from mlanet.cli.extras import require_torch
+from mlanet.cli.outputs import check_folder
 from mlanet.cli.status import EXIT_FAILED, EXIT_OK
 from mlanet.errors import UsageError
 
@@ -55,7 +56,7 @@ def florence(
     Returns:
         Exit status: 0 all done, 1 something was left out.
     """
-    _check(threads, out, weights, predictions, write_pictures)
+    _check(threads, out, weights, predictions, write_pictures, save_predictions)
     if every < 1:
         raise UsageError(f"--every must be positive, got {every}")
     from mlanet.evaluation.florence import GivenFaces, KeptFaces, VideoFaces, score_florence
@@ -68,9 +69,9 @@ def florence(
     subjects = florence_subjects(data)
     if write_pictures is not None:
         with progress_bar("MICC Florence") as progress:
-            names = write_frames(write_pictures, subjects, every, progress)
-        _say(f"{write_pictures}: pictures of {len(names)} settings written")
-        return EXIT_OK
+            frames = write_frames(write_pictures, subjects, every, progress)
+        _say(f"{write_pictures}: pictures of {len(frames.names)} settings written")
+        return _left_out(frames.skipped)
     assert out is not None, "checked above"
     tested = shipped = Reconstructor.load(threads=threads)
     meshes = None
@@ -101,9 +102,7 @@ def florence(
     _save_missed(save_predictions, [] if kept is None else kept.missed)
     print_florence_report(report)
     _say(f"{path}, subjects.csv, report.md and report.html written")
-    for line in report.skipped:
-        print(f"mlanet: left out: {line}", file=sys.stderr)
-    return EXIT_FAILED if report.skipped else EXIT_OK
+    return _left_out(report.skipped)
 
 
 def scans(
@@ -139,7 +138,7 @@ def scans(
     Returns:
         Exit status.
     """
-    _check(threads, out, weights, predictions, write_pictures, needs_out=False)
+    _check(threads, out, weights, predictions, write_pictures, save_predictions, needs_out=False)
     if refine and predictions is not None:
         raise UsageError("--predictions are scored as they are, without --refine")
     if refine:
@@ -230,6 +229,13 @@ def _save_missed(folder: Path | None, names: "Sequence[str]") -> None:
         write_missed(folder, names)
 
 
+def _left_out(lines: "Sequence[str]") -> int:
+    """Name what was left out; the exit status says whether anything was."""
+    for line in lines:
+        print(f"mlanet: left out: {line}", file=sys.stderr)
+    return EXIT_FAILED if lines else EXIT_OK
+
+
 def _say(text: str) -> None:
     from rich.console import Console
 
@@ -244,9 +250,9 @@ def print_scan_report(report: "ScanReport") -> None:
     content = report.as_dict()
     refined = ", refined" if report.refined else ""
     table = titled_table(f"{report.method}, rendered-scan check{refined}", content["protocol"])
-    table.add_column("portraits", no_wrap=True)
-    for heading in ("number", "missed", "mean mm", "rms mm", "mean face mm", "gain %"):
-        table.add_column(heading, justify="right")
+    table.add_column("portraits", overflow="fold")
+    for heading in ("number", "missed", "mean\nmm", "rms\nmm", "mean\nface\nmm", "gain\n%"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, group in content["groups"].items():
         figures = [
             "-" if group[key] is None else f"{group[key]:.2f}"
@@ -262,7 +268,7 @@ def print_scan_report(report: "ScanReport") -> None:
 
 
 def print_florence_report(report: "FlorenceReport") -> None:
-    """Print a table that names the protocol and its settings."""
+    """Print a table that names the protocol and its settings, one column each."""
     from rich.console import Console
     from rich.text import Text
 
@@ -272,12 +278,13 @@ def print_florence_report(report: "FlorenceReport") -> None:
     table = titled_table(
         f"{report.method} on MICC Florence, mean ± sd over subjects", content["protocol"]
     )
+    settings = content["settings"]
     table.add_column("setting")
-    for heading in ("subjects", *FIGURES.values()):
-        table.add_column(heading, justify="right")
-    for setting, values in content["settings"].items():
-        cells = [shown_mean_and_sd(values[name]) for name in FIGURES]
-        table.add_row(Text(setting), str(values["subjects"]), *cells)
+    for setting in settings:
+        table.add_column(Text(setting), justify="right", overflow="fold")
+    table.add_row("subjects", *(str(values["subjects"]) for values in settings.values()))
+    for name, heading in FIGURES.items():
+        table.add_row(heading, *(shown_mean_and_sd(values[name]) for values in settings.values()))
     Console().print(table)
 
 
@@ -299,19 +306,21 @@ def _check(
     weights: Path | None,
     predictions: Path | None,
     pictures: Path | None,
+    saved: Path | None,
     *,
     needs_out: bool = True,
 ) -> None:
-    if threads < 1:
-        raise UsageError(f"--threads must be positive, got {threads}")
+    positive(threads)
     if pictures is not None and (out, weights, predictions) != (None, None, None):
         raise UsageError("--write-pictures measures nothing: no --out, --weights, --predictions")
     if needs_out and pictures is None and out is None:
         raise UsageError("--out is needed: a folder for the report")
-    if out is not None and out.exists() and not out.is_dir():
-        raise UsageError(f"--out {out} is a file, not a folder")
     if predictions is not None and weights is not None:
         raise UsageError("--predictions come with their own weights")
+    places = {"--out": out, "--save-predictions": saved, "--write-pictures": pictures}
+    for option, folder in places.items():
+        if folder is not None:
+            check_folder(option, folder)
 
 
 def _refinement() -> "Callable[[Reconstruction], Reconstruction]":

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from mlanet.cli.evaluate import positive, progress_bar
 from mlanet.cli.evaluate_scans import versions_of
+from mlanet.cli.outputs import check_folder
 from mlanet.cli.status import EXIT_FAILED, EXIT_OK
+from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
     from mlanet.evaluation.submission import Submission, SubmissionPictures
@@ -23,7 +25,8 @@ def now(
 ) -> int:
     """Prediction files for NoW's own evaluation: a mesh at rest and seven landmarks an image.
 
-    OUT.report receives report.json, report.md and report.html: counts and pictures.
+    OUT.report receives report.json, report.md and report.html: counts and pictures. An image
+    whose picture or box cannot be read has no prediction.
 
     Args:
         data: NoW_Dataset, or its folder final_release_version.
@@ -35,19 +38,21 @@ def now(
     Returns:
         Exit status: 0 all written, 1 an image has no prediction (each named on stderr).
     """
+    positive(threads)
+    folder = _report_folder(out)
     from mlanet.evaluation import read_image_list, write_now
     from mlanet.evaluation.submission import SubmissionPictures
     from mlanet.reconstructor import Reconstructor
 
     listed = read_image_list(images)
-    reconstructor = Reconstructor.load(threads=positive(threads), weights=weights)
+    reconstructor = Reconstructor.load(threads=threads, weights=weights)
     pictures = SubmissionPictures([str(image.stem) for image in listed])
     with progress_bar("NoW") as report:
         found = write_now(reconstructor, data, listed, out, report, pictures)
     print(f"{out}: {found.written} of {len(listed)} images written, unit mm")
     if found.by_box:
         print(f"{len(found.by_box)} faces that the detector did not find were cut by NoW's box")
-    return _finish(replace(found, versions=versions_of(weights)), pictures, out)
+    return _finish(replace(found, versions=versions_of(weights)), pictures, folder)
 
 
 def realy(
@@ -60,7 +65,8 @@ def realy(
 ) -> int:
     """Prediction files for REALY's own evaluation: one OBJ an image, template, 85 keypoints.
 
-    OUT.report receives report.json, report.md and report.html: counts and pictures.
+    OUT.report receives report.json, report.md and report.html: counts and pictures. A picture
+    that cannot be read has no prediction.
 
     Args:
         images: Folder of REALY's images.
@@ -71,26 +77,43 @@ def realy(
         weights: A network of your own, written by mlanet export.
 
     Returns:
-        Exit status: 0 all written, 1 in an image no face was found (each named on stderr).
+        Exit status: 0 all written, 1 an image has no prediction (each named on stderr).
     """
+    positive(threads)
+    folder = _report_folder(out)
     from mlanet.evaluation import read_pictures, write_realy
     from mlanet.evaluation.submission import SubmissionPictures
     from mlanet.reconstructor import Reconstructor
 
     paths = read_pictures(images)
-    reconstructor = Reconstructor.load(threads=positive(threads), weights=weights)
+    reconstructor = Reconstructor.load(threads=threads, weights=weights)
     pictures = SubmissionPictures([path.name for path in paths])
     with progress_bar("REALY") as report:
         found = write_realy(reconstructor, paths, out, reference, report, pictures)
     print(f"{out}: {found.written} images written")
-    return _finish(replace(found, versions=versions_of(weights)), pictures, out)
+    return _finish(replace(found, versions=versions_of(weights)), pictures, folder)
 
 
-def _finish(submission: "Submission", pictures: "SubmissionPictures", out: Path) -> int:
+def _report_folder(out: Path) -> Path:
+    """The report's folder: beside that of the predictions, and named after it.
+
+    Raises:
+        UsageError: there is no such place, or one of the two cannot be written to.
+    """
+    named = out.resolve() if out.name in ("", "..") else out
+    if not named.name:
+        raise UsageError(f"--out {out} is the root of the file system; the report goes beside it")
+    folder = named.with_name(f"{named.name}.report")
+    check_folder("--out", out)
+    check_folder("the report's folder", folder)
+    return folder
+
+
+def _finish(submission: "Submission", pictures: "SubmissionPictures", folder: Path) -> int:
     """Write the report, name what has no prediction."""
-    folder = out.with_name(f"{out.name}.report")
     submission.save(folder, pictures.grids())
     print(f"{folder / 'report.html'} written")
     for name in submission.missing:
-        print(f"mlanet: {name}: no face was found", file=sys.stderr)
+        why = submission.unreadable.get(name, f"{name}: no face was found")
+        print(f"mlanet: {why}", file=sys.stderr)
     return EXIT_FAILED if submission.missing else EXIT_OK

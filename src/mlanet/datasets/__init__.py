@@ -1,6 +1,13 @@
 """Samples: readers of annotated and of plain pictures. Nothing here imports torch."""
 
-from mlanet.datasets.aflw2000 import AFLW2000, AFLW2000Annotations, AFLW2000Parameters
+from mlanet.datasets.aflw2000 import AFLW2000, AFLW2000Parameters
+from mlanet.datasets.aflw2000_annotations import (
+    REANNOTATED_NAME,
+    AFLW2000Annotations,
+    AnnotationKind,
+    protocol_boxes,
+    read_annotations,
+)
 from mlanet.datasets.archive import TarIndex
 from mlanet.datasets.crops import FaceCrops
 from mlanet.datasets.dataset import (
@@ -20,9 +27,11 @@ from mlanet.datasets.writing import Written, write_shards
 
 __all__ = [
     "AFLW2000",
+    "REANNOTATED_NAME",
     "W300LP",
     "AFLW2000Annotations",
     "AFLW2000Parameters",
+    "AnnotationKind",
     "Dataset",
     "FaceCrops",
     "FaceParameters",
@@ -39,6 +48,8 @@ __all__ = [
     "Written",
     "decode_image",
     "open_dataset",
+    "protocol_boxes",
+    "read_annotations",
     "read_samples",
     "write_shards",
 ]

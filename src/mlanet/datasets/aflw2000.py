@@ -1,4 +1,4 @@
-"""AFLW2000-3D in its own layout, and the annotations of its protocol.
+"""AFLW2000-3D in its own layout.
 
 Zhu et al., "Face Alignment Across Large Poses: A 3D Solution", CVPR 2016. Pixel coordinates
 are the data set's own numbers: x right, y down, taken as continuous with (0, 0) at the image's
@@ -9,20 +9,15 @@ pixel is about 0.3 % of a face.
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
 
-from mlanet.datasets.archive import TarIndex, load_arrays
+from mlanet.datasets.archive import TarIndex
 from mlanet.datasets.dataset import SkippedSamples
 from mlanet.datasets.parameters import NEEDED, FaceParameters, read_parameters
 from mlanet.datasets.sample import Sample, decode_image
 from mlanet.errors import DataError
-
-AnnotationKind: TypeAlias = Literal["original", "reannotated"]
-"""Whose landmarks: the data set's, or the re-annotation (LS3D-W: Bulat and Tzimiropoulos,
-"How far are we from solving the 2D & 3D Face Alignment problem?", ICCV 2017)."""
 
 FOLDER = "AFLW2000"
 """Name of the folder, and of the tar file, in which the data set is distributed."""
@@ -110,60 +105,6 @@ class AFLW2000:
             return (self._source / name).read_bytes()
         except OSError as error:
             raise DataError(f"{self._source / name}: cannot be read ({error})") from error
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class AFLW2000Annotations:
-    """What the protocols of AFLW2000-3D need beside the pictures, one row for each image."""
-
-    names: tuple[str, ...]
-    original_px: Float[np.ndarray, "n 68 3"]
-    """The data set's `pt3d_68`."""
-    reannotated_px: Float[np.ndarray, "n 68 2"]
-    yaw_deg: Float[np.ndarray, "n"]
-    """Yaw that decides the bin: the data set's `Pose_Para[1]`."""
-    roi_box_px: Float[np.ndarray, "n 4"]
-    """The standard protocol's ground-truth crop, clipped to the image (see evaluation)."""
-
-    @classmethod
-    def load(cls, path: Path) -> "AFLW2000Annotations":
-        """Read `annotations.npz`.
-
-        Its arrays: `name` (n,), `pts68_original` (n, 3, 68), `pts68_reannotated` (n, 2, 68),
-        `yaw_deg` (n,), `roi_box` (n, 4).
-
-        Raises:
-            DataError: the file or an array is missing or malformed, or a name occurs twice.
-        """
-        arrays = load_arrays(
-            path,
-            required={
-                "name": (),
-                "pts68_original": (3, 68),
-                "pts68_reannotated": (2, 68),
-                "yaw_deg": (),
-                "roi_box": (4,),
-            },
-        )
-        names = tuple(str(name) for name in arrays["name"])
-        if len(set(names)) != len(names):
-            raise DataError(f"{path}: 'name' holds a name twice")
-        box = arrays["roi_box"].astype(np.float64)
-        if (box[:, 2:] <= box[:, :2]).any():
-            raise DataError(f"{path}: 'roi_box' must be left, top, right, bottom")
-        return cls(
-            names=names,
-            original_px=arrays["pts68_original"].astype(np.float64).transpose(0, 2, 1),
-            reannotated_px=arrays["pts68_reannotated"].astype(np.float64).transpose(0, 2, 1),
-            yaw_deg=arrays["yaw_deg"].astype(np.float64),
-            roi_box_px=box,
-        )
-
-    def landmarks_2d_px(self, annotation: AnnotationKind) -> Float[np.ndarray, "n 68 2"]:
-        """Points (x, y) of the chosen annotation; the two are never mixed."""
-        if annotation == "original":
-            return self.original_px[..., :2]
-        return self.reannotated_px
 
 
 def _mat_name(name: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mlanet.datasets import AFLW2000, AFLW2000Annotations, Sample
-from mlanet.datasets.aflw2000 import AnnotationKind
+from mlanet.datasets.aflw2000_annotations import AnnotationKind
 from mlanet.detection import Detection
 from mlanet.errors import DataError
 from mlanet.evaluation.dense import DenseProtocol

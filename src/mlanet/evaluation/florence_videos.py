@@ -73,35 +73,47 @@ def setting_names(subjects: Sequence[FlorenceSubject]) -> list[str]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenFrames:
+    """Frames that became pictures.
+
+    Attributes:
+        names: `setting_name` of all that have a picture, by which a method's faces are told.
+        skipped: videos that cannot be read and settings without a picture, one line each.
+    """
+
+    names: tuple[str, ...]
+    skipped: tuple[str, ...]
+
+
 def write_frames(
     folder: Path,
     subjects: Sequence[FlorenceSubject],
     every: int = EVERY,
     progress: Callable[[int, int], None] | None = None,
-) -> list[str]:
+) -> WrittenFrames:
     """Write the frames that are used as pictures `subject_XX/SETTING/VIDEO_NNNNNN.png`.
 
-    Returns:
-        `setting_names`, by which a method's faces are told.
+    Videos that cannot be opened are left out and named.
 
     Raises:
-        DataError: a video cannot be opened, or the folder cannot be written.
+        DataError: the folder cannot be written.
     """
-    names = setting_names(subjects)
+    names, skipped = list[str](), list[str]()
     for number, subject in enumerate(subjects):
         for setting, videos in subject.videos.items() if subject.scans else ():
-            place = folder / setting_name(subject, setting)
+            name, written = setting_name(subject, setting), 0
             for video in videos:
-                for count, frame in enumerate(frames_of(video, every)):
-                    path = place / f"{video.stem}_{count * every:06d}.png"
-                    try:
-                        place.mkdir(parents=True, exist_ok=True)
-                        write_image(path, frame)
-                    except (OSError, ImageError) as error:
-                        raise DataError(f"{path}: cannot be written ({error})") from error
+                for count, frame in enumerate(_readable_frames(video, every, skipped)):
+                    _write_frame(folder / name / f"{video.stem}_{count * every:06d}.png", frame)
+                    written += 1
+            if written:
+                names.append(name)
+            else:
+                skipped.append(f"{subject.name}, {setting}: no frame")
         if progress is not None:
             progress(number + 1, len(subjects))
-    return names
+    return WrittenFrames(tuple(names), tuple(skipped))
 
 
 def frames_of(video: Path, every: int = 1) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
@@ -125,3 +137,21 @@ def frames_of(video: Path, every: int = 1) -> Iterator[UInt8[np.ndarray, "h w 3"
             number += 1
     finally:
         capture.release()
+
+
+def _readable_frames(
+    video: Path, every: int, skipped: list[str]
+) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    """`frames_of`; a video that cannot be opened has none, and a line is added to `skipped`."""
+    try:
+        yield from frames_of(video, every)
+    except DataError as error:
+        skipped.append(str(error))
+
+
+def _write_frame(path: Path, frame: UInt8[np.ndarray, "h w 3"]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_image(path, frame)
+    except (OSError, ImageError) as error:
+        raise DataError(f"{path}: cannot be written ({error})") from error

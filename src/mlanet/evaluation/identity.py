@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, Shaped
 
 from mlanet.datasets import FaceCrops
 from mlanet.errors import DataError
-from mlanet.evaluation.page import Page, Table
+from mlanet.evaluation.page import Line, Page, Plot, Table
 from mlanet.evaluation.report_file import save_content
 from mlanet.image import crop_square, square_from_landmarks
 from mlanet.metrics import Verification, cosine_similarity, verification
@@ -64,7 +64,7 @@ class IdentityReport:
             "videos": self.videos,
             "frames": self.frames,
             "verification": {
-                level: {name: asdict(value) for name, value in found.items()}
+                level: {name: _figures(value) for name, value in found.items()}
                 for level, found in self.results.items()
             },
             "versions": self.versions,
@@ -212,13 +212,14 @@ def whitened(rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
 
 
 def identity_page(report: IdentityReport) -> Page:
-    """Tables for people."""
+    """Tables and curves for people."""
     facts = (
         ("Protocol", IDENTITY_PROTOCOL),
         ("Faces", f"{report.frames} frames, {report.videos} videos, {report.people} people"),
         ("Versions", ", ".join(f"{k} {v}" for k, v in report.versions.items()) or "-"),
     )
-    return Page(f"{report.method}: verification of people", facts, identity_tables(report))
+    title = f"{report.method}: verification of people"
+    return Page(title, facts, identity_tables(report), identity_plots(report))
 
 
 def identity_tables(report: IdentityReport) -> tuple[Table, ...]:
@@ -240,6 +241,33 @@ def identity_tables(report: IdentityReport) -> tuple[Table, ...]:
         note = f"{NOTES[level]} {some.same:,} pairs of one person, {some.different:,} of two."
         tables.append(Table(f"Verification, {level}", columns, rows, note))
     return tuple(tables)
+
+
+def identity_plots(report: IdentityReport) -> tuple[Plot, ...]:
+    """ROC curves, one plot for each kind of comparison."""
+    return tuple(
+        Plot(
+            title=f"ROC, {level}",
+            x_label="false positives, share of pairs of two people",
+            y_label="true positives, share of pairs of one person",
+            x_limit=1.0,
+            y_limit=1.0,
+            lines=tuple(
+                Line(f"{name}, AUC {v.auc:.3f}", v.roc.wrong.tolist(), v.roc.right.tolist())
+                for name, v in found.items()
+            ),
+            note=f"{NOTES[level]} Chance is the diagonal.",
+            num_x_ticks=5,
+        )
+        for level, found in report.results.items()
+    )
+
+
+def _figures(value: Verification) -> dict[str, float]:
+    """All but the curve."""
+    content = asdict(value)
+    del content["roc"]
+    return content
 
 
 def _means(rows: Float[np.ndarray, "n d"], group: Int[np.ndarray, "n"]) -> Float[np.ndarray, "g d"]:

@@ -120,35 +120,30 @@ def write_now(
 
     The mesh is the person at rest in millimetres (expressions are zero), since NoW's scans are at
     rest; the npy file holds `SEVEN_POINTS` on it, (7, 3). Of several faces the one is taken that
-    overlaps NoW's box best; without a box file, the largest. `watch` is told each image's stem and
-    its face, expression included.
+    overlaps NoW's box best; without a box file, the largest. An image whose picture or box cannot
+    be read is passed over and named. `watch` is told each image's stem and its face, expression
+    included.
 
     Raises:
-        DataError: the data set or a box file is malformed.
+        DataError: the data set has another layout.
         OSError: the folder cannot be written.
     """
     started = time.perf_counter()
     root = find_root(data)
     missing: list[str] = []
     by_box: list[str] = []
+    unreadable: dict[str, str] = {}
     for number, entry in enumerate(images):
-        name = str(entry.stem)
-        box_path = root / BOXES / f"{name}.npy"
-        box = read_box(box_path) if box_path.exists() else None
+        name, face = str(entry.stem), None
         try:
-            image = read_image(root / PICTURES / entry.subject / entry.challenge / entry.file)
-        except ImageError as error:
-            raise DataError(str(error)) from error
-        detection = _chosen(reconstructor.detect(image), box)
-        face = None
-        if detection is not None:
-            face = reconstructor.reconstruct_detection(image, detection)
-        elif box is not None:
-            face = reconstructor.predict_in_box(image, _square_around(box))
-            by_box.append(name)
+            face = _face(reconstructor, root, entry)
+        except (ImageError, DataError) as error:
+            unreadable[name] = str(error)
         if face is None:
             missing.append(name)
         else:
+            if face.detection is None:
+                by_box.append(name)
             _write_face(face, out / name)
             if watch is not None:
                 watch(name, face)
@@ -160,9 +155,26 @@ def write_now(
         images=tuple(groups),
         missing=tuple(missing),
         by_box=tuple(by_box),
+        unreadable=unreadable,
         groups=groups,
         seconds=time.perf_counter() - started,
     )
+
+
+def _face(reconstructor: Reconstructor, root: Path, entry: NowImage) -> Reconstruction | None:
+    """The face in an image, cut by NoW's box if the detector does not find it; None without both.
+
+    Raises:
+        ImageError: the picture cannot be read.
+        DataError: the box's file is malformed.
+    """
+    box_path = root / BOXES / f"{entry.stem}.npy"
+    box = read_box(box_path) if box_path.exists() else None
+    image = read_image(root / PICTURES / entry.subject / entry.challenge / entry.file)
+    detection = _chosen(reconstructor.detect(image), box)
+    if detection is not None:
+        return reconstructor.reconstruct_detection(image, detection)
+    return None if box is None else reconstructor.predict_in_box(image, _square_around(box))
 
 
 def _chosen(found: Sequence[Detection], box: Float[np.ndarray, "4"] | None) -> Detection | None:

@@ -12,7 +12,6 @@ from jaxtyping import Bool, Float, UInt8
 from mlanet.datasets import AFLW2000, AFLW2000Annotations, Sample
 from mlanet.errors import UsageError
 from mlanet.evaluation.aflw2000 import FaceSource, score_aflw2000
-from mlanet.evaluation.page import Page, Table
 from mlanet.evaluation.report import PROTOCOL, AFLW2000Report
 from mlanet.evaluation.report_file import save_content
 from mlanet.metrics import Difference, paired_difference, yaw_bin_index
@@ -117,9 +116,21 @@ def cover(
     return found
 
 
+def cover_named(
+    image: UInt8[np.ndarray, "h w 3"],
+    occluder: Occluder,
+    landmarks_px: Float[np.ndarray, "68 d"],
+    name: str,
+    seed: int = 0,
+) -> UInt8[np.ndarray, "h w 3"]:
+    """`cover`, its random choices made by seed and the picture's name alone."""
+    points = np.asarray(landmarks_px[:, :2], dtype=np.float64)
+    return cover(image, occluder, points, np.random.default_rng([seed, zlib.crc32(name.encode())]))
+
+
 @dataclass(frozen=True, eq=False)
 class OccludedFaces:
-    """Another source's faces in covered pictures; random choices depend on seed and name alone."""
+    """Another source's faces in pictures that `cover_named` changed."""
 
     source: FaceSource
     annotations: AFLW2000Annotations
@@ -128,11 +139,9 @@ class OccludedFaces:
 
     def __call__(self, row: int, name: str, sample: Sample) -> Any:
         """The face in the covered image."""
-        rng = np.random.default_rng([self.seed, zlib.crc32(name.encode())])
-        points = np.asarray(self.annotations.original_px[row][:, :2], dtype=np.float64)
-        return self.source(
-            row, name, replace(sample, image=cover(sample.image, self.occluder, points, rng))
-        )
+        points = self.annotations.original_px[row]
+        image = cover_named(sample.image, self.occluder, points, name, self.seed)
+        return self.source(row, name, replace(sample, image=image))
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,30 +150,30 @@ class OcclusionReport:
 
     Attributes:
         plain: nothing is covered.
-        covered: by the occluder's name.
+        covered: by the occluder.
         seed: of the occluders.
     """
 
     plain: AFLW2000Report
-    covered: dict[str, AFLW2000Report]
+    covered: dict[Occluder, AFLW2000Report]
     seed: int = 0
 
-    def difference(self, name: str) -> Difference:
+    def difference(self, occluder: Occluder) -> Difference:
         """How far the covered pictures' `nme_2d_68` lies above the others', per cent."""
         yaw = np.array([abs(r.yaw_deg) for r in self.plain.results])
         errors = [
             np.array([r.nme_2d_68_of_all for r in report.results])
-            for report in (self.covered[name], self.plain)
+            for report in (self.covered[occluder], self.plain)
         ]
         return paired_difference(errors[0], errors[1], yaw_bin_index(yaw))
 
     def as_dict(self) -> dict[str, Any]:
         """The report for JSON."""
         found: dict[str, Any] = {"none": _figures(self.plain)}
-        for name, report in self.covered.items():
-            change = self.difference(name)
+        for occluder, report in self.covered.items():
+            change = self.difference(occluder)
             extra = {"increase": change.mean, "low": change.low, "high": change.high}
-            found[name] = _figures(report) | extra
+            found[occluder.name] = _figures(report) | extra
         return {
             "protocol": OCCLUSION_PROTOCOL,
             "method": self.plain.method,
@@ -217,30 +226,7 @@ def evaluate_occlusion(
         )
         if progress is not None:
             progress(len(reports), len(kinds) + 1)
-    named = {kind.name: report for kind, report in zip(kinds, reports[1:], strict=True)}
-    return OcclusionReport(reports[0], named, seed)
-
-
-def occlusion_page(report: OcclusionReport) -> Page:
-    """The table for people."""
-    versions = ", ".join(f"{k} {v}" for k, v in report.plain.versions.items())
-    facts = (("Protocol", OCCLUSION_PROTOCOL), ("Seed", str(report.seed)), ("Versions", versions))
-    return Page(f"{report.plain.method} behind occluders", facts, (occlusion_table(report),))
-
-
-def occlusion_table(report: OcclusionReport) -> Table:
-    """One row for each occluder."""
-    content = report.as_dict()["occlusion"]
-    rows: list[tuple[str, ...]] = []
-    for name, found in content.items():
-        change = "-"
-        if "increase" in found:
-            change = f"{found['increase']:+.2f} ({found['low']:+.2f} to {found['high']:+.2f})"
-        figures = [found["nme_2d_68"], found["pose_mae_deg"]]
-        rows.append((name, *("-" if v is None else f"{v:.2f}" for v in figures), change))
-    note = "Shares are of the convex hull of the landmarks; nme_2d_68 is over all 68 landmarks."
-    columns = ("covered by", "nme_2d_68 %", "head pose MAE, degrees", "increase of nme_2d_68")
-    return Table("By occlusion", columns, tuple(rows), note)
+    return OcclusionReport(reports[0], dict(zip(kinds, reports[1:], strict=True)), seed)
 
 
 def _figures(report: AFLW2000Report) -> dict[str, float | None]:

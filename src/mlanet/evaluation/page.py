@@ -14,7 +14,7 @@ from mlanet.errors import DataError
 
 WIDTH, HEIGHT = 560.0, 320.0
 LEFT, RIGHT, TOP, BOTTOM = 56.0, 16.0, 16.0, 44.0
-NUM_TICKS = 7
+NUM_TICKS, NUM_Y_TICKS = 7, 5
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Okabe and Ito's colours, which readers with any colour vision tell apart."""
 
@@ -40,7 +40,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Curves over axes that begin at zero."""
+    """Curves over axes that begin at zero; the horizontal one is cut into `num_x_ticks` parts."""
 
     title: str
     x_label: str
@@ -49,6 +49,7 @@ class Plot:
     y_limit: float
     lines: tuple[Line, ...]
     note: str = ""
+    num_x_ticks: int = NUM_TICKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +128,8 @@ def _drawn(plot: Plot) -> dict[str, Any]:
     def down(y: float) -> float:
         return round(bottom - (bottom - TOP) * y / plot.y_limit, 2)
 
-    def ticks(limit: float) -> list[float]:
-        return [limit * k / NUM_TICKS for k in range(NUM_TICKS + 1)]
+    def ticks(limit: float, number: int) -> list[float]:
+        return [limit * k / number for k in range(number + 1)]
 
     if plot.x_limit <= 0 or plot.y_limit <= 0:
         raise DataError(f"the plot {plot.title} needs positive limits")
@@ -136,8 +137,8 @@ def _drawn(plot: Plot) -> dict[str, Any]:
         "plot": plot,
         "box": (LEFT, TOP, right, bottom),
         "size": (WIDTH, HEIGHT),
-        "x_ticks": [(across(x), f"{x:g}") for x in ticks(plot.x_limit)],
-        "y_ticks": [(down(plot.y_limit * k / 5), f"{plot.y_limit * k / 5:g}") for k in range(6)],
+        "x_ticks": [(across(x), f"{x:g}") for x in ticks(plot.x_limit, plot.num_x_ticks)],
+        "y_ticks": [(down(y), f"{y:g}") for y in ticks(plot.y_limit, NUM_Y_TICKS)],
         "lines": [
             {
                 "name": line.name,

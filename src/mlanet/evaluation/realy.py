@@ -62,11 +62,11 @@ def write_realy(
 
     All meshes share vertices' order and triangles. With a reference (a template of REALY's, such
     as `data/HIFI3D.obj`, its keypoints in a .txt of the same name beside it) also `mlanet.txt`,
-    the 85 keypoints on our topology. Of several faces in an image the largest is taken; `watch`
-    is told each image's name and that face.
+    the 85 keypoints on our topology. Of several faces in an image the largest is taken; one
+    that cannot be read is passed over and named. `watch` is told each image's name and that face.
 
     Raises:
-        DataError: the images or the reference are missing or malformed.
+        DataError: the reference is missing or malformed.
         OSError: the folder cannot be written.
     """
     started = time.perf_counter()
@@ -80,11 +80,13 @@ def write_realy(
         with atomic_path(out / f"{TEMPLATE}.txt") as temporary:
             temporary.write_text(content, encoding="utf-8")
     missing: list[str] = []
+    unreadable: dict[str, str] = {}
     for number, path in enumerate(paths):
+        found = None
         try:
             found = reconstructor(path, max_faces=1)
         except ImageError as error:
-            raise DataError(str(error)) from error
+            unreadable[path.name] = str(error)
         if found:
             mesh = Mesh(found[0].mesh.vertices, faces)
             write_obj(out / "predictions" / f"{path.stem}.obj", mesh)
@@ -98,6 +100,7 @@ def write_realy(
         benchmark="REALY",
         images=tuple(path.name for path in paths),
         missing=tuple(missing),
+        unreadable=unreadable,
         seconds=time.perf_counter() - started,
     )
 

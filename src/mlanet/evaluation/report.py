@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from jaxtyping import Float, Float32
 
-from mlanet.datasets.aflw2000 import AnnotationKind
+from mlanet.datasets.aflw2000_annotations import AnnotationKind
 from mlanet.evaluation.dense import DenseErrors
 from mlanet.evaluation.groups import GROUPS, FaceOpenings, errors_by_group
 from mlanet.evaluation.predictions import Predictions

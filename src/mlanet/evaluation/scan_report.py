@@ -1,6 +1,6 @@
 """What the rendered-scan check found, and how it is written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,21 +150,28 @@ class ScanReport:
         return Group(len(rows), missed, mean, rms, face, 100.0 * (1.0 - mean / face))
 
     def groups(self) -> dict[str, Group]:
-        """Means over all, by angle, by kind of head, by light and by scan."""
+        """Means over all, by angle, kind of head and scan (each by angle, too), and by light."""
         rows = self.results
-        found = {
-            "all": self.group(),
-            f"|yaw| <= {NEAR_DEG:g}": self.group(row for row in rows if row.near),
-            f"|yaw| > {NEAR_DEG:g}": self.group(row for row in rows if not row.near),
-        }
+        found = self._by_angle("", rows)
         for kind in dict.fromkeys(row.kind for row in rows):
-            found[f"kind {kind}"] = self.group(row for row in rows if row.kind == kind)
+            found |= self._by_angle(f"kind {kind}", [row for row in rows if row.kind == kind])
         for name in [entry.head for entry in self.baselines if entry.kind == "scan"]:
-            found[f"head {name}"] = self.group(row for row in rows if row.head == name)
+            found |= self._by_angle(f"head {name}", [row for row in rows if row.head == name])
         for yaw in sorted({row.yaw_deg for row in rows}):
             found[f"yaw {yaw:g}"] = self.group(row for row in rows if row.yaw_deg == yaw)
         for light in dict.fromkeys(row.light for row in rows):
             found[f"light {light}"] = self.group(row for row in rows if row.light == light)
+        return found
+
+    def _by_angle(self, name: str, rows: Sequence[PortraitResult]) -> dict[str, Group]:
+        parts = {
+            f"|yaw| <= {NEAR_DEG:g}": [row for row in rows if row.near],
+            f"|yaw| > {NEAR_DEG:g}": [row for row in rows if not row.near],
+        }
+        found = {name or "all": self.group(rows)}
+        for angle, part in parts.items():
+            if part or not name:
+                found[f"{name}, {angle}" if name else angle] = self.group(part)
         return found
 
     def as_dict(self) -> dict[str, Any]:

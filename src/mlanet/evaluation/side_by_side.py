@@ -38,11 +38,10 @@ GROUPING = "measure"
 MUST_AGREE = {
     "protocol": "protocols",
     "annotation": "annotations",
-    "refined": "kinds of reconstruction (refined or not)",
 }
 """Parts of reports without whose agreement figures are not compared, and their plurals."""
 
-CONDITIONS = ("crop", "every_nth_frame")
+CONDITIONS = ("crop", "refined", "every_nth_frame")
 """How a run was made, shown above its figures."""
 
 NOT_ERRORS = ("yaw_deg", "skin_tone_deg")
@@ -50,9 +49,9 @@ NOT_ERRORS = ("yaw_deg", "skin_tone_deg")
 UNITS = {
     "per_image": (
         "images",
-        "Paired bootstrap over the images of both runs, mean of the yaw bins' means; negative is"
-        " better than the first. A missed face counts as 100 % in nme_2d_68; other errors are"
-        " compared on the images that both runs found.",
+        "Paired bootstrap over the images of both runs; negative is better than the first. A missed"
+        " face counts as 100 % in nme_2d_68; other errors are compared on the images that both runs"
+        " found.",
     ),
     "per_head": (
         "heads",
@@ -66,6 +65,9 @@ UNITS = {
     ),
 }
 """What the bootstrap draws, by the part of the report that holds the errors, and how."""
+
+BINNED = "per_image"
+"""The part of the report whose errors are averaged by yaw bin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class Run:
 
 
 def load_runs(paths: Sequence[Path]) -> list[Run]:
-    """Reports of one protocol and annotation, refined or not.
+    """Reports of one protocol and annotation.
 
     Raises:
         DataError: a file is missing, malformed or no report, or reports differ in `MUST_AGREE`.
@@ -139,10 +141,11 @@ def differences_table(runs: Sequence[Run]) -> Table | None:
 
     In `nme_2d_68` a missed face counts as 100 %; other errors are compared where both have one.
 
-    With yaw angles in the report, means of the yaw bins' means. None if the reports hold no errors
-    of single images, heads or subjects.
+    Of images, the mean of the yaw bins' means is taken, or the mean over all images if yaw angles
+    are unknown or a bin is empty; the note says which. None if the reports hold no errors of single
+    images, heads or subjects.
     """
-    first, rows = runs[0], list[tuple[str, ...]]()
+    first, rows, unbinned = runs[0], list[tuple[str, ...]](), list[str]()
     for run in runs[1:]:
         for error in _errors(first):
             pairs = _paired(first, run, error)
@@ -153,9 +156,13 @@ def differences_table(runs: Sequence[Run]) -> Table | None:
             interval = f"{found.low:+.3f} to {found.high:+.3f}"
             label = f"{run.name}: {error}"
             rows.append((label, str(len(one)), f"{found.mean:+.3f}", interval))
+            if group is None:
+                unbinned.append(label)
     if not rows or first.single_kind is None:
         return None
     unit, note = UNITS[first.single_kind]
+    if first.single_kind == BINNED:
+        note = f"{note} {_means(unbinned, len(rows))}"
     columns = (f"minus {first.name}", unit, "difference", f"{100 * CONFIDENCE:.0f} % interval")
     return Table("Differences", columns, tuple(rows), note)
 
@@ -235,7 +242,10 @@ def _errors(run: Run) -> list[str]:
 def _paired(
     first: Run, second: Run, error: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
-    """Errors of both runs on the images that both have, and the images' yaw bins."""
+    """Errors of both runs on the images that both have, and the images' yaw bins.
+
+    No bins if yaw angles are unknown or a bin is empty.
+    """
     tables = first.single_errors, second.single_errors
     if any(error not in table or "name" not in table for table in tables):
         return None
@@ -258,7 +268,20 @@ def _paired(
     return one, other, bins if len(np.unique(bins)) == len(YAW_BINS) else None
 
 
+def _means(unbinned: Sequence[str], number: int) -> str:
+    """Which means a number of differences are, some of them perhaps not by yaw bin."""
+    why = "yaw angles are unknown or leave a bin empty"
+    if len(unbinned) == number:
+        return f"Mean over all images alike, as {why}."
+    if unbinned:
+        listed = ", ".join(unbinned)
+        return f"Mean of the yaw bins' means; but over all images alike in {listed}, where {why}."
+    return "Mean of the yaw bins' means."
+
+
 def _condition(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "-" if value is None else str(value)
 
 

@@ -27,8 +27,9 @@ class Submission:
     Attributes:
         benchmark: its name.
         images: names of all images, in the order of its list.
-        missing: in these no face was found; they have no prediction.
+        missing: these have no prediction, since no face was found or they cannot be read.
         by_box: in these a box of the benchmark had to say where the face is.
+        unreadable: of `missing`, those that cannot be read, and why (with the file's path).
         groups: the group of each image, as the benchmark divides them; may be empty.
         versions: of weights and assets.
         seconds: that all images took.
@@ -38,6 +39,7 @@ class Submission:
     images: tuple[str, ...]
     missing: tuple[str, ...]
     by_box: tuple[str, ...] = ()
+    unreadable: Mapping[str, str] = field(default_factory=dict[str, str])
     groups: Mapping[str, str] = field(default_factory=dict[str, str])
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     seconds: float = 0.0
@@ -67,6 +69,7 @@ class Submission:
             "counts": self.counts(),
             "missing": list(self.missing),
             "by_box": list(self.by_box),
+            "unreadable": dict(self.unreadable),
             "versions": dict(self.versions),
             "seconds": round(self.seconds, 3),
         }
@@ -83,9 +86,13 @@ class Submission:
             (group, *(str(number) for number in counts.values()))
             for group, counts in self.counts().items()
         )
-        columns = ("images", "number", f"cut by {self.benchmark}'s box", "no face found")
+        columns = ("images", "number", f"cut by {self.benchmark}'s box", "no prediction")
         tables = [Table("Images", columns, rows)]
-        for title, names in (("No face found", self.missing), ("Cut by the box", self.by_box)):
+        if self.unreadable:
+            why = tuple(self.unreadable.items())
+            tables.append(Table("Cannot be read", ("image", "why"), why))
+        faceless = [name for name in self.missing if name not in self.unreadable]
+        for title, names in (("No face found", faceless), ("Cut by the box", self.by_box)):
             if names:
                 tables.append(Table(title, ("image",), tuple((name,) for name in names)))
         return Page(f"mlanet for {self.benchmark}", facts, tuple(tables), grids=tuple(grids))

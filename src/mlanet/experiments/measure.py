@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
-from mlanet.datasets import AFLW2000, AFLW2000Annotations
-from mlanet.datasets.aflw2000 import AnnotationKind
+from mlanet.datasets import AFLW2000, REANNOTATED_NAME, read_annotations
+from mlanet.datasets.aflw2000_annotations import AnnotationKind
 from mlanet.detection import Detection
 from mlanet.evaluation import evaluate_aflw2000
 from mlanet.geometry import Camera, decode_pose, landmarks_in_pixels
@@ -104,13 +104,15 @@ def aflw2000_errors(predictor: NetworkPredictor, folder: Path) -> AFLW2000Errors
 
     Args:
         predictor: network and face model.
-        folder: holds the pictures (`mlanet.datasets.AFLW2000`) and `annotations.npz`.
+        folder: holds the pictures (`mlanet.datasets.AFLW2000`), and `annotations.npz` or
+            `AFLW2000-3D-Reannotated.pts68.npy` (`mlanet.datasets.read_annotations`).
 
     Raises:
         DataError: a file is missing or malformed.
     """
-    truth = AFLW2000Annotations.load(folder / "annotations.npz")
+    both = folder / "annotations.npz"
     dataset = AFLW2000(folder)
+    truth = read_annotations(both if both.exists() else folder / REANNOTATED_NAME, dataset)
     found: dict[str, np.ndarray] = {}
     for annotation in ANNOTATIONS:
         report = evaluate_aflw2000(predictor, dataset, truth, annotation=annotation)

@@ -16,7 +16,13 @@ from mlanet.metrics.surfaces import (
     point_to_plane,
     surface_distance,
 )
-from mlanet.metrics.verification import Verification, cosine_similarity, verification
+from mlanet.metrics.verification import (
+    RocCurve,
+    Verification,
+    cosine_similarity,
+    roc_curve,
+    verification,
+)
 from mlanet.metrics.yaw import YAW_BINS, BinnedMean, mean_of_yaw_bins, yaw_bin_index
 
 __all__ = [
@@ -28,6 +34,7 @@ __all__ = [
     "Difference",
     "DirectedDistance",
     "HeadPoseMae",
+    "RocCurve",
     "Surface",
     "SurfaceDistance",
     "Verification",
@@ -43,6 +50,7 @@ __all__ = [
     "nme_reconstruction",
     "paired_difference",
     "point_to_plane",
+    "roc_curve",
     "surface_distance",
     "verification",
     "within_pose_range",

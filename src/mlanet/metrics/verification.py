@@ -1,9 +1,25 @@
 """Verification: do two descriptions belong to one person?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
+
+ROC_POINTS = 201
+"""Of a curve, for drawing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RocCurve:
+    """Shares of pairs that score at least a threshold, from the highest threshold to the lowest.
+
+    Attributes:
+        wrong: share of the pairs of two people, in [0, 1].
+        right: share of the pairs of one person, in [0, 1].
+    """
+
+    wrong: Float[np.ndarray, "t"]
+    right: Float[np.ndarray, "t"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +35,7 @@ class Verification:
         eer_low, eer_high: likewise.
         same: number of pairs of one person.
         different: number of pairs of two people.
+        roc: the curve, for drawing.
     """
 
     auc: float
@@ -29,6 +46,7 @@ class Verification:
     eer_high: float
     same: int
     different: int
+    roc: RocCurve = field(compare=False, repr=False)
 
 
 def cosine_similarity(
@@ -93,7 +111,29 @@ def verification(
         *_interval(low[1], high[1]),
         same=int(equal.sum()),
         different=int((~equal).sum()),
+        roc=roc_curve(scores, equal),
     )
+
+
+def roc_curve(
+    scores: Float[np.ndarray, "p"], same: Bool[np.ndarray, "p"], num_points: int = ROC_POINTS
+) -> RocCurve:
+    """The curve at points that are evenly spaced along it, by the sum of both shares.
+
+    Pairs of equal scores make it slope, so that its exact area counts ties half.
+
+    Args:
+        scores: the higher, the more alike.
+        same: whether a pair is of one person; there are both kinds.
+        num_points: of the curve, its ends included.
+    """
+    thresholds = np.unique(scores)
+    right, wrong = (
+        np.append(1.0 - np.searchsorted(np.sort(part), thresholds) / len(part), 0.0)[::-1]
+        for part in (scores[same], scores[~same])
+    )
+    both = np.linspace(0.0, 2.0, num_points)
+    return RocCurve(*(np.interp(both, wrong + right, share) for share in (wrong, right)))
 
 
 def _interval(low: float, high: float) -> tuple[float, float]:
