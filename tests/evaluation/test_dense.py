@@ -193,6 +193,20 @@ def test_vertices_of_a_file_through_the_command(protocol, files, tmp_path, monke
     kept = Predictions.load(saved).vertices
     assert kept.dtype == np.float32
     np.testing.assert_allclose(kept, moved, rtol=1e-6, atol=1e-4)
+
+    own = [*arguments[:6], "--basel", files.path, "--save-predictions", saved]
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "aflw2000", *map(str, own)])
+    assert stop.value.code == 0
+    found = Predictions.load(saved).vertices
+    assert found.shape == moved.shape
+    for points, mine in zip(vertices, found, strict=True):  # of nothing the network makes a face
+        middle = np.median(mine[:, :2], axis=0)
+        assert np.linalg.norm(middle - [200.0, 200.0]) < 150.0
+        assert 0.3 < np.ptp(mine[:, 0]) / np.ptp(points[:, 0]) < 3.0
+    content = json.loads((out / "report.json").read_text())
+    assert content["dense"]["nme_2d_dense"]["mean"] > 0.1
+
     Predictions(tuple(names), moved[:, files.keypoints]).save(given)
     with pytest.raises(SystemExit) as stop:
         main(["evaluate", "aflw2000", *map(str, arguments)])
