@@ -4,14 +4,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mlanet.errors import UsageError
+from mlanet.cli.status import EXIT_OK
+from mlanet.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from mlanet.datasets import Dataset, SkippedSamples
     from mlanet.morphable import MorphableModel
     from mlanet.synthesis import Samples
 
 SHOWN_REASONS = 5
-PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 def heads(
@@ -31,7 +32,7 @@ def heads(
         size: Side of the pictures in pixels.
         seed: Of everything random; a head depends on the seed and its number alone.
         albedo: The face model's own albedo, or the photographic one (other coefficients).
-        backgrounds: Folder of photos whose parts serve as backgrounds.
+        backgrounds: Photos, also in its folders, whose parts serve as backgrounds.
 
     Returns:
         Exit status.
@@ -40,29 +41,27 @@ def heads(
         raise UsageError("--count must be positive, --size in 16..1024, --seed not negative")
     from dataclasses import asdict
 
-    from mlanet.image import read_image
     from mlanet.morphable import AlbedoModel, MorphableModel
-    from mlanet.synthesis import RenderedHeads
+    from mlanet.synthesis import BackgroundPhotos, RenderedHeads
 
+    if backgrounds is not None and not backgrounds.is_dir():
+        raise UsageError(f"--backgrounds {backgrounds}: no such folder")
+    photos = None if backgrounds is None else BackgroundPhotos(backgrounds, size)
     model = MorphableModel.load()
     if albedo == "photo":
         model = AlbedoModel.load().on(model)
-    files: list[Path] = []
-    if backgrounds is not None:
-        files = sorted(p for p in backgrounds.glob("*") if p.suffix.lower() in PICTURES)
-        if not files:
-            raise UsageError(f"{backgrounds}: holds no pictures for --backgrounds")
-    made = RenderedHeads(
-        model, size=size, count=count, seed=seed, photos=[read_image(file) for file in files]
-    )
+    made = RenderedHeads(model, size=size, count=count, seed=seed, photos=photos or ())
     settings = {
         "kind": "heads",
         "seed": seed,
         "config": asdict(made.config),
-        "backgrounds": [file.name for file in files],
+        "backgrounds": list(photos.names) if photos else [],
         "known": ["identity", "expression", "albedo", "rotation", "translation", "lighting"],
     }
-    return _write(made, out, model, size, albedo, settings)
+    _write(made, out, model, size, albedo, settings)
+    if photos:
+        _name_skipped(photos.skipped)
+    return EXIT_OK
 
 
 def profiles(
@@ -73,17 +72,21 @@ def profiles(
     step_deg: float = 20.0,
     steps: int = 3,
     depth_weight: float = 1.0,
+    jaw: Literal["auto", "contour", "surface"] = "auto",
 ) -> int:
     """Turn labelled faces out of the plane; the same command goes on after a stop.
 
     Args:
-        data: Folder with labels.npz (68 landmarks) and tar files of pictures.
+        data: Folder with labels.npz (68 landmarks) and tar files of pictures, or a data set in
+            another layout of docs/data.md whose samples have landmarks.
         out: Folder for labels.npz, tar files of pictures and dataset.json.
         size: Side of the pictures in pixels.
         step_deg: Degrees of yaw between the pictures of a face; none is turned beyond 90.
         steps: Pictures of each face.
         depth_weight: How much the labels' depth counts beside x and y, 0 to 1; little where it is
             another face model's guess.
+        jaw: What the labels' 17 jaw points are: of the visible contour, as 2D annotators mark them,
+            which counts a twentieth, or of the surface; auto: contour where labels have no depth.
 
     Returns:
         Exit status.
@@ -92,18 +95,19 @@ def profiles(
         raise UsageError("--size must be in 16..512, --steps positive, --step-deg in 0..90")
     if not 0.0 <= depth_weight <= 1.0:
         raise UsageError(f"--depth-weight must be in 0..1, got {depth_weight}")
-    from mlanet.datasets import FaceCrops
     from mlanet.morphable import MorphableModel
     from mlanet.synthesis import ProfiledFaces
 
+    dataset = _labelled(data)
     model = MorphableModel.load()
     made = ProfiledFaces(
         model,
-        FaceCrops(data),
+        dataset,
         size=size,
         step_deg=step_deg,
         steps=steps,
         depth_weight=depth_weight,
+        jaw=jaw,
     )
     settings = {
         "kind": "profiles",
@@ -112,9 +116,48 @@ def profiles(
         "step_deg": step_deg,
         "steps": steps,
         "depth_weight": depth_weight,
+        "jaw": jaw,
         "known": ["identity", "expression", "rotation", "translation"],
     }
-    return _write(made, out, model, size, "open", settings)
+    _write(made, out, model, size, "open", settings)
+    _name_skipped(dataset.skipped)
+    return EXIT_OK
+
+
+def _labelled(data: Path) -> "Dataset":
+    """A data set that has landmarks."""
+    from mlanet.datasets import open_dataset
+    from mlanet.datasets.layouts import layout_of
+
+    absent = DataError(
+        f"{data}: holds no labels.npz, nor landmarks in another layout of docs/data.md"
+    )
+    try:
+        layout = layout_of(data)
+    except DataError as error:
+        raise (absent if data.is_dir() else error) from error
+    if layout == "photos":  # in which nobody need look for faces
+        raise absent
+    if layout == "aflw2000":
+        print(f"{data}: is there to evaluate with; do not train on its faces", file=sys.stderr)
+    dataset = open_dataset(data, layout)
+    if layout != "crops" and not _has_landmarks(dataset):
+        raise absent
+    return dataset
+
+
+def _has_landmarks(dataset: "Dataset") -> bool:
+    """Whether some sample has landmarks; true if none can be read, which will be named."""
+    readable = False
+    for index in range(len(dataset)):
+        try:
+            sample = dataset[index]
+        except DataError:
+            continue
+        if sample.landmarks_px is not None:
+            return True
+        readable = True
+    return not readable
 
 
 def _write(
@@ -124,7 +167,7 @@ def _write(
     size: int,
     albedo: str,
     settings: dict[str, Any],
-) -> int:
+) -> None:
     """Write samples with a line of progress, and say what was left out."""
     from dataclasses import asdict
 
@@ -143,8 +186,13 @@ def _write(
 
     written = write_samples(samples, out, settings | common, progress)
     print(f"{out}: {written.count} faces, {len(written.skipped)} left out")
-    for reason in written.skipped[:SHOWN_REASONS]:
+    reasons = list(dict.fromkeys(written.skipped))  # several pictures of a face may share one
+    for reason in reasons[:SHOWN_REASONS]:
         print(f"left out: {reason}", file=sys.stderr)
-    if len(written.skipped) > SHOWN_REASONS:
-        print(f"left out: {len(written.skipped) - SHOWN_REASONS} more", file=sys.stderr)
-    return 0
+    if len(reasons) > SHOWN_REASONS:
+        print(f"left out: {len(reasons) - SHOWN_REASONS} more", file=sys.stderr)
+
+
+def _name_skipped(skipped: "SkippedSamples") -> None:
+    for line in skipped.lines():
+        print(line, file=sys.stderr)

@@ -1,5 +1,6 @@
 """Making labelled faces: rendered heads and turned photos. NumPy and OpenCV only."""
 
+from mlanet.synthesis.backgrounds import BackgroundPhotos
 from mlanet.synthesis.expressions import random_expression
 from mlanet.synthesis.heads import HeadsConfig, RenderedHeads
 from mlanet.synthesis.lighting import random_lighting
@@ -7,6 +8,7 @@ from mlanet.synthesis.profiles import FittedFace, ProfiledFaces, fit_face, turn_
 from mlanet.synthesis.writing import Samples, Written, write_samples
 
 __all__ = [
+    "BackgroundPhotos",
     "FittedFace",
     "HeadsConfig",
     "ProfiledFaces",

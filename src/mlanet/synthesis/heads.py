@@ -1,6 +1,5 @@
 """Rendered heads: random faces whose coefficients are known exactly."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -24,7 +23,7 @@ from mlanet.synthesis.expressions import random_expression
 from mlanet.synthesis.lighting import random_lighting
 from mlanet.synthesis.pose import decoded_landmarks, framed_translation
 from mlanet.synthesis.shapes import Shape, glasses, glasses_faces, hair, hair_faces
-from mlanet.synthesis.surroundings import background, camera_flaws, occlude
+from mlanet.synthesis.surroundings import Photos, background, camera_flaws, occlude
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class RenderedHeads:
     count: int = 10_000
     seed: int = 0
     config: HeadsConfig = field(default_factory=HeadsConfig)
-    photos: Sequence[UInt8[np.ndarray, "h w 3"]] = ()
+    photos: Photos = ()
 
     def __len__(self) -> int:
         return self.count

@@ -4,14 +4,17 @@ Zhu et al., "Face Alignment Across Large Poses: A 3D Solution", CVPR 2016, secti
 """
 
 from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from mlanet.coefficients import Coefficients
-from mlanet.datasets import FaceCrops, Sample
+from mlanet.datasets import FaceCrops, Sample, Samples
 from mlanet.errors import DataError
 from mlanet.fitting import CropView, FittingConfig, fit_landmarks
+from mlanet.fitting.contour import NUM_JAW, JawKind
+from mlanet.fitting.labels import CONTOUR_WEIGHT
 from mlanet.geometry import (
     Camera,
     Pose,
@@ -44,6 +47,10 @@ MAX_SOURCE_YAW_DEG = 60.0
 
 DEFAULT_STEP_DEG = 20.0
 
+Jaw: TypeAlias = JawKind | Literal["auto"]
+"""What the 17 jaw points of labels are: of the surface, or of the visible contour, which then count
+`CONTOUR_WEIGHT`; auto: of the contour where the labels have no depth."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedFace:
@@ -64,11 +71,16 @@ class FittedFace:
 
 
 def fit_face(
-    model: MorphableModel, sample: Sample, size: int, depth_weight: float = 1.0
+    model: MorphableModel,
+    sample: Sample,
+    size: int,
+    depth_weight: float = 1.0,
+    jaw: Jaw = "auto",
 ) -> FittedFace:
     """Crop a labelled face as networks see it, and fit the face model to its landmarks.
 
-    Labelled depth counts `depth_weight` times as much as x and y.
+    Labelled depth, if there is any, counts `depth_weight` times as much as x and y; `jaw` says what
+    the jaw points are.
 
     Raises:
         DataError: the sample has no usable landmarks.
@@ -76,13 +88,15 @@ def fit_face(
     points = sample.landmarks_px
     if points is None or not np.isfinite(points).all():
         raise DataError(f"{sample.name}: has no landmarks")
+    contour = jaw == "contour" or (jaw == "auto" and points.shape[1] == 2)
+    weight = np.where(np.arange(len(points)) < NUM_JAW, CONTOUR_WEIGHT if contour else 1.0, 1.0)
     try:
         crop_from_image = square_transform(square_from_landmarks(points), size)
         xy = transform_points(crop_from_image, points[:, :2].astype(np.float64))
         depth = points[:, 2:] * crop_from_image[0, 0]
         labels = np.column_stack([xy, depth])[None]
         config = FittingConfig(depth_weight=depth_weight)
-        fit = fit_landmarks(model.landmarks, CropView(size), labels, config=config)
+        fit = fit_landmarks(model.landmarks, CropView(size), labels, weight[None], config)
     except (ValueError, np.linalg.LinAlgError) as error:
         raise DataError(f"{sample.name}: cannot be fitted ({error})") from error
     border = round(ROOM * size)
@@ -228,19 +242,21 @@ class ProfiledFaces:
 
     Attributes:
         model: the face model that is fitted.
-        faces: labelled faces with depth.
+        faces: labelled faces, with depth or without: any data set.
         size: side of the crops in pixels.
         step_deg: between the yaws of a face; the last is at most 90 degrees.
         steps: how many pictures are made of each face.
         depth_weight: of labelled depth relative to x and y in the fits.
+        jaw: what the labels' jaw points are.
     """
 
     model: MorphableModel
-    faces: FaceCrops
+    faces: Samples
     size: int = 128
     step_deg: float = DEFAULT_STEP_DEG
     steps: int = 3
     depth_weight: float = 1.0
+    jaw: Jaw = "auto"
 
     def __len__(self) -> int:
         return len(self.faces) * self.steps
@@ -249,11 +265,17 @@ class ProfiledFaces:
         if not 0 <= index < len(self):
             raise IndexError(index)
         source, step = divmod(index, self.steps)
-        face = fit_face(self.model, self.faces[source], self.size, self.depth_weight)
+        face = fit_face(self.model, self.faces[source], self.size, self.depth_weight, self.jaw)
         yaw = float(np.degrees(face.angles_rad[1]))
         target = yaw + np.copysign(self.step_deg * (step + 1), yaw)
         if abs(yaw) > MAX_SOURCE_YAW_DEG or abs(target) > 90.0:
             raise DataError(f"{face.name}: yaw {yaw:.0f} cannot be turned to {target:.0f} degrees")
         sample = turn_face(self.model, face, float(target))
-        stem = face.name.rsplit(".", 1)[0]
-        return replace(sample, name=f"{stem}-{self.faces.rows[source]:07d}-{step + 1}.webp")
+        number = self.faces.rows[source] if isinstance(self.faces, FaceCrops) else source
+        return replace(sample, name=f"{_stem(face.name)}-{number:07d}-{step + 1}.webp")
+
+
+def _stem(name: str) -> str:
+    """A sample's name without its ending; in tar files only what follows the last slash counts."""
+    folder, slash, file = name.rpartition("/")
+    return f"{folder}{slash}{file.rsplit('.', 1)[0]}".replace("/", "-")

@@ -1,9 +1,20 @@
 """What lies behind and before a rendered head: backgrounds, things in front, a camera's flaws."""
 
-from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float, UInt8
+
+SMALLEST_PART = 0.3
+"""Side of the smallest part of a photo that is shown, over the photo's shorter side."""
+
+
+class Photos(Protocol):
+    """Pictures by number: a tuple of them, or `BackgroundPhotos`."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> UInt8[np.ndarray, "h w 3"]: ...
 
 
 def procedural_background(size: int, rng: np.random.Generator) -> Float[np.ndarray, "s s 3"]:
@@ -42,7 +53,7 @@ def photo_background(
     import cv2
 
     height, width = image.shape[:2]
-    side = int(min(height, width) * rng.uniform(0.3, 1.0)) or 1
+    side = int(min(height, width) * rng.uniform(SMALLEST_PART, 1.0)) or 1
     top, left = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
     part = image[top : top + side, left : left + side]
     if rng.random() < 0.5:
@@ -54,7 +65,7 @@ def photo_background(
 def background(
     size: int,
     rng: np.random.Generator,
-    photos: Sequence[UInt8[np.ndarray, "h w 3"]] = (),
+    photos: Photos = (),
     photo_share: float = 0.7,
 ) -> Float[np.ndarray, "s s 3"]:
     """A photo's part, if there are photos, in `photo_share` of the pictures; else procedural."""
@@ -66,7 +77,7 @@ def background(
 def occlude(
     picture: Float[np.ndarray, "s s 3"],
     rng: np.random.Generator,
-    photos: Sequence[UInt8[np.ndarray, "h w 3"]] = (),
+    photos: Photos = (),
 ) -> Float[np.ndarray, "s s 3"]:
     """Put one smooth blob, or a bar like an arm, with a texture of its own before the picture."""
     import cv2
