@@ -41,6 +41,7 @@ from mlanet.render import (
 
 SCHEMA_VERSION = 1
 SAVED = ("glb", "obj", "mtl", "png", "json")
+UNTEXTURED = ("glb", "obj", "json")
 """Suffixes of what is written for a face."""
 
 TEXTURE_SIZES = (256, 512, 1024)
@@ -130,7 +131,7 @@ class Reconstruction:
             fill=vertex_attributes_to_uv(atlas, mesh.faces, mesh.colors),
             allowed=self.model.region(*FACE_REGIONS),
             topology=self.model.topology,
-            symmetric=True,
+            symmetric=self.model.mirrors_modes,
         )
 
     def render(
@@ -201,20 +202,23 @@ class Reconstruction:
     def save(self, folder: str | os.PathLike[str], name: str = "face_00") -> list[Path]:
         """Write `name`.glb, .obj (with .mtl and .png) and .json into a folder; returns the paths.
 
-        Each file appears whole or not at all.
+        Each file appears whole or not at all. Of a face model without texture coordinates, or
+        without colours to fill what is hidden, the meshes have no texture (no .mtl and .png).
 
         Raises:
             OSError: the folder cannot be written to.
         """
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
-        texture = self.texture.image
+        textured = len(self.model.uv) > 0 and self.model.has_albedo
+        texture = self.texture.image if textured else None
         write_glb(target / f"{name}.glb", self.mesh, texture, name=name)
         write_obj(target / f"{name}.obj", self.mesh, texture)
         with atomic_path(target / f"{name}.json") as temporary:
             text = json.dumps(self.as_dict(), indent=1, allow_nan=False)
             temporary.write_text(text + "\n", encoding="utf-8")
-        return [target / f"{name}.{kind}" for kind in SAVED]
+        kinds = SAVED if textured else UNTEXTURED
+        return [target / f"{name}.{kind}" for kind in kinds]
 
     def in_topology(self, transfer: Transfer) -> TexturedMesh:
         """The textured mesh with another model's vertices and triangles, model frame, mm."""

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +37,20 @@ class Reconstructor:
 
     @classmethod
     def load(
-        cls, *, threads: int = 1, weights: str | os.PathLike[str] | None = None
+        cls,
+        *,
+        threads: int = 1,
+        weights: str | os.PathLike[str] | None = None,
+        model: str | os.PathLike[str] | None = None,
     ) -> "Reconstructor":
-        """The shipped detector, network and face model, or a network of the user's.
+        """The shipped detector, network and face model, or a network and a model of the user's.
 
         Args:
             threads: CPU threads that the networks may use for one photo; more than the machine
                 has are not started.
             weights: an ONNX file that `mlanet export` wrote.
+            model: the face model whose coefficients that network regresses, if it is not the
+                embedded one (docs/face-models.md).
 
         Raises:
             AssetError: a file is missing, altered or does not fit the face model.
@@ -52,14 +58,15 @@ class Reconstructor:
         """
         threads = min(threads, os.cpu_count() or 1)
         regressor = CoefficientRegressor.load(None if weights is None else Path(weights), threads)
-        model = MorphableModel.load()
-        name = weights or "the shipped network"
-        if regressor.face_model != model.name or regressor.config.layout != model.layout:
+        face_model = MorphableModel.load(None if model is None else Path(model))
+        name, layout = weights or "the shipped network", regressor.config.layout
+        same_layout = replace(layout, rotation=face_model.layout.rotation) == face_model.layout
+        if regressor.face_model != face_model.name or not same_layout:
             raise AssetError(
-                f"{name}: drives the face model {regressor.face_model!r} with "
-                f"{regressor.config.layout}, this one is {model.name!r} with {model.layout}"
+                f"{name}: drives the face model {regressor.face_model!r} with {layout}, "
+                f"this one is {face_model.name!r} with {face_model.layout}"
             )
-        return cls(CenterFace.load(threads), regressor, model)
+        return cls(CenterFace.load(threads), regressor, face_model)
 
     def __call__(self, image: Any, *, max_faces: int | None = None) -> list[Reconstruction]:
         """All faces in a photo, best detection first; an empty list if there are none.

@@ -147,6 +147,18 @@ def test_convert_info_and_sheet(converted, tmp_path, capsys):
 
 @pytest.mark.data
 @no_data
+def test_convert_with_few_modes(ict, tmp_path, capsys):
+    options = ("--out", tmp_path / "few.npz", "--modes", 9, 0, 0)
+    assert run("models", "convert", ict, *options) == 0
+    layout = MorphableModel.load(tmp_path / "few.npz").layout
+    assert (layout.identity, layout.expression, layout.albedo) == (9, 0, 0)
+    capsys.readouterr()
+    assert run("models", "convert", ict, "--out", tmp_path / "x.npz", "--modes", 999, 0, 0) == 1
+    assert "identity: 999 of the model's 100 modes" in error_of(capsys)
+
+
+@pytest.mark.data
+@no_data
 def test_reconstruct_in_its_topology(converted, tmp_path):
     options = ("--out", tmp_path, "--topology", converted)
     assert run("reconstruct", "--example", *options) == 0

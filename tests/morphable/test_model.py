@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 import torch
 
+from mlanet.errors import ConfigurationError
 from mlanet.geometry import MeshTopology, vertex_normals
 
 
@@ -86,3 +88,26 @@ def test_random_heads_stay_human(model):
     assert ((between_eyes > 75) & (between_eyes < 105)).all()
     nose_to_chin = np.linalg.norm(points[:, 33] - points[:, 8], axis=1)
     assert ((nose_to_chin > 45) & (nose_to_chin < 85)).all()
+
+
+def test_the_first_modes_alone(model):
+    few = model.first_modes(7, 52, 3)
+    assert (few.layout.identity, few.layout.expression, few.layout.albedo) == (7, 52, 3)
+    rng = np.random.default_rng(0)
+    identity, expression = rng.normal(size=7).astype(np.float32), rng.uniform(size=52)
+    expression = expression.astype(np.float32)
+    padded = np.zeros(model.layout.identity, np.float32)
+    padded[:7] = identity
+    np.testing.assert_allclose(
+        few.vertices(identity, expression), model.vertices(padded, expression), atol=1e-4
+    )
+    assert few.mirrors_modes
+    assert len(few.identity_names) == 7
+    assert few.name == model.name
+    for counts, message in (
+        ((181, 52, 18), "identity: 181 of the model's 180 modes"),
+        ((180, 52, -1), "albedo: -1 of"),
+        ((180, 1, 18), "expression: mode 1 parts a pair"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            model.first_modes(*counts)

@@ -236,8 +236,9 @@ def test_a_plan_counts_and_measures_and_writes_nothing(data, tiny):
 
 def test_a_plan_of_a_begun_run_is_of_what_is_left(data, tiny, tmp_path):
     learner = Learner.start(tiny)
-    fingerprints = LabelledFaces.of(tiny, data).fingerprints
-    prepare_folder(tmp_path, tiny, None, fingerprints, learner.objective.model_name)
+    faces = LabelledFaces.of(tiny, data)
+    prepare_folder(tmp_path, tiny, None, faces.fingerprints, learner.objective.model_name)
+    learner.step(0, faces.training_batch(0, 32, tiny))
     learner.save(tmp_path / "checkpoint.safetensors", 4)
     # A run that goes on does not read the files that it began with.
     plan = make_plan(tiny, data=data, out=tmp_path, init=tmp_path / "gone.safetensors")

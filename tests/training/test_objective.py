@@ -109,11 +109,13 @@ def test_moving_the_objective_moves_the_whole_face_model(objective, model):
     assert not list(objective.parameters())
 
 
-def test_euler_layouts_are_another_face_models(model):
+def test_other_numbers_of_coefficients_are_another_face_models(model):
     from mlanet.errors import ConfigurationError
 
     with pytest.raises(ConfigurationError, match="preset: regresses"):
-        Objective(model, replace(model.layout, rotation="euler"), TrainingConfig())
+        Objective(model, replace(model.layout, identity=3), TrainingConfig())
+    euler = replace(model.layout, rotation="euler")
+    assert Objective(model, euler, TrainingConfig()).layout == euler
 
 
 def test_split_keeps_gradients(objective, truth):

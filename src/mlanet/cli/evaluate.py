@@ -31,6 +31,7 @@ def aflw2000(
     crop: Literal["ground-truth", "detector"] = "ground-truth",
     threads: int = 1,
     weights: Path | None = None,
+    model: Path | None = None,
     predictions: Path | None = None,
     name: str = "",
     save_predictions: Path | None = None,
@@ -51,6 +52,7 @@ def aflw2000(
         crop: Cut faces by the protocol's ground-truth boxes or by mlanet's own detector.
         threads: Images that are worked on at once.
         weights: A network of your own, written by mlanet export.
+        model: The face model whose coefficients it regresses, if it is not the embedded one.
         predictions: Score another method's answers instead: an npz file with names, landmarks and
             perhaps angles_deg and vertices (docs/evaluation.md).
         name: What the report calls the method.
@@ -69,8 +71,11 @@ def aflw2000(
     from mlanet.evaluation import DenseProtocol, score_aflw2000, write_report
     from mlanet.morphable import MorphableModel
 
-    if predictions is not None and (weights is not None or crop != "ground-truth"):
+    own = (weights, model) != (None, None) or crop != "ground-truth"
+    if predictions is not None and own:
         raise UsageError("--predictions come with their own crop and weights")
+    if model is not None and basel is not None:
+        raise UsageError("--basel compares faces of the embedded model: not with --model")
     positive(threads)
     check_folder("--out", out)
     if save_predictions is not None:
@@ -83,7 +88,7 @@ def aflw2000(
         dense = DenseProtocol.load(basel, MorphableModel.load())
         versions["basel"] = f"{dense.basel.name}, sha256 {dense.basel.provenance.sha256}"
     if predictions is None:
-        source = _own_faces(truth, annotation, crop, weights, dense)
+        source = _own_faces(truth, annotation, crop, weights, model, dense)
         reconstructor = source.predictor
     else:
         source, reconstructor = _given_faces(predictions, truth, dense), None
@@ -117,19 +122,20 @@ def _own_faces(
     annotation: "AnnotationKind",
     crop: "CropSource",
     weights: Path | None,
+    model: Path | None,
     dense: "DenseProtocol | None",
 ) -> "NetworkSource[Reconstructor]":
     from mlanet.evaluation import NetworkSource, SkinTone
     from mlanet.reconstructor import Reconstructor
 
-    reconstructor = Reconstructor.load(weights=weights)
-    tone = SkinTone(reconstructor.model)
+    reconstructor = Reconstructor.load(weights=weights, model=model)
+    tone = SkinTone(reconstructor.model) if reconstructor.model.has_albedo else None
     return NetworkSource(
         reconstructor,
         truth,
         annotation,
         crop,
-        skin_tone=lambda face: tone(face.coefficients),
+        skin_tone=None if tone is None else lambda face: tone(face.coefficients),
         vertices=None if dense is None else dense.carried,
     )
 

@@ -59,16 +59,25 @@ def info(model: Source, /, *, landmarks: Path | None = None) -> int:
     return EXIT_OK
 
 
-def convert(source: Source, /, *, out: Path, landmarks: Path | None = None) -> int:
+def convert(
+    source: Source,
+    /,
+    *,
+    out: Path,
+    landmarks: Path | None = None,
+    modes: tuple[int, int, int] | None = None,
+) -> int:
     """Write a face model as one npz of our own, with its correspondence to the embedded model.
 
     The mean is registered to the embedded model's; the file then serves
-    mlanet reconstruct --topology. Landmarks that the source lacks are taken from there.
+    mlanet reconstruct --topology and mlanet train --model. Landmarks that the source lacks are
+    taken from there.
 
     Args:
         source: File or folder of a face model.
         out: The .npz file to write.
         landmarks: File with the places of the 68 landmarks, for models without them.
+        modes: How many of the first identity, expression and albedo modes to keep; all without.
 
     Returns:
         Exit status.
@@ -83,6 +92,8 @@ def convert(source: Source, /, *, out: Path, landmarks: Path | None = None) -> i
     model = load(source, landmarks)
     if model.subdivided:
         raise AssetError(f"{source}: models that are subdivided cannot be converted")
+    if modes is not None:
+        model = model.first_modes(*modes)
     connected, registration = connect(MorphableModel.load(), model)
     save_model(connected, out)
     covered = registration.correspondence.covered

@@ -31,6 +31,7 @@ def reconstruct(
     max_faces: int | None = None,
     threads: int = 0,
     weights: Path | None = None,
+    model: Path | None = None,
     topology: Path | None = None,
     draw: str = "",
     refine: bool = False,
@@ -49,6 +50,7 @@ def reconstruct(
         max_faces: Keep only the largest faces of a photo.
         threads: CPU threads for one photo; 0 is all there are, at most 4.
         weights: A network of your own, written by mlanet export.
+        model: The face model whose coefficients it regresses, if it is not the embedded one.
         topology: A face model of your own, written by mlanet models convert.
         draw: More pictures, separated by commas: shape, depth, normal, uv, pncc, parts,
             parts-whole, pose, landmarks.
@@ -60,6 +62,8 @@ def reconstruct(
     problem = _usage_problem(images, out, example, max_faces, threads)
     if problem is not None:
         raise UsageError(problem)
+    if model is not None and topology is not None:
+        raise UsageError("--topology carries faces of the embedded model: not with --model")
     kinds = kinds_of(draw)
     if refine:
         require_torch()
@@ -71,7 +75,7 @@ def reconstruct(
 
     paths = [*images, *([verified_path("example-image")] if example else [])]
     threads = threads or min(os.cpu_count() or 1, 4)
-    reconstructor = Reconstructor.load(threads=threads, weights=weights)
+    reconstructor = Reconstructor.load(threads=threads, weights=weights, model=model)
     transfer = None if topology is None else load_transfer(reconstructor, topology)
     failed = 0
     console = Console(stderr=True)

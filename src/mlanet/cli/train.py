@@ -46,6 +46,7 @@ def train(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     seed: int | None = None,
+    model: Path | None = None,
     backbone: Path | None = None,
     init: Path | None = None,
     threads: int = 1,
@@ -68,6 +69,7 @@ def train(
         batch_size: Crops in a step.
         learning_rate: Peak of the schedule.
         seed: Of the data's order, its random changes and the initial weights.
+        model: Face model of your own whose coefficients are learnt (mlanet models convert).
         backbone: ImageNet weights of the backbone (.pth; assets/backbone.py fetches them).
         init: Checkpoint (.safetensors) of another run to start from, to fine-tune it.
         threads: CPU threads of the network.
@@ -99,6 +101,7 @@ def train(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "seed": seed,
+        "face_model": None if model is None else str(model),
         "resident": resident or None,
     }
     resolved = resolve(out, config, changes)
@@ -177,13 +180,14 @@ def resolve(out: Path, config: Path | None, changes: dict[str, Any]) -> "Trainin
 
 def print_plan(plan: "TrainingPlan", device: str, threads: int) -> None:
     """Print network, data, steps, stages and the estimated duration."""
-    network = plan.config.network()
+    network = plan.network
     rows = [
         (
             "network",
             f"{plan.config.preset}: {network.backbone}, attention {network.attention}, "
             f"fusion {network.fusion}, {network.layout.size} coefficients",
         ),
+        ("face model", plan.face_model),
         ("parameters", f"{plan.parameters:,}"),
         ("faces", f"{plan.training_samples:,} to train with, {plan.held_out_samples:,} held out"),
         (

@@ -10,7 +10,6 @@ from mlanet.errors import DataError
 from mlanet.experiments.measure import NetworkPredictor, aflw2000_errors, held_out_errors
 from mlanet.experiments.result import RESULT, RunResult
 from mlanet.experiments.rows import Run
-from mlanet.morphable import MorphableModel
 from mlanet.training import TrainingConfig, train
 from mlanet.training.checkpoint import load_trained
 from mlanet.training.data import LabelledFaces
@@ -49,7 +48,7 @@ class Origin:
         """
         faces = LabelledFaces.of(config, data)
         hashes = file_hashes({"backbone": backbone})
-        return cls(hashes, faces.fingerprints, MorphableModel.load().name)
+        return cls(hashes, faces.fingerprints, faces.model.name)
 
 
 def finished(
@@ -118,8 +117,7 @@ def execute(
     )
     faces = LabelledFaces.of(config, data)
     network = load_trained(folder / CHECKPOINT).network
-    model = MorphableModel.load()
-    predictor = NetworkPredictor(network, model)
+    predictor = NetworkPredictor(network, faces.model)
     result = RunResult(
         row=run.row,
         seed=config.seed,
@@ -131,7 +129,7 @@ def execute(
         held_out=held_out_errors(predictor, faces),
         aflw2000=None if aflw2000 is None else aflw2000_errors(predictor, aflw2000),
         data=faces.fingerprints,
-        face_model=model.name,
+        face_model=faces.model.name,
     )
     result.save(folder)
     return result

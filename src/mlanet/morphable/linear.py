@@ -1,5 +1,6 @@
 """Points whose positions are linear in identity and expression coefficients."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ def linear_combination(
 ) -> Float[Array, "*b n 3"]:
     """Mean plus weighted modes: positions in mm or colours, whatever the basis holds."""
     xp = array_namespace(weights)
-    flat = xp.reshape(basis, (-1, basis.shape[-1]))
+    flat = xp.reshape(basis, (math.prod(basis.shape[:-1]), basis.shape[-1]))
     offset = xp.matmul(weights, xp.matrix_transpose(flat))
     return mean + xp.reshape(offset, (*weights.shape[:-1], *basis.shape[:-1]))
 

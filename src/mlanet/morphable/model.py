@@ -1,6 +1,6 @@
 """The morphable model: shape, albedo, topology, landmarks and regions of faces."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from array_api_compat import array_namespace, device
 from jaxtyping import Bool, Float, Int
 
 from mlanet.coefficients import Array, CoefficientLayout
-from mlanet.errors import AssetError
+from mlanet.errors import AssetError, ConfigurationError
 from mlanet.geometry import Mesh, MeshTopology, subdivide_faces, vertex_normals
 from mlanet.morphable.correspondence import Correspondence
 from mlanet.morphable.linear import LinearShape, linear_combination
@@ -114,6 +114,45 @@ class MorphableModel:
     def known_landmarks(self) -> Bool[np.ndarray, "68"]:
         """Which of the 68 landmarks have a place."""
         return self.landmark_faces != UNKNOWN
+
+    @property
+    def mirrors_modes(self) -> bool:
+        """Whether it is known which coefficients the mirror image of a face has."""
+        signs, partners = len(self.identity_mirror), len(self.expression_mirror)
+        return signs == self.layout.identity and partners == self.layout.expression
+
+    def first_modes(self, identity: int, expression: int, albedo: int) -> "MorphableModel":
+        """The model with the first modes of each kind alone.
+
+        Raises:
+            ConfigurationError: it has fewer, or expressions that are one another's mirror images
+                would be parted.
+        """
+        wanted = {"identity": identity, "expression": expression, "albedo": albedo}
+        for name, count in wanted.items():
+            if not 0 <= count <= self.layout.sizes[name]:
+                there = self.layout.sizes[name]
+                raise ConfigurationError(f"{name}: {count} of the model's {there} modes")
+        partners = self.expression_mirror[:expression]
+        if (partners >= expression).any():
+            raise ConfigurationError(f"expression: mode {expression} parts a pair of mirror images")
+        shape = self.shape
+        return replace(
+            self,
+            shape=replace(
+                shape,
+                identity=shape.identity[..., :identity],
+                expression=shape.expression[..., :expression],
+            ),
+            albedo_basis=self.albedo_basis[..., :albedo],
+            identity_mirror=self.identity_mirror[:identity],
+            expression_mirror=partners,
+            identity_names=self.identity_names[:identity],
+            expression_names=self.expression_names[:expression],
+            albedo_names=self.albedo_names[:albedo],
+            identity_sd=self.identity_sd[:identity],
+            expression_sd=self.expression_sd[:expression],
+        )
 
     @property
     def layout(self) -> CoefficientLayout:

@@ -20,7 +20,8 @@ class MLANet(nn.Module):
     """Regresses the coefficient vector of a morphable model from a face crop.
 
     arXiv 2509.10024: hierarchical backbone, coordinate attention in its blocks, attentional
-    fusion of its stages, global average pooling, seven zero-initialised 1x1 heads.
+    fusion of its stages, global average pooling, seven zero-initialised 1x1 heads (fewer for face
+    models without albedo or expressions).
     """
 
     mean: Tensor
@@ -45,7 +46,7 @@ class MLANet(nn.Module):
             "lighting": NUM_LIGHTING,
         }
         self.heads = nn.ModuleDict(
-            {name: nn.Conv2d(num_features, size, 1) for name, size in sizes.items()}
+            {name: nn.Conv2d(num_features, size, 1) for name, size in sizes.items() if size}
         )
         for head in self.heads.values():
             for parameter in head.parameters():
@@ -71,7 +72,7 @@ class MLANet(nn.Module):
         """Coefficient vectors of the means of feature maps over the crop."""
         pooled = torch.cat([each.mean(dim=(2, 3), keepdim=True) for each in maps], dim=1)
         parts = {name: head(pooled).flatten(1) for name, head in self.heads.items()}
-        if self.config.bounded_expression:
+        if self.config.bounded_expression and "expression" in parts:
             parts["expression"] = bounded(parts["expression"])
         return torch.cat(list(parts.values()), dim=1)
 

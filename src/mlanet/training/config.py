@@ -91,6 +91,8 @@ class TrainingConfig:
         preset: name of the network's configuration (`mlanet.network.PRESETS`).
         attention: instead of the preset's; None keeps that.
         fusion: likewise.
+        face_model: file of the face model whose coefficients are learnt, as `mlanet models convert`
+            writes it, seen from the working directory; empty for the embedded model.
         steps: optimiser steps.
         batch_size: samples in a step, of all processes together.
         learning_rate: peak of the one-cycle schedule.
@@ -124,6 +126,7 @@ class TrainingConfig:
     preset: str = DEFAULT_PRESET
     attention: Attention | None = None
     fusion: Fusion | None = None
+    face_model: str = ""
     steps: int = 3000
     batch_size: int = 64
     learning_rate: float = 2e-3

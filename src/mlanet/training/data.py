@@ -15,7 +15,8 @@ from mlanet.image import crop_square, transform_points
 from mlanet.morphable import MorphableModel
 from mlanet.training.augmentation import AugmentationConfig, random_change, random_look
 from mlanet.training.config import SourceConfig, TrainingConfig
-from mlanet.training.following import follow
+from mlanet.training.following import follow, known_of_mirror_images
+from mlanet.training.models import open_face_model
 from mlanet.training.pools import Pool, chosen
 from mlanet.training.sample import Face
 from mlanet.training.sources import Source, open_source
@@ -92,6 +93,7 @@ class LabelledFaces:
         labelled: sources of labelled samples; all of `FOLDERS` as one if there are none.
         unlabelled: sources of unlabelled samples; the labelled ones if there are none.
         seed: of rendered heads.
+        model: the face model of coefficients; the embedded one without.
 
     Attributes:
         sources: folders and rendered heads.
@@ -113,8 +115,9 @@ class LabelledFaces:
         labelled: Sequence[SourceConfig] = (),
         unlabelled: Sequence[SourceConfig] = (),
         seed: int = 0,
+        model: MorphableModel | None = None,
     ) -> None:
-        self.model = MorphableModel.load()
+        self.model = MorphableModel.load() if model is None else model
         if not labelled and not any((root / name).is_dir() for name in FOLDERS):
             raise DataError(f"{root}: holds none of {', '.join(FOLDERS)}")
         self.broken: dict[tuple[int, int | str], str] = {}
@@ -164,9 +167,12 @@ class LabelledFaces:
         Raises:
             ConfigurationError: a batch is too small for so many sources, or no source knows what is
                 compared.
+            AssetError: the face model's file is missing or damaged.
             DataError: as the class, or none of the held-out faces is readable.
         """
-        faces = cls(root, config.held_out, config.sources, config.unlabelled_sources, config.seed)
+        labelled, unlabelled = config.sources, config.unlabelled_sources
+        model = open_face_model(config)
+        faces = cls(root, config.held_out, labelled, unlabelled, config.seed, model)
         faces.check_shares(config)
         faces.check_terms(config)
         if all(faces.face(place) is None for place in faces.held_out):
@@ -351,11 +357,13 @@ class LabelledFaces:
             image = random_look(
                 change.picture(face.image), augmentation, rng, colors=not knows_colors
             )
-            coefficients = face.coefficients
-            if face.known.any():
+            coefficients, known = face.coefficients, face.known
+            if known.any():
                 coefficients = follow(coefficients, face.square_px, change, self.model)
+                if change.mirrored:
+                    known = known & known_of_mirror_images(self.model)
             landmarks = change.landmarks(face.landmarks_px)
-            return _Changed(image, landmarks, face.has_depth, coefficients, face.known)
+            return _Changed(image, landmarks, face.has_depth, coefficients, known)
         if without_landmarks:
             name = self.sources[pool.members[pick][0]].name
             raise DataError(f"{name}: without landmarks, for unlabelled_sources only")

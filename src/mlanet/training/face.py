@@ -1,5 +1,7 @@
 """The face model in tensors: from coefficients to what losses compare."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -11,10 +13,15 @@ from mlanet.geometry import Camera, MeshTopology, Pose, decode_pose, landmarks_i
 from mlanet.morphable import LinearShape, MorphableModel, linear_combination
 
 PARTS = ("mean", "identity", "expression")
+GREY = 0.6
 
 
 class FaceTensors(nn.Module):
     """Arrays of a face model's base mesh as buffers, so that moving the module moves them all.
+
+    Args:
+        model: the face model.
+        layout: of the coefficients: the model's, with rotations of any kind.
 
     Raises:
         ConfigurationError: the network's layout is not the face model's.
@@ -22,19 +29,20 @@ class FaceTensors(nn.Module):
 
     def __init__(self, model: MorphableModel, layout: CoefficientLayout) -> None:
         super().__init__()
-        if layout != model.layout:
+        if replace(layout, rotation=model.layout.rotation) != model.layout:
             raise ConfigurationError(
                 f"preset: regresses {layout}, the face model has {model.layout}"
             )
-        self.layout = layout
+        self.layout, self.known_layout = layout, model.layout
         self.model_name = model.name
         self.topology = MeshTopology(model.base_faces, model.num_base_vertices)
         skin = np.maximum.reduce([model.regions[name] for name in ("face", "eyes")])
         arrays = {f"landmark_{name}": getattr(model.landmarks, name) for name in PARTS}
         arrays |= {name: getattr(model.shape, name) for name in PARTS}
+        grey = np.full((model.num_base_vertices, 3), GREY, np.float32)  # of models without colours
         arrays |= {
-            "albedo_mean": model.albedo_mean,
-            "albedo_basis": model.albedo_basis,
+            "albedo_mean": model.albedo_mean if model.has_albedo else grey,
+            "albedo_basis": model.albedo_basis if model.has_albedo else grey[..., None][..., :0],
             "faces": self.topology.faces.astype(np.int64),
             "faces_of_vertex": self.topology.faces_of_vertex.astype(np.int64),
             "skin": np.flatnonzero(skin > 0.5),

@@ -85,8 +85,21 @@ def follow_all(
     )
 
 
+def known_of_mirror_images(model: MorphableModel) -> Bool[np.ndarray, "n"]:
+    """Which coefficients of a mirror image follow from those of the picture."""
+    found = np.ones(model.layout.size, bool)
+    if not model.mirrors_modes:
+        for name in ("identity", "expression", "albedo"):
+            found[model.layout.slices[name]] = False
+    return found
+
+
 def mirror_image(known: Coefficients, model: MorphableModel) -> Coefficients:
-    """Coefficients (6D rotation) of mirror images."""
+    """Coefficients (6D rotation) of mirror images.
+
+    Where the model does not know its modes' mirror images, those of shapes stay as they are; see
+    `known_of_mirror_images`.
+    """
     xp = array_namespace(known.identity)
 
     def signs(values: Float[np.ndarray, "n"]) -> Array:
@@ -96,10 +109,14 @@ def mirror_image(known: Coefficients, model: MorphableModel) -> Coefficients:
     rotation = matrix_from_6d(known.rotation) * signs(np.outer(MIRROR, MIRROR))
     odd = np.ones((9, 3))
     odd[list(ODD_IN_X)] = -1.0
+    identity, expression = known.identity, known.expression
+    if model.mirrors_modes:
+        identity = identity * signs(model.identity_mirror)
+        expression = expression[:, model.expression_mirror.tolist()]
     return replace(
         known,
-        identity=known.identity * signs(model.identity_mirror),
-        expression=known.expression[:, model.expression_mirror.tolist()],
+        identity=identity,
+        expression=expression,
         rotation=six_d_from_matrix(rotation),
         translation=known.translation * signs(MIRROR),
         lighting=known.lighting * signs(odd.reshape(-1)),

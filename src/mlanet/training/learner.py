@@ -14,11 +14,11 @@ from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPriva
 from torch.optim import AdamW
 
 from mlanet.errors import ConfigurationError
-from mlanet.morphable import MorphableModel
 from mlanet.network import MLANet, load_backbone_weights
 from mlanet.training.checkpoint import load_checkpoint, load_trained, save_checkpoint
 from mlanet.training.config import TrainingConfig
 from mlanet.training.data import Batch, LabelledFaces
+from mlanet.training.models import network_for, open_face_model
 from mlanet.training.objective import KnownCoefficients, Objective
 from mlanet.training.processes import Processes
 from mlanet.training.rendered import RenderedObjective
@@ -73,18 +73,20 @@ class Learner:
         """A learner at step 0: random weights, a classifier's backbone or a run's average.
 
         Raises:
-            AssetError: `backbone` is no file of this backbone's weights, or `init` no checkpoint.
-            ConfigurationError: there is no such preset or device, the preset or `init` regresses
-                the coefficients of another face model, or the batch cannot be shared out.
+            AssetError: `backbone` is no file of this backbone's weights, `init` no checkpoint, or
+                the face model cannot be read.
+            ConfigurationError: there is no such preset or device, `init` regresses the coefficients
+                of another face model, the face model lacks what is asked for, or the batch cannot
+                be shared out.
         """
-        network_config = config.network()
+        model = open_face_model(config)
+        network_config = network_for(config, model)
         processes = Processes.join(device)
         processes.check(config)
         torch.manual_seed(config.seed)
         network = MLANet(network_config)
         if backbone is not None:
             load_backbone_weights(network, backbone)
-        model = MorphableModel.load()
         if init is not None:
             trained = load_trained(init)
             if trained.network.config != network_config:

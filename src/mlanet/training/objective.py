@@ -1,7 +1,7 @@
 """The objective of labelled samples: from coefficient vectors and labels to one number."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TypeAlias
 
 import torch
@@ -9,7 +9,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mlanet.coefficients import CoefficientLayout, Coefficients
-from mlanet.geometry import Camera, decode_lighting, shading, vertex_normals, viewer_from_camera
+from mlanet.geometry import (
+    Camera,
+    decode_lighting,
+    euler_from_matrix,
+    matrix_from_6d,
+    shading,
+    vertex_normals,
+    viewer_from_camera,
+)
 from mlanet.losses import (
     aperture_distance,
     block_weight,
@@ -47,7 +55,7 @@ Term: TypeAlias = Callable[[], Float[Tensor, "b"]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KnownCoefficients:
-    """Coefficients of `b` samples, and 1 where one is known."""
+    """Coefficients of `b` samples (6D rotation), and 1 where one is known."""
 
     values: Float[Tensor, "b n"]
     known: Float[Tensor, "b n"]
@@ -118,6 +126,8 @@ class Objective(FaceTensors):
         The mean over samples counts all of them, so that it does not depend on how they are
         spread over processes.
         """
+        if self.layout != self.known_layout:
+            given = with_euler_angles(given, self.known_layout, self.layout)
         wanted = torch.where(given.known > 0, given.values, vector.detach())
 
         def decode(vectors: Float[Tensor, "m n"]) -> Float[Tensor, "m 68 3"]:
@@ -174,6 +184,19 @@ class Objective(FaceTensors):
         mean = self.get_buffer("albedo_mean")[skin]
         albedo = linear_combination(mean, basis, coefficients.albedo)
         return photometric_distance(albedo * shading(viewer, lighting), observed, visible)
+
+
+def with_euler_angles(
+    given: KnownCoefficients, layout: CoefficientLayout, wanted: CoefficientLayout
+) -> KnownCoefficients:
+    """The same coefficients in a layout whose rotations are Euler angles."""
+    values, known = layout.split(given.values), layout.split(given.known)
+    angles = euler_from_matrix(matrix_from_6d(values.rotation))
+    same = known.rotation.amin(dim=-1, keepdim=True).expand_as(angles)
+    return KnownCoefficients(
+        wanted.join(replace(values, rotation=torch.where(same > 0, angles, 0.0))),
+        wanted.join(replace(known, rotation=same)),
+    )
 
 
 def prior_terms(

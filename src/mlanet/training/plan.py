@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from mlanet.network import NetworkConfig
 from mlanet.training.config import Stage, TrainingConfig
 from mlanet.training.data import LabelledFaces
 from mlanet.training.learner import Learner
@@ -32,6 +33,8 @@ class TrainingPlan:
 
     Attributes:
         config: what decides its result.
+        network: that is trained.
+        face_model: name of the face model whose coefficients it regresses.
         parameters: of the network.
         training_samples: faces to train with.
         held_out_samples: faces kept for validation.
@@ -43,6 +46,8 @@ class TrainingPlan:
     """
 
     config: TrainingConfig
+    network: NetworkConfig
+    face_model: str
     parameters: int
     training_samples: int
     held_out_samples: int
@@ -104,6 +109,8 @@ def make_plan(
         }
     return TrainingPlan(
         config=config,
+        network=learner.network.config,
+        face_model=learner.objective.model_name,
         parameters=sum(parameter.numel() for parameter in learner.network.parameters()),
         training_samples=len(faces.training),
         held_out_samples=len(faces.held_out),

@@ -17,7 +17,7 @@ from torch import Tensor
 from mlanet.errors import ConfigurationError, DataError
 from mlanet.training.config import TrainingConfig
 from mlanet.training.data import JAW_WEIGHT_2D, Batch, LabelledFaces
-from mlanet.training.following import follow_all
+from mlanet.training.following import follow_all, known_of_mirror_images
 from mlanet.training.pools import Pool, chosen
 from mlanet.training.resident_crops import precise, random_changes
 from mlanet.training.resident_heads import RenderedBeside
@@ -164,6 +164,8 @@ class ResidentFaces:
         pictures = changes.pictures(store.images[rows], store.extent_px[rows])
         images = random_looks(pictures, store.free[rows], config.augmentation, generator)
         known = store.known[rows]
+        follows = torch.from_numpy(known_of_mirror_images(self._faces.model)).to(known)
+        known = torch.where(changes.mirrored[:, None], known * follows, known)
         coefficients = follow_all(
             store.coefficients[rows].to(self._kind),
             store.squares_px[rows].to(self._kind),

@@ -164,9 +164,10 @@ class CropFolder:
         blocks = {"identity": layout.identity, "expression": layout.expression}
         blocks |= {"rotation": layout.num_rotation, "translation": 3}
         wanted: dict[str, tuple[int | None, ...]] = {name: (n,) for name, n in blocks.items()}
-        found = load_arrays(path, {"name": (), "box_px": (4,), "accepted": (), **wanted})
+        found = load_arrays(path, {"name": (), "box_px": (4,), "accepted": ()})
         with np.load(path, allow_pickle=False) as file:
             self._check_model(path, str(file["face_model"]) if "face_model" in file.files else "?")
+        found |= load_arrays(path, {"name": (), **wanted})
         # Every picture has its labels here, also those that cannot be used and were left out above.
         try:
             rows = positions_of(self.faces.names.tolist(), found["name"].tolist(), "here")
