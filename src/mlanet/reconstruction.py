@@ -13,6 +13,7 @@ from jaxtyping import Float, UInt8
 
 from mlanet.coefficients import Coefficients, RotationKind
 from mlanet.detection import Detection
+from mlanet.errors import RenderError
 from mlanet.export import write_glb, write_obj
 from mlanet.geometry import (
     Camera,
@@ -114,9 +115,21 @@ class Reconstruction:
         names = self.model.expression_names
         return dict(zip(names, map(float, self.coefficients.expression), strict=True))
 
+    @property
+    def has_texture(self) -> bool:
+        """Whether the face model has texture coordinates, and colours for what is hidden."""
+        return len(self.model.uv) > 0 and self.model.has_albedo
+
     @cached_property
     def texture(self) -> Texture:
-        """The photo's colours in UV; hidden parts from the other side, else the model's albedo."""
+        """The photo's colours in UV; hidden parts from the other side, else the model's albedo.
+
+        Raises:
+            RenderError: the face model has no texture coordinates or no albedo.
+        """
+        if not self.has_texture:
+            lacking = "texture coordinates" if self.model.has_albedo else "albedo"
+            raise RenderError(f"the face model {self.model.name} has no {lacking}")
         side = float(self.crop.size / self.crop.crop_from_image[0, 0])
         size = next((s for s in TEXTURE_SIZES if s >= side), TEXTURE_SIZES[-1])
         atlas = _atlas(self.model, size)
@@ -210,14 +223,13 @@ class Reconstruction:
         """
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
-        textured = len(self.model.uv) > 0 and self.model.has_albedo
-        texture = self.texture.image if textured else None
+        texture = self.texture.image if self.has_texture else None
         write_glb(target / f"{name}.glb", self.mesh, texture, name=name)
         write_obj(target / f"{name}.obj", self.mesh, texture)
         with atomic_path(target / f"{name}.json") as temporary:
             text = json.dumps(self.as_dict(), indent=1, allow_nan=False)
             temporary.write_text(text + "\n", encoding="utf-8")
-        kinds = SAVED if textured else UNTEXTURED
+        kinds = SAVED if self.has_texture else UNTEXTURED
         return [target / f"{name}.{kind}" for kind in kinds]
 
     def in_topology(self, transfer: Transfer) -> TexturedMesh:

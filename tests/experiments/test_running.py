@@ -108,9 +108,9 @@ def test_a_run_of_another_face_model_is_refused(run, done, data, tmp_path):
     with pytest.raises(ConfigurationError, match=r"config\.json: face_model: .* another$"):
         finished(run, done[0], with_aflw2000=False, origin=other)
     silent = without(done[0], tmp_path / "silent", "face_model")
-    with pytest.raises(ConfigurationError, match="face_model: the run is of face model unknown"):
+    with pytest.raises(ConfigurationError, match="face_model: an earlier version did not"):
         finished(run, silent, with_aflw2000=False, origin=mine)
-    with pytest.raises(ConfigurationError, match="face_model: the run is of face model unknown"):
+    with pytest.raises(ConfigurationError, match="face_model: an earlier version did not"):
         execute(run, data=data, folder=silent)
     assert finished(run, silent, with_aflw2000=False).face_model is None
 

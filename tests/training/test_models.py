@@ -1,17 +1,24 @@
 """Runs that learn the coefficients of a face model of the user's."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from scipy.io import savemat
 
 from mlanet.cli import main
 from mlanet.coefficients import CoefficientLayout
-from mlanet.errors import AssetError, ConfigurationError, DataError
+from mlanet.datasets import AFLW2000, read_annotations
+from mlanet.errors import AssetError, ConfigurationError, DataError, RenderError
+from mlanet.evaluation import evaluate_aflw2000, write_report
+from mlanet.experiments.measure import NetworkPredictor
 from mlanet.fitting.labels import label_faces
 from mlanet.geometry import euler_from_matrix, matrix_from_6d
 from mlanet.morphable import LinearShape, MorphableModel, save_model
+from mlanet.network import PRESETS
 from mlanet.reconstructor import Reconstructor
 from mlanet.training import (
     LossWeights,
@@ -25,11 +32,14 @@ from mlanet.training.checkpoint import load_trained
 from mlanet.training.data import LabelledFaces
 from mlanet.training.export import export_onnx
 from mlanet.training.following import known_of_mirror_images
+from mlanet.training.learner import Learner
 from mlanet.training.models import network_for, open_face_model
 from mlanet.training.objective import KnownCoefficients, Objective, with_euler_angles
 from mlanet.training.plan import make_plan
+from mlanet.training.resident import ResidentFaces
 
 LAYOUT = CoefficientLayout(identity=7, expression=5, albedo=4)
+GREY, BOX = np.full((90, 90, 3), 120, np.uint8), np.array([10.0, 10.0, 80.0, 80.0])
 
 
 def few_modes(model, **changes):
@@ -49,6 +59,21 @@ def few_modes(model, **changes):
         expression_bounded=False,
         **changes,
     )
+
+
+def one_image(folder, face):
+    """AFLW2000-3D of one grey picture, whose annotation lies a pixel off a face."""
+    folder.mkdir()
+    Image.fromarray(GREY).save(folder / "image00002.jpg")
+    content = {"Pose_Para": np.full((1, 7), 1e-3), "Shape_Para": np.zeros((199, 1))}
+    content |= {"Exp_Para": np.zeros((29, 1)), "pt3d_68": face.landmarks_px.T + 1.0}
+    savemat(folder / "image00002.mat", content)
+    return AFLW2000(folder)
+
+
+def without_albedo(model):
+    none = np.zeros((0, 3), np.float32)
+    return replace(model, albedo_mean=none, albedo_basis=none[..., None][..., :0], albedo_names=())
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +138,7 @@ def test_a_run_from_labels_to_a_reconstruction(labelled, path, config, tmp_path)
     weights = tmp_path / "network.onnx"
     export_onnx(checkpoint, weights)
     reconstructor = Reconstructor.load(weights=weights, model=path)
-    picture = np.full((90, 90, 3), 120, np.uint8)
-    face = reconstructor.predict_in_box(picture, np.array([10.0, 10.0, 80.0, 80.0]))
+    face = reconstructor.predict_in_box(GREY, BOX)
     assert face.coefficients.identity.shape == (7,)
     assert face.as_dict()["face_model"] == "another"
     assert np.isfinite(face.landmarks_px).all()
@@ -130,6 +154,12 @@ def test_a_run_from_labels_to_a_reconstruction(labelled, path, config, tmp_path)
             main(["reconstruct", "--example", *map(str, [*options, *more])])
         assert stop.value.code == status
     assert (tmp_path / "photos" / "astronaut" / "overlay.png").exists()
+    one_image(tmp_path / "AFLW2000", face)
+    options = ["--data", tmp_path / "AFLW2000", "--weights", weights, "--out", tmp_path / "report"]
+    for more, status in (([], 1), (["--model", path], 0)):
+        with pytest.raises(SystemExit) as stop:
+            main(["evaluate", "aflw2000", *map(str, [*options, *more])])
+        assert stop.value.code == status
     with pytest.raises(AssetError, match="drives the face model 'another'"):
         Reconstructor.load(weights=weights)
     with pytest.raises(AssetError, match="this one is 'another'"):
@@ -188,35 +218,108 @@ def test_known_rotations_become_euler_angles(model, path, make_faces):
     [
         ({"regions": {}}, {}, "face_model: .* lacks the region 'face': mlanet models convert"),
         (
-            {"albedo_mean": np.zeros((0, 3), np.float32)},
             {},
-            "photometric: the face model another has no albedo",
+            {"weights": LossWeights(photometric=0.0), "unlabelled_weights": RenderedWeights()},
+            "^unlabelled_weights.photometric: the face model another has no albedo",
         ),
         ({}, {"unlabelled_weights": RenderedWeights(symmetry=1.0)}, "unlabelled_weights.symmetry"),
     ],
 )
 def test_models_that_lack_what_is_asked_for(model, config, tmp_path, lacking, change, message):
     made = few_modes(model, **lacking)
-    if not made.has_albedo:
-        made = replace(made, albedo_basis=np.zeros((0, 3, 0), np.float32), albedo_names=())
-    save_model(made, tmp_path / "made.npz")
+    save_model(without_albedo(made) if "albedo" in message else made, tmp_path / "made.npz")
     with pytest.raises(ConfigurationError, match=message):
         open_face_model(replace(config, face_model=str(tmp_path / "made.npz"), **change))
 
 
-def test_a_model_without_colours_learns_shapes(model, config, data, tmp_path):
-    made = replace(
-        few_modes(model, albedo_mean=np.zeros((0, 3), np.float32)),
-        albedo_basis=np.zeros((0, 3, 0), np.float32),
-        albedo_names=(),
-    )
-    save_model(made, tmp_path / "made.npz")
+@pytest.mark.parametrize("lacking", ["albedo", "uv", "expression"])
+def test_a_poorer_model_from_training_to_pictures(lacking, model, config, data, tmp_path):
+    made = few_modes(model)
+    if lacking == "albedo":
+        made = without_albedo(made)
+    elif lacking == "uv":
+        made = replace(made, base_uv=np.zeros((0, 2), np.float32))
+    else:
+        made = made.first_modes(7, 0, 4)
+    file = tmp_path / "made.npz"
+    save_model(made, file)
+    colors = 0.0 if lacking == "albedo" else 1.0
     plain = replace(
         config,
-        face_model=str(tmp_path / "made.npz"),
+        face_model=str(file),
         sources=(),
-        unlabelled=0.0,
-        weights=LossWeights(photometric=0.0),
+        weights=LossWeights(photometric=colors),
+        unlabelled_weights=RenderedWeights(photometric=colors),
     )
     found = train(plain, data=data, out=tmp_path / "run")
     assert np.isfinite(found["held_out_nme"])
+    network = load_trained(tmp_path / "run" / "checkpoint.safetensors").network
+    predictor = NetworkPredictor(network, MorphableModel.load(file))
+    face = predictor.predict_in_box(GREY, BOX)
+    assert face.has_texture == (lacking == "expression")
+    kinds = [written.suffix for written in face.save(tmp_path / "out")]
+    assert (".png" in kinds) == face.has_texture
+    assert len(face.expression) == made.layout.expression
+    if not face.has_texture:
+        with pytest.raises(RenderError, match="the face model another has no"):
+            _ = face.texture
+    if lacking == "uv":
+        with pytest.raises(RenderError, match="no texture coordinates"):
+            face.draw("uv")
+
+    dataset = one_image(tmp_path / "AFLW2000", face)
+    truth = read_annotations(None, dataset)
+    report = evaluate_aflw2000(predictor, dataset, truth)
+    write_report(tmp_path / "report", report, predictor, dataset, truth)
+    strip = np.asarray(Image.open(tmp_path / "report" / "worst.png"))
+    assert strip[:, 600:].std() > 3.0  # the face, textured or of clay
+
+
+def test_heads_need_colours(model, config, data, tmp_path):
+    save_model(without_albedo(few_modes(model)), tmp_path / "made.npz")
+    drawn = replace(
+        config,
+        face_model=str(tmp_path / "made.npz"),
+        sources=(SourceConfig(heads=8),),
+        weights=LossWeights(photometric=0.0),
+        unlabelled=0.0,
+    )
+    with pytest.raises(DataError, match="rendered heads: the face model another has no albedo"):
+        LabelledFaces.of(drawn, data)
+
+
+def test_mirror_images_have_unknown_shapes_on_the_device_too(labelled, config):
+    change = replace(config.augmentation, flip=1.0)
+    resident = replace(config, augmentation=change, unlabelled=0.0, resident=True)
+    faces = ResidentFaces(LabelledFaces.of(resident, labelled), resident, "cpu")
+    batch = faces.training_batch(0, 64, resident)
+    cut = LAYOUT.slices
+    assert not batch.known[:, cut["identity"]].any()
+    assert not batch.known[:, cut["expression"]].any()
+    assert batch.known[:, cut["rotation"]].all()
+
+
+def test_a_run_goes_on_where_its_face_model_was_moved(labelled, path, config, tmp_path):
+    train(config, data=labelled, out=tmp_path / "run", checkpoint_seconds=0.0)
+    moved = tmp_path / "moved.npz"
+    moved.write_bytes(path.read_bytes())
+    elsewhere = replace(config, face_model=str(moved))
+    assert make_plan(elsewhere, data=labelled, out=tmp_path / "run").done == config.steps
+    described = json.loads((tmp_path / "run" / "config.json").read_text())
+    described["face_model"] = "a third"
+    (tmp_path / "run" / "config.json").write_text(json.dumps(described))
+    with pytest.raises(ConfigurationError, match="the run is of a third, this command of another"):
+        make_plan(config, data=labelled, out=tmp_path / "run")
+
+
+def test_euler_angles_are_learnt(labelled, config, monkeypatch):
+    turned = replace(PRESETS["small"], layout=replace(LAYOUT, rotation="euler"))
+    monkeypatch.setitem(PRESETS, "turned", turned)
+    learner = Learner.start(replace(config, preset="turned"))
+    faces = LabelledFaces.of(config, labelled)
+    report = learner.step(0, faces.training_batch(0, 64, config))
+    assert learner.network.config.layout.rotation == "euler"
+    assert np.isfinite(report.loss)
+    gradient = learner.network.heads["rotation"].bias.grad
+    assert gradient.shape == (3,)
+    assert gradient.abs().sum() > 0

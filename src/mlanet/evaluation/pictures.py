@@ -23,6 +23,7 @@ TILE_PX = 200
 TRUTH_COLOR = (255, 140, 0)
 PREDICTED_COLOR = (40, 200, 80)
 GREY = 235
+CLAY = 0.85
 TURN_DEG = 50.0
 """How far the other view is turned about the vertical axis."""
 
@@ -130,7 +131,10 @@ def drawn_by_lot(names: Iterable[str], number: int) -> list[str]:
 
 
 def textured(face: Reconstruction, square: Float[np.ndarray, "4"]) -> UInt8[np.ndarray, "t t 3"]:
-    """What a square of the photo shows of the face, in its own texture, on plain grey."""
+    """What a square of the photo shows of the face, in its own texture, on plain grey.
+
+    Faces of a model that cannot have a texture are drawn as clay, here and in `turned`.
+    """
     return _with_texture(face, face.head, square)
 
 
@@ -167,12 +171,16 @@ def _with_texture(
         (float(x * scale + tile_from_image[0, 2]), float(y * scale + tile_from_image[1, 2])),
     )
     size = (TILE_PX, TILE_PX)
-    renderer = Renderer(model.topology, size, model.uv, model.uv_faces, normals=False)
-    drawn = renderer(
-        np.asarray(head.vertices, dtype=np.float32),
-        head.pose,
-        camera,
-        texture=face.texture.image.astype(np.float32) / 255.0,
-        background=np.full((*size, 3), GREY / 255.0, dtype=np.float32),
-    ).image
+    vertices = np.asarray(head.vertices, dtype=np.float32)
+    background = np.full((*size, 3), GREY / 255.0, dtype=np.float32)
+    if face.has_texture:
+        renderer = Renderer(model.topology, size, model.uv, model.uv_faces, normals=False)
+        texture = face.texture.image.astype(np.float32) / 255.0
+        drawn = renderer(vertices, head.pose, camera, texture=texture, background=background).image
+    else:  # clay in the light that was found
+        renderer = Renderer(model.topology, size, normals=False)
+        clay = np.full_like(vertices, CLAY)
+        drawn = renderer(
+            vertices, head.pose, camera, face.lighting, albedo=clay, background=background
+        ).image
     return np.rint(np.clip(drawn, 0.0, 1.0) * 255.0).astype(np.uint8)

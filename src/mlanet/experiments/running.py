@@ -61,7 +61,7 @@ def finished(
         folder: of the run; `result.json` is enough.
         with_aflw2000: whether errors on AFLW2000-3D are asked for.
         origin: what the run must have been made from; None: anything. What an earlier version
-            did not write down is not compared.
+            did not write down is not compared, but for the face model.
 
     Raises:
         ConfigurationError: the folder holds a run of another configuration, of other starting

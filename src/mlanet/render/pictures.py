@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from mlanet.errors import RenderError
 from mlanet.image import draw_landmarks as draw_landmark_lines
 from mlanet.morphable import MorphableModel
 from mlanet.render.heads import PosedHead, far_to_near
@@ -77,9 +78,15 @@ def draw_normal(
 def draw_uv(
     image: UInt8[np.ndarray, "h w 3"], heads: Sequence[PosedHead]
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """Texture coordinates: u is red and v green, from 0 to 1; blue is 0."""
+    """Texture coordinates: u is red and v green, from 0 to 1; blue is 0.
+
+    Raises:
+        RenderError: the face model has none.
+    """
 
     def color(head: PosedHead) -> Float[np.ndarray, "v 3"]:
+        if not len(head.model.uv):
+            raise RenderError(f"the face model {head.model.name} has no texture coordinates")
         return np.column_stack([head.model.uv, np.zeros(len(head.model.uv))])
 
     return _draw(image, heads, color)

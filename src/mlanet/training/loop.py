@@ -198,15 +198,17 @@ def check_folder(
     if not path.exists():
         return
     theirs = TrainingConfig.read(path)
-    other = [f.name for f in fields(config) if getattr(theirs, f.name) != getattr(config, f.name)]
+    compared = [f.name for f in fields(config) if f.name != "face_model"]  # a path; see below
+    other = [name for name in compared if getattr(theirs, name) != getattr(config, name)]
     if other:
         what = f"the folder holds a run of another configuration ({', '.join(other)})"
         raise ConfigurationError(f"{path}: {what}")
     described: Any = json.loads(path.read_text(encoding="utf-8"))
-    theirs_model = described.get("face_model") or "unknown"
-    if face_model not in {None, theirs_model}:
-        what = f"the run is of face model {theirs_model}, this version trains {face_model}"
-        raise ConfigurationError(f"{path}: face_model: {what}")
+    if face_model is not None and described.get("face_model") != face_model:
+        noted = described.get("face_model")
+        what = f"the run is of {noted}" if noted else "an earlier version did not write it down"
+        hint = "" if noted else " (finish the run with that version's code, or begin another)"
+        raise ConfigurationError(f"{path}: face_model: {what}, this command of {face_model}{hint}")
     for field, mine in (("start", start), ("data", data)):
         noted = described.get(field)
         if mine is None or not isinstance(noted, dict):

@@ -12,6 +12,7 @@ REGIONS = ("face", "eyes", "mouth")
 """What the objective needs to know where it is."""
 
 COLOR_TERMS = ("photometric", "identity_features", "albedo_uniformity")
+"""Of `RenderedWeights`."""
 
 
 def open_face_model(config: TrainingConfig) -> MorphableModel:
@@ -30,10 +31,11 @@ def open_face_model(config: TrainingConfig) -> MorphableModel:
             f"face_model: {config.face_model} lacks the region {lacking[0]!r}: "
             "mlanet models convert adds it"
         )
-    colors = [name for name in COLOR_TERMS if getattr(config.weights, name, 0.0) > 0.0]
+    colors = ["weights.photometric"] if config.weights.photometric > 0.0 else []
     if config.num_unlabelled or config.labelled_rendered > 0.0:
         weights = config.unlabelled_weights
-        colors += [name for name in COLOR_TERMS if getattr(weights, name) > 0.0]
+        used = [name for name in COLOR_TERMS if getattr(weights, name) > 0.0]
+        colors += [f"unlabelled_weights.{name}" for name in used]
         if weights.symmetry > 0.0 and not len(model.mirror):
             raise ConfigurationError(
                 "unlabelled_weights.symmetry: the mirror image of the face model is not known"

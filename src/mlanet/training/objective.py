@@ -135,7 +135,7 @@ class Objective(FaceTensors):
 
         mine, theirs = self.layout.split(vector), self.layout.split(wanted)
         known = {
-            name: given.known[:, self.layout.slices[name]].amin(dim=1)
+            name: given.known[:, self.layout.slices[name]].all(dim=1).to(given.known.dtype)
             for name in ("identity", "expression")
         }
 

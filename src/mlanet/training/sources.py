@@ -237,6 +237,8 @@ def open_source(
         DataError: a file is missing or malformed, or of another face model.
     """
     if not config.folder:
+        if not model.has_albedo:
+            raise DataError(f"rendered heads: the face model {model.name} has no albedo")
         return HeadSource(RenderedHeads(model, size=size, count=config.heads, seed=seed))
     path = root / config.folder
     if (path / LABELS).is_file():
