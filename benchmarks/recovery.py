@@ -8,8 +8,8 @@ of another seed. Figures:
 
 - `yaw_mae_deg`, `pitch_mae_deg`, `roll_mae_deg`: heads within ±90° of yaw, ±30° of pitch and roll.
   Within 10° of profile pitch and roll are hardly apart in this convention (docs/conventions.md):
-  `..._within_80` leaves these heads out. `..._yaw_last` are the angles of the same rotations as roll,
-  then pitch, then yaw, which are apart within all of these ranges.
+  `..._within_80` leaves these heads out. `..._yaw_last` are the angles of the same rotations as
+  roll, then pitch, then yaw, which are apart within all of these ranges.
 - `light_deg`: median angle between true and predicted direction of the light, the first-order
   harmonics of its grey part.
 - `skin_tone_mae_deg`: individual typology angle of the mean albedo of the face.
