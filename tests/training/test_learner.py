@@ -99,7 +99,6 @@ def test_pictures_reach_the_network_as_channels_first_in_0_1(data, tiny):
     ("change", "device", "message"),
     [
         ({"preset": "giant"}, "cpu", "preset: 'giant' is none of mobile, large, paper, small"),
-        ({"preset": "paper"}, "cpu", "preset: regresses"),
         ({}, "toaster", "device: 'toaster'"),
     ],
 )
