@@ -43,12 +43,16 @@ def dataset(tmp_path):
     return names
 
 
+def status(data, images, out):
+    """Exit status of the command."""
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "now", "--data", str(data), "--images", str(images), "--out", str(out)])
+    return stop.value.code
+
+
 def test_predictions_in_nows_layout(dataset, tmp_path, capsys):
     out = tmp_path / "out"
-    arguments = ["--data", tmp_path, "--images", dataset, "--out", out]
-    with pytest.raises(SystemExit) as stop:
-        main(["evaluate", "now", *map(str, arguments)])
-    assert stop.value.code == 1
+    assert status(tmp_path, dataset, out) == 1
     printed = capsys.readouterr()
     assert "selfie/IMG_3: no face" in printed.err
     assert "2 of 3" in printed.out
@@ -116,10 +120,7 @@ def test_bad_pictures_and_boxes_are_named_and_the_others_done(dataset, tmp_path,
     write_box(boxes / f"{names[2]}.npy", {"left": 1})
     dataset.write_text("\n".join(dict.fromkeys(dataset.read_text().split())))
     out = tmp_path / "out"
-    arguments = ["--data", tmp_path, "--images", dataset, "--out", out]
-    with pytest.raises(SystemExit) as stop:
-        main(["evaluate", "now", *map(str, arguments)])
-    assert stop.value.code == 1
+    assert status(tmp_path, dataset, out) == 1
     printed = capsys.readouterr()
     assert "2 of 5" in printed.out
     damaged, box, absent = printed.err.strip().splitlines()

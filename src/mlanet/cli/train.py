@@ -107,17 +107,10 @@ def train(
     resolved = resolve(out, config, changes)
     if resolved.unlabelled_sources and not resolved.num_unlabelled:
         print("unlabelled_sources are not used: unlabelled is 0", file=sys.stderr)
+    files = {"data": data, "out": out, "backbone": backbone, "init": init}
+    given: dict[str, Any] = files | {"device": device, "workers": workers}
     if dry_run:
-        plan = make_plan(
-            resolved,
-            data=data,
-            out=out,
-            backbone=backbone,
-            init=init,
-            device=device,
-            workers=workers,
-        )
-        print_plan(plan, device, threads)
+        print_plan(make_plan(resolved, **given), device, threads)
         return 0
     if (out / CHECKPOINT).exists():
         print(f"resuming the run in {out}", file=sys.stderr)
@@ -128,16 +121,7 @@ def train(
         drawn = any(not source.folder for source in resolved.sources)
         print(f"reading all faces onto {device}{beside if drawn else ''}", file=sys.stderr)
     with progress_bar(resolved.batch_size) as progress:
-        found = run(
-            resolved,
-            data=data,
-            out=out,
-            backbone=backbone,
-            init=init,
-            device=device,
-            progress=progress,
-            workers=workers,
-        )
+        found = run(resolved, progress=progress, **given)
     if not found:  # another process of this run prints
         return 0
     print(

@@ -96,7 +96,7 @@ class DetectionCache:
         Raises:
             DataError: the cache cannot be written.
         """
-        names = _photos(root)
+        names = photo_names(root)
         fresh = [name for name in names if not _unchanged(root / name, self.records.get(name))]
         done = len(names) - len(fresh)
         if fresh:
@@ -176,7 +176,7 @@ def _record_of(entry: dict[str, Any]) -> PhotoRecord:
     return record
 
 
-def _photos(root: Path) -> list[str]:
+def photo_names(root: Path) -> list[str]:
     """Paths of photos below a folder, sorted, with slashes."""
 
     def visible() -> Iterator[str]:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mlanet.datasets import SkippedSamples
-from mlanet.datasets.detections import PHOTOS
+from mlanet.datasets.detections import PHOTOS, photo_names
 from mlanet.errors import DataError, ImageError
 from mlanet.image import MIN_SIDE_PX, read_image
 from mlanet.image.read import readable_formats
@@ -47,7 +47,7 @@ class BackgroundPhotos:
         self._kept: dict[int, UInt8[np.ndarray, "h w 3"]] = {}
         self._room = CACHE_BYTES
         self.skipped = SkippedSamples()
-        found = _photo_names(root)
+        found = photo_names(root)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, of large pictures
             self.names = tuple(name for name in found if self._can_be_opened(name))
@@ -120,12 +120,3 @@ def _reduced(image: UInt8[np.ndarray, "h w 3"], short_px: int) -> UInt8[np.ndarr
         return image
     sides = round(width * scale), round(height * scale)
     return np.asarray(cv2.resize(image, sides, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _photo_names(root: Path) -> list[str]:
-    """Paths of visible photos below a folder, sorted, with slashes."""
-    files = (path for path in root.rglob("*") if path.suffix.lower() in PHOTOS and path.is_file())
-    below = (path.relative_to(root) for path in files)
-    return sorted(
-        path.as_posix() for path in below if not any(part[0] == "." for part in path.parts)
-    )

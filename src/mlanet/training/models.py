@@ -19,7 +19,7 @@ def open_face_model(config: TrainingConfig) -> MorphableModel:
     """The embedded face model, or the file that the configuration names.
 
     Raises:
-        AssetError: the file is missing, damaged, or lacks landmarks.
+        AssetError: the file is missing or damaged.
         ConfigurationError: the model lacks what the configuration asks for.
     """
     if not config.face_model:
@@ -42,8 +42,6 @@ def open_face_model(config: TrainingConfig) -> MorphableModel:
             )
     if colors and not model.has_albedo:
         raise ConfigurationError(f"{colors[0]}: the face model {model.name} has no albedo")
-    if not model.known_landmarks.all():
-        model.landmarks  # noqa: B018 - says what is missing
     return model
 
 
