@@ -102,6 +102,7 @@ def test_unlabelled_samples_may_be_all_that_is_compared(tmp_path):
         ({"gradient_clip": float("inf")}, "gradient_clip must be a finite number"),
         ({"ema_decay": 1.5}, r"ema_decay must be in \[0, 1\], got 1.5"),
         ({"precision": "fp8"}, "precision must be one of 'no', 'bf16', 'fp16', got 'fp8'"),
+        ({"frozen_stages": 5}, "frozen_stages must be"),
         ({"frozen_norms": 1}, "frozen_norms must be a bool, got 1"),
         ({"preset": "giant", "weights": "paper"}, "preset: 'giant' is none of"),
         ({"weights": {"beauty": 1.0}}, "weights: unknown field beauty"),
@@ -143,7 +144,8 @@ def test_nested_objects_round_trip(tmp_path):
 def test_files_of_older_versions_are_read(tmp_path):
     """Fields that came later keep values under which a run does what it did."""
     later = ("sources", "unlabelled", "unlabelled_sources", "unlabelled_weights", "precision",
-             "unlabelled_warmup", "labelled_rendered", "accumulation", "frozen_norms")  # fmt: skip
+             "unlabelled_warmup", "labelled_rendered", "accumulation", "frozen_norms",
+             "frozen_stages")  # fmt: skip
     values = {name: value for name, value in asdict(TrainingConfig()).items() if name not in later}
     values["weights"] = dict(list(values["weights"].items())[:8])
     assert TrainingConfig.read(written(tmp_path, values)) == TrainingConfig()

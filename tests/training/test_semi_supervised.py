@@ -143,6 +143,26 @@ def test_frozen_norms_stay(semi, batch):
     assert not torch.equal(*statistics(False))
 
 
+@pytest.mark.parametrize("count", [0, 2, 4])
+def test_frozen_stages_stay_and_the_rest_learns(semi, batch, count, tmp_path):
+    config = replace(semi, frozen_norms=False, frozen_stages=count, learning_rate=0.1)
+    learner = Learner.start(config)
+    torch.nn.init.normal_(learner.network.heads["identity"].weight)
+    before = {name: each.clone() for name, each in learner.network.state_dict().items()}
+    learner.step(0, batch)
+    after = learner.network.state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    body = "backbone.body."
+    first = {0: "blocks.0", 2: "blocks.3", 4: None}[count]
+    stem = {f"{body}conv_stem.weight", f"{body}bn1.running_mean"}
+    assert moved.isdisjoint(stem) if count else stem <= moved
+    numbers = {int(name.split(".")[3]) for name in moved if name.startswith(f"{body}blocks.")}
+    assert numbers == set(range(int(first[-1]), 7) if first else ())
+    assert any(name.startswith("fusion.") for name in moved)
+    learner.save(tmp_path / "checkpoint.safetensors", 1)
+    assert Learner.start(config).load(tmp_path / "checkpoint.safetensors") == 1
+
+
 def free_port():
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))

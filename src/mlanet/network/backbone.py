@@ -34,6 +34,19 @@ class Backbone(nn.Module):
         """Feature maps of the four stages."""
         return self.body(x)
 
+    def first_stages(self, count: int) -> list[nn.Module]:
+        """The layers with weights of the stem and of the first `count` stages, in order."""
+        if count == 0:
+            return []
+        last = cast(Any, self.body).feature_info.module_name()[count - 1]
+        layers = [
+            (name, module)
+            for name, module in self.body.named_modules()
+            if next(module.parameters(recurse=False), None) is not None
+        ]
+        end = max(k for k, (name, _) in enumerate(layers) if f"{name}.".startswith(f"{last}."))
+        return [module for _, module in layers[: end + 1]]
+
 
 def _place_in_bottlenecks(body: nn.Module) -> None:
     """On the 3x3 convolution's output, before its batch norm, in all 16 bottlenecks."""

@@ -120,6 +120,8 @@ class TrainingConfig:
         precision: of the network's arithmetic: 32 bits, or mixed with 16.
         accumulation: parts of which a step's gradient is summed, to save memory.
         frozen_norms: batch norms use and keep the statistics that they start with.
+        frozen_stages: the backbone's first stages (of four) that are kept as they start, norms
+            included: a step is quicker, and what they see stays.
         resident: all samples lie on the device and are changed there (`ResidentFaces`).
     """
 
@@ -152,6 +154,7 @@ class TrainingConfig:
     precision: Literal["no", "bf16", "fp16"] = "no"
     accumulation: int = 1
     frozen_norms: bool = False
+    frozen_stages: int = 0
     resident: bool = False
 
     def __post_init__(self) -> None:
@@ -160,6 +163,7 @@ class TrainingConfig:
         check_range(
             self, 0, math.inf, "seed", "weight_decay", "labelled_rendered", "landmark_depth"
         )
+        check_range(self, 0, 4, "frozen_stages")
         check_range(self, 0.0, 1.0, "warmup", "ema_decay", "unlabelled_warmup")
         for name in ("learning_rate", "gradient_clip", "expression_deviation"):
             if getattr(self, name) <= 0:

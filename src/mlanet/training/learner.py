@@ -95,6 +95,8 @@ class Learner:
                 theirs = f"regresses coefficients of {trained.face_model}"
                 raise ConfigurationError(f"init: {init} {theirs}, this run those of {model.name}")
             network.load_state_dict(trained.network.state_dict())
+        for layer in network.backbone.first_stages(config.frozen_stages):
+            layer.requires_grad_(False)
         network = network.to(processes.device).to(memory_format=torch.channels_last)
         objective = Objective(model, network_config.layout, config)
         return cls(
@@ -127,6 +129,8 @@ class Learner:
         self.parallel.train()
         if self.config.frozen_norms:
             freeze_norms(self.parallel)
+        for layer in self.network.backbone.first_stages(self.config.frozen_stages):
+            layer.eval()
         rate = learning_rate(self.config, step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -247,8 +251,8 @@ class Learner:
 
 
 def build_optimizer(network: nn.Module, config: TrainingConfig) -> AdamW:
-    """AdamW; biases and norms do not decay."""
-    parameters = list(network.parameters())
+    """AdamW of what is trained; biases and norms do not decay."""
+    parameters = [each for each in network.parameters() if each.requires_grad]
     return AdamW(
         [
             {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
