@@ -147,6 +147,17 @@ def test_convert_info_and_sheet(converted, tmp_path, capsys):
 
 @pytest.mark.data
 @no_data
+def test_a_converted_models_name_tells_its_source(converted, tmp_path):
+    found = MorphableModel.load(converted)
+    assert len(found.provenance.sha256) == 64
+    assert found.name == f"ICT-FaceKit light (face) {found.provenance.sha256[:8]}"
+    again = tmp_path / "again.npz"
+    assert run("models", "convert", converted, "--out", again, "--modes", 3, 0, 0) == 0
+    assert MorphableModel.load(again).name == found.name
+
+
+@pytest.mark.data
+@no_data
 def test_convert_with_few_modes(ict, tmp_path, capsys):
     options = ("--out", tmp_path / "few.npz", "--modes", 9, 0, 0)
     assert run("models", "convert", ict, *options) == 0

@@ -1,5 +1,6 @@
 """`mlanet models`: face models listed, described, converted, drawn and checked."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,9 @@ EMBEDDED = "embedded"
 BASEL = "https://faces.dmi.unibas.ch/bfm/ (form to sign, non-commercial)"
 FLAME = "https://flame.is.tue.mpg.de (account; licence of the version)"
 ICT = "https://github.com/ICT-VGL/ICT-FaceKit (MIT)"
+
+NAME_DIGITS = 8
+"""Digits of a source's SHA-256 in the name of what is converted from it."""
 
 Source = Annotated[Path, tyro.conf.Positional]
 
@@ -71,7 +75,8 @@ def convert(
 
     The mean is registered to the embedded model's; the file then serves
     mlanet reconstruct --topology and mlanet train --model. Landmarks that the source lacks are
-    taken from there.
+    taken from there. The model's name receives the first digits of the source's SHA-256, by which
+    weights and labels tell apart what different releases of a model mean.
 
     Args:
         source: File or folder of a face model.
@@ -94,6 +99,9 @@ def convert(
         raise AssetError(f"{source}: models that are subdivided cannot be converted")
     if modes is not None:
         model = model.first_modes(*modes)
+    digits = model.provenance.sha256[:NAME_DIGITS]
+    if not model.name.endswith(digits):
+        model = replace(model, name=f"{model.name} {digits}")
     connected, registration = connect(MorphableModel.load(), model)
     save_model(connected, out)
     covered = registration.correspondence.covered
