@@ -49,11 +49,12 @@ DRAWN = 32_000
 CONFIG = TrainingConfig(
     attention="none",
     fusion="none",
-    steps=4600,
+    steps=4400,
     batch_size=64,
     learning_rate=1e-3,
-    stages=(Stage(0.55, 64), Stage(0.45, 96)),
+    stages=(Stage(0.5, 64), Stage(0.5, 96)),
     held_out=4000,
+    frozen_stages=1,
     sources=(SourceConfig(folder="heads"),),
     augmentation=AugmentationConfig(
         rotation_deg=10.0,
@@ -69,7 +70,7 @@ CONFIG = TrainingConfig(
         cut=0.0,
     ),
     weights=LossWeights(
-        landmarks=1.0,
+        landmarks=0.5,
         apertures=0.25,
         identity_prior=0.0,
         expression_prior=0.0,
@@ -80,7 +81,7 @@ CONFIG = TrainingConfig(
         standardized_coefficients=1.0,
     ),
     block_weights=BlockWeights(
-        identity=0.3, expression=40.0, albedo=10.0, rotation=60.0, translation=3.0, lighting=10.0
+        identity=0.3, expression=40.0, albedo=60.0, rotation=40.0, translation=3.0, lighting=10.0
     ),
 )
 HEADS, SEED = 1000, 12345

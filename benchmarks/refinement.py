@@ -4,8 +4,8 @@
 
 Random heads at rest with photographic albedo, half of them with hair, photographed as in the
 rendered-scan check from the front and from --yaws; distances are that check's (point to plane,
-mm). The heads that evaluate mlanet (scans, ICT-FaceKit) have no part in it, so that settings may be
-chosen here.
+mm). `tone_..._deg` is the mean error of the skin's individual typology angle. The heads that
+evaluate mlanet (scans, ICT-FaceKit) have no part in it, so that settings may be chosen here.
 """
 
 import json
@@ -16,7 +16,9 @@ import torch
 import tyro
 
 from mlanet import Reconstructor
+from mlanet.evaluation import SkinTone
 from mlanet.evaluation.comparison import START_POINTS, FaceComparison
+from mlanet.evaluation.groups import typology_angle_deg
 from mlanet.evaluation.known_heads import HAIR_SHARE, HAIR_TOP_MM, KnownHead
 from mlanet.evaluation.portraits import LIGHTS, draw_portrait
 from mlanet.evaluation.scans import reconstruct_portrait
@@ -54,14 +56,19 @@ def refinement_figures(
     colored = AlbedoModel.load().on(reconstructor.model)
     lights = list(LIGHTS)
     rows: dict[float, list[list[float]]] = {yaw: [] for yaw in yaws}
+    tone = SkinTone(reconstructor.model)
+    tones: list[list[float]] = []
     for k in range(heads):
         head = random_head(colored, compare, first + k, identity_sd)
+        true = true_tone_deg(reconstructor.model, head)
         for j, yaw in enumerate(yaws):
             image = draw_portrait(head, yaw, lights[(k + j) % len(lights)])
             start = reconstruct_portrait(reconstructor, image, head, yaw)
-            stages = (None, start, refine([start], config=config)[0])
-            rows[yaw].append([distance(compare, head, stage) for stage in stages])
-    figures = {}
+            faces = start, refine([start], config=config)[0]
+            rows[yaw].append([distance(compare, head, face) for face in (None, *faces)])
+            tones.append([abs(tone(face.coefficients) - true) for face in faces])
+    network, refined = np.mean(tones, axis=0).tolist()
+    figures: dict[str, float] = {"tone_network_deg": network, "tone_refined_deg": refined}
     for yaw, values in rows.items():
         table = np.array(values)
         names = ("mean_face_mm", "network_mm", "refined_mm")
@@ -75,6 +82,12 @@ def refinement_figures(
 def distance(compare: FaceComparison, head: KnownHead, face: Reconstruction | None) -> float:
     found = () if face is None else (face.coefficients.identity, face.coefficients.expression)
     return compare.distance(head.surface, head.points, *found).point_to_plane_mean_mm
+
+
+def true_tone_deg(model: MorphableModel, head: KnownHead) -> float:
+    weight = model.region("face")
+    assert head.mesh.colors is not None
+    return typology_angle_deg(weight @ head.mesh.colors[: len(weight)] / weight.sum())
 
 
 def random_head(
