@@ -9,7 +9,8 @@ of another seed. Figures:
 - `yaw_mae_deg`, `pitch_mae_deg`, `roll_mae_deg`: heads within ±90° of yaw, ±30° of pitch and roll.
   Within 10° of profile pitch and roll are hardly apart in this convention (docs/conventions.md):
   `..._within_80` leaves these heads out. `..._yaw_last` are the angles of the same rotations as
-  roll, then pitch, then yaw, which are apart within all of these ranges.
+  roll, then pitch, then yaw, which are apart within all of these ranges. `rotation_deg` is the mean
+  angle between true and predicted rotation, whatever the convention.
 - `light_deg`: median angle between true and predicted direction of the light, the first-order
   harmonics of its grey part.
 - `skin_tone_mae_deg`: individual typology angle of the mean albedo of the face.
@@ -148,18 +149,20 @@ def measure(checkpoint: Path) -> dict[str, float]:
     images = torch.from_numpy(crops.transpose(0, 3, 1, 2).copy()).float() / 255.0
     found = np.concatenate([network(part).numpy() for part in images.split(100)])
     truth = np.stack([np.asarray(sample.coefficients) for sample in samples])
-    predicted, wanted = (model.layout.split(vectors) for vectors in (found, truth))
-    angles = [degrees(part.rotation, part.translation) for part in (predicted, wanted)]
+    both = predicted, wanted = [model.layout.split(vectors) for vectors in (found, truth)]
+    angles = [degrees(part.rotation, part.translation) for part in both]
     error = np.abs((angles[0] - angles[1] + 180.0) % 360.0 - 180.0)
     away = np.abs(angles[1][:, 1]) < NEAR_PROFILE_DEG
-    last = [yaw_last_deg(part.rotation, part.translation) for part in (predicted, wanted)]
+    last = [yaw_last_deg(part.rotation, part.translation) for part in both]
     error_last = np.abs((last[0] - last[1] + 180.0) % 360.0 - 180.0)
-    figures: dict[str, float] = {}
+    matrices = [decode_pose(part.rotation, part.translation).rotation for part in both]
+    cosine = (np.einsum("nij,nij->n", *matrices) - 1.0) / 2.0
+    figures = {"rotation_deg": float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))).mean())}
     for place, name in enumerate(("pitch", "yaw", "roll")):
         figures[f"{name}_mae_deg_yaw_last"] = float(error_last[:, place].mean())
         figures[f"{name}_mae_deg"] = float(error[:, place].mean())
         figures[f"{name}_mae_deg_within_80"] = float(error[away, place].mean())
-    directions = [light_direction(part.lighting) for part in (predicted, wanted)]
+    directions = [light_direction(part.lighting) for part in both]
     figures["light_deg"] = float(np.median(between_deg(*directions)))
     tone = SkinTone(model)
     tones = [
