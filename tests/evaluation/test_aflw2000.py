@@ -1,6 +1,6 @@
 import csv
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from mlanet.cli import main
 from mlanet.datasets import AFLW2000, AFLW2000Annotations
 from mlanet.detection import Detection
 from mlanet.errors import DataError
-from mlanet.evaluation import evaluate_aflw2000, square_roi_box
+from mlanet.evaluation import SkinTone, evaluate_aflw2000, square_roi_box
 from mlanet.evaluation.aflw2000 import score_aflw2000
 from mlanet.evaluation.dense import DenseErrors
 from mlanet.evaluation.pictures import COLUMNS, GREY, TILE_PX
@@ -333,6 +333,35 @@ def test_the_command_draws_prints_and_writes(dataset, truth, tmp_path, monkeypat
     page = (other / "report.html").read_text()
     assert "a &lt;method&gt;" in page
     assert page.count("data:image/jpeg;base64,") == 2 * 3 * 2
+
+
+def test_skin_tones_of_a_fitted_albedo(dataset, truth, tmp_path, monkeypatch, capsys):
+    """The fit is replaced by one with a known answer; landmarks stay the network's."""
+    with np.load(tmp_path / "annotations.npz") as content:
+        few = {name: array[[0, 2]] for name, array in content.items()}
+    np.savez(tmp_path / "annotations.npz", **few)
+    fitted = []
+
+    def fit(faces):
+        (face,) = faces
+        albedo = np.full_like(face.coefficients.albedo, 0.5)
+        fitted.append(replace(face, coefficients=replace(face.coefficients, albedo=albedo)))
+        return fitted[-1:]
+
+    monkeypatch.setattr("mlanet.fitting.refine", fit)
+    assert command(tmp_path) == 0
+    plain = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert fitted == []
+    assert command(tmp_path, "--fitted-tones") == 0
+    content = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert len(fitted) == 2
+    tone = SkinTone(fitted[0].model)(fitted[0].coefficients)
+    assert content["per_image"]["skin_tone_deg"] == pytest.approx([tone, tone], abs=1e-3)
+    assert content["per_image"]["nme_2d_68"] == plain["per_image"]["nme_2d_68"]
+    measures = [report["groups"]["skin tone"]["measure"] for report in (plain, content)]
+    assert ["predicted" in measures[0], "fitted" in measures[1]] == [True, True]
+    capsys.readouterr()
+    assert command(tmp_path, "--fitted-tones", "--predictions", tmp_path / "own.npz") == 2
 
 
 def test_the_command_refuses_what_contradicts_itself(dataset, truth, tmp_path, capsys):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mlanet.evaluation import AFLW2000Report, CropSource, DenseProtocol, NetworkSource
     from mlanet.evaluation.aflw2000 import FaceSource
     from mlanet.evaluation.page import Table
+    from mlanet.reconstruction import Reconstruction
     from mlanet.reconstructor import Reconstructor
 
 
@@ -36,6 +37,7 @@ def aflw2000(
     name: str = "",
     save_predictions: Path | None = None,
     basel: Path | None = None,
+    fitted_tones: bool = False,
 ) -> int:
     """Sparse and dense alignment, 3D reconstruction and head pose on AFLW2000-3D.
 
@@ -60,6 +62,8 @@ def aflw2000(
             its vertices, too.
         basel: 3DDFA's Model_Shape.mat (with Model_Expression.mat beside it), or what mlanet models
             convert made of it: scores dense alignment and 3D reconstruction, too.
+        fitted_tones: Tell skin tones, for the errors by group, by the albedo that --refine of
+            mlanet reconstruct fits, not by the network's: seconds for each face.
 
     Returns:
         Exit status.
@@ -71,7 +75,7 @@ def aflw2000(
     from mlanet.evaluation import DenseProtocol, score_aflw2000, write_report
     from mlanet.morphable import MorphableModel
 
-    own = (weights, model) != (None, None) or crop != "ground-truth"
+    own = (weights, model) != (None, None) or crop != "ground-truth" or fitted_tones
     if predictions is not None and own:
         raise UsageError("--predictions come with their own crop and weights")
     if model is not None and basel is not None:
@@ -88,7 +92,7 @@ def aflw2000(
         dense = DenseProtocol.load(basel, MorphableModel.load())
         versions["basel"] = f"{dense.basel.name}, sha256 {dense.basel.provenance.sha256}"
     if predictions is None:
-        source = _own_faces(truth, annotation, crop, weights, model, dense)
+        source = _own_faces(truth, annotation, crop, weights, model, dense, fitted_tones)
         reconstructor = source.predictor
     else:
         source, reconstructor = _given_faces(predictions, truth, dense), None
@@ -102,6 +106,7 @@ def aflw2000(
             method=name or ("mlanet" if predictions is None else predictions.stem),
             dense=dense,
             keep_vertices=save_predictions is not None,
+            fitted_tones=fitted_tones,
             versions=versions | _versions(weights, predictions),
             progress=progress,
             workers=threads,
@@ -124,18 +129,28 @@ def _own_faces(
     weights: Path | None,
     model: Path | None,
     dense: "DenseProtocol | None",
+    fitted_tones: bool,
 ) -> "NetworkSource[Reconstructor]":
     from mlanet.evaluation import NetworkSource, SkinTone
     from mlanet.reconstructor import Reconstructor
 
     reconstructor = Reconstructor.load(weights=weights, model=model)
     tone = SkinTone(reconstructor.model) if reconstructor.model.has_albedo else None
+    if fitted_tones and tone is None:
+        raise UsageError(f"--fitted-tones: the face model {reconstructor.model.name} has no albedo")
+
+    def skin_tone(face: "Reconstruction") -> float:
+        from mlanet.fitting import refine
+
+        assert tone is not None
+        return tone((refine([face])[0] if fitted_tones else face).coefficients)
+
     return NetworkSource(
         reconstructor,
         truth,
         annotation,
         crop,
-        skin_tone=None if tone is None else lambda face: tone(face.coefficients),
+        skin_tone=None if tone is None else skin_tone,
         vertices=None if dense is None else dense.carried,
     )
 

@@ -143,6 +143,7 @@ def score_aflw2000(
     method: str = "mlanet",
     dense: DenseProtocol | None = None,
     keep_vertices: bool = False,
+    fitted_tones: bool = False,
     versions: Mapping[str, str] | None = None,
     progress: Callable[[int, int], None] | None = None,
     workers: int = 1,
@@ -159,6 +160,7 @@ def score_aflw2000(
         dense: Scores vertices, too.
         keep_vertices: Keep the vertices that were scored, for `AFLW2000Report.predictions`
             (2.6 GB with those, for 2,000 faces of the Basel model).
+        fitted_tones: The source fits albedo to tell skin tones, for the report.
         versions: Versions of weights and assets, copied into the report.
         progress: Called with (images done, images in all) after each image.
         workers: Threads.
@@ -186,7 +188,13 @@ def score_aflw2000(
                 progress(len(results), len(rows))
     wall = time.perf_counter() - started
     return AFLW2000Report(
-        annotation, crop, tuple(results), dict(versions or {}), method=method, wall_seconds=wall
+        annotation,
+        crop,
+        tuple(results),
+        dict(versions or {}),
+        method=method,
+        wall_seconds=wall,
+        fitted_tones=fitted_tones,
     )
 
 

@@ -39,7 +39,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("nearly closed (to 0.2)", "narrow (to 0.3)", "open (above 0.3)"),
     ),
     "skin tone": (
-        "individual typology angle of the predicted albedo",
+        "individual typology angle of the {} albedo",
         (
             "dark (to -30)",
             "brown (to 10)",

@@ -104,6 +104,7 @@ class AFLW2000Report:
         versions: of weights and assets.
         method: its name.
         wall_seconds: from the first picture's bytes to the last one's errors.
+        fitted_tones: skin tones are those of an albedo fitted to the pixels, not the predicted one.
     """
 
     annotation: AnnotationKind
@@ -112,6 +113,7 @@ class AFLW2000Report:
     versions: dict[str, str]
     method: str = "mlanet"
     wall_seconds: float = 0.0
+    fitted_tones: bool = False
 
     @property
     def nme(self) -> BinnedMean:
@@ -248,7 +250,9 @@ class AFLW2000Report:
             },
             "groups": {
                 kind: {
-                    "measure": GROUPS[kind][0],
+                    "measure": GROUPS[kind][0].format(
+                        "fitted" if self.fitted_tones else "predicted"
+                    ),
                     "groups": groups,
                     "unmeasured": len(self.results) - sum(g["images"] for g in groups.values()),
                 }
