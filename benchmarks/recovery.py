@@ -14,7 +14,8 @@ of another seed. Figures:
 - `light_deg`: median angle between true and predicted direction of the light, the first-order
   harmonics of its grey part.
 - `skin_tone_mae_deg`: individual typology angle of the mean albedo of the face.
-- `jaw_open`, `eye_blink`, `mouth_smile`: correlation of coefficients, mean of left and right.
+- `jaw_open`, `eye_blink`, `mouth_smile`: correlation of coefficients, mean of left and right;
+  `eye_blink_without_glasses`: of the same faces without glasses, all of them or to 45° of yaw.
 - `minutes`: of training steps, with `threads` of the network and one that reads; `minutes_drawing`
   (on one core, before) come on top.
 """
@@ -33,7 +34,8 @@ from mlanet.evaluation.groups import SkinTone
 from mlanet.geometry import decode_pose, euler_from_matrix, viewer_from_camera
 from mlanet.image import crop_square, square_from_landmarks
 from mlanet.morphable import MorphableModel
-from mlanet.synthesis import RenderedHeads
+from mlanet.network import MLANet
+from mlanet.synthesis import HeadsConfig, RenderedHeads
 from mlanet.training import (
     AugmentationConfig,
     BlockWeights,
@@ -86,7 +88,7 @@ CONFIG = TrainingConfig(
     ),
 )
 HEADS, SEED = 1000, 12345
-NEAR_PROFILE_DEG = 80.0
+NEAR_PROFILE_DEG, FRONT_DEG = 80.0, 45.0
 
 BARS = {"yaw_mae_deg": 3.0, "pitch_mae_deg": 3.0, "roll_mae_deg": 3.0, "light_deg": 20.0,
         "skin_tone_mae_deg": 10.0,
@@ -138,24 +140,17 @@ def minutes_of(out: Path) -> float:
     )
 
 
-@torch.no_grad()
 def measure(checkpoint: Path) -> dict[str, float]:
     """Figures of the averaged weights, at the crop size that they were last trained with."""
-    network, size = load_trained(checkpoint).network, CONFIG.stages[-1].input_size
-    model = MorphableModel.load()
-    unseen = RenderedHeads(model, count=HEADS, seed=SEED)
-    samples = [unseen[index] for index in range(HEADS)]
-    crops = np.stack([cropped(sample, size) for sample in samples])
-    images = torch.from_numpy(crops.transpose(0, 3, 1, 2).copy()).float() / 255.0
-    found = np.concatenate([network(part).numpy() for part in images.split(100)])
-    truth = np.stack([np.asarray(sample.coefficients) for sample in samples])
+    network, model = load_trained(checkpoint).network, MorphableModel.load()
+    found, truth = answers(network, RenderedHeads(model, count=HEADS, seed=SEED))
     both = predicted, wanted = [model.layout.split(vectors) for vectors in (found, truth)]
-    angles = [degrees(part.rotation, part.translation) for part in both]
+    matrices = [decode_pose(part.rotation, part.translation).rotation for part in both]
+    angles = [np.degrees(euler_from_matrix(each)) for each in matrices]
     error = np.abs((angles[0] - angles[1] + 180.0) % 360.0 - 180.0)
     away = np.abs(angles[1][:, 1]) < NEAR_PROFILE_DEG
-    last = [yaw_last_deg(part.rotation, part.translation) for part in both]
+    last = [yaw_last_deg(each) for each in matrices]
     error_last = np.abs((last[0] - last[1] + 180.0) % 360.0 - 180.0)
-    matrices = [decode_pose(part.rotation, part.translation).rotation for part in both]
     cosine = (np.einsum("nij,nij->n", *matrices) - 1.0) / 2.0
     figures = {"rotation_deg": float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))).mean())}
     for place, name in enumerate(("pitch", "yaw", "roll")):
@@ -172,16 +167,31 @@ def measure(checkpoint: Path) -> dict[str, float]:
     figures["skin_tone_mae_deg"] = float(np.abs(tones[0] - tones[1]).mean())
     for name, stem in (("jaw_open", "jawOpen"), ("eye_blink", "eyeBlink"),
                        ("mouth_smile", "mouthSmile")):  # fmt: skip
-        places = [k for k, mode in enumerate(model.expression_names) if mode.startswith(stem)]
-        figures[name] = float(
-            np.mean(
-                [
-                    np.corrcoef(predicted.expression[:, k], wanted.expression[:, k])[0, 1]
-                    for k in places
-                ]
-            )
-        )
+        figures[name] = correlation(model, stem, predicted.expression, wanted.expression)
+    bare = RenderedHeads(model, count=HEADS, seed=SEED, config=HeadsConfig(glasses=0.0))
+    seen, shown = (model.layout.split(vectors).expression for vectors in answers(network, bare))
+    figures["eye_blink_without_glasses"] = correlation(model, "eyeBlink", seen, shown)
+    front = np.abs(angles[1][:, 1]) < FRONT_DEG  # the same faces in the same poses
+    figures["eye_blink_without_glasses_within_45"] = correlation(
+        model, "eyeBlink", seen[front], shown[front]
+    )
     return figures
+
+
+@torch.no_grad()
+def answers(network: MLANet, unseen: RenderedHeads) -> tuple[np.ndarray, np.ndarray]:
+    """Predicted and true coefficient vectors of heads."""
+    samples = [unseen[index] for index in range(len(unseen))]
+    crops = np.stack([cropped(sample, CONFIG.stages[-1].input_size) for sample in samples])
+    images = torch.from_numpy(crops.transpose(0, 3, 1, 2).copy()).float() / 255.0
+    found = np.concatenate([network(part).numpy() for part in images.split(100)])
+    return found, np.stack([np.asarray(sample.coefficients) for sample in samples])
+
+
+def correlation(model: MorphableModel, stem: str, found: np.ndarray, truth: np.ndarray) -> float:
+    """Of coefficients (n, e) with their true values, mean of the modes of this name's start."""
+    places = [k for k, mode in enumerate(model.expression_names) if mode.startswith(stem)]
+    return float(np.mean([np.corrcoef(found[:, k], truth[:, k])[0, 1] for k in places]))
 
 
 def cropped(sample: Sample, size: int) -> np.ndarray:
@@ -190,14 +200,9 @@ def cropped(sample: Sample, size: int) -> np.ndarray:
     return crop_square(sample.image, square_from_landmarks(sample.landmarks_px), size).image
 
 
-def degrees(rotation: np.ndarray, translation: np.ndarray) -> np.ndarray:
-    """Pitch, yaw and roll (n, 3)."""
-    return np.degrees(euler_from_matrix(decode_pose(rotation, translation).rotation))
-
-
-def yaw_last_deg(rotation: np.ndarray, translation: np.ndarray) -> np.ndarray:
+def yaw_last_deg(rotation: np.ndarray) -> np.ndarray:
     """Pitch, yaw and roll (n, 3) of rotations taken apart as Ry·Rx·Rz instead of Rx·Ry·Rz."""
-    matrix = viewer_from_camera(decode_pose(rotation, translation).rotation)  # y up
+    matrix = viewer_from_camera(rotation)  # y up
     pitch = np.arcsin(np.clip(matrix[:, 1, 2], -1.0, 1.0))
     yaw = np.arctan2(-matrix[:, 0, 2], matrix[:, 2, 2])
     roll = np.arctan2(-matrix[:, 1, 0], matrix[:, 1, 1])

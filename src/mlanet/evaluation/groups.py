@@ -50,7 +50,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
 }
-"""Kinds of groups: what is measured, and the groups' names in ascending order."""
+"""Kinds of groups: what is measured ({}: predicted or fitted), and the names in ascending order."""
 
 
 @dataclass(frozen=True, slots=True)
