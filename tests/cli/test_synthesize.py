@@ -56,6 +56,17 @@ def test_a_broken_background_is_named_and_not_fatal(tmp_path, capsys):
     assert run(*command, "--backgrounds", tmp_path / "absent") == 2
 
 
+def test_heads_turn_no_farther_than_they_may(tmp_path, capsys):
+    out = tmp_path / "heads"
+    command = ("synthesize", "heads", "--out", out, "--count", 6, "--size", SIZE)
+    assert run(*command, "--yaw-deg", 91) == 2
+    assert "--yaw-deg must be in 0..90, got 91" in capsys.readouterr().err
+    assert run(*command, "--yaw-deg", 12) == 0
+    with np.load(out / "labels.npz") as labels:
+        yaw = np.abs(labels["angles_deg"][:, 1])
+    assert 2.0 < yaw.max() <= 12.01
+
+
 def test_broken_samples_of_the_data_are_counted_and_named(crops, tmp_path, capsys):
     out = tmp_path / "turned"
     command = ("synthesize", "profiles", "--data", crops, "--out", out, "--size", SIZE)

@@ -21,6 +21,7 @@ def heads(
     count: int = 10_000,
     size: int = 128,
     seed: int = 0,
+    yaw_deg: float = 90.0,
     albedo: Literal["open", "photo"] = "open",
     backgrounds: Path | None = None,
 ) -> int:
@@ -30,7 +31,8 @@ def heads(
         out: Folder for labels.npz, tar files of pictures and dataset.json.
         count: How many heads.
         size: Side of the pictures in pixels.
-        seed: Of everything random; a head depends on the seed and its number alone.
+        seed: Of everything random; a head depends on these options and its number alone.
+        yaw_deg: Yaw is uniform between plus and minus this.
         albedo: The face model's own albedo, or the photographic one (other coefficients).
         backgrounds: Photos, also in its folders, whose parts serve as backgrounds.
 
@@ -39,10 +41,12 @@ def heads(
     """
     if count < 1 or not 16 <= size <= 1024 or seed < 0:
         raise UsageError("--count must be positive, --size in 16..1024, --seed not negative")
+    if not 0.0 <= yaw_deg <= 90.0:
+        raise UsageError(f"--yaw-deg must be in 0..90, got {yaw_deg}")
     from dataclasses import asdict
 
     from mlanet.morphable import AlbedoModel, MorphableModel
-    from mlanet.synthesis import BackgroundPhotos, RenderedHeads
+    from mlanet.synthesis import BackgroundPhotos, HeadsConfig, RenderedHeads
 
     if backgrounds is not None and not backgrounds.is_dir():
         raise UsageError(f"--backgrounds {backgrounds}: no such folder")
@@ -50,7 +54,10 @@ def heads(
     model = MorphableModel.load()
     if albedo == "photo":
         model = AlbedoModel.load().on(model)
-    made = RenderedHeads(model, size=size, count=count, seed=seed, photos=photos or ())
+    config = HeadsConfig(yaw_deg=yaw_deg)
+    made = RenderedHeads(
+        model, size=size, count=count, seed=seed, config=config, photos=photos or ()
+    )
     settings = {
         "kind": "heads",
         "seed": seed,
