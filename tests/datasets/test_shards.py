@@ -43,6 +43,7 @@ def write(path, files):
 
 def test_the_kinds_of_annotation(tmp_path):
     known = {"landmarks_px": POINTS.tolist(), "identity": "p7", "rotation": None, "caption": "x"}
+    known["surface_jaw"] = True
     write(
         tmp_path / "a.tar",
         {
@@ -68,7 +69,9 @@ def test_the_kinds_of_annotation(tmp_path):
     first, second, third, fourth, fifth = read_samples(dataset)
     np.testing.assert_array_equal(first.landmarks_px, POINTS)
     assert (first.identity, first.rotation, first.name) == ("p7", None, "a.tar/set/0001")
+    assert first.surface_jaw
     assert second.name == "me"
+    assert not second.surface_jaw
     assert second.coefficients.dtype == np.float32
     np.testing.assert_array_equal(second.landmarks_px, POINTS)
     np.testing.assert_array_equal(third.landmarks_px, POINTS)

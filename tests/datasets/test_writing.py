@@ -34,11 +34,13 @@ class Made:
             angles_deg=np.zeros(3) if full else None,
             identity="someone" if full else None,
             coefficients=rng.random(9).astype(np.float32) if full else None,
+            surface_jaw=full,
         )
 
 
 def assert_same(first, second):
     assert (first.name, first.identity) == (second.name, second.identity)
+    assert first.surface_jaw == second.surface_jaw
     np.testing.assert_array_equal(first.image, second.image)
     for field in ("landmarks_px", "rotation", "angles_deg", "coefficients"):
         one, other = getattr(first, field), getattr(second, field)

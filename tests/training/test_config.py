@@ -14,7 +14,7 @@ from mlanet.training import (
     Stage,
     TrainingConfig,
 )
-from mlanet.training.terms import KNOWN_TERMS, LABEL_TERMS
+from mlanet.training.terms import KNOWN_TERMS, LABEL_TERMS, paper_weights
 
 
 def written(tmp_path, values):
@@ -91,6 +91,15 @@ def test_unlabelled_samples_may_be_all_that_is_compared(tmp_path):
     for other in ({"unlabelled": 0.5}, {"labelled_rendered": 1.0}):
         config = TrainingConfig.read(written(tmp_path, {"weights": nothing, **other}))
         assert not config.weights.any_of(LABEL_TERMS + KNOWN_TERMS)
+
+
+def test_changes_of_a_file_come_before_what_depends_on_them(tmp_path):
+    path = tmp_path / "paper.json"
+    path.write_text(json.dumps({"weights": "paper", "steps": 9}))
+    read = TrainingConfig.read(path, {"preset": "paper", "steps": 3})
+    assert (read.preset, read.steps) == ("paper", 3)
+    assert (read.weights, read.unlabelled_weights) == paper_weights(PRESETS["paper"].layout)
+    assert read.unlabelled_weights != TrainingConfig.read(path).unlabelled_weights
 
 
 @pytest.mark.parametrize(

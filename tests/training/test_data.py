@@ -7,7 +7,8 @@ import pytest
 
 from mlanet.errors import ConfigurationError, DataError
 from mlanet.training import LossWeights, SourceConfig
-from mlanet.training.data import JAW_WEIGHT_2D, LabelledFaces
+from mlanet.training.data import LabelledFaces
+from mlanet.training.sample import JAW_WEIGHT_2D
 from mlanet.training.terms import LABEL_TERMS
 
 
@@ -128,10 +129,11 @@ def test_a_folder_without_faces_is_refused(tmp_path):
         LabelledFaces(tmp_path, 40)
 
 
-def test_landmarks_without_depth_alone_are_refused(tmp_path, data):
+def test_where_no_landmarks_have_depth_others_are_held_out(tmp_path, data):
     (tmp_path / "ytf68").symlink_to(Path(data) / "ytf68")
-    with pytest.raises(DataError, match="depth"):
-        LabelledFaces(tmp_path, 40)
+    faces = LabelledFaces(tmp_path, 3)
+    assert faces.held_out == [(0, 0), (0, 3)]
+    assert faces.training == [(0, 1), (0, 2), (0, 4), (0, 5)]
 
 
 def test_holding_out_everything_is_refused(levels):

@@ -5,14 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import savemat
 
-from mlanet.datasets import FaceCrops, write_shards
+from mlanet.cli.label import label
+from mlanet.datasets import W300LP, FaceCrops, write_shards
 from mlanet.datasets.photos import MARGIN
+from mlanet.datasets.w300lp import photo_name
 from mlanet.errors import DataError
 from mlanet.image import square_from_landmarks
 from mlanet.training import SourceConfig
 from mlanet.training.data import LabelledFaces
 from mlanet.training.layouts import DatasetSource
+from mlanet.training.sample import JAW_WEIGHT_2D
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +25,7 @@ def root(data, tmp_path_factory):
     root = tmp_path_factory.mktemp("layouts")
     (root / "aflw_train").symlink_to(data / "aflw_train")
     write_shards(FaceCrops(data / "aflw_train"), root / "shards", lossless=True)
+    write_shards(FaceCrops(data / "ytf68"), root / "contours", lossless=True)
     (root / "plain").mkdir()
     rng = np.random.default_rng(0)
     with tarfile.open(root / "plain" / "some.tar", "w") as tar:
@@ -85,6 +90,88 @@ def test_the_evaluations_images_are_refused(tmp_path, model):
         DatasetSource(folder, model)
 
 
-def test_labels_need_our_own_layout(root):
-    with pytest.raises(DataError, match=r"labels belong to pictures beside labels\.npz"):
-        LabelledFaces(root, 5, [SourceConfig("shards", labels="fits.npz")])
+@pytest.fixture(scope="module")
+def turned(make_faces, tmp_path_factory):
+    """300W-LP: of each of four photos two pictures, and the mirror images of these."""
+    root = tmp_path_factory.mktemp("turned")
+    points = make_faces(8).landmarks_px[..., :2]
+    for number, face in enumerate(points):
+        photo, turn = divmod(number, 2)
+        for folder in ("AFW", "AFW_Flip"):
+            path = root / "300W_LP" / folder / f"AFW_{photo}_1_{turn}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture = np.full((64, 64, 3), 30 * photo + 100 * (folder == "AFW"), np.uint8)
+            Image.fromarray(picture).save(path)
+            pose = np.array([[0.0, 0.0, 0.0, 30.0, 30.0, 0.0, 1e-4]])
+            shape, expression = np.zeros((199, 1)), np.zeros((29, 1))
+            numbers = {"Pose_Para": pose, "Shape_Para": shape, "Exp_Para": expression}
+            savemat(path.with_suffix(".mat"), numbers)
+        marks = root / "300W_LP" / "landmarks" / "AFW"
+        marks.mkdir(parents=True, exist_ok=True)
+        savemat(marks / f"AFW_{photo}_1_{turn}_pts.mat", {"pts_2d": face + 9.0, "pts_3d": face})
+    return root
+
+
+def test_300w_lp_trains_alone_and_holds_out_whole_photos(turned, tiny):
+    config = replace(tiny, sources=(SourceConfig("300W_LP"),), held_out=2)
+    faces = LabelledFaces.of(config, turned)
+    held_out = {faces.sources[0].photos.names[index] for _, index in faces.held_out}
+    trained = {faces.sources[0].photos.names[index] for _, index in faces.training}
+    assert (held_out, trained) == ({"AFW/AFW_0_1", "AFW/AFW_2_1"}, {"AFW/AFW_1_1", "AFW/AFW_3_1"})
+    assert (len(faces.held_out), len(faces.training)) == (8, 8)
+    (batch,) = faces.held_out_batches(32, 100)
+    assert len(batch.images) == 8
+    assert not batch.has_depth.any()
+
+
+def test_the_jaw_of_300w_lp_is_the_surfaces(turned, root, tiny):
+    for folder, parent, weight in (("300W_LP", turned, 1.0), ("contours", root, JAW_WEIGHT_2D)):
+        faces = LabelledFaces(parent, 2, [SourceConfig(folder)])
+        batch = faces.training_batch(0, 32, tiny)
+        np.testing.assert_allclose(batch.weight[:, :17], weight)
+        np.testing.assert_allclose(batch.weight[:, 17:], 1.0)
+
+
+def test_fitted_coefficients_of_another_layout_are_known(turned, model, tiny):
+    """Labels of all but one picture, in another order."""
+    assert label(data=turned / "300W_LP", out=turned / "all.npz", processes=1) == 0
+    with np.load(turned / "all.npz") as file:
+        fits = dict(file)
+    assert fits["jaw_weight"] == 1.0
+    rows = np.random.default_rng(0).permutation(len(fits["name"]))[1:]
+    columns = {name: column[rows] if column.ndim else column for name, column in fits.items()}
+    np.savez(turned / "fits.npz", **columns)
+    source = SourceConfig("300W_LP", labels="fits.npz", known=("identity", "rotation"))
+    faces = LabelledFaces(turned, 2, [source])
+    names, layout = W300LP(turned / "300W_LP").names, model.layout
+    for index in range(len(names)):
+        face, row = faces.sources[0][index], list(fits["name"]).index(names[index])
+        known = names[index] in columns["name"] and bool(fits["accepted"][row])
+        assert face.known.sum() == known * (layout.identity + layout.num_rotation)
+        if known:
+            identity = face.coefficients[layout.slices["identity"]]
+            np.testing.assert_array_equal(identity, fits["identity"][row])
+            np.testing.assert_allclose(face.square_px[:2], fits["box_px"][row, :2])
+    batch = faces.training_batch(0, 32, replace(tiny, batch_size=8))
+    assert np.abs(batch.coefficients[:, layout.slices["identity"]]).max() > 0.1
+    assert faces.fingerprints != LabelledFaces(turned, 2, [SourceConfig("300W_LP")]).fingerprints
+
+
+def test_labels_of_other_pictures_are_refused(root, turned):
+    assert label(data=root / "contours", out=root / "fits.npz", processes=1) == 0
+    (root / "300W_LP").symlink_to(turned / "300W_LP")
+    with pytest.raises(DataError, match="labels of other pictures than those of 300W_LP"):
+        LabelledFaces(root, 2, [SourceConfig("300W_LP", labels="fits.npz")])
+
+
+@pytest.mark.parametrize(
+    ("name", "photo"),
+    [
+        ("AFW_Flip/AFW_134212_1_7.jpg", "AFW/AFW_134212_1"),
+        ("LFPWFlip_LFPW_image_train_0737_13.jpg", "LFPW/LFPW_image_train_0737"),
+        ("HELEN/HELEN_1269874180_1_0.jpg", "HELEN/HELEN_1269874180_1"),
+        ("another.jpg", "another.jpg"),
+    ],
+)
+def test_turned_pictures_are_of_one_photo(name, photo):
+    assert photo_name(name) == photo

@@ -64,7 +64,8 @@ def fit(
     from mlanet.assets import verified_path
     from mlanet.cli.reconstruct import folders_for, write_faces
     from mlanet.errors import NoFaceError
-    from mlanet.fitting import photo_error, refine
+    from mlanet.fitting import fit_to_landmarks, photo_error, refine
+    from mlanet.fitting.anchored import with_own_points
     from mlanet.image import read_image
     from mlanet.reconstructor import Reconstructor
 
@@ -91,7 +92,11 @@ def fit(
         kind = _jaw_kind(jaw, points)
         marked = np.stack([rows[:, :2] for rows in points])
         weight = np.asarray(np.isfinite(marked).all(axis=-1), np.float64)
-        refined = refine(faces, marked, weight, jaw=kind)
+        moved = [
+            fit_to_landmarks(face, *with_own_points(face, xy, w, jaw=kind), jaw=kind)
+            for face, xy, w in zip(faces, marked, weight, strict=True)
+        ]
+        refined = refine(moved, marked, weight, jaw=kind)
     for path, folder, before, after in zip(
         paths, folders_for(paths, out), faces, refined, strict=True
     ):

@@ -52,7 +52,8 @@ def label(
         processes: Worker processes; 0 is one for each CPU.
         max_residual: Fits with a larger mean distance, in per cent of the face, are rejected.
         jaw: What the labels' 17 jaw points are: of the visible contour, as 2D annotators mark them,
-            which counts a twentieth, or of the surface; auto: contour where labels have no depth.
+            which counts a twentieth, or of the surface; auto: surface for 300W-LP and where labels
+            have depth.
         depth_weight: How much the labels' depth counts beside x and y, 0 to 1; little where it is
             another face model's guess.
         given_rotation: Keep the data set's own head rotations instead of the fitted ones, turned by
@@ -76,7 +77,7 @@ def label(
     given = _read_landmarks(data, with_rotation=given_rotation)
     if given_rotation and given.rotation is None:
         raise DataError(f"{data}: --given-rotation needs the rotation of every face")
-    contour = jaw == "contour" or (jaw == "auto" and given.points.shape[2] == 2)
+    contour = jaw == "contour" or (jaw == "auto" and not given.jaw_on_surface)
     jaw_weight = CONTOUR_WEIGHT if contour else 1.0
     parts = out.with_name(out.name + ".parts")
     parts.mkdir(parents=True, exist_ok=True)
@@ -135,6 +136,7 @@ class _Landmarks(NamedTuple):
     points: "np.ndarray"
     skipped: "SkippedSamples"
     rotation: "np.ndarray | None" = None
+    jaw_on_surface: bool = False
 
 
 class _Part(NamedTuple):
@@ -163,24 +165,30 @@ def _read_landmarks(data: Path, *, with_rotation: bool) -> _Landmarks:
         arrays = load_arrays(path, wanted, optional, finite=False)
         viewed = arrays.get("rotation")
         rotation = None if viewed is None else viewer_from_camera(viewed.astype(np.float64))
-        found = _Landmarks(arrays["name"], arrays["pts68_px"], SkippedSamples(), rotation)
+        deep = arrays["pts68_px"].shape[2] == 3
+        found = _Landmarks(arrays["name"], arrays["pts68_px"], SkippedSamples(), rotation, deep)
     else:
         dataset = open_dataset(data)
         names: list[str] = []
         points: list[np.ndarray] = []
         rotations: list[np.ndarray | None] = []
-        for sample in read_samples(dataset):
-            if sample.landmarks_px is None:
-                dataset.skipped.add(sample.name, f"{sample.name}: no landmarks")
-            elif points and sample.landmarks_px.shape != points[0].shape:
-                dataset.skipped.add(sample.name, f"{sample.name}: landmarks of another shape")
-            else:
-                names.append(sample.name)
-                points.append(sample.landmarks_px)
-                rotations.append(sample.rotation)
+        on_surface = True
+        for index, name in enumerate(dataset.names):
+            for sample in read_samples(dataset, [index]):
+                if sample.landmarks_px is None:
+                    dataset.skipped.add(name, f"{name}: no landmarks")
+                elif points and sample.landmarks_px.shape != points[0].shape:
+                    dataset.skipped.add(name, f"{name}: landmarks of another shape")
+                else:
+                    names.append(name)
+                    points.append(sample.landmarks_px)
+                    rotations.append(sample.rotation)
+                    on_surface &= sample.jaw_on_surface
         known = [rotation for rotation in rotations if rotation is not None]
         rotation = np.array(known) if known and len(known) == len(points) else None
-        found = _Landmarks(np.array(names, np.str_), np.array(points), dataset.skipped, rotation)
+        found = _Landmarks(
+            np.array(names, np.str_), np.array(points), dataset.skipped, rotation, on_surface
+        )
     if not len(found.points):
         raise DataError(f"{data}: no landmarks to fit to")
     if found.points.shape[2] not in (2, 3):

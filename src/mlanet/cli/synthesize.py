@@ -93,7 +93,8 @@ def profiles(
         depth_weight: How much the labels' depth counts beside x and y, 0 to 1; little where it is
             another face model's guess.
         jaw: What the labels' 17 jaw points are: of the visible contour, as 2D annotators mark them,
-            which counts a twentieth, or of the surface; auto: contour where labels have no depth.
+            which counts a twentieth, or of the surface; auto: surface for 300W-LP and where labels
+            have depth.
 
     Returns:
         Exit status.

@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +52,7 @@ def train(
     workers: int = 1,
     device: str = "cpu",
     resident: bool = False,
+    validate_every: int = 250,
     dry_run: bool = False,
 ) -> int:
     """Train the network on labelled faces; needs the `train` extra.
@@ -78,13 +78,15 @@ def train(
         device: Torch's name of the device.
         resident: Keep all faces on the device and change them there: for a GPU, which is faster
             than the making of batches on the CPU.
+        validate_every: Steps between two measurements on the held-out faces.
         dry_run: Print what the run would do and how long it would take; write nothing.
 
     Returns:
         Exit status.
     """
     require_training_extra()
-    for name, value in (("threads", threads), ("workers", workers)):
+    counts = {"threads": threads, "workers": workers, "validate-every": validate_every}
+    for name, value in counts.items():
         if value < 1:
             raise UsageError(f"--{name} must be positive, got {value}")
     os.environ.setdefault(SPIN, SPIN_COUNT)
@@ -121,7 +123,7 @@ def train(
         drawn = any(not source.folder for source in resolved.sources)
         print(f"reading all faces onto {device}{beside if drawn else ''}", file=sys.stderr)
     with progress_bar(resolved.batch_size) as progress:
-        found = run(resolved, progress=progress, **given)
+        found = run(resolved, progress=progress, validate_every=validate_every, **given)
     if not found:  # another process of this run prints
         return 0
     print(
@@ -158,8 +160,8 @@ def resolve(out: Path, config: Path | None, changes: dict[str, Any]) -> "Trainin
 
     if config is None and (out / CONFIG).exists():
         config = out / CONFIG
-    base = TrainingConfig() if config is None else TrainingConfig.read(config)
-    return replace(base, **{name: value for name, value in changes.items() if value is not None})
+    given = {name: value for name, value in changes.items() if value is not None}
+    return TrainingConfig(**given) if config is None else TrainingConfig.read(config, given)
 
 
 def print_plan(plan: "TrainingPlan", device: str, threads: int) -> None:

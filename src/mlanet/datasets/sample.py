@@ -18,6 +18,8 @@ class Sample:
     columns, z in the same scale, larger is nearer the viewer, origin arbitrary. `rotation` is
     model to camera and `angles_deg` its (pitch, yaw, roll), both as in docs/conventions.md.
     `coefficients` are what a network should predict for the picture, taken as a crop.
+    `surface_jaw`: the first 17 landmarks are points of the surface although they have no third
+    column; else they follow the visible contour, as 2D annotators mark it.
     """
 
     name: str
@@ -27,6 +29,13 @@ class Sample:
     angles_deg: Float[np.ndarray, "3"] | None = None
     identity: str | None = None
     coefficients: Float[np.ndarray, "n"] | None = None
+    surface_jaw: bool = False
+
+    @property
+    def jaw_on_surface(self) -> bool:
+        """Whether the 17 jaw points are fixed on the surface: with depth they always are."""
+        points = self.landmarks_px
+        return self.surface_jaw or (points is not None and points.shape[1] == 3)
 
 
 def decode_image(data: bytes, source: str) -> UInt8[np.ndarray, "h w 3"]:

@@ -28,6 +28,7 @@ SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
     "rotation": ((3, 3),),
     "angles_deg": ((3,),),
     "coefficients": ((-1,),),
+    "surface_jaw": ((),),
 }
 """Arrays of a sample and the shapes that they may have (-1: any length)."""
 
@@ -90,7 +91,8 @@ class Shards:
         known: dict[str, Any] = {}
         for ending, position in files.items():
             known |= _annotation(ending, lambda at=position: self._tars.read(at), key)
-        values = {name: _checked(name, known.get(name), key) for name in SHAPES}
+        values: dict[str, Any] = {n: _checked(n, known.get(n), key) for n in SHAPES}
+        values["surface_jaw"] = bool(values["surface_jaw"])  # None: not said
         name, identity = (known.get(field) for field in TEXTS)
         return Sample(
             name=key if name is None else str(name),
@@ -103,6 +105,7 @@ class Shards:
 def annotation_of(sample: Sample) -> dict[str, Shaped[np.ndarray, "..."]]:
     """What is known of a sample as named arrays: the content of `KEY.npz`."""
     fields = {name: getattr(sample, name) for name in (*TEXTS, *SHAPES)}
+    fields["surface_jaw"] = sample.surface_jaw or None
     return {name: np.asarray(value) for name, value in fields.items() if value is not None}
 
 
@@ -174,7 +177,7 @@ def _checked(name: str, value: Any, key: str) -> Shaped[np.ndarray, "..."] | Non
         and all(want in (-1, have) for want, have in zip(shape, array.shape, strict=True))
         for shape in SHAPES[name]
     )
-    if not fits or array.dtype.kind not in "fiu":
+    if not fits or array.dtype.kind not in "fiub":
         raise DataError(f"{key}: {name} is malformed: {array.dtype} {array.shape}")
     array = array.astype(np.float32 if array.dtype == np.float32 else np.float64)
     if not np.isfinite(array).all():

@@ -4,6 +4,7 @@ Zhu et al., "Face Alignment Across Large Poses: A 3D Solution", CVPR 2016. Pixel
 in `mlanet.datasets.parameters`.
 """
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,9 @@ from mlanet.geometry import MIRRORED_LANDMARKS
 SUBSETS = ("AFW", "HELEN", "IBUG", "LFPW")
 FLIPPED = "_Flip"
 """Ends the names of the folders of mirrored pictures, whose files are called like the others."""
+
+_TURNED = re.compile(rf"(?P<subset>{'|'.join(SUBSETS)})(?:_?Flip)?[/_](?P<photo>\w+?)_\d+\.jpg")
+"""Name of a picture: subset, photo, number of the turn."""
 
 
 class LandmarkFile(NamedTuple):
@@ -86,6 +90,7 @@ class W300LP:
             landmarks_px=None if landmarks is None else landmarks.surface_px,
             rotation=parameters.rotation,
             angles_deg=parameters.angles_deg,
+            surface_jaw=True,
         )
 
     def parameters(self, index: int) -> FaceParameters:
@@ -124,6 +129,16 @@ class W300LP:
             return (self._root / name).read_bytes()
         except OSError as error:
             raise DataError(f"{self._root / name}: cannot be read ({error})") from error
+
+
+def photo_name(name: str) -> str:
+    """The photo of which a picture of 300W-LP was made, as it is or mirrored.
+
+    `AFW_Flip/AFW_134212_1_7.jpg` and, as 3DDFA's lists call the same picture,
+    `AFWFlip_AFW_134212_1_7.jpg` are of `AFW/AFW_134212_1`; other names stay as they are.
+    """
+    match = _TURNED.fullmatch(name)
+    return f"{match['subset']}/{match['photo']}" if match else name
 
 
 def _mirrored(points: Float[np.ndarray, "68 2"], width: int) -> Float[np.ndarray, "68 2"]:

@@ -12,9 +12,9 @@ from jaxtyping import Bool, Float, UInt8
 from mlanet.coefficients import Coefficients
 from mlanet.datasets import FaceCrops, Sample, Samples
 from mlanet.errors import DataError
-from mlanet.fitting import CropView, FittingConfig, fit_landmarks
+from mlanet.fitting import CropView, fit_landmarks
 from mlanet.fitting.contour import NUM_JAW, JawKind
-from mlanet.fitting.labels import CONTOUR_WEIGHT
+from mlanet.fitting.labels import CONTOUR_WEIGHT, config_for
 from mlanet.geometry import (
     Camera,
     Pose,
@@ -88,14 +88,14 @@ def fit_face(
     points = sample.landmarks_px
     if points is None or not np.isfinite(points).all():
         raise DataError(f"{sample.name}: has no landmarks")
-    contour = jaw == "contour" or (jaw == "auto" and points.shape[1] == 2)
+    contour = jaw == "contour" or (jaw == "auto" and not sample.jaw_on_surface)
     weight = np.where(np.arange(len(points)) < NUM_JAW, CONTOUR_WEIGHT if contour else 1.0, 1.0)
     try:
         crop_from_image = square_transform(square_from_landmarks(points), size)
         xy = transform_points(crop_from_image, points[:, :2].astype(np.float64))
         depth = points[:, 2:] * crop_from_image[0, 0]
         labels = np.column_stack([xy, depth])[None]
-        config = FittingConfig(depth_weight=depth_weight)
+        config = replace(config_for(model), depth_weight=depth_weight)
         fit = fit_landmarks(model.landmarks, CropView(size), labels, weight[None], config)
     except (ValueError, np.linalg.LinAlgError) as error:
         raise DataError(f"{sample.name}: cannot be fitted ({error})") from error

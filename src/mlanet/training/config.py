@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -242,8 +243,10 @@ class TrainingConfig:
         return 1.0 if rising <= 0.0 else min(1.0, (step + 1) / rising)
 
     @classmethod
-    def read(cls, path: Path) -> "TrainingConfig":
+    def read(cls, path: Path, changes: Mapping[str, Any] | None = None) -> "TrainingConfig":
         """A configuration from a JSON file, or that of a run from its `config.json`.
+
+        `changes` are values of single fields that replace the file's.
 
         Fields that are not given keep their defaults; in a run's own file, changes of pictures that
         came later do not happen. `"paper"` in the place of `weights` or
@@ -267,7 +270,7 @@ class TrainingConfig:
         if unknown:
             raise ConfigurationError(f"{path}: unknown field {', '.join(sorted(unknown))}")
         try:
-            return cls(**_nested(dict(values)))
+            return cls(**_nested({**values, **(changes or {})}))
         except (TypeError, ConfigurationError) as error:
             raise ConfigurationError(f"{path}: {str(error).splitlines()[0]}") from error
 

@@ -16,15 +16,12 @@ from mlanet.morphable import MorphableModel
 from mlanet.training.augmentation import AugmentationConfig, random_change, random_look
 from mlanet.training.config import SourceConfig, TrainingConfig
 from mlanet.training.following import follow, known_of_mirror_images
+from mlanet.training.held_out import kept_out, watched
 from mlanet.training.models import open_face_model
 from mlanet.training.pools import Pool, chosen
 from mlanet.training.sample import Face
 from mlanet.training.sources import Source, open_source
 from mlanet.training.terms import LABEL_TERMS
-
-JAW_WEIGHT_2D = 0.2
-"""Weight of the 17 jaw points of labels without depth: they follow the visible contour, while
-the model's are fixed on the surface."""
 
 FOLDERS = ("aflw_train", "ytf68")
 """Folders of labelled faces below the data's root that are used where no others are named."""
@@ -74,6 +71,7 @@ class _Changed:
     image: UInt8[np.ndarray, "s s 3"]
     landmarks_px: Float[np.ndarray, "68 3"]
     has_depth: bool
+    jaw_weight: float
     coefficients: Float[np.ndarray, "n"]
     known: Bool[np.ndarray, "n"]
 
@@ -82,10 +80,11 @@ class LabelledFaces:
     """All samples of a run, split into training and held-out ones.
 
     Held out is every n-th photo with depth of the folders that the run uses, counted as their
-    `labels.npz` lists them, usable or not. Whatever else shows such a photo is left out of the
-    training: faces that were made of it (`mlanet synthesize profiles`), the same folder under other
-    labels. They are told by the photos' names. Where there are no photos, every n-th of the other
-    faces is held out.
+    `labels.npz` lists them, usable or not; where none has depth, every n-th photo of the labelled
+    sources. Whatever else shows such a photo is left out of the training: faces that were made of
+    it (`mlanet synthesize profiles`, 300W-LP's turned and mirrored ones), the same folder under
+    other labels. They are told by the photos' names. Where there are no photos, every n-th of the
+    other faces is held out.
 
     Args:
         root: folder of the data.
@@ -141,22 +140,20 @@ class LabelledFaces:
         ]
         others = [([number(source)], source.share) for source in unlabelled] or groups
         used = list(dict.fromkeys(k for members, _ in (*groups, *others) for k in members))
-        watched = [k for k in used if self._is_real(k)] or [
-            k for k in used if self.sources[k].with_depth and not self.sources[k].real
-        ]
+        named = list(dict.fromkeys(k for members, _ in groups for k in members))
         self.held_out = [
             (k, int(index))
-            for k in watched
+            for k in watched(self.sources, used, named)
             for index in np.flatnonzero(self.sources[k].photos.rows % held_out == 0)
         ]
-        kept_out = self._kept_out()
-        self.labelled = self._pools(groups, kept_out, 0)
-        self.unlabelled = self._pools(others, kept_out, len(groups))
+        left_out = kept_out(self.sources, self.held_out)
+        self.labelled = self._pools(groups, left_out, 0)
+        self.unlabelled = self._pools(others, left_out, len(groups))
         self.training = list(
             dict.fromkeys(member for pool in self.labelled for member in pool.members)
         )
         if not self.held_out:
-            raise DataError(f"{root}: needs faces whose landmarks have depth ({FOLDERS[0]})")
+            raise DataError(f"{root}: no labelled faces to hold out")
         if not all(pool.members for pool in (*self.labelled, *self.unlabelled)):
             raise DataError(f"{root}: held_out={held_out} leaves no face to train with")
 
@@ -175,7 +172,7 @@ class LabelledFaces:
         faces = cls(root, config.held_out, labelled, unlabelled, config.seed, model)
         faces.check_shares(config)
         faces.check_terms(config)
-        if all(faces.face(place) is None for place in faces.held_out):
+        if all(faces.held_out_face(place) is None for place in faces.held_out):
             raise faces.unreadable(faces.held_out)
         return faces
 
@@ -256,7 +253,7 @@ class LabelledFaces:
         made: list[_Changed] = []
         nothing = True
         for place in self.held_out:
-            face = self.face(place)
+            face = self.held_out_face(place)
             if face is not None:
                 nothing = False
                 made.append(self._plain(face, size))
@@ -279,26 +276,10 @@ class LabelledFaces:
             self.broken[len(self.sources), name] = f"{source.name}: {reason}"
         self.sources.append(source)
 
-    def _is_real(self, source: int) -> bool:
-        return self.sources[source].real and self.sources[source].with_depth
-
-    def _kept_out(self) -> set[tuple[int, int]]:
-        """Samples that show a held-out photo: itself, under other labels, or made of it."""
-        photos = [source.photos for source in self.sources]
-        folders = {photos[k].folder for k, _ in self.held_out}
-        shown = {key for k, index in self.held_out for key in photos[k].keys(index)}
-        return {
-            (k, index)
-            for k, mine in enumerate(photos)
-            if mine.folder in folders
-            for index in range(len(mine))
-            if not shown.isdisjoint(mine.keys(index))
-        }
-
     def _pools(
         self,
         groups: Sequence[tuple[list[int], float]],
-        kept_out: set[tuple[int, int]],
+        left_out: set[tuple[int, int]],
         first_stream: int,
     ) -> list[Pool]:
         return [
@@ -307,7 +288,7 @@ class LabelledFaces:
                     (k, index)
                     for k in members
                     for index in range(len(self.sources[k]))
-                    if (k, index) not in kept_out
+                    if (k, index) not in left_out
                 ],
                 share,
                 first_stream + stream,
@@ -325,6 +306,14 @@ class LabelledFaces:
         except DataError as error:
             self.broken[place] = f"{self.sources[source].name}: {error}"
             return None
+
+    def held_out_face(self, place: tuple[int, int]) -> Face | None:
+        """A held-out sample, or None and a note if it is broken or without landmarks."""
+        face = self.face(place)
+        if face is not None and not face.has_landmarks:
+            self.broken[place] = f"{self.sources[place[0]].name}: without landmarks"
+            return None
+        return face
 
     def note_without_landmarks(self, place: tuple[int, int]) -> None:
         """Note that a sample cannot be a labelled one; it may still be an unlabelled one."""
@@ -363,7 +352,7 @@ class LabelledFaces:
                 if change.mirrored:
                     known = known & known_of_mirror_images(self.model)
             landmarks = change.landmarks(face.landmarks_px)
-            return _Changed(image, landmarks, face.has_depth, coefficients, known)
+            return _Changed(image, landmarks, face.has_depth, face.jaw_weight, coefficients, known)
         if without_landmarks:
             name = self.sources[pool.members[pick][0]].name
             raise DataError(f"{name}: without landmarks, for unlabelled_sources only")
@@ -375,14 +364,16 @@ class LabelledFaces:
         z = face.landmarks_px[:, 2:] * crop.crop_from_image[0, 0]
         nothing = np.zeros_like(face.known)
         landmarks = np.concatenate([xy, z], axis=1)
-        return _Changed(crop.image, landmarks, face.has_depth, face.coefficients, nothing)
+        return _Changed(
+            crop.image, landmarks, face.has_depth, face.jaw_weight, face.coefficients, nothing
+        )
 
     def _batch(self, made: list[_Changed], num_unlabelled: int) -> Batch:
         points = np.stack([one.landmarks_px for one in made]).astype(np.float32)
         extent = points[..., :2].max(axis=1) - points[..., :2].min(axis=1)
         depth = np.array([one.has_depth for one in made], np.float32)
         weight = np.ones(points.shape[:2], np.float32)
-        weight[:, :17] = np.where(depth[:, None] > 0, 1.0, JAW_WEIGHT_2D)
+        weight[:, :17] = np.array([[one.jaw_weight] for one in made])
         known = np.stack([one.known for one in made]).astype(np.float32)
         coefficients = np.stack([one.coefficients for one in made]).astype(np.float32)
         return Batch(

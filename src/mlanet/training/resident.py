@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mlanet.errors import ConfigurationError, DataError
 from mlanet.training.config import TrainingConfig
-from mlanet.training.data import JAW_WEIGHT_2D, Batch, LabelledFaces
+from mlanet.training.data import Batch, LabelledFaces
 from mlanet.training.following import follow_all, known_of_mirror_images
 from mlanet.training.pools import Pool, chosen
 from mlanet.training.resident_crops import precise, random_changes
@@ -37,6 +37,7 @@ class _Part:
     images: Tensor
     landmarks_px: Tensor
     has_depth: Tensor
+    jaw_weight: Tensor
     coefficients: Tensor
     known: Tensor
 
@@ -178,6 +179,7 @@ class ResidentFaces:
             images=(images * 255.0 + 0.5).to(torch.uint8).permute(0, 2, 3, 1),
             landmarks_px=changes.landmarks(points).float(),
             has_depth=store.has_depth[rows],
+            jaw_weight=store.jaw_weight[rows],
             coefficients=torch.where(known > 0, coefficients.float(), 0.0),
             known=known,
         )
@@ -239,7 +241,7 @@ def assembled(made: list[_Part], num_unlabelled: int) -> Batch:
     depth = torch.cat([part.has_depth for part in made])
     extent = points[..., :2].amax(dim=1) - points[..., :2].amin(dim=1)
     weight = torch.ones(points.shape[:2], device=points.device)
-    weight[:, :17] = torch.where(depth[:, None] > 0, 1.0, JAW_WEIGHT_2D)
+    weight[:, :17] = torch.cat([part.jaw_weight for part in made])[:, None]
     return Batch(
         torch.cat([part.images for part in made]),
         points,

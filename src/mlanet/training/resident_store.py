@@ -29,6 +29,7 @@ class Store:
     images: UInt8[Tensor, "n h w 3"]
     landmarks_px: Float[Tensor, "n 68 3"]
     has_depth: Float[Tensor, "n"]
+    jaw_weight: Float[Tensor, "n"]
     coefficients: Float[Tensor, "n c"]
     known: Float[Tensor, "n c"]
     squares_px: Float[Tensor, "n 3"]
@@ -43,6 +44,7 @@ class Store:
             images=torch.zeros(count, side, side, 3, dtype=torch.uint8, device=device),
             landmarks_px=torch.zeros(count, 68, 3, device=device),
             has_depth=torch.zeros(count, device=device),
+            jaw_weight=torch.ones(count, device=device),
             coefficients=torch.zeros(count, size, device=device),
             known=torch.zeros(count, size, device=device),
             squares_px=torch.zeros(count, 3, device=device),
@@ -66,6 +68,7 @@ class Store:
             images=torch.from_numpy(images).to(device),
             landmarks_px=tensor([face.landmarks_px for face in faces]),
             has_depth=tensor(np.array([face.has_depth for face in faces])),
+            jaw_weight=tensor(np.array([face.jaw_weight for face in faces])),
             coefficients=tensor([face.coefficients for face in faces]),
             known=tensor([face.known for face in faces]),
             squares_px=tensor(np.array([face.square_px for face in faces])),

@@ -7,6 +7,10 @@ from jaxtyping import Bool, Float, UInt8
 
 from mlanet.morphable import MorphableModel
 
+JAW_WEIGHT_2D = 0.2
+"""Weight of the 17 jaw points of labels that follow the visible contour, while the model's are
+fixed on the surface."""
+
 APPEARANCE = ("albedo", "lighting")
 """Blocks of coefficients that say what colours a face has."""
 
@@ -25,6 +29,7 @@ class Face:
         known: which of them are known.
         square_px: left, top, side in pixels.
         has_landmarks: without them the face can only be an unlabelled sample.
+        jaw_weight: of the 17 jaw points.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
@@ -35,6 +40,7 @@ class Face:
     known: Bool[np.ndarray, "n"]
     square_px: tuple[float, float, float]
     has_landmarks: bool = True
+    jaw_weight: float = 1.0
 
     def knows_colors(self, model: MorphableModel) -> bool:
         """Whether a change of the picture's colours would make known coefficients wrong."""

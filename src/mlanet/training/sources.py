@@ -11,15 +11,15 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.datasets import FaceCrops, SkippedSamples
-from mlanet.datasets.archive import load_arrays, positions_of
 from mlanet.errors import DataError
 from mlanet.image import square_from_landmarks
 from mlanet.morphable import MorphableModel
 from mlanet.synthesis import RenderedHeads
 from mlanet.training.config import SourceConfig
+from mlanet.training.labels import FittedLabels, check_model, narrowed
 from mlanet.training.layouts import DatasetSource
 from mlanet.training.photos import Photos
-from mlanet.training.sample import Face
+from mlanet.training.sample import JAW_WEIGHT_2D, Face
 
 LABELS = "labels.npz"
 DESCRIPTION = "dataset.json"
@@ -65,12 +65,12 @@ class CropFolder:
         if self.faces.coefficients is not None:
             self._read_description(folder / DESCRIPTION, self.faces.coefficients)
         if labels is not None:
-            self._read_labels(labels)
-        for name, cut in model.layout.slices.items():
-            if name in known and not self._known[cut].all():
-                raise DataError(f"{folder}: known: nothing is known of {name}")
-            if known and name not in known:
-                self._known[cut] = False
+            names = self.faces.names.tolist()
+            # Every picture has its labels there, also those that cannot be used and are left out.
+            found = FittedLabels.read(labels, names, self.name, model, every=True)
+            self._coefficients, self._known = found.coefficients, found.known
+            self._accepted, self._boxes = found.accepted, found.boxes_px
+        self._known = narrowed(self._known, known, folder, model)
 
     def __len__(self) -> int:
         return len(self.faces)
@@ -125,6 +125,7 @@ class CropFolder:
             coefficients=self._coefficients[index] if known else np.zeros_like(self._known, float),
             known=self._known if known else np.zeros_like(self._known),
             square_px=square,
+            jaw_weight=1.0 if self.with_depth else JAW_WEIGHT_2D,
         )
 
     def _read_description(self, path: Path, coefficients: Float[np.ndarray, "n c"]) -> None:
@@ -139,7 +140,7 @@ class CropFolder:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}: does not say what the coefficients are ({error})") from error
         layout = self._model.layout
-        self._check_model(path, face_model)
+        check_model(path, face_model, self._model)
         same = theirs == {name: layout.sizes[name] for name in theirs}
         if not same or coefficients.shape[1] != layout.size - layout.albedo + albedo:
             raise DataError(f"{path}: coefficients of another layout than {layout}")
@@ -158,34 +159,6 @@ class CropFolder:
             names = [match[1] if match else name for match, name in both]
             rows = [int(match[2]) if match else -1 for match in made_of]
             self.photos = Photos.of(str(data), names, np.array(rows))
-
-    def _read_labels(self, path: Path) -> None:
-        layout = self._model.layout
-        blocks = {"identity": layout.identity, "expression": layout.expression}
-        blocks |= {"rotation": layout.num_rotation, "translation": 3}
-        wanted: dict[str, tuple[int | None, ...]] = {name: (n,) for name, n in blocks.items()}
-        found = load_arrays(path, {"name": (), "box_px": (4,), "accepted": ()})
-        with np.load(path, allow_pickle=False) as file:
-            self._check_model(path, str(file["face_model"]) if "face_model" in file.files else "?")
-        found |= load_arrays(path, {"name": (), **wanted})
-        # Every picture has its labels here, also those that cannot be used and were left out above.
-        try:
-            rows = positions_of(self.faces.names.tolist(), found["name"].tolist(), "here")
-        except DataError as error:
-            reason = f"labels of other pictures than those of {self.name}"
-            raise DataError(f"{path}: {reason} ({error})") from error
-        self._coefficients = np.zeros((len(self.faces), layout.size), np.float32)
-        self._known[:] = False
-        for name in blocks:
-            self._coefficients[:, layout.slices[name]] = found[name][rows]
-            self._known[layout.slices[name]] = True
-        self._accepted = found["accepted"][rows].astype(bool)
-        self._boxes = found["box_px"][rows]
-
-    def _check_model(self, path: Path, name: str) -> None:
-        if name != self._model.name:
-            mine = self._model.name
-            raise DataError(f"{path}: coefficients of the face model {name}, not of {mine}")
 
 
 class HeadSource:
@@ -241,9 +214,7 @@ def open_source(
             raise DataError(f"rendered heads: the face model {model.name} has no albedo")
         return HeadSource(RenderedHeads(model, size=size, count=config.heads, seed=seed))
     path = root / config.folder
+    labels = root / config.labels if config.labels else None
     if (path / LABELS).is_file():
-        labels = root / config.labels if config.labels else None
         return CropFolder(path, model, labels, config.known)
-    if config.labels:
-        raise DataError(f"{path}: labels belong to pictures beside {LABELS}")
-    return DatasetSource(path, model)
+    return DatasetSource(path, model, labels, config.known)

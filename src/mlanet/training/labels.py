@@ -1,0 +1,116 @@
+"""Coefficients of `mlanet label` and the pictures that they belong to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from mlanet.datasets.archive import load_arrays, positions_of
+from mlanet.errors import DataError
+from mlanet.morphable import MorphableModel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedLabels:
+    """Coefficients of the `n` pictures of a data set.
+
+    Attributes:
+        coefficients: in the camera of `boxes_px`; zero where not known.
+        known: which of a picture's coefficients are known.
+        accepted: pictures that have them; of the others nothing is known.
+        boxes_px: squares: left, top, right, bottom.
+    """
+
+    coefficients: Float[np.ndarray, "n c"]
+    known: Bool[np.ndarray, "c"]
+    accepted: Bool[np.ndarray, "n"]
+    boxes_px: Float[np.ndarray, "n 4"]
+
+    @classmethod
+    def read(
+        cls, path: Path, names: Sequence[str], folder: str, model: MorphableModel, *, every: bool
+    ) -> "FittedLabels":
+        """The labels of pictures by their names, which may lack some unless `every` one is there.
+
+        Args:
+            path: what `mlanet label` wrote.
+            names: of the pictures.
+            folder: what messages call their data set.
+            model: the face model of the coefficients.
+            every: whether each picture must have labels.
+
+        Raises:
+            DataError: the file is missing, malformed, or of other pictures or another face model.
+        """
+        layout = model.layout
+        blocks = {"identity": layout.identity, "expression": layout.expression}
+        blocks |= {"rotation": layout.num_rotation, "translation": 3}
+        wanted: dict[str, tuple[int | None, ...]] = {name: (n,) for name, n in blocks.items()}
+        found = load_arrays(path, {"name": (), "box_px": (4,), "accepted": ()})
+        with np.load(path, allow_pickle=False) as file:
+            check_model(path, str(file["face_model"]) if "face_model" in file.files else "?", model)
+        found |= load_arrays(path, {"name": (), **wanted})
+        others = f"{path}: labels of other pictures than those of {folder}"
+        theirs = found["name"].tolist()
+        mine = list(names)
+        if not every:
+            both = set(mine) & set(theirs)
+            mine = [name for name in mine if name in both]
+            theirs = [name if name in both else "" for name in theirs]
+        try:
+            rows = positions_of(mine, theirs, "here")
+        except DataError as error:
+            raise DataError(f"{others} ({error})") from error
+        if not rows:
+            raise DataError(others)
+        present = set(mine)
+        places = [place for place, name in enumerate(names) if name in present]
+        count = len(names)
+        result = cls(
+            np.zeros((count, layout.size), np.float32),
+            np.zeros(layout.size, bool),
+            np.zeros(count, bool),
+            np.zeros((count, 4)),
+        )
+        for name in blocks:
+            result.coefficients[places, layout.slices[name]] = found[name][rows]
+            result.known[layout.slices[name]] = True
+        result.accepted[places] = found["accepted"][rows].astype(bool)
+        result.boxes_px[places] = found["box_px"][rows]
+        return result
+
+    def square_px(self, index: int) -> tuple[float, float, float]:
+        """Left, top and side of the square whose camera the coefficients are in."""
+        left, top, right, _ = (float(value) for value in self.boxes_px[index])
+        return left, top, right - left
+
+
+def check_model(path: Path, name: str, model: MorphableModel) -> None:
+    """See that coefficients are those of the face model.
+
+    Raises:
+        DataError: they are another one's.
+    """
+    if name != model.name:
+        raise DataError(f"{path}: coefficients of the face model {name}, not of {model.name}")
+
+
+def narrowed(
+    known: Bool[np.ndarray, "c"], names: Sequence[str], folder: Path, model: MorphableModel
+) -> Bool[np.ndarray, "c"]:
+    """Of what is known the blocks that are to be taken as known; without names all of it.
+
+    Raises:
+        DataError: nothing is known of one of them.
+    """
+    if not names:
+        return known
+    result = np.zeros_like(known)
+    for name in names:
+        cut = model.layout.slices[name]
+        if not known[cut].all():
+            raise DataError(f"{folder}: known: nothing is known of {name}")
+        result[cut] = True
+    return result
