@@ -51,6 +51,17 @@ def test_the_photo_is_explained_better_and_landmarks_stay(face):
     assert found.coefficients.expression.max() <= 1
 
 
+def test_what_lies_outside_of_the_photo_counts_nothing(face):
+    whole = rendered(face)
+    image = whole.crop.image.copy()
+    image[:, : 2 * image.shape[1] // 5] = 0
+    cut = replace(face, crop=Crop(image, whole.crop.crop_from_image))
+    assert photo_error(cut) < 0.01
+    both = [refine([one], config=FEW)[0] for one in (whole, cut)]
+    albedo = [one.model.albedo(one.coefficients.albedo) for one in both]
+    assert np.abs(albedo[0] - albedo[1]).max() < 0.03
+
+
 def test_light_and_albedo_of_a_rendering_are_recovered(face):
     """From the side and above: what the network makes of the example's light may be near white."""
     lighting = np.zeros((9, 3), np.float32)

@@ -18,6 +18,7 @@ from mlanet.geometry import (
     decode_pose,
     landmarks_in_pixels,
 )
+from mlanet.losses import inside_photo
 from mlanet.morphable import LinearShape, linear_combination
 from mlanet.reconstruction import Reconstruction
 from mlanet.render import Renderer
@@ -124,13 +125,13 @@ class Synthesis:
 
     @torch.no_grad()
     def visible_skin(self, blocks: dict[str, Tensor]) -> Float[Tensor, "b s s"]:
-        """Which pixels of the pictures show the model's skin, in [0, 1].
+        """Which pixels of the photos should show the model's skin, in [0, 1]; none outside of them.
 
         It carries no gradient: the fit shall not shrink the face to be less wrong.
         """
         regions = self.skin[None, :, None].expand(len(self.faces), -1, 3)
         drawn = self.renderer(*self._placed(blocks), albedo=regions)
-        return drawn.image[..., 0] * (drawn.mask > 0.99)
+        return drawn.image[..., 0] * (drawn.mask > 0.99) * inside_photo(self.photos)
 
     def _placed(self, blocks: dict[str, Tensor]) -> tuple[Tensor, Pose, Camera]:
         vertices = self.shape(blocks["identity"].expand(len(self.faces), -1), blocks["expression"])

@@ -12,7 +12,7 @@ from mlanet.losses.geometric import edge_length_distance, flip_distance, symmetr
 from mlanet.losses.identity import identity_distance
 from mlanet.losses.landmarks import aperture_distance, landmark_distance
 from mlanet.losses.photometric import colors_at_vertices, light_regularizer, photometric_distance
-from mlanet.losses.pixels import pixel_distance
+from mlanet.losses.pixels import inside_photo, pixel_distance
 from mlanet.losses.prior import coefficient_prior
 from mlanet.losses.vertices import shape_distance, vertex_distance
 from mlanet.losses.weighted_landmarks import emphasised_weights, weighted_landmark_distance
@@ -33,6 +33,7 @@ __all__ = [
     "emphasised_weights",
     "flip_distance",
     "identity_distance",
+    "inside_photo",
     "landmark_distance",
     "light_regularizer",
     "photometric_distance",

@@ -7,6 +7,15 @@ SOFTENING = 1e-6
 """Added to a squared distance before its root, whose derivative at zero is not finite."""
 
 
+BLACK = 0.02
+"""Crops are black outside of the photo: pixels whose channels add up to less lie there."""
+
+
+def inside_photo(crop: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b"]:
+    """1 where pixels (sRGB in [0, 1]) of a crop show the photo, 0 beyond its borders."""
+    return (crop.sum(dim=-1) > BLACK).to(crop.dtype)
+
+
 def pixel_distance(
     rendered: Float[Tensor, "b h w 3"],
     photo: Float[Tensor, "b h w 3"],

@@ -15,6 +15,7 @@ from mlanet.losses import (
     edge_length_distance,
     flip_distance,
     identity_distance,
+    inside_photo,
     pixel_distance,
     symmetry_distance,
 )
@@ -30,9 +31,6 @@ OUTLIER = 0.3
 
 COVERED = 0.99
 """Share of a pixel that the face must cover to be compared."""
-
-BLACK = 0.02
-"""Pixels whose channels add up to less lie outside of the photo."""
 
 Embed = Callable[[Float[Tensor, "b 3 c c"]], Float[Tensor, "b n"]]
 """From aligned faces to what tells people apart."""
@@ -161,8 +159,7 @@ def photometric(
     """
     with torch.no_grad():
         apart = (drawn - photo).square().sum(dim=-1)
-        inside = (photo.sum(dim=-1) > BLACK).float()
-        robust = inside / (1.0 + apart / OUTLIER**2)
+        robust = inside_photo(photo) / (1.0 + apart / OUTLIER**2)
     return pixel_distance(drawn, photo, covered, robust)
 
 
