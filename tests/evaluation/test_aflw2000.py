@@ -1,6 +1,10 @@
 import csv
 import json
+import os
+import shutil
+import tarfile
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,6 +130,16 @@ def test_pose_leaves_out_what_lies_beyond_99_degrees(dataset, truth):
     pose = evaluate_aflw2000(FakePredictor(), dataset, truth).pose
     assert (pose.pitch, pose.yaw, pose.roll) == pytest.approx((1.0, 2.0, 3.0))
     assert (pose.mean, pose.images) == (pytest.approx(2.0), 5)
+
+
+def test_the_pose_error_of_each_image_is_that_of_the_protocol(dataset, truth):
+    predictor = FakePredictor((1.0, 0.0), {4: [(55.0, 0.0, 64.0, 9.0)]})
+    content = evaluate_aflw2000(predictor, dataset, truth, crop="detector").as_dict()
+    errors = content["per_image"]["pose_mae_deg"]
+    assert errors == [*[pytest.approx(2.0)] * 4, None, None]  # one missed, one beyond 99 degrees
+    kept = [error for error in errors if error is not None]
+    assert np.mean(kept) == pytest.approx(content["pose_mae_deg"]["mean"], abs=1e-4)
+    assert len(kept) == content["pose_mae_deg"]["images"]
 
 
 def test_the_detection_that_overlaps_best_is_used(dataset, truth):
@@ -364,6 +378,13 @@ def test_skin_tones_of_a_fitted_albedo(dataset, truth, tmp_path, monkeypatch, ca
     assert command(tmp_path, "--fitted-tones", "--predictions", tmp_path / "own.npz") == 2
 
 
+def test_fitted_tones_without_torch_are_one_clear_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("mlanet.cli.extras.find_spec", lambda _: None)
+    assert command(tmp_path, "--fitted-tones") == 2
+    message = capsys.readouterr().err
+    assert message.splitlines() == ["mlanet: fitting to pixels needs: pip install 'mlanet[train]'"]
+
+
 def test_the_command_refuses_what_contradicts_itself(dataset, truth, tmp_path, capsys):
     saved = tmp_path / "own.npz"
     assert command(tmp_path, "--predictions", saved, "--crop", "detector") == 2
@@ -385,3 +406,65 @@ def test_the_data_set_alone_is_enough(dataset, tmp_path, capsys):
     capsys.readouterr()
     assert run(*given, "--annotation", "reannotated") == 1
     assert "give --annotations" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("whole", ["folder", "tar"])
+def test_only_named_pictures_are_as_a_data_set_of_those(dataset, tmp_path, whole, capsys):
+    """The re-annotation has a row for each picture of the whole data set all the same."""
+    chosen = [1, 3, 4, 6]
+    names = [dataset.names[row] for row in chosen]
+    points = np.stack([landmarks(row) for row in range(7)])
+    saved, out, part = tmp_path / "own.npz", tmp_path / "out", tmp_path / "part"
+    np.savez(saved, names=np.array(dataset.names), landmarks=points, angles_deg=np.zeros((7, 3)))
+    shifted = points[..., :2].transpose(0, 2, 1) + np.arange(7)[:, None, None] / 10
+    np.save(tmp_path / "all.npy", shifted)
+    part.mkdir()
+    np.save(tmp_path / "some.npy", shifted[chosen])
+    for name in names:
+        for file in (name, name.replace(".jpg", ".mat")):
+            shutil.copy(tmp_path / file, part / file)
+    (tmp_path / "names.txt").write_text("\n".join(reversed(names)) + "\n\n")
+    data = tmp_path
+    if whole == "tar":
+        data = tmp_path / "AFLW2000.tar"
+        with tarfile.open(data, "w") as file:
+            for path in [*sorted(tmp_path.glob("*.jpg")), *sorted(tmp_path.glob("*.mat"))]:
+                file.add(path, f"AFLW2000/{path.name}")
+
+    def report(folder, annotations, *more):
+        given = ["--data", folder, "--annotations", annotations, "--annotation", "reannotated"]
+        assert run(*given, "--predictions", saved, "--out", out, *more) == 0
+        content = json.loads((out / "report.json").read_text())
+        del content["seconds"], content["images_per_second"]
+        return content, (out / "errors.csv").read_text(), (out / "random.png").read_bytes()
+
+    some = report(data, tmp_path / "all.npy", "--only", tmp_path / "names.txt")
+    assert some == report(part, tmp_path / "some.npy")
+    assert some[0]["per_image"]["name"] == names
+    assert some[0]["nme_2d_68"]["mean"] > 0.1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"{NAMES[0]}\nimage00099.jpg\n", "image00099.jpg is no annotated picture's name"),
+        ("\n", "holds no picture's name"),
+        (None, "not a readable text file"),
+    ],
+)
+def test_a_wrong_list_of_pictures_is_one_line(dataset, tmp_path, text, message, capsys):
+    listed = tmp_path / "names.txt"
+    if text is not None:
+        listed.write_text(text)
+    assert run("--data", tmp_path, "--out", tmp_path / "out", "--only", listed) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"mlanet: {listed}: ")
+    assert message in line
+
+
+@pytest.mark.data
+@pytest.mark.skipif("MLANET_DATA" not in os.environ, reason="MLANET_DATA is not set")
+def test_the_list_of_the_model_cards_400_pictures():
+    path = Path(__file__).parents[2] / "docs" / "results" / "aflw2000_400.txt"
+    dataset = AFLW2000(Path(os.environ["MLANET_DATA"]) / "aflw2000_dev")
+    assert path.read_text().splitlines() == list(dataset.names)

@@ -317,6 +317,29 @@ def test_a_landmark_file_beside_the_scan_is_preferred(tmp_path, model, identity)
         read_scan(path, None)
 
 
+def test_seams_of_a_scan_are_no_borders(tmp_path, model, identity, reconstructor):
+    """The same scan with corners of its own for each triangle; both drawn with the texture."""
+    mesh = head(model, identity)
+    order = np.unique(mesh.faces, return_index=True)[1]
+    used = mesh.faces.reshape(-1)[np.sort(order)]  # as the corners of triangles meet them
+    number = np.empty(len(mesh.vertices), np.int32)
+    number[used] = np.arange(len(used))
+    corners = np.arange(mesh.faces.size, dtype=np.int32).reshape(-1, 3)
+    whole = Mesh(mesh.vertices[used], number[mesh.faces], uv=mesh.uv, uv_faces=mesh.faces)
+    soup = Mesh(mesh.vertices[mesh.faces.reshape(-1)], corners, uv=mesh.uv, uv_faces=mesh.faces)
+    found = []
+    for name, each in (("whole", whole), ("soup", soup)):
+        write_scan(tmp_path / name, each, _texture(model))
+        scan = read_scan(next((tmp_path / name).glob("*.obj")), reconstructor)
+        distance = FaceComparison(model).distance(scan.surface, scan.marks.points)
+        found.append(
+            (scan.marks.points, distance.point_to_plane_mean_mm, distance.to_scan.coverage)
+        )
+    for first, second in zip(*found, strict=True):
+        np.testing.assert_allclose(first, second, rtol=1e-6)
+    assert found[1][2] > 0.5
+
+
 def _grey():
     return np.full((8, 8, 3), 128, np.uint8)
 

@@ -339,6 +339,16 @@ def test_the_command_writes_figures_a_curve_and_pictures(
     assert (y[0] - y[1]) / (y[0] - y[2]) == pytest.approx(errors[0] / errors[1], abs=1e-2)
 
 
+def test_the_command_takes_only_named_pictures(points, dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(Reconstructor, "load", lambda **_: Network(points))
+    (tmp_path / "names.txt").write_text(f"{dataset.names[1]}\n")
+    words = ["--data", tmp_path, "--out", tmp_path / "out", "--only", tmp_path / "names.txt"]
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "occlusion", *map(str, words)])
+    assert stop.value.code == 0
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["images"] == 1
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1, float("nan")])
 def test_shares_lie_between_none_and_all(share):
     with pytest.raises(UsageError, match="between 0 and 1"):

@@ -70,6 +70,17 @@ def test_other_keypoints_are_refused(reference, text):
         read_keypoints(reference)
 
 
+def strictly_read(path):
+    """Vertices and triangles of a file whose lines are `v x y z` and `f a b c` and nothing else."""
+    rows = {"v": [], "f": []}
+    for line in path.read_text().splitlines():
+        keyword, *words = line.split(" ")
+        if keyword != "#":
+            first, second, third = map(float if keyword == "v" else int, words)
+            rows[keyword].append([first, second, third])
+    return np.array(rows["v"]), np.array(rows["f"])
+
+
 def test_the_command(model, reference, tmp_path, capsys):
     images, out = tmp_path / "images", tmp_path / "out"
     images.mkdir()
@@ -84,6 +95,10 @@ def test_the_command(model, reference, tmp_path, capsys):
     template, mesh = read_obj(out / "mlanet.obj"), read_obj(out / "predictions" / "1_2.obj")
     np.testing.assert_array_equal(mesh.faces, template.faces)
     assert mesh.vertices.shape == template.vertices.shape
+    for path, read in (("mlanet.obj", template), ("predictions/1_2.obj", mesh)):
+        vertices, triangles = strictly_read(out / path)
+        np.testing.assert_array_equal(triangles - 1, read.faces)
+        np.testing.assert_allclose(vertices, read.vertices)
     assert len(json.loads((out / "mlanet.txt").read_text())) == 85
     content = read_run(tmp_path / "out.report" / "report.json")
     assert content["counts"] == {"all": {"images": 2, "by_box": 0, "missing": 1}}

@@ -6,7 +6,13 @@ import pytest
 
 from mlanet.cli import main
 from mlanet.errors import DataError
-from mlanet.evaluation import differences_table, figures_table, load_runs
+from mlanet.evaluation import (
+    comparison_page,
+    differences_table,
+    figures_table,
+    load_runs,
+    versions_table,
+)
 from mlanet.evaluation.florence_report import FlorenceReport, FlorenceResult
 from mlanet.evaluation.scan_report import HeadBaseline, PortraitResult, ScanReport
 from mlanet.evaluation.side_by_side import curves
@@ -61,6 +67,40 @@ def test_missed_faces_count_as_100_percent_or_are_left_out_of_both(tmp_path, err
     expected = (profiles + 1.0 + 1.0) / 3
     assert sparse[:3] == ("other: nme_2d_68", "30", f"{expected:+.3f}")
     assert dense[:3] == ("other: nme_3d_dense", "27", "+1.000")
+
+
+def test_pose_errors_are_compared_over_all_images_alike(tmp_path, errors):
+    """As the pose protocol does; two faces lie beyond its range."""
+    off = np.where(np.abs(YAWS) > 60, 2.0, 0.5)
+
+    def columns(pose):
+        kept = [None if k in (0, 29) else e for k, e in enumerate(pose)]
+        sparse = {"name": NAMES, "yaw_deg": list(YAWS), "nme_2d_68": list(errors)}
+        return sparse | {"pose_mae_deg": kept}
+
+    tables = {"mlanet": columns(errors), "other": columns(errors + off)}
+    files = [write(tmp_path / k, errors, k, per_image=table) for k, table in tables.items()]
+    table = differences_table(load_runs(files))
+    assert table.rows[1][:3] == ("other: pose_mae_deg", "28", f"{off[1:-1].mean():+.3f}")
+    assert "Mean of the yaw bins' means." in table.note
+    assert "pose_mae_deg over those of the pose protocol alike" in table.note
+
+
+def test_versions_of_runs_are_shown(tmp_path, errors):
+    versions = {"mlanet": "0.1.0", "mobile": "own.onnx, sha256 12"}
+    files = [
+        write(tmp_path / "a", errors, versions=versions),
+        write(tmp_path / "b", errors),
+        write(tmp_path / "c", errors, versions="1"),
+    ]
+    runs = load_runs(files)
+    table = versions_table(runs)
+    assert table.rows == (
+        ("mlanet", "0.1.0", "-", "-"),
+        ("mobile", "own.onnx, sha256 12", "1", "-"),
+    )
+    assert comparison_page(runs).tables[0] == table
+    assert versions_table(runs[2:]) is None
 
 
 def test_reports_without_single_errors(tmp_path, errors):
@@ -242,7 +282,9 @@ def test_the_command(tmp_path, errors, capsys, monkeypatch):
         with pytest.raises(SystemExit) as stop:
             main(["evaluate", "compare", *map(str, arguments)])
         assert stop.value.code == status
-    assert "+0.100" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "+0.100" in printed
+    assert "Versions" in printed
     assert "| other: nme_2d_68 | 30 | +0.100 |" in (tmp_path / "c.md").read_text()
     page = (tmp_path / "c.html").read_text()
     assert page.count("<polyline") == 2

@@ -32,6 +32,18 @@ def test_files_name_each_other_relatively(tmp_path, tetrahedron, quadrants):
     assert sum(line.startswith("vn ") for line in obj) == 4
 
 
+def test_without_normals_faces_are_as_plain_as_may_be(tmp_path, tetrahedron, quadrants):
+    path = tmp_path / "face.obj"
+    for mesh, texture, face in (
+        (Mesh(tetrahedron.vertices, tetrahedron.faces), None, "f 1 3 2"),
+        (tetrahedron, quadrants, "f 1/1 3/2 2/3"),
+    ):
+        write_obj(path, mesh, texture, normals=False)
+        lines = path.read_text().splitlines()
+        assert face in lines
+        assert not any(line.startswith("vn ") for line in lines)
+
+
 def test_without_texture_colours_follow_the_coordinates(tmp_path, tetrahedron):
     bare = Mesh(tetrahedron.vertices, tetrahedron.faces, colors=tetrahedron.colors)
     write_obj(tmp_path / "face.obj", bare)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from mlanet.cli.extras import require_torch
 from mlanet.cli.outputs import check_file, check_folder
 from mlanet.errors import UsageError
 
@@ -27,6 +28,7 @@ def aflw2000(
     *,
     data: Path,
     annotations: Path | None = None,
+    only: Path | None = None,
     out: Path,
     annotation: Literal["original", "reannotated"] = "original",
     crop: Literal["ground-truth", "detector"] = "ground-truth",
@@ -49,6 +51,8 @@ def aflw2000(
         annotations: AFLW2000-3D-Reannotated.pts68.npy of 3DDFA, for --annotation reannotated; or an
             npz file of both annotations (docs/evaluation.md). Without it the data set's .mat files
             are all that is read.
+        only: A text file with names of pictures (image00002.jpg), one a line: evaluate these alone,
+            of whatever the other two hold.
         out: Folder for the report.
         annotation: Landmarks to compare with: the data set's own or the re-annotated ones.
         crop: Cut faces by the protocol's ground-truth boxes or by mlanet's own detector.
@@ -63,7 +67,8 @@ def aflw2000(
         basel: 3DDFA's Model_Shape.mat (with Model_Expression.mat beside it), or what mlanet models
             convert made of it: scores dense alignment and 3D reconstruction, too.
         fitted_tones: Tell skin tones, for the errors by group, by the albedo that --refine of
-            mlanet reconstruct fits, not by the network's: seconds for each face.
+            mlanet reconstruct fits, not by the network's: seconds for each face (needs the train
+            extra).
 
     Returns:
         Exit status.
@@ -72,7 +77,7 @@ def aflw2000(
 
     from mlanet import __version__
     from mlanet.datasets import AFLW2000, read_annotations
-    from mlanet.evaluation import DenseProtocol, score_aflw2000, write_report
+    from mlanet.evaluation import DenseProtocol, only_named, score_aflw2000, write_report
     from mlanet.morphable import MorphableModel
 
     own = (weights, model) != (None, None) or crop != "ground-truth" or fitted_tones
@@ -80,12 +85,16 @@ def aflw2000(
         raise UsageError("--predictions come with their own crop and weights")
     if model is not None and basel is not None:
         raise UsageError("--basel compares faces of the embedded model: not with --model")
+    if fitted_tones:
+        require_torch()
     positive(threads)
     check_folder("--out", out)
     if save_predictions is not None:
         check_file("--save-predictions", save_predictions)
     dataset = AFLW2000(data)
     truth = read_annotations(annotations, dataset)
+    if only is not None:
+        truth = only_named(truth, only)
     versions = {"mlanet": __version__}
     dense = None
     if basel is not None:
@@ -204,6 +213,7 @@ def compare(
         differences_table,
         figures_table,
         load_runs,
+        versions_table,
     )
     from mlanet.evaluation.page import html, markdown
     from mlanet.evaluation.report_file import write_texts
@@ -218,7 +228,7 @@ def compare(
         name = out.stem + ".md" if out.suffix == ".html" else out.name
         write_texts(out.parent, {name: markdown(page), f"{out.stem}.html": html(page)})
     console = Console()
-    for table in (figures_table(runs), differences_table(runs)):
+    for table in (versions_table(runs), figures_table(runs), differences_table(runs)):
         if table is not None:
             console.print(rich_table(table))
     return 0

@@ -63,6 +63,7 @@ def occlusion(
     *,
     data: Path,
     annotations: Path | None = None,
+    only: Path | None = None,
     out: Path,
     shares: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4),
     seed: int = 0,
@@ -78,6 +79,7 @@ def occlusion(
     Args:
         data: Folder of AFLW2000-3D (imageNNNNN.jpg and .mat), or its tar file.
         annotations: As for mlanet evaluate aflw2000; not needed.
+        only: As for mlanet evaluate aflw2000: a text file with names of pictures.
         out: Folder for the report.
         shares: Of the face that patches cover.
         seed: Of the occluders.
@@ -93,7 +95,7 @@ def occlusion(
     from rich.progress import Progress
 
     from mlanet.datasets import AFLW2000, read_annotations
-    from mlanet.evaluation import NetworkSource
+    from mlanet.evaluation import NetworkSource, only_named
     from mlanet.evaluation.occlusion import evaluate_occlusion
     from mlanet.evaluation.occlusion_pages import (
         occlusion_grids,
@@ -107,6 +109,8 @@ def occlusion(
         raise UsageError(f"--seed must not be negative, got {seed}")
     dataset = AFLW2000(data)
     truth = read_annotations(annotations, dataset)
+    if only is not None:
+        truth = only_named(truth, only)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("Occluders", total=None)
         report = evaluate_occlusion(

@@ -6,6 +6,7 @@ from mlanet.evaluation.aflw2000 import (
     NetworkSource,
     Prediction,
     evaluate_aflw2000,
+    only_named,
     score_aflw2000,
     square_roi_box,
 )
@@ -21,6 +22,7 @@ from mlanet.evaluation.side_by_side import (
     differences_table,
     figures_table,
     load_runs,
+    versions_table,
 )
 
 __all__ = [
@@ -43,10 +45,12 @@ __all__ = [
     "evaluate_aflw2000",
     "figures_table",
     "load_runs",
+    "only_named",
     "read_image_list",
     "read_pictures",
     "score_aflw2000",
     "square_roi_box",
+    "versions_table",
     "write_now",
     "write_realy",
     "write_report",

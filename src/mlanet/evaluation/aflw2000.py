@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
@@ -15,6 +16,7 @@ from mlanet.detection import Detection
 from mlanet.errors import DataError
 from mlanet.evaluation.dense import DenseProtocol
 from mlanet.evaluation.groups import face_openings
+from mlanet.evaluation.name_lists import read_names
 from mlanet.evaluation.predictions import FacePrediction
 from mlanet.evaluation.report import AFLW2000Report, CropSource, ImageResult
 from mlanet.geometry import bounding_box, box_iou
@@ -106,6 +108,26 @@ class NetworkSource(Generic[AnyPredictor]):
             skin_tone_deg=None if self.skin_tone is None else self.skin_tone(found),
             seconds=seconds,
         )
+
+
+def only_named(annotations: AFLW2000Annotations, path: Path) -> AFLW2000Annotations:
+    """The annotations of the pictures that a text file names, one a line, in their own order.
+
+    Raises:
+        DataError: the file cannot be read, or holds no name or that of another picture.
+    """
+    names = read_names(path, annotations.names, "annotated picture")
+    if not names:
+        raise DataError(f"{path}: holds no picture's name")
+    rows = [row for row, name in enumerate(annotations.names) if name in names]
+    other = annotations.reannotated_px
+    return AFLW2000Annotations(
+        names=tuple(annotations.names[row] for row in rows),
+        original_px=annotations.original_px[rows],
+        reannotated_px=None if other is None else other[rows],
+        yaw_deg=annotations.yaw_deg[rows],
+        roi_box_px=annotations.roi_box_px[rows],
+    )
 
 
 def evaluate_aflw2000(

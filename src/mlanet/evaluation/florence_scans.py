@@ -10,10 +10,11 @@ from jaxtyping import Float
 from mlanet.errors import DataError
 from mlanet.evaluation.comparison import NOSE_TIP, OUTER_EYES, START_POINTS
 from mlanet.evaluation.known_heads import read_ljson
+from mlanet.evaluation.meshes import merged_vertices
 from mlanet.evaluation.scan_landmarks import MM_OF_EYES, find_start_points
 from mlanet.image import read_image
 from mlanet.metrics import Surface
-from mlanet.morphable.readers.wavefront import read_obj
+from mlanet.morphable.readers.wavefront import ObjMesh, read_obj
 from mlanet.reconstructor import Reconstructor
 
 TEXTURES = (".jpg", ".jpeg", ".png", ".bmp")
@@ -68,6 +69,7 @@ def read_scan(path: Path, annotator: Reconstructor) -> FlorenceScan:
 
     The landmark file has the OBJ file's name and ends in `.ljson` (menpo, 68 points, mm). Without
     it, the scan is drawn with its texture, the one picture beside the OBJ file, or as clay.
+    Vertices at one place are joined: seams of the texture are no borders of the surface.
 
     Args:
         path: of the OBJ file.
@@ -82,7 +84,9 @@ def read_scan(path: Path, annotator: Reconstructor) -> FlorenceScan:
     mesh = read_obj(path)
     if not np.isfinite(mesh.vertices).all():
         raise DataError(f"{path}: a vertex is not finite")
-    surface = Surface(mesh.vertices, mesh.faces)
+    vertices, faces, kept = merged_vertices(mesh.vertices, mesh.faces)
+    uv_faces = None if mesh.uv_faces is None else mesh.uv_faces[kept]
+    mesh, surface = ObjMesh(vertices, faces, mesh.uv, uv_faces), Surface(vertices, faces)
     file = Path(*path.parts[-PLACE_DEPTH:]).as_posix()
     marked = path.with_suffix(LANDMARKS)
     if marked.exists():

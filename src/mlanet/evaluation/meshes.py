@@ -6,10 +6,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from mlanet.errors import AssetError, DataError
 from mlanet.evaluation.comparison import OUTER_EYES, SEVEN_POINTS, FaceShape
+from mlanet.evaluation.name_lists import read_names
 from mlanet.export import write_ply
 from mlanet.geometry import Mesh, face_normals, fit_similarity
 from mlanet.image import atomic_path
@@ -76,7 +77,8 @@ class MeshFolder:
         """
         if not folder.is_dir():
             raise DataError(f"{folder}: no such folder; --predictions takes a folder of meshes")
-        missed = _names_in(folder / MISSED, names)
+        listed = folder / MISSED
+        missed = read_names(listed, names, "prediction") if listed.exists() else frozenset[str]()
         found = cls(folder, np.asarray(typical, dtype=np.float64), missed)
         needed = [name for name in names if missed_too or name not in missed]
         absent = [name for name in needed if not found.meshes_of(name)]
@@ -135,7 +137,7 @@ class MeshFolder:
                 triangles are clockwise, or the landmarks do not lie on it.
         """
         points, (path, *_) = self.landmarks(name), self.meshes_of(name)
-        vertices, faces = _merged(*_read_mesh(path))
+        vertices, faces, _ = merged_vertices(*_read_mesh(path))
         shape = FaceShape(Surface(vertices, faces), points)
         surface = shape.surface
         eyes = _outer_eyes(points)
@@ -189,20 +191,6 @@ def write_missed(folder: Path, names: Sequence[str]) -> None:
         raise DataError(f"{folder}: cannot be written ({error})") from error
 
 
-def _names_in(path: Path, known: Sequence[str]) -> frozenset[str]:
-    if not path.exists():
-        return frozenset()
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeError) as error:
-        raise DataError(f"{path}: not a readable text file ({error})") from error
-    names = frozenset(line.strip() for line in lines) - {""}
-    unknown = sorted(names - set(known))
-    if unknown:
-        raise DataError(f"{path}: {unknown[0]} is no prediction's name")
-    return names
-
-
 def _read_mesh(path: Path) -> tuple[Float[np.ndarray, "v 3"], Int[np.ndarray, "f 3"]]:
     """Vertices and triangles of an OBJ or PLY file.
 
@@ -238,19 +226,24 @@ def _read_ply(path: Path) -> tuple[Float[np.ndarray, "v 3"], Int[np.ndarray, "f 
     return vertices, faces
 
 
-def _merged(
+def merged_vertices(
     vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]
-) -> tuple[Float[np.ndarray, "n 3"], Int[np.ndarray, "f 3"]]:
-    """One vertex for those at one place (seams of textures), in the order of their first one."""
+) -> tuple[Float[np.ndarray, "n 3"], Int[np.ndarray, "g 3"], Bool[np.ndarray, "f"]]:
+    """One vertex for those at one place (seams of textures), in the order of their first one.
+
+    Returns:
+        Vertices, triangles, and which triangles are kept: those that keep three corners, if any.
+    """
     places, first, number = np.unique(vertices, axis=0, return_index=True, return_inverse=True)
     if len(places) == len(vertices):
-        return vertices, faces
+        return vertices, faces, np.ones(len(faces), dtype=bool)
     order = np.argsort(first)
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
     joined = rank[number.reshape(-1)][faces]
     whole = (joined != np.roll(joined, 1, axis=1)).all(axis=1)
-    return vertices[first[order]], joined[whole] if whole.any() else joined
+    kept = whole | (not whole.any())
+    return vertices[first[order]], joined[kept], kept
 
 
 def _check_numbers(path: Path, values: Float[np.ndarray, "n 3"]) -> None:

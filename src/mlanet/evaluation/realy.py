@@ -60,10 +60,11 @@ def write_realy(
 ) -> Submission:
     """Write `predictions/NAME.obj` of each image, and the template `mlanet.obj`.
 
-    All meshes share vertices' order and triangles. With a reference (a template of REALY's, such
-    as `data/HIFI3D.obj`, its keypoints in a .txt of the same name beside it) also `mlanet.txt`,
-    the 85 keypoints on our topology. Of several faces in an image the largest is taken; one
-    that cannot be read is passed over and named. `watch` is told each image's name and that face.
+    All meshes share vertices' order and triangles, and have no normals: REALY's reader takes no
+    `v//n`. With a reference (a template of REALY's, such as `data/HIFI3D.obj`, its keypoints in a
+    .txt of the same name beside it) also `mlanet.txt`, the 85 keypoints on our topology. Of
+    several faces in an image the largest is taken; one that cannot be read is passed over and
+    named. `watch` is told each image's name and that face.
 
     Raises:
         DataError: the reference is missing or malformed.
@@ -73,7 +74,9 @@ def write_realy(
     model = reconstructor.model
     (out / "predictions").mkdir(parents=True, exist_ok=True)
     faces = model.topology.faces
-    write_obj(out / f"{TEMPLATE}.obj", Mesh(model.subdivide(model.shape.mean), faces))
+    write_obj(
+        out / f"{TEMPLATE}.obj", Mesh(model.subdivide(model.shape.mean), faces), normals=False
+    )
     if reference is not None:
         keypoints = read_keypoints(reference)
         content = json.dumps(keypoint_entries(model_keypoints(model, keypoints)))
@@ -89,7 +92,7 @@ def write_realy(
             unreadable[path.name] = str(error)
         if found:
             mesh = Mesh(found[0].mesh.vertices, faces)
-            write_obj(out / "predictions" / f"{path.stem}.obj", mesh)
+            write_obj(out / "predictions" / f"{path.stem}.obj", mesh, normals=False)
             if watch is not None:
                 watch(path.name, found[0])
         else:

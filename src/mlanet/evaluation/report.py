@@ -22,7 +22,6 @@ from mlanet.metrics import (
     cumulative_error,
     head_pose_mae,
     mean_of_yaw_bins,
-    within_pose_range,
     yaw_bin_index,
 )
 
@@ -88,6 +87,13 @@ class ImageResult:
     def nme_2d_68_of_all(self) -> float:
         """Percent; `MISSED_NME` if the face was missed."""
         return MISSED_NME if self.nme_2d_68 is None else self.nme_2d_68
+
+    @property
+    def pose_mae_deg(self) -> float | None:
+        """Mean of the angles' absolute errors; None without angles or beyond the pose's range."""
+        if self.angles_deg is None:
+            return None
+        return _number(head_pose_mae(self.angles_deg[None], self.true_angles_deg[None]).mean)
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,6 +279,7 @@ class AFLW2000Report:
             "name": [r.name for r in self.results],
             "yaw_deg": [round(r.yaw_deg, 4) for r in self.results],
             "nme_2d_68": [_rounded(r.nme_2d_68) for r in self.results],
+            "pose_mae_deg": [_rounded(r.pose_mae_deg) for r in self.results],
             "skin_tone_deg": [_rounded(r.skin_tone_deg) for r in self.results],
         }
         if self.dense is not None:
@@ -301,7 +308,7 @@ def _csv_row(r: ImageResult) -> list[object]:
         errors[0] = f"{r.nme_2d_68:.4f}"
     if r.angles_deg is not None:
         errors[1:] = [f"{value:.4f}" for value in np.abs(r.angles_deg - r.true_angles_deg)]
-    in_pose = r.angles_deg is not None and bool(within_pose_range(r.true_angles_deg[None])[0])
+    in_pose = r.pose_mae_deg is not None
     name_of_bin = YAW_BINS[int(yaw_bin_index(np.array([r.yaw_deg]))[0])]
     return [r.name, f"{r.yaw_deg:.4f}", name_of_bin, int(missed), *errors, int(in_pose)]
 

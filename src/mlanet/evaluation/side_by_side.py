@@ -46,12 +46,15 @@ CONDITIONS = ("crop", "refined", "every_nth_frame")
 
 NOT_ERRORS = ("yaw_deg", "skin_tone_deg")
 
+POSE = "pose_mae_deg"
+"""The error whose protocol averages over all images alike, whatever their yaw bin."""
+
 UNITS = {
     "per_image": (
         "images",
         "Paired bootstrap over the images of both runs; negative is better than the first. A missed"
         " face counts as 100 % in nme_2d_68; other errors are compared on the images that both runs"
-        " found.",
+        " found, and pose_mae_deg over those of the pose protocol alike.",
     ),
     "per_head": (
         "heads",
@@ -136,16 +139,26 @@ def figures_table(runs: Sequence[Run]) -> Table:
     return Table("Figures", ("", *(run.name for run in runs)), tuple(rows))
 
 
+def versions_table(runs: Sequence[Run]) -> Table | None:
+    """Versions of weights, face model and mlanet by run; None if no report holds any."""
+    given = [run.content.get("versions") for run in runs]
+    found: list[dict[str, Any]] = [each if isinstance(each, dict) else {} for each in given]
+    names = dict.fromkeys(name for versions in found for name in versions)
+    rows = [(name, *(_condition(versions.get(name)) for versions in found)) for name in names]
+    return Table("Versions", ("", *(run.name for run in runs)), tuple(rows)) if rows else None
+
+
 def differences_table(runs: Sequence[Run]) -> Table | None:
     """Each run's errors minus the first one's on the images (heads, subjects) that both have.
 
     In `nme_2d_68` a missed face counts as 100 %; other errors are compared where both have one.
 
     Of images, the mean of the yaw bins' means is taken, or the mean over all images if yaw angles
-    are unknown or a bin is empty; the note says which. None if the reports hold no errors of single
-    images, heads or subjects.
+    are unknown or a bin is empty, and always of `POSE`; the note says which. None if the reports
+    hold no errors of single images, heads or subjects.
     """
-    first, rows, unbinned = runs[0], list[tuple[str, ...]](), list[str]()
+    first, rows = runs[0], list[tuple[str, ...]]()
+    binned, unbinned = list[str](), list[str]()
     for run in runs[1:]:
         for error in _errors(first):
             pairs = _paired(first, run, error)
@@ -156,13 +169,13 @@ def differences_table(runs: Sequence[Run]) -> Table | None:
             interval = f"{found.low:+.3f} to {found.high:+.3f}"
             label = f"{run.name}: {error}"
             rows.append((label, str(len(one)), f"{found.mean:+.3f}", interval))
-            if group is None:
-                unbinned.append(label)
+            if error != POSE:
+                (unbinned if group is None else binned).append(label)
     if not rows or first.single_kind is None:
         return None
     unit, note = UNITS[first.single_kind]
     if first.single_kind == BINNED:
-        note = f"{note} {_means(unbinned, len(rows))}"
+        note = f"{note} {_means(binned, unbinned)}"
     columns = (f"minus {first.name}", unit, "difference", f"{100 * CONFIDENCE:.0f} % interval")
     return Table("Differences", columns, tuple(rows), note)
 
@@ -201,7 +214,7 @@ def comparison_page(runs: Sequence[Run]) -> Page:
         ("Protocol", str(runs[0].content.get("protocol", ""))),
         *((run.name, str(run.path)) for run in runs),
     )
-    tables = (figures_table(runs), differences_table(runs))
+    tables = (versions_table(runs), figures_table(runs), differences_table(runs))
     shown = tuple(table for table in tables if table is not None)
     return Page("Runs side by side", facts, shown, curves(runs))
 
@@ -244,7 +257,7 @@ def _paired(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
     """Errors of both runs on the images that both have, and the images' yaw bins.
 
-    No bins if yaw angles are unknown or a bin is empty.
+    No bins of `POSE`, and if yaw angles are unknown or a bin is empty.
     """
     tables = first.single_errors, second.single_errors
     if any(error not in table or "name" not in table for table in tables):
@@ -265,13 +278,14 @@ def _paired(
         return None
     one, other, angles = np.array(both, dtype=np.float64).T
     bins = yaw_bin_index(angles)
-    return one, other, bins if len(np.unique(bins)) == len(YAW_BINS) else None
+    by_bin = error != POSE and len(np.unique(bins)) == len(YAW_BINS)
+    return one, other, bins if by_bin else None
 
 
-def _means(unbinned: Sequence[str], number: int) -> str:
-    """Which means a number of differences are, some of them perhaps not by yaw bin."""
+def _means(binned: Sequence[str], unbinned: Sequence[str]) -> str:
+    """Which means differences are, some of them perhaps not by yaw bin."""
     why = "yaw angles are unknown or leave a bin empty"
-    if len(unbinned) == number:
+    if not binned:
         return f"Mean over all images alike, as {why}."
     if unbinned:
         listed = ", ".join(unbinned)

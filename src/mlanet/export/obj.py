@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, UInt8
 
 from mlanet.export.corners import checked_mesh, smooth_normals
 from mlanet.geometry import Mesh
@@ -12,12 +12,17 @@ from mlanet.image import atomic_path, write_image
 
 
 def write_obj(
-    path: str | os.PathLike[str], mesh: Mesh, texture: UInt8[np.ndarray, "h w 3"] | None = None
+    path: str | os.PathLike[str],
+    mesh: Mesh,
+    texture: UInt8[np.ndarray, "h w 3"] | None = None,
+    *,
+    normals: bool = True,
 ) -> None:
     """Write `name.obj` (mm) and, with a texture, `name.mtl` and `name.png` in the same folder.
 
     Vertices keep their order and number: texture coordinates have indices of their own.
     Without a texture the mesh's colours, if any, follow the coordinates in each `v` line.
+    Without normals and texture coordinates a face is three plain numbers, as any reader takes it.
 
     Raises:
         ValueError: the mesh or the texture is malformed.
@@ -41,10 +46,11 @@ def write_obj(
     lines += _rows("v", points, 4)
     if mesh.uv is not None:
         lines += _rows("vt", mesh.uv, 6)
-    lines += _rows("vn", smooth_normals(mesh), 4)
+    if normals:
+        lines += _rows("vn", smooth_normals(mesh), 4)
     if texture is not None:
         lines.append("usemtl face")
-    lines += _faces(mesh.faces + 1, None if mesh.uv_faces is None else mesh.uv_faces + 1)
+    lines += _faces(mesh, normals)
     _write_text(target, lines)
 
 
@@ -53,11 +59,14 @@ def _rows(keyword: str, values: Float[np.ndarray, "n k"], digits: int) -> list[s
     return [pattern % tuple(row) for row in values.tolist()]
 
 
-def _faces(faces: Int[np.ndarray, "f 3"], uv_faces: Int[np.ndarray, "f 3"] | None) -> list[str]:
-    if uv_faces is None:
-        return ["f " + " ".join(f"{v}//{v}" for v in corner) for corner in faces.tolist()]
-    pairs = np.stack([faces, uv_faces], axis=2).tolist()
-    return ["f " + " ".join(f"{v}/{t}/{v}" for v, t in corner) for corner in pairs]
+def _faces(mesh: Mesh, normals: bool) -> list[str]:
+    if mesh.uv_faces is None:
+        corner = "{0}//{0}" if normals else "{0}"
+        pairs = mesh.faces[..., None] + 1
+    else:
+        corner = "{0}/{1}/{0}" if normals else "{0}/{1}"
+        pairs = np.stack([mesh.faces, mesh.uv_faces], axis=2) + 1
+    return ["f " + " ".join(corner.format(*c) for c in face) for face in pairs.tolist()]
 
 
 def _write_text(path: Path, lines: list[str]) -> None:
