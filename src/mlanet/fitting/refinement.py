@@ -98,7 +98,8 @@ def refine(
         faces: of one face model and one size of crop; not changed.
         landmarks_px: points in pixels of each photo; the starting reconstructions' own without.
         weight: of each point; 0 leaves it out (not visible).
-        config: terms and steps.
+        config: terms and steps; without it those of `RefinementConfig`, where expressions that are
+            not bounded have a standard deviation of 1.
         jaw: what the 17 given jaw points are; those of the visible contour are found on the
             surface anew whenever the skin's mask is drawn (`fitting.contour`).
 
@@ -108,8 +109,9 @@ def refine(
             or, if they have a weight, that are not finite; weights that are negative or not finite;
             jaw points of the contour without points.
     """
-    config = config or RefinementConfig()
     _check(faces)
+    bounded = faces[0].model.expression_bounded
+    config = config or (RefinementConfig() if bounded else RefinementConfig(expression_sd=1.0))
     given = landmarks_px is not None
     if jaw == "contour" and not given:
         raise ValueError("jaw points of the contour must be given")
@@ -135,7 +137,6 @@ def refine(
         [{"params": [blocks[name]], "lr": rate} for name, rate in STEP.items()], betas=(0.8, 0.95)
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
-    bounded = faces[0].model.expression_bounded
     middle = config.anchor * blocks["identity"].detach().clone()
     skin, places = synthesis.visible_skin(blocks), synthesis.landmark_index(blocks)
     for step in range(config.steps):
