@@ -225,8 +225,9 @@ def test_a_detector_that_finds_nothing_has_pictures_all_the_same(
     for name in ("worst", "random"):
         drawn = np.asarray(Image.open(tmp_path / "out" / f"{name}.png"))
         assert drawn.shape == (6 * TILE_PX, len(COLUMNS) * TILE_PX, 3)
-        assert (drawn[:, TILE_PX:] == GREY).all()
-        assert (drawn[:, :TILE_PX] != GREY).any()
+        assert (drawn[:, 2 * TILE_PX :] == GREY).all()
+        for column in (slice(TILE_PX), slice(TILE_PX, 2 * TILE_PX)):
+            assert (drawn[:, column] != GREY).any()
 
 
 def test_every_annotated_picture_must_be_there(dataset, truth, tmp_path):
@@ -332,9 +333,9 @@ def test_the_command_draws_prints_and_writes(dataset, truth, tmp_path, monkeypat
     assert "mlanet" in content["versions"]
     assert set(content["groups"]) == {"yaw", "mouth", "eyes", "skin tone"}
     for name in ("worst", "random"):
-        assert np.asarray(Image.open(out / f"{name}.png")).shape == (3 * 200, 5 * 200, 3)
+        assert np.asarray(Image.open(out / f"{name}.png")).shape == (3 * 200, 6 * 200, 3)
     assert f"{content['nme_2d_68']['mean']:.3f}" in (out / "report.md").read_text()
-    assert (out / "report.html").read_text().count("data:image/jpeg;base64,") == 2 * 3 * 5
+    assert (out / "report.html").read_text().count("data:image/jpeg;base64,") == 2 * 3 * 6
 
     other = tmp_path / "other"
     options = ["--predictions", saved, "--name", "a <method> [/b]", "--out", other]

@@ -31,10 +31,10 @@ JPEG_QUALITY = 88
 FACE_COLUMNS = ("overlay", "shape", "textured", "other view")
 """Of `face_tiles`."""
 
-COLUMNS = ("annotation", *FACE_COLUMNS)
-"""Of reconstructions: the annotation's points on the photo, then what mlanet made of it."""
+COLUMNS = ("photo", "annotation", *FACE_COLUMNS)
+"""Of reconstructions: the photo, the annotation's points on it, then what mlanet made of it."""
 
-POINTS_COLUMNS = ("annotation", "prediction")
+POINTS_COLUMNS = ("photo", "annotation", "prediction")
 """Of other methods' predictions, which have points only."""
 
 
@@ -79,7 +79,7 @@ def face_row(
     dataset: AFLW2000,
     annotations: AFLW2000Annotations,
 ) -> FaceRow:
-    """The photo with the annotation, then the prediction, side by side; grey if it was missed."""
+    """The photo, with the annotation, then the prediction, side by side; grey if it was missed."""
     row = annotations.names.index(result.name)
     truth: Float[np.ndarray, "68 2"] = annotations.landmarks_2d_px(report.annotation)[row]
     image = dataset[dataset.index_of[result.name]].image
@@ -89,21 +89,19 @@ def face_row(
     def tile(picture: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "t t 3"]:
         return crop_square(picture, square, TILE_PX).image
 
-    annotated = tile(draw_points(image, truth, TRUTH_COLOR, radius))
+    known = tile(image), tile(draw_points(image, truth, TRUTH_COLOR, radius))
     if result.nme_2d_68 is None:
         columns = POINTS_COLUMNS if reconstructor is None else COLUMNS
-        return FaceRow(result, (annotated, *[grey_tile()] * (len(columns) - 1)))
+        return FaceRow(result, (*known, *[grey_tile()] * (len(columns) - len(known))))
     if reconstructor is None:
         assert result.landmarks_px is not None, "the face was found"
         points = result.landmarks_px[:, :2]
-        return FaceRow(
-            result, (annotated, tile(draw_points(image, points, PREDICTED_COLOR, radius)))
-        )
+        return FaceRow(result, (*known, tile(draw_points(image, points, PREDICTED_COLOR, radius))))
     roi = annotations.roi_box_px[row]
     box = face_box(reconstructor, image, roi, truth, report.crop)
     assert box is not None, "the face was found before"
     face = reconstructor.predict_in_box(image, box)
-    return FaceRow(result, (annotated, *face_tiles(face, square)))
+    return FaceRow(result, (*known, *face_tiles(face, square)))
 
 
 def face_tiles(
