@@ -347,7 +347,7 @@ def test_the_command_draws_prints_and_writes(dataset, truth, tmp_path, monkeypat
     assert again["pose_mae_deg"] == content["pose_mae_deg"]
     page = (other / "report.html").read_text()
     assert "a &lt;method&gt;" in page
-    assert page.count("data:image/jpeg;base64,") == 2 * 3 * 2
+    assert page.count("data:image/jpeg;base64,") == 2 * 3 * 3
 
 
 def test_skin_tones_of_a_fitted_albedo(dataset, truth, tmp_path, monkeypatch, capsys):
