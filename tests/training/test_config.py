@@ -1,5 +1,6 @@
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
@@ -91,6 +92,11 @@ def test_unlabelled_samples_may_be_all_that_is_compared(tmp_path):
     for other in ({"unlabelled": 0.5}, {"labelled_rendered": 1.0}):
         config = TrainingConfig.read(written(tmp_path, {"weights": nothing, **other}))
         assert not config.weights.any_of(LABEL_TERMS + KNOWN_TERMS)
+
+
+def test_the_recipe_of_the_larger_preset_is_a_configuration():
+    recipe = TrainingConfig.read(Path(__file__).parents[2] / "examples" / "large.json")
+    assert (recipe.preset, recipe.num_unlabelled) == ("large", recipe.batch_size // 2)
 
 
 def test_changes_of_a_file_come_before_what_depends_on_them(tmp_path):

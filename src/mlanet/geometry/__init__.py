@@ -8,6 +8,7 @@ from mlanet.geometry.camera import (
     Camera,
     Pose,
     decode_pose,
+    decode_translation,
     landmarks_in_pixels,
 )
 from mlanet.geometry.closest import (
@@ -64,6 +65,7 @@ __all__ = [
     "closest_points_naive",
     "decode_lighting",
     "decode_pose",
+    "decode_translation",
     "euler_from_matrix",
     "face_normals",
     "fit_similarity",

@@ -81,12 +81,17 @@ def decode_pose(
     crop sides; minus the logarithm of its depth over 1 m): shift and size of the face in the
     crop are then independent of each other. It does not depend on the crop's size in pixels.
     """
-    xp = array_namespace(rotation, translation)
     matrix = matrix_from_6d(rotation) if kind == "6d" else matrix_from_euler(rotation)
+    return Pose(matrix, decode_translation(translation))
+
+
+def decode_translation(translation: Float[Array, "*b 3"]) -> Float[Array, "*b 3"]:
+    """The place of the model's origin (mm, camera) from a network's translation numbers."""
+    xp = array_namespace(translation)
     depth = REFERENCE_DISTANCE_MM * xp.exp(-translation[..., 2])
     x = translation[..., 0] / FOCAL_LENGTH_PER_CROP * depth
     y = translation[..., 1] / FOCAL_LENGTH_PER_CROP * depth
-    return Pose(matrix, xp.stack([x, y, depth], axis=-1))
+    return xp.stack([x, y, depth], axis=-1)
 
 
 def landmarks_in_pixels(

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from mlanet.geometry import Camera, decode_pose, landmarks_in_pixels, six_d_from_matrix
+from mlanet.geometry import Camera, decode_pose, decode_translation, landmarks_in_pixels
 from mlanet.image import SQUARE_PER_LANDMARKS
 
 STEPS = 6
@@ -27,11 +27,10 @@ def framed_translation(
         center: where the box's middle shall be, as an offset from the crop's in crop sides.
         log_scale: logarithm of the factor by which the face is larger than usual.
     """
-    translation = np.zeros(3)
-    numbers = six_d_from_matrix(rotation)
+    translation, turned = np.zeros(3), points @ rotation.T
     for _ in range(STEPS):
-        seen = landmarks_in_pixels(Camera.of_crop(1), decode_pose(numbers, translation), points)
-        low, high = seen[:, :2].min(axis=0), seen[:, :2].max(axis=0)
+        seen = Camera.of_crop(1).project(turned + decode_translation(translation))[:, :2]
+        low, high = seen.min(axis=0), seen.max(axis=0)
         factor = float(np.exp(log_scale)) / (SQUARE_PER_LANDMARKS * float((high - low).max()))
         middle = (low + high) / 2 - 0.5
         # Growing about the origin's image moves the box's middle, too.
