@@ -203,6 +203,35 @@ def test_the_command_writes_figures_and_curves(tmp_path, monkeypatch, capsys):
         assert area == pytest.approx(figures["auc"], abs=6e-3)
 
 
+def test_other_methods_are_scored_by_the_same_code(tmp_path, capsys):
+    write_frames(tmp_path / "ytf68")
+    order = np.random.default_rng(1).permutation(len(PERSON))
+    path, out = tmp_path / "other.npz", tmp_path / "out"
+    np.savez(path, names=frames().names[order], identity=rows(9.0)[order])
+    words = ["evaluate", "identity", "--data", str(tmp_path), "--out", str(out)]
+    words += ["--predictions", str(path)]
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 0
+    content = json.loads((out / "report.json").read_text())
+    own = evaluate_identity(SimpleNamespace(regressor=FakeRegressor()), frames()).as_dict()
+    assert content["method"] == "other"
+    for level, found in content["verification"].items():
+        assert set(found) == {"identity, whitened", "identity, mean-free"}
+        for name, figures in found.items():
+            assert figures["auc"] == pytest.approx(own["verification"][level][name]["auc"])
+    capsys.readouterr()
+    for arrays, message in (
+        ({"names": frames().names[1:], "identity": rows()[1:]}, "not of these frames"),
+        ({"names": frames().names, "identity": np.ones((len(PERSON), 2))}, "the same for all"),
+    ):
+        np.savez(path, **arrays)
+        with pytest.raises(SystemExit) as stop:
+            main(words)
+        assert stop.value.code == 1
+        assert message in capsys.readouterr().err
+
+
 def test_wrong_use_ends_in_one_line(tmp_path, capsys):
     for words in (["--threads", "0"], []):
         with pytest.raises(SystemExit) as status:

@@ -15,7 +15,8 @@ def identity(
     out: Path,
     threads: int = 1,
     weights: Path | None = None,
-    name: str = "mlanet",
+    predictions: Path | None = None,
+    name: str | None = None,
 ) -> int:
     """Verification of people by identity coefficients: AUC and equal error rate.
 
@@ -27,30 +28,46 @@ def identity(
         out: Folder for the report.
         threads: CPU threads.
         weights: A network of your own, written by mlanet export.
-        name: Of the network, in the report.
+        predictions: Score another method's answers instead: an npz file with names of the frames
+            and identity, a vector for each.
+        name: Of the network or method, in the report.
 
     Returns:
         Exit status.
     """
     _check(threads, out)
+    if predictions is not None and weights is not None:
+        raise UsageError("--predictions come with their own weights")
     from rich.console import Console
     from rich.progress import Progress
 
+    from mlanet import __version__
     from mlanet.datasets import FaceCrops
-    from mlanet.evaluation.identity import evaluate_identity, identity_page, identity_tables
+    from mlanet.evaluation.identity import (
+        evaluate_descriptions,
+        evaluate_identity,
+        identity_page,
+        identity_tables,
+    )
     from mlanet.evaluation.report_file import write_pages
     from mlanet.reconstructor import Reconstructor
 
     faces = FaceCrops(data / "ytf68" if (data / "ytf68").is_dir() else data)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Frames", total=len(faces))
-        report = evaluate_identity(
-            Reconstructor.load(threads=threads, weights=weights),
-            faces,
-            versions=versions_of(weights),
-            method=name,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+    if predictions is not None:
+        versions = {"mlanet": __version__}
+        report = evaluate_descriptions(
+            predictions, faces, versions=versions, method=name or predictions.stem
         )
+    else:
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("Frames", total=len(faces))
+            report = evaluate_identity(
+                Reconstructor.load(threads=threads, weights=weights),
+                faces,
+                versions=versions_of(weights),
+                method=name or "mlanet",
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
     path = report.save(out)
     write_pages(out, identity_page(report))
     for table in identity_tables(report):

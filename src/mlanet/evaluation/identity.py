@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from mlanet.datasets import FaceCrops
+from mlanet.datasets.archive import load_arrays, positions_of
 from mlanet.errors import DataError
 from mlanet.evaluation.page import Line, Page, Plot, Table
 from mlanet.evaluation.report_file import save_content
@@ -117,13 +118,56 @@ def evaluate_identity(
             progress(rows.stop, len(faces))
     vector = np.concatenate(vectors).astype(np.float64)
     found = reconstructor.regressor.config.layout.split(vector)
-    descriptions = {
-        "identity, whitened": whitened(found.identity),
-        "identity, mean-free": found.identity - found.identity.mean(axis=0),
+    descriptions = _of_identity(found.identity) | {
         "albedo, whitened": whitened(found.albedo),
         "pose": standardized(np.concatenate([found.rotation, found.translation], axis=1)),
         "mean colour of the crop": standardized(np.concatenate(colors)),
     }
+    return _report(descriptions, person, video, versions, method)
+
+
+def evaluate_descriptions(
+    path: Path,
+    faces: FaceCrops,
+    *,
+    versions: Mapping[str, str] | None = None,
+    method: str = "other method",
+) -> IdentityReport:
+    """Verify people by another method's descriptions of the frames; see `score_identity`.
+
+    Args:
+        path: npz file with `names` of the frames and their `identity` (n, any length).
+        faces: the frames.
+        versions: of what was compared.
+        method: its name.
+
+    Raises:
+        DataError: the file is malformed or not of these frames, the labels name no people, or a
+            name tells no video.
+    """
+    person, video = people_and_videos(faces)
+    arrays = load_arrays(path, {"names": (), "identity": (None,)})
+    try:
+        rows = positions_of(faces.names.tolist(), arrays["names"].tolist(), "there")
+    except DataError as error:
+        raise DataError(f"{path}: not of these frames ({error})") from error
+    given = arrays["identity"][rows].astype(np.float64)
+    if not np.ptp(given, axis=0).any():
+        raise DataError(f"{path}: 'identity' is the same for all frames")
+    return _report(_of_identity(given), person, video, versions, method)
+
+
+def _of_identity(rows: Float[np.ndarray, "n d"]) -> dict[str, Float[np.ndarray, "n k"]]:
+    return {"identity, whitened": whitened(rows), "identity, mean-free": rows - rows.mean(axis=0)}
+
+
+def _report(
+    descriptions: Mapping[str, Float[np.ndarray, "n k"]],
+    person: Int[np.ndarray, "n"],
+    video: Int[np.ndarray, "n"],
+    versions: Mapping[str, str] | None,
+    method: str,
+) -> IdentityReport:
     results = {
         level: {
             name: score_identity(rows, person, video, level) for name, rows in descriptions.items()
@@ -131,7 +175,7 @@ def evaluate_identity(
         for level in NOTES
     }
     people, videos = len(np.unique(person)), len(np.unique(video))
-    return IdentityReport(results, people, videos, len(faces), dict(versions or {}), method)
+    return IdentityReport(results, people, videos, len(person), dict(versions or {}), method)
 
 
 def people_and_videos(faces: FaceCrops) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
