@@ -61,15 +61,15 @@ class CropFolder:
         self._known = np.zeros(size, bool)
         self._coefficients = np.zeros((0, size), np.float32)
         self._accepted = np.ones(count, bool)
-        self._boxes: Float[np.ndarray, "n 4"] | None = None
+        self._labels: FittedLabels | None = None
         if self.faces.coefficients is not None:
             self._read_description(folder / DESCRIPTION, self.faces.coefficients)
         if labels is not None:
             names = self.faces.names.tolist()
             # Every picture has its labels there, also those that cannot be used and are left out.
-            found = FittedLabels.read(labels, names, self.name, model, every=True)
-            self._coefficients, self._known = found.coefficients, found.known
-            self._accepted, self._boxes = found.accepted, found.boxes_px
+            self._labels = FittedLabels.read(labels, names, self.name, model, every=True)
+            self._coefficients, self._known = self._labels.coefficients, self._labels.known
+            self._accepted = self._labels.accepted
         self._known = narrowed(self._known, known, folder, model)
 
     def __len__(self) -> int:
@@ -89,7 +89,7 @@ class CropFolder:
     def fingerprint(self) -> str:
         """A hash of the samples' names and labels; of the pictures nothing is read."""
         found = sha256("\n".join(self.faces.names.tolist()).encode())
-        boxes = np.zeros(0) if self._boxes is None else self._boxes
+        boxes = np.zeros(0) if self._labels is None else self._labels.boxes_px
         for values in (self.faces.landmarks_px, self._coefficients, boxes):
             found.update(np.ascontiguousarray(values, np.float32).tobytes())
         for values in (self._known, self._accepted):
@@ -113,9 +113,8 @@ class CropFolder:
             raise DataError(f"{self.faces.names[index]}: the landmarks have no extent")
         image = self.faces.decode(index)
         square = (0.0, 0.0, float(max(image.shape[:2])))
-        if self._boxes is not None and self._accepted[index]:
-            left, top, right, _ = (float(value) for value in self._boxes[index])
-            square = (left, top, right - left)
+        if self._labels is not None and self._accepted[index]:
+            square = self._labels.square_px(index)
         known = bool(len(self._coefficients)) and bool(self._accepted[index])
         return Face(
             image=image,
