@@ -38,6 +38,45 @@ def test_features_show_in_the_mean(model, albedo):
     np.testing.assert_allclose(albedo.mean[model.mirror], albedo.mean, atol=0.05)
 
 
+def test_it_is_carried_over_to_the_models_own(model, albedo):
+    """Colours of the skin come back, by coefficients as faces have them."""
+    rng = np.random.default_rng(2)
+    z = rng.normal(size=(50, len(albedo.names))).astype(np.float32)
+    mine = albedo.carried(z, model)
+    assert mine.shape == (50, model.layout.albedo)
+    assert np.abs(mine).max() < 6.0
+    assert mine.std(axis=0).mean() > 0.4
+    weight = model.regions["face"] / model.regions["face"].sum()
+    true = np.einsum("v,nvc->nc", weight, albedo.mean + np.einsum("vca,na->nvc", albedo.basis, z))
+    found = np.einsum("vca,na->nvc", model.albedo_basis, mine) + model.albedo_mean
+    found = np.einsum("v,nvc->nc", weight, found)
+    assert true.std(axis=0).min() > 0.05
+    np.testing.assert_allclose(found, true, atol=0.03)
+    assert np.abs(found - true).mean() < 0.01
+
+
+def test_an_albedo_within_the_models_own_comes_back(model):
+    modes = np.linalg.qr(np.random.default_rng(0).normal(size=(model.layout.albedo, 3)))[0]
+    within = AlbedoModel(
+        model.name,
+        model.albedo_mean + model.albedo_basis @ modes[:, 0].astype(np.float32),
+        (model.albedo_basis @ modes).astype(np.float32),
+        ("a", "b", "c"),
+    )
+    z = np.array([[0.5, 0.0, 1.0], [1.0, -1.0, 0.0]], np.float32)
+    true = modes[:, 0] + z @ modes.T
+    mine = within.carried(z, model)
+    colors = model.albedo_basis @ (mine - true).T.astype(np.float32)
+    assert np.abs(colors[model.regions["face"] > 0.5]).mean() < 0.01
+
+
+def test_other_modes_are_not_carried_over(model, albedo):
+    with pytest.raises(ValueError, match="48 modes, got"):
+        albedo.carried(np.zeros((2, 7), np.float32), model)
+    with pytest.raises(ValueError, match="vertices of"):
+        albedo.carried(np.zeros((2, 48), np.float32), replace(model, name="other"))
+
+
 def test_skin_tones_are_many(model, albedo):
     rng = np.random.default_rng(0)
     z = rng.normal(size=(40, len(albedo.names))).astype(np.float32)

@@ -7,6 +7,7 @@ import pytest
 
 from mlanet.errors import ConfigurationError, DataError
 from mlanet.geometry import Camera, decode_pose, landmarks_in_pixels
+from mlanet.morphable import AlbedoModel
 from mlanet.synthesis import RenderedHeads, write_samples
 from mlanet.training import SourceConfig
 from mlanet.training.data import LabelledFaces
@@ -319,29 +320,44 @@ def test_labels_of_something_else_are_refused(root, labelled, model, change, mes
         LabelledFaces(root, 4, [SourceConfig("aflw_train", labels="other.npz")])
 
 
-def test_another_albedos_coefficients_are_not_known(root, model, tiny, tmp_path):
-    """Heads in the photographic albedo: the other blocks serve all the same."""
+def photographic(root, model, folder, albedo):
+    """The rendered heads again, as if drawn with the photographic albedo."""
     layout = model.layout
     with np.load(root / "heads" / "labels.npz") as file:
         arrays = dict(file)
     start, stop = layout.slices["albedo"].start, layout.slices["albedo"].stop
     own = arrays["coefficients"]
-    other = np.concatenate([own[:, :start], np.full((9, 7), 5.0), own[:, stop:]], axis=1)
-    folder = tmp_path / "heads"
+    other = np.concatenate([own[:, :start], albedo, own[:, stop:]], axis=1)
     folder.mkdir()
     for path in (root / "heads").glob("*.tar"):
         (folder / path.name).symlink_to(path)
     np.savez(folder / "labels.npz", **(arrays | {"coefficients": other.astype(np.float32)}))
-    counts = {"identity": layout.identity, "expression": layout.expression, "albedo": 7}
+    counts = {
+        "identity": layout.identity,
+        "expression": layout.expression,
+        "albedo": albedo.shape[1],
+    }
     text = json.dumps(describe(model, albedo="photo", layout=counts))
     (folder / "dataset.json").write_text(text)
+    return own
+
+
+def test_the_photographic_albedo_is_known_as_the_models_own(root, model, tiny, tmp_path):
+    photo = AlbedoModel.load()
+    colors = np.random.default_rng(0).normal(size=(9, len(photo.names))).astype(np.float32)
+    own = photographic(root, model, tmp_path / "heads", colors)
     face = LabelledFaces(tmp_path, 4, [SourceConfig("heads")]).sources[0][3]
-    albedo = layout.slices["albedo"]
-    assert not face.known[albedo].any()
-    assert face.known[: albedo.start].all()
-    assert face.known[albedo.stop :].all()
+    albedo = model.layout.slices["albedo"]
+    assert face.known.all()
     np.testing.assert_array_equal(face.coefficients[: albedo.start], own[3, : albedo.start])
     np.testing.assert_array_equal(face.coefficients[albedo.stop :], own[3, albedo.stop :])
+    np.testing.assert_array_equal(face.coefficients[albedo], photo.carried(colors, model)[3])
+
+
+def test_modes_that_the_photographic_albedo_lacks_are_refused(root, model, tiny, tmp_path):
+    photographic(root, model, tmp_path / "heads", np.zeros((9, 7)))
+    with pytest.raises(DataError, match=r"dataset\.json: this albedo has 48 modes"):
+        LabelledFaces(tmp_path, 4, [SourceConfig("heads")])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from mlanet.datasets import FaceCrops, SkippedSamples
 from mlanet.errors import DataError
 from mlanet.image import square_from_landmarks
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import AlbedoModel, MorphableModel
 from mlanet.synthesis import RenderedHeads
 from mlanet.training.config import SourceConfig
 from mlanet.training.labels import FittedLabels, check_model, narrowed
@@ -135,7 +135,7 @@ class CropFolder:
             albedo = int(found["layout"]["albedo"])
             named = {str(name) for name in found["known"]}
             face_model, kind, data = str(found["face_model"]), found["kind"], found.get("data")
-            own_albedo = found["albedo"] == "open"
+            own_albedo = found["albedo"] != "photo"
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}: does not say what the coefficients are ({error})") from error
         layout = self._model.layout
@@ -147,10 +147,13 @@ class CropFolder:
         mine = np.zeros((len(coefficients), layout.size), np.float32)
         mine[:, :start] = coefficients[:, :start]
         mine[:, start + layout.albedo :] = coefficients[:, start + albedo :]
-        if own_albedo:
-            mine[:, layout.slices["albedo"]] = coefficients[:, start : start + albedo]
+        if "albedo" in named:
+            colors = coefficients[:, start : start + albedo]
+            if not own_albedo:
+                colors = _carried(path, colors, self._model)
+            mine[:, layout.slices["albedo"]] = colors
         for name, cut in layout.slices.items():
-            self._known[cut] = name in named and (name != "albedo" or own_albedo)
+            self._known[cut] = name in named
         self._coefficients = mine
         if kind == "profiles" and data:
             made_of = [_PROFILE.fullmatch(name) for name in self.faces.names.tolist()]
@@ -158,6 +161,16 @@ class CropFolder:
             names = [match[1] if match else name for match, name in both]
             rows = [int(match[2]) if match else -1 for match in made_of]
             self.photos = Photos.of(str(data), names, np.array(rows))
+
+
+def _carried(
+    path: Path, coefficients: Float[np.ndarray, "n a"], model: MorphableModel
+) -> Float[np.ndarray, "n b"]:
+    """Coefficients of the photographic albedo as nearest ones of the face model's own."""
+    try:
+        return AlbedoModel.load().carried(coefficients, model)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 class HeadSource:
