@@ -99,7 +99,7 @@ def test_versions_of_runs_are_shown(tmp_path, errors):
         ("mlanet", "0.1.0", "-", "-"),
         ("mobile", "own.onnx, sha256 12", "1", "-"),
     )
-    assert comparison_page(runs).tables[0] == table
+    assert comparison_page(runs).tables[-1] == table
     assert versions_table(runs[2:]) is None
 
 

@@ -214,7 +214,7 @@ def comparison_page(runs: Sequence[Run]) -> Page:
         ("Protocol", str(runs[0].content.get("protocol", ""))),
         *((run.name, str(run.path)) for run in runs),
     )
-    tables = (versions_table(runs), figures_table(runs), differences_table(runs))
+    tables = (figures_table(runs), differences_table(runs), versions_table(runs))
     shown = tuple(table for table in tables if table is not None)
     return Page("Runs side by side", facts, shown, curves(runs))
 
