@@ -337,6 +337,9 @@ def test_the_command_draws_prints_and_writes(dataset, truth, tmp_path, monkeypat
     assert f"{content['nme_2d_68']['mean']:.3f}" in (out / "report.md").read_text()
     assert (out / "report.html").read_text().count("data:image/jpeg;base64,") == 2 * 3 * 6
 
+    with np.load(saved) as arrays:  # the protocol's squares, which another method may be given
+        np.testing.assert_allclose(arrays["boxes"], few["roi_box"])
+
     other = tmp_path / "other"
     options = ["--predictions", saved, "--name", "a <method> [/b]", "--out", other]
     assert command(tmp_path, *options) == 0

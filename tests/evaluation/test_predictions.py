@@ -26,6 +26,7 @@ def test_a_file_comes_back(tmp_path):
         angles_deg=np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]),
         vertices=np.ones((2, 5, 3)),
         missed=np.array([False, True]),
+        boxes=np.array([[1.0, 2.0, 5.0, 6.0], [0.0, 0.0, 0.0, 0.0]]),
     )
     given.save(tmp_path / "deep" / "p.npz")
     found = Predictions.load(tmp_path / "deep" / "p.npz")
@@ -34,6 +35,7 @@ def test_a_file_comes_back(tmp_path):
     np.testing.assert_array_equal(face.landmarks_px, given.landmarks[0])
     np.testing.assert_array_equal(face.angles_deg, [1.0, 2.0, 3.0])
     assert face.vertices_px.shape == (5, 3)
+    np.testing.assert_array_equal(face.box_px, [1.0, 2.0, 5.0, 6.0])
     assert found.face(NAMES[1]) is None
 
 
@@ -41,6 +43,7 @@ def test_what_is_optional_may_be_absent(tmp_path):
     face = Predictions.load(written(tmp_path / "p.npz")).face(NAMES[1])
     assert face.angles_deg is None
     assert face.vertices_px is None
+    assert face.box_px is None
 
 
 @pytest.mark.parametrize(
@@ -55,6 +58,7 @@ def test_what_is_optional_may_be_absent(tmp_path):
         ({"landmarks": np.full((2, 68, 2), np.nan)}, "finite"),
         ({"landmarks": np.full((2, 68, 2), "x")}, "must hold numbers"),
         ({"angles_deg": np.zeros((2, 2))}, "angles_deg"),
+        ({"boxes": np.zeros((2, 3))}, "boxes"),
         ({"vertices": np.full((2, 5, 3), np.inf)}, "finite"),
         ({"vertices": np.zeros((1, 5, 3))}, "differ in length"),
         ({"missed": np.array(["False", "False"])}, "truth values"),

@@ -105,6 +105,7 @@ class NetworkSource(Generic[AnyPredictor]):
             landmarks_px=landmarks,
             angles_deg=np.asarray(found.euler_deg, dtype=np.float64),
             vertices_px=None if self.vertices is None else self.vertices(found),
+            box_px=np.asarray(box, dtype=np.float64),
             skin_tone_deg=None if self.skin_tone is None else self.skin_tone(found),
             seconds=seconds,
         )
@@ -250,6 +251,7 @@ def _score_image(
         true_angles_deg=angles,
         landmarks_px=face.landmarks_px,
         vertices_px=None if errors is None else np.asarray(face.vertices_px, dtype=np.float32),
+        box_px=face.box_px,
         openings=openings,
         skin_tone_deg=face.skin_tone_deg,
         dense=errors,

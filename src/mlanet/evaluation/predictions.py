@@ -25,6 +25,7 @@ class FacePrediction:
         landmarks_px: x, y and perhaps z (same scale, larger is nearer) in pixels of the image.
         angles_deg: pitch, yaw, roll; None if the method does not say.
         vertices_px: vertices of the Basel model, in the landmarks' frame; None without them.
+        box_px: left, top, right, bottom of what the method saw, or None.
         skin_tone_deg: individual typology angle of the predicted albedo, or None.
         seconds: that the method took.
     """
@@ -32,6 +33,7 @@ class FacePrediction:
     landmarks_px: Float[np.ndarray, "68 d"]
     angles_deg: Float[np.ndarray, "3"] | None = None
     vertices_px: Float[np.ndarray, "v 3"] | None = None
+    box_px: Float[np.ndarray, "4"] | None = None
     skin_tone_deg: float | None = None
     seconds: float = 0.0
 
@@ -50,6 +52,8 @@ class Predictions:
         vertices: of the Basel model, x, y in pixels, z in the same scale and larger nearer the
             viewer, or None.
         missed: images in which the method found no face.
+        boxes: left, top, right, bottom of what the method saw, or None. Nothing is scored of
+            them: they let another method see the same.
     """
 
     names: tuple[str, ...]
@@ -57,6 +61,7 @@ class Predictions:
     angles_deg: Float[np.ndarray, "n 3"] | None = None
     vertices: Float[np.ndarray, "n v 3"] | None = None
     missed: Bool[np.ndarray, "n"] | None = None
+    boxes: Float[np.ndarray, "n 4"] | None = None
 
     @classmethod
     def load(cls, path: Path) -> "Predictions":
@@ -69,7 +74,7 @@ class Predictions:
         arrays = load_arrays(
             path,
             required={"names": (), "landmarks": (68, None)},
-            optional={"angles_deg": (3,), "vertices": (None, 3), "missed": ()},
+            optional={"angles_deg": (3,), "vertices": (None, 3), "missed": (), "boxes": (4,)},
             finite=False,
         )
         names = tuple(str(name) for name in arrays["names"])
@@ -78,7 +83,7 @@ class Predictions:
         if arrays["landmarks"].shape[2] not in (2, 3):
             raise DataError(f"{path}: 'landmarks' must have 2 or 3 coordinates")
         missed = _truth_values(path, arrays.get("missed"))
-        for name in ("landmarks", "angles_deg", "vertices"):
+        for name in ("landmarks", "angles_deg", "vertices", "boxes"):
             if name in arrays:
                 _check_numbers(path, name, arrays[name], missed)
         return cls(
@@ -87,6 +92,7 @@ class Predictions:
             arrays.get("angles_deg"),
             arrays.get("vertices"),
             missed,
+            arrays.get("boxes"),
         )
 
     def save(self, path: Path) -> None:
@@ -96,7 +102,7 @@ class Predictions:
             DataError: it cannot be written.
         """
         arrays: dict[str, np.ndarray] = {"names": np.array(self.names), "landmarks": self.landmarks}
-        for name in ("angles_deg", "vertices", "missed"):
+        for name in ("angles_deg", "vertices", "missed", "boxes"):
             value = getattr(self, name)
             if value is not None:
                 arrays[name] = value
@@ -133,6 +139,7 @@ class Predictions:
             self.landmarks[row].astype(np.float64),
             None if self.angles_deg is None else self.angles_deg[row].astype(np.float64),
             None if self.vertices is None else self.vertices[row].astype(np.float64),
+            None if self.boxes is None else self.boxes[row].astype(np.float64),
         )
 
     def source(self, _row: int, name: str, _sample: object) -> FacePrediction | None:

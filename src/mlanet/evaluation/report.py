@@ -76,6 +76,8 @@ class ImageResult:
     landmarks_px: Float[np.ndarray, "68 d"] | None = None
     vertices_px: Float32[np.ndarray, "v 3"] | None = None
     """That were scored, if they are to be kept."""
+    box_px: Float[np.ndarray, "4"] | None = None
+    """What the method saw."""
     openings: FaceOpenings | None = None
     """Of mouth and eyes, by the annotation."""
     skin_tone_deg: float | None = None
@@ -209,7 +211,10 @@ class AFLW2000Report:
             rows = [np.zeros(3) if r.angles_deg is None else r.angles_deg for r in self.results]
             angles = np.stack(rows)
         names = tuple(r.name for r in self.results)
-        return Predictions(names, np.stack(points), angles, self._vertices(), missed)
+        boxes = None
+        if all(r.box_px is not None for r in self.results if r.landmarks_px is not None):
+            boxes = np.stack([np.zeros(4) if r.box_px is None else r.box_px for r in self.results])
+        return Predictions(names, np.stack(points), angles, self._vertices(), missed, boxes)
 
     def _vertices(self) -> Float32[np.ndarray, "n v 3"] | None:
         """Of all faces that were found, zero where one was missed; None unless all were kept."""
