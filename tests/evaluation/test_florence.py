@@ -545,6 +545,35 @@ def test_frames_for_other_methods(folder, tmp_path):
     assert np.array_equal(frame, list(frames_of(first.videos["PTZ-Indoor"][0]))[2])
 
 
+def test_videos_of_one_name_keep_their_frames_apart(folder, tmp_path):
+    first, _ = florence_subjects(folder)
+    videos = first.videos["PTZ-Indoor"]
+    again = tmp_path / "more" / videos[0].name
+    again.parent.mkdir()
+    shutil.copy(videos[0], again)
+    subject = replace(first, videos={"PTZ-Indoor": (*videos, again)})
+    write_frames(tmp_path / "out", [subject], 2)
+    written = [path.name for path in sorted((tmp_path / "out").rglob("*.png"))]
+    assert written == [
+        "PTZ-Indoor_2-again1_000000.png",
+        "PTZ-Indoor_2-again1_000002.png",
+        "PTZ-Indoor_2_000000.png",
+        "PTZ-Indoor_2_000002.png",
+    ]
+
+
+def test_a_second_scan_in_one_place_is_named(folder, reconstructor, tmp_path):
+    shutil.copytree(folder, tmp_path / "data")
+    scan = next((tmp_path / "data/subject_01/Model/frontal1/obj").glob("*.obj"))
+    second = scan.with_name("zzz.obj")
+    shutil.copy(scan, second)
+    subjects = florence_subjects(tmp_path / "data")
+    assert subjects[0].scans[0] == scan
+    assert subjects[0].problems == (f"{second}: a second OBJ file",)
+    report = evaluate_florence(reconstructor, subjects[:1], every=4)
+    assert f"{second}: a second OBJ file" in report.skipped
+
+
 def test_videos_that_cannot_be_read_have_no_pictures_and_are_named(folder, tmp_path, capsys):
     copied, out = tmp_path / "data", tmp_path / "pictures"
     shutil.copytree(folder, copied)

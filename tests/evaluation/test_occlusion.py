@@ -1,6 +1,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -135,6 +136,22 @@ def test_report_states_the_paired_increase(tmp_path):
         content["mask"]["nme_2d_68"] - content["none"]["nme_2d_68"]
     )
     assert "+2.00 (+2.00 to +2.00)" in markdown(occlusion_page(found))
+
+
+def test_without_a_yaw_bin_the_increase_is_over_all_images(tmp_path):
+    plain, mask = (
+        replace(whole, results=whole.results[:3])
+        for whole in (report([1.0, 2, 3, 4]), report([2.0, 3, 7, 7]))
+    )
+    found = OcclusionReport(plain, {Occluder("mask"): mask})
+    content = json.loads(found.save(tmp_path).read_text())
+    assert content["increase_over"] == "all images"
+    assert content["occlusion"]["mask"]["nme_2d_68"] is None
+    assert content["occlusion"]["mask"]["increase"] == pytest.approx((1 + 1 + 4) / 3)
+    assert "A yaw bin is empty: the increase is over all images" in markdown(occlusion_page(found))
+    whole = OcclusionReport(report([1.0, 2, 3, 4]), {Occluder("mask"): report([2.0, 3, 5, 7])})
+    assert whole.as_dict()["increase_over"] == "means of yaw bins"
+    assert "empty" not in markdown(occlusion_page(whole))
 
 
 def test_the_curve_begins_uncovered_and_rises_with_the_share():

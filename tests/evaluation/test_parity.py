@@ -6,17 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlanet.datasets import AFLW2000, AFLW2000Annotations
+from mlanet.datasets import AFLW2000, read_annotations
 from mlanet.evaluation import Predictions, score_aflw2000
 from mlanet.metrics import YAW_BINS, yaw_bin_index
 
 PUBLISHED = (1312, 383, 305)
 
 
-def transcribed(predicted, truth, yaw):
-    """Zhu et al. (PAMI 2017), one image and one point after another."""
+def transcribed(predicted, truth, yaw, missed=None):
+    """Zhu et al. (PAMI 2017), one image and one point after another; a missed face has 100 %."""
     errors = []
-    for points, target in zip(predicted, truth, strict=True):
+    for k, (points, target) in enumerate(zip(predicted, truth, strict=True)):
+        if missed is not None and missed[k]:
+            errors.append(100.0)
+            continue
         width = target[:, 0].max() - target[:, 0].min()
         height = target[:, 1].max() - target[:, 1].min()
         distances = [np.hypot(*(p[:2] - t[:2])) for p, t in zip(points, target, strict=True)]
@@ -29,25 +32,43 @@ def transcribed(predicted, truth, yaw):
 
 
 @pytest.mark.data
-@pytest.mark.skipif("MLANET_DATA" not in os.environ, reason="MLANET_DATA is not set")
-@pytest.mark.parametrize("annotation", ["original", "reannotated"])
-def test_scores_of_any_file_are_the_protocols(tmp_path, annotation):
-    folder = Path(os.environ["MLANET_DATA"]) / "aflw2000_dev"
-    truth = AFLW2000Annotations.load(folder / "annotations.npz")
+@pytest.mark.parametrize(
+    ("where", "annotation"),
+    [
+        ("MLANET_DATA", "original"),
+        ("MLANET_DATA", "reannotated"),
+        ("MLANET_AFLW2000", "original"),
+    ],
+)
+def test_scores_of_any_file_are_the_protocols(tmp_path, where, annotation):
+    """The 400 validation images, the whole data set, or both; every ninth face is missed."""
+    if where not in os.environ:
+        pytest.skip(f"{where} is not set")
+    folder = Path(os.environ[where])
+    if where == "MLANET_DATA":
+        folder = folder / "aflw2000_dev"
+    dataset = AFLW2000(folder)
+    truth = read_annotations(
+        folder / "annotations.npz" if where == "MLANET_DATA" else None, dataset
+    )
     rng = np.random.default_rng(1)
     given = truth.original_px + rng.normal(scale=4.0, size=truth.original_px.shape)
     order = rng.permutation(len(given))
     names = tuple(truth.names[k] for k in order)
-    Predictions(names, given[order].astype(np.float32)).save(tmp_path / "p.npz")
+    missed = np.arange(len(given)) % 9 == 0
+    Predictions(names, given[order].astype(np.float32), missed=missed[order]).save(
+        tmp_path / "p.npz"
+    )
     report = score_aflw2000(
-        Predictions.load(tmp_path / "p.npz").source,
-        AFLW2000(folder),
-        truth,
-        annotation=annotation,
+        Predictions.load(tmp_path / "p.npz").source, dataset, truth, annotation=annotation
     )
     target = truth.original_px if annotation == "original" else truth.reannotated_px
-    expected = transcribed(given.astype(np.float32).astype(float), target, truth.yaw_deg)
+    points = given.astype(np.float32).astype(float)
+    expected = transcribed(points, target, truth.yaw_deg, missed)
     found = [*report.nme.bins.values(), report.nme.mean]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    expected = transcribed(points[~missed], target[~missed], truth.yaw_deg[~missed])
+    found = [*report.nme_found.bins.values(), report.nme_found.mean]
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 

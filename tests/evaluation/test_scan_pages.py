@@ -70,7 +70,8 @@ def drawn(yaw):
 def test_the_check_shows_groups_curves_and_captions():
     page = scan_page(check(), [drawn(0.0), drawn(60.0), drawn(90.0)])
     rows = {row[0]: row[1:] for row in page.tables[0].rows}
-    assert rows["all"] == ("2", "1", "1.50", "3.00", "4.00", "62.50")
+    assert rows["all"] == ("2", "1", "1.50", "3.00", "4.00", "62.50", "1.00")
+    assert "where they cover alike" in page.tables[0].note
     assert [line.name for line in page.plots[0].lines] == ["reconstructions", "mean face"]
     captions = [row.caption.splitlines() for row in page.grids[0].rows]
     assert captions[0] == ["a", "yaw 0 degrees", "light front", "1.00 mm"]

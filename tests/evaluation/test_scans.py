@@ -250,7 +250,7 @@ def test_groups_have_readable_names_on_narrow_terminals(capsys, monkeypatch):
     baselines = (HeadBaseline("lee_perry_smith", "scan", 14.0),)
     print_scan_report(ScanReport(rows, baselines, False, 1.0, {}))
     printed = capsys.readouterr().out
-    for text in ("head lee_perry_smith", "number", "missed", "12.50", "14.29"):
+    for text in ("head lee_perry_smith", "number", "missed", "12.50", "14.29", "0.90 of both"):
         assert text in printed
     assert "…" not in printed
 

@@ -22,13 +22,24 @@ def test_an_offset_counts_in_units_of_the_eyes_distance():
     assert found == pytest.approx(2.5)
 
 
-def test_the_motion_is_applied_and_the_crop_counts():
+def test_the_motion_is_applied():
     small = Surface(plate(2.0, 40.0).vertices / 10, plate(2.0, 40.0).topology.faces)
     motion = Similarity(10.0, np.eye(3), np.array([0.0, 0.0, -1.0]))
     found = nme_interocular_icp(small, plate(), np.zeros(3), motion, 100.0, num_points=500)
     assert found == pytest.approx(1.0)
-    half = nme_interocular_icp(plate(2.0, 40.0), plate(), np.zeros(3), STILL, 80.0, radius_mm=20.0)
-    assert half == pytest.approx(2.5)
+
+
+def test_the_crop_counts():
+    """A plate 2 mm above the other within 24 mm of its middle, 6 mm outside."""
+    flat = plate(2.0, 40.0)
+    x, y, z = flat.vertices.T
+    step = Surface(
+        np.stack([x, y, np.where(np.hypot(x, y) < 24.0, z, 6.0)], axis=1), flat.topology.faces
+    )
+    near = nme_interocular_icp(step, plate(), np.zeros(3), STILL, 80.0, radius_mm=19.0)
+    assert near == pytest.approx(2.5)
+    far = nme_interocular_icp(step, plate(), np.zeros(3), STILL, 80.0, radius_mm=95.0)
+    assert far > 4.0
 
 
 def test_surfaces_that_face_away_from_each_other_do_not_correspond():

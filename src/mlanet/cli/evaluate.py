@@ -208,13 +208,7 @@ def compare(
     """
     from rich.console import Console
 
-    from mlanet.evaluation import (
-        comparison_page,
-        differences_table,
-        figures_table,
-        load_runs,
-        versions_table,
-    )
+    from mlanet.evaluation import comparison_page, load_runs
     from mlanet.evaluation.page import html, markdown
     from mlanet.evaluation.report_file import write_texts
 
@@ -223,14 +217,13 @@ def compare(
     if out is not None:
         check_file("--out", out)
     runs = load_runs(reports)
+    page = comparison_page(runs)
     if out is not None:
-        page = comparison_page(runs)
         name = out.stem + ".md" if out.suffix == ".html" else out.name
         write_texts(out.parent, {name: markdown(page), f"{out.stem}.html": html(page)})
     console = Console()
-    for table in (versions_table(runs), figures_table(runs), differences_table(runs)):
-        if table is not None:
-            console.print(rich_table(table))
+    for table in page.tables:
+        console.print(rich_table(table))
     return 0
 
 
@@ -298,7 +291,7 @@ def print_report(report: "AFLW2000Report") -> None:
     console.print(table)
     angles = ", ".join(f"{name} {_figure(pose[name])}" for name in ("pitch", "yaw", "roll", "mean"))
     console.print(
-        f"head pose MAE in degrees over {pose['images']} images within ±99°: {angles}",
+        f"head pose MAE in degrees over {pose['images']} found faces within ±99°: {angles}",
     )
     for figure, value in (content["dense"] or {}).items():
         mean = _figure(value["mean"])

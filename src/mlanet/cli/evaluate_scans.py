@@ -264,7 +264,9 @@ def print_scan_report(report: "ScanReport") -> None:
             )
         ]
         table.add_row(Text(name), str(group["portraits"]), str(group["missed"]), *figures)
-    Console().print(table)
+    console = Console(markup=False, highlight=False)
+    console.print(table)
+    console.print(f"{content['coverage']:.2f} of both surfaces' area was compared")
 
 
 def print_florence_report(report: "FlorenceReport") -> None:

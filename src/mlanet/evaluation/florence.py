@@ -219,6 +219,7 @@ class _Run:
     def read_scans(self, subject: FlorenceSubject, annotator: Reconstructor) -> list[FlorenceScan]:
         """The scans that can be used."""
         scans: list[FlorenceScan] = []
+        self.skipped.extend(subject.problems)
         if not subject.scans:
             self.skipped.append(f"{subject.name}: no frontal scan")
         for path in subject.scans:

@@ -1,5 +1,6 @@
 """The layout of MICC Florence: subjects, their scans, and the frames of their videos."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +29,13 @@ class FlorenceSubject:
         name: of its folder.
         scans: OBJ files of the frontal scans, one or two.
         videos: of each setting that there is.
+        problems: files that are passed over, one line each.
     """
 
     name: str
     scans: tuple[Path, ...]
     videos: dict[str, tuple[Path, ...]]
+    problems: tuple[str, ...] = ()
 
 
 def florence_subjects(folder: Path) -> list[FlorenceSubject]:
@@ -52,7 +55,9 @@ def florence_subjects(folder: Path) -> list[FlorenceSubject]:
             for setting in SETTINGS
         }
         scans = tuple(paths[0] for paths in found if paths)
-        subjects.append(FlorenceSubject(place.name, scans, {k: v for k, v in videos.items() if v}))
+        problems = tuple(f"{path}: a second OBJ file" for paths in found for path in paths[1:])
+        given = {setting: paths for setting, paths in videos.items() if paths}
+        subjects.append(FlorenceSubject(place.name, scans, given, problems))
     if not any(subject.scans for subject in subjects):
         raise DataError(f"{folder}: holds no subject_XX/Model/frontal1/obj/*.obj")
     return subjects
@@ -103,9 +108,9 @@ def write_frames(
     for number, subject in enumerate(subjects):
         for setting, videos in subject.videos.items() if subject.scans else ():
             name, written = setting_name(subject, setting), 0
-            for video in videos:
+            for video, prefix in zip(videos, _prefixes(videos), strict=True):
                 for count, frame in enumerate(_readable_frames(video, every, skipped)):
-                    _write_frame(folder / name / f"{video.stem}_{count * every:06d}.png", frame)
+                    _write_frame(folder / name / f"{prefix}_{count * every:06d}.png", frame)
                     written += 1
             if written:
                 names.append(name)
@@ -114,6 +119,17 @@ def write_frames(
         if progress is not None:
             progress(number + 1, len(subjects))
     return WrittenFrames(tuple(names), tuple(skipped))
+
+
+def _prefixes(videos: Sequence[Path]) -> list[str]:
+    """Names of videos without their endings; those that occur again are numbered."""
+    times: Counter[str] = Counter()
+    found: list[str] = []
+    for video in videos:
+        again = times[video.stem]
+        found.append(f"{video.stem}-again{again}" if again else video.stem)
+        times[video.stem] += 1
+    return found
 
 
 def frames_of(video: Path, every: int = 1) -> Iterator[UInt8[np.ndarray, "h w 3"]]:

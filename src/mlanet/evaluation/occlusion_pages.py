@@ -44,6 +44,8 @@ def occlusion_table(report: OcclusionReport) -> Table:
         figures = [found["nme_2d_68"], found["pose_mae_deg"]]
         rows.append((name, *("-" if v is None else f"{v:.2f}" for v in figures), change))
     note = "Shares are of the convex hull of the landmarks; nme_2d_68 is over all 68 landmarks."
+    if not report.by_bins:
+        note += " A yaw bin is empty: the increase is over all images alike."
     columns = ("covered by", "nme_2d_68 %", "head pose MAE, degrees", "increase of nme_2d_68")
     return Table("By occlusion", columns, tuple(rows), note)
 

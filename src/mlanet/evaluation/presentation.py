@@ -128,7 +128,8 @@ def _dense(content: dict[str, Any]) -> Table:
 def _pose(content: dict[str, Any]) -> Table:
     pose = content["pose_mae_deg"]
     rows = [(name, _figure(pose[name])) for name in ("pitch", "yaw", "roll", "mean")]
-    note = f"Over {pose['images']} images whose true angles lie within 99 degrees."
+    note = f"Over {pose['images']} found faces whose true angles lie within 99 degrees"
+    note += f"; {content['missed']} missed ones do not count." if content["missed"] else "."
     return Table("Head pose", ("angle", "mean absolute error, degrees"), tuple(rows), note)
 
 

@@ -19,6 +19,11 @@ from mlanet.evaluation.pictures import jpeg
 from mlanet.evaluation.scan_pictures import COLUMNS, WORST_MM, ScanRow
 from mlanet.evaluation.scan_report import SCAN_PROTOCOL, ScanReport
 
+COVERAGE_NOTE = (
+    "Coverage is the share of both surfaces' area that was compared; the rest has no counterpart"
+    " and does not count. Methods can be compared where they cover alike."
+)
+
 
 def florence_page(report: FlorenceReport, grids: tuple[PictureGrid, ...] = ()) -> Page:
     """Settings, scans, what was left out, the share of subjects below a distance, and pictures."""
@@ -65,10 +70,14 @@ def scan_page(
             str(group.portraits),
             str(group.missed),
             *map(_figure, (group.mean_mm, group.rms_mm, group.mean_face_mm, group.gain_percent)),
+            _figure(group.coverage),
         )
         for name, group in report.groups().items()
     ]
-    columns = ("portraits", "number", "missed", "mean mm", "rms mm", "mean face mm", "gain %")
+    columns = (
+        *("portraits", "number", "missed", "mean mm", "rms mm", "mean face mm", "gain %"),
+        "coverage",
+    )
     heads = {entry.head: entry.mean_mm for entry in report.baselines}
     curves = {
         "reconstructions": [row.mean_mm for row in report.results],
@@ -86,7 +95,7 @@ def scan_page(
     return Page(
         f"{report.method}, rendered-scan check",
         facts,
-        (Table("Groups of portraits", columns, tuple(groups)),),
+        (Table("Groups of portraits", columns, tuple(groups), COVERAGE_NOTE),),
         distance_plots("share of portraits", curves),
         (PictureGrid("Portraits", picture_columns, pictures, note),) if pictures else (),
     )

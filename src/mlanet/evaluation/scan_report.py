@@ -91,6 +91,7 @@ class Group:
         rms_mm: the mean of their root mean squares.
         mean_face_mm: the mean face's for the same heads.
         gain_percent: by which `mean_mm` is below `mean_face_mm`.
+        coverage: mean share of both surfaces' area that has a counterpart.
     """
 
     portraits: int
@@ -99,6 +100,7 @@ class Group:
     rms_mm: float | None
     mean_face_mm: float | None
     gain_percent: float | None
+    coverage: float | None
 
     def as_dict(self) -> dict[str, int | float | None]:
         """Plain values, rounded to micrometres."""
@@ -109,6 +111,7 @@ class Group:
             "point_to_plane_rms_mm": _rounded(self.rms_mm),
             "mean_face_mm": _rounded(self.mean_face_mm),
             "gain_percent": _rounded(self.gain_percent),
+            "coverage": _rounded(self.coverage),
         }
 
 
@@ -137,17 +140,19 @@ class ScanReport:
         rows = list(self.results if chosen is None else chosen)
         missed = sum(row.missed for row in rows)
         if not rows:
-            return Group(0, 0, None, None, None, None)
+            return Group(0, 0, None, None, None, None, None)
         baseline = {entry.head: entry.mean_mm for entry in self.baselines}
-        mean, rms, face = (
+        mean, rms, face, coverage = (
             float(np.mean(values))
             for values in (
                 [row.mean_mm for row in rows],
                 [row.rms_mm for row in rows],
                 [baseline[row.head] for row in rows],
+                [row.coverage for row in rows],
             )
         )
-        return Group(len(rows), missed, mean, rms, face, 100.0 * (1.0 - mean / face))
+        gain = 100.0 * (1.0 - mean / face)
+        return Group(len(rows), missed, mean, rms, face, gain, coverage)
 
     def groups(self) -> dict[str, Group]:
         """Means over all, by angle, kind of head and scan (each by angle, too), and by light."""
