@@ -12,7 +12,7 @@ from scipy.io import savemat
 from mlanet.cli import main
 from mlanet.datasets import AFLW2000, AFLW2000Annotations, Sample
 from mlanet.errors import UsageError
-from mlanet.evaluation import FacePrediction, ImageResult
+from mlanet.evaluation import FacePrediction, ImageResult, Predictions
 from mlanet.evaluation.occlusion import (
     EYES,
     OccludedFaces,
@@ -354,6 +354,65 @@ def test_the_command_writes_figures_a_curve_and_pictures(
     errors = [found[name]["nme_2d_68"] for name in ("patch 10 %", "patch 30 %")]
     np.testing.assert_allclose((x - x[0]) / (x[-1] - x[0]), [0.0, 1 / 3, 1.0], atol=1e-3)
     assert (y[0] - y[1]) / (y[0] - y[2]) == pytest.approx(errors[0] / errors[1], abs=1e-2)
+
+
+def run(*words):
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "occlusion", *map(str, words)])
+    return stop.value.code
+
+
+def test_other_methods_see_and_are_scored_on_the_same_pictures(
+    points, dataset, tmp_path, monkeypatch, capsys
+):
+    """A method that answers to the written pictures has the figures of one that we show them."""
+    network = Network(points)
+    monkeypatch.setattr(Reconstructor, "load", lambda **_: network)
+    given = ["--data", tmp_path, "--seed", 3, "--shares", 0.25]
+    pictures, answers = tmp_path / "pictures", tmp_path / "answers"
+    assert run(*given, "--write-pictures", pictures) == 0
+    conditions = ("none", "patch-25", "side-25", "sunglasses", "mask")
+    assert sorted(path.name for path in pictures.iterdir()) == sorted(conditions)
+    for condition in conditions:
+        files = sorted((pictures / condition).glob("*.png"))
+        assert [f"{path.stem}.jpg" for path in files] == sorted(dataset.names)
+        images = [np.asarray(Image.open(path)) for path in files]
+        found = [network.predict_in_box(image, None).landmarks_px for image in images]
+        Predictions(
+            tuple(f"{path.stem}.jpg" for path in files),
+            np.stack(found),
+            angles_deg=np.zeros((len(files), 3)),
+        ).save(answers / f"{condition}.npz")
+    assert run(*given, "--out", tmp_path / "own") == 0
+    assert run(*given, "--predictions", answers, "--name", "other", "--out", tmp_path / "o") == 0
+    own, other = (
+        json.loads((tmp_path / name / "report.json").read_text()) for name in ("own", "o")
+    )
+    assert other["method"] == "other"
+    assert other["versions"]["predictions"] == "answers"
+    assert own["occlusion"] == other["occlusion"]
+    assert own["occlusion"]["mask"]["increase"] > 1.0
+
+    capsys.readouterr()
+    (answers / "mask.npz").unlink()
+    assert run(*given, "--predictions", answers, "--out", tmp_path / "o") == 1
+    error = capsys.readouterr().err
+    assert "mask.npz" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "--out is missing"),
+        (["--predictions", "p", "--weights", "w", "--out", "o"], "their own weights"),
+        (["--predictions", "p", "--write-pictures", "o"], "evaluates nothing"),
+        (["--weights", "w", "--write-pictures", "o"], "evaluates nothing"),
+    ],
+)
+def test_options_that_do_not_go_together(words, message, capsys):
+    assert run("--data", "x", *words) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_the_command_takes_only_named_pictures(points, dataset, tmp_path, monkeypatch):

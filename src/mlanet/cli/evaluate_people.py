@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mlanet.cli.evaluate import positive, rich_table
+from mlanet.cli.evaluate import positive, progress_bar, rich_table
 from mlanet.cli.evaluate_scans import versions_of
 from mlanet.cli.outputs import check_folder
 from mlanet.cli.status import EXIT_OK
@@ -81,12 +81,14 @@ def occlusion(
     data: Path,
     annotations: Path | None = None,
     only: Path | None = None,
-    out: Path,
+    out: Path | None = None,
     shares: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4),
     seed: int = 0,
     threads: int = 1,
     weights: Path | None = None,
-    name: str = "mlanet",
+    predictions: Path | None = None,
+    name: str | None = None,
+    write_pictures: Path | None = None,
 ) -> int:
     """Error on AFLW2000-3D as drawn patches, sunglasses and masks cover the faces.
 
@@ -97,23 +99,36 @@ def occlusion(
         data: Folder of AFLW2000-3D (imageNNNNN.jpg and .mat), or its tar file.
         annotations: As for mlanet evaluate aflw2000; not needed.
         only: As for mlanet evaluate aflw2000: a text file with names of pictures.
-        out: Folder for the report.
+        out: Folder for the report; needed but with --write-pictures.
         shares: Of the face that patches cover.
         seed: Of the occluders.
         threads: Images that are worked on at once.
         weights: A network of your own, written by mlanet export.
-        name: Of the network, in the report.
+        predictions: Score another method's answers to the pictures of --write-pictures instead: a
+            folder with an npz file for each condition (docs/evaluation.md).
+        name: Of the network or method, in the report.
+        write_pictures: Write the pictures into this folder for other methods, and nothing else.
 
     Returns:
         Exit status.
     """
-    _check(threads, out)
+    if predictions is not None and weights is not None:
+        raise UsageError("--predictions come with their own weights")
+    if write_pictures is None:
+        if out is None:
+            raise UsageError("--out is missing")
+        _check(threads, out)
+    else:
+        if predictions is not None or weights is not None:
+            raise UsageError("--write-pictures evaluates nothing: no --weights, no --predictions")
+        check_folder("--write-pictures", write_pictures)
     from rich.console import Console
-    from rich.progress import Progress
 
+    from mlanet import __version__
     from mlanet.datasets import AFLW2000, read_annotations
     from mlanet.evaluation import NetworkSource, only_named
     from mlanet.evaluation.occlusion import evaluate_occlusion
+    from mlanet.evaluation.occlusion_files import given_faces, write_covered
     from mlanet.evaluation.occlusion_pages import (
         occlusion_grids,
         occlusion_page,
@@ -128,19 +143,33 @@ def occlusion(
     truth = read_annotations(annotations, dataset)
     if only is not None:
         truth = only_named(truth, only)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Occluders", total=None)
+    if write_pictures is not None:
+        with progress_bar("Pictures") as progress:
+            conditions = write_covered(
+                write_pictures, dataset, truth, shares=shares, seed=seed, progress=progress
+            )
+        text = f"{write_pictures}: pictures of {', '.join(conditions)} written"
+        Console().print(text, highlight=False, markup=False, soft_wrap=True)
+        return EXIT_OK
+    if predictions is None:
+        source = NetworkSource(Reconstructor.load(weights=weights), truth)
+        versions = versions_of(weights)
+    else:
+        source = given_faces(predictions, truth, shares)
+        versions = {"mlanet": __version__, "predictions": predictions.name}
+    with progress_bar("Occluders") as progress:
         report = evaluate_occlusion(
-            NetworkSource(Reconstructor.load(weights=weights), truth),
+            source,
             dataset,
             truth,
             shares=shares,
             seed=seed,
-            versions=versions_of(weights),
-            method=name,
+            versions=versions,
+            method=name or ("mlanet" if predictions is None else predictions.name),
             workers=threads,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=progress,
         )
+    assert out is not None
     path = report.save(out)
     write_pages(out, occlusion_page(report, occlusion_grids(report, dataset, truth)))
     Console().print(rich_table(occlusion_table(report)))

@@ -203,7 +203,7 @@ class OcclusionReport:
 
 
 def evaluate_occlusion(
-    source: FaceSource,
+    source: FaceSource | Mapping[Occluder | None, FaceSource],
     dataset: AFLW2000,
     annotations: AFLW2000Annotations,
     *,
@@ -216,6 +216,18 @@ def evaluate_occlusion(
 ) -> OcclusionReport:
     """Score the same faces uncovered and behind each of `occluders`.
 
+    Args:
+        source: Sees pictures that are covered before it does; or the faces that another method
+            found, uncovered (None) and behind each of the occluders.
+        dataset: The pictures.
+        annotations: Landmarks, yaw and ground-truth boxes.
+        shares: Of the face that patches and sides cover.
+        seed: Of the occluders.
+        versions: Of weights and assets, for the report.
+        method: Its name, for the report.
+        workers: Threads.
+        progress: Called with (conditions done, conditions in all).
+
     Raises:
         UsageError: a share is not in (0, 1).
         DataError: as `score_aflw2000`.
@@ -223,7 +235,12 @@ def evaluate_occlusion(
     kinds = occluders(shares)
     reports: list[AFLW2000Report] = []
     for occluder in (None, *kinds):
-        faces = source if occluder is None else OccludedFaces(source, annotations, occluder, seed)
+        if isinstance(source, Mapping):
+            faces = source[occluder]
+        elif occluder is None:
+            faces = source
+        else:
+            faces = OccludedFaces(source, annotations, occluder, seed)
         reports.append(
             score_aflw2000(
                 faces,
