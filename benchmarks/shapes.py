@@ -1,12 +1,14 @@
 """How well shapes are known: by the network on unseen rendered heads, and at best by landmarks.
 
-    python benchmarks/shapes.py [--weights F.onnx] [--out F]
+    python benchmarks/shapes.py [--weights F.onnx] [--albedo photo] [--out F]
 
 Distances are root mean squares over the face (mm) after the best similarity, means over heads. None
 of the heads that evaluate mlanet takes part, so that trainings may be compared here.
 
 - `mean_face_mm`, `network_mm`: `--heads` heads as `mlanet synthesize heads` draws them, of a seed
   of their own; by yaw, too.
+- `tone_deg`, `tone_median_deg`: mean absolute error of the skin's individual typology angle, the
+  network's and that of answering the heads' median.
 - `correlation_...`: of predicted and true identity: first mode, mean of the next nineteen.
 - `posterior_..._mm`: expected distance of such a head if its 68 landmarks, or all vertices, were
   seen at rest to within a noise (standard deviation, mm, each axis): linear Gaussian posterior
@@ -16,16 +18,18 @@ of the heads that evaluate mlanet takes part, so that trainings may be compared 
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import tyro
 from jaxtyping import Float
 
 from mlanet import Reconstructor
+from mlanet.evaluation import SkinTone
 from mlanet.evaluation.comparison import FaceComparison
 from mlanet.geometry import fit_similarity, matrix_from_euler
 from mlanet.image import crop_square, square_from_landmarks
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import AlbedoModel, MorphableModel
 from mlanet.synthesis import RenderedHeads
 
 SEED, EVERY = 991, 40
@@ -35,21 +39,34 @@ YAWS, NOISES_MM = (0.0, 30.0, 60.0, 90.0), (0.5, 1.0, 2.0)
 EXPRESSION_SD, WIDE_MM = 0.15, 10.0
 
 
-def main(weights: Path | None = None, heads: int = 800, out: Path | None = None) -> None:
+def main(
+    weights: Path | None = None,
+    heads: int = 800,
+    albedo: Literal["open", "photo"] = "open",
+    out: Path | None = None,
+) -> None:
     """Print the figures, and write them."""
     reconstructor = Reconstructor.load(weights=weights)
-    figures = network_figures(reconstructor, heads) | posterior_figures(reconstructor.model)
+    wearing = reconstructor.model
+    if albedo == "photo":
+        wearing = AlbedoModel.load().on(wearing)
+    figures = network_figures(reconstructor, heads, wearing) | posterior_figures(
+        reconstructor.model
+    )
     for name, value in figures.items():
         print(f"{name:48} {value:.3f}")
     if out is not None:
         out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
-def network_figures(reconstructor: Reconstructor, count: int) -> dict[str, float]:
+def network_figures(
+    reconstructor: Reconstructor, count: int, wearing: MorphableModel
+) -> dict[str, float]:
     model, layout = reconstructor.model, reconstructor.model.layout
     mean, basis = face_basis(model)
-    drawn = RenderedHeads(model, count=count, seed=SEED)
-    truth, found, yaw = [], [], []
+    drawn = RenderedHeads(wearing, count=count, seed=SEED)
+    true_tone, tone = SkinTone(wearing), SkinTone(model)
+    truth, found, yaw, tones = [], [], [], []
     for index in range(count):
         sample = drawn[index]
         crop = crop_square(
@@ -58,8 +75,10 @@ def network_figures(reconstructor: Reconstructor, count: int) -> dict[str, float
             reconstructor.regressor.config.input_size,
         )
         answer = reconstructor.regressor(crop.image[None])[0]
-        found.append(layout.split(answer).identity)
-        truth.append(layout.split(np.asarray(sample.coefficients)).identity)
+        answered, true = layout.split(answer), wearing.layout.split(sample.coefficients)
+        found.append(answered.identity)
+        truth.append(true.identity)
+        tones.append((tone(answered), true_tone(true)))
         yaw.append(abs(sample.angles_deg[1]))
     names, angles = ("mean_face", "network"), np.array(yaw)
     apart = {
@@ -72,7 +91,10 @@ def network_figures(reconstructor: Reconstructor, count: int) -> dict[str, float
         figures |= {f"{n}_{low}_{min(high, 90)}_mm": float(apart[n][chosen].mean()) for n in names}
     pairs = np.array(found).T, np.array(truth).T
     related = [np.corrcoef(a, b)[0, 1] for a, b in zip(*pairs, strict=True)]
+    guess, right = np.array(tones).T
     return figures | {
+        "tone_deg": float(np.abs(guess - right).mean()),
+        "tone_median_deg": float(np.abs(np.median(right) - right).mean()),
         "correlation_first": float(related[0]),
         "correlation_next_19": float(np.mean(related[1:20])),
     }
