@@ -320,8 +320,8 @@ def test_labels_of_something_else_are_refused(root, labelled, model, change, mes
         LabelledFaces(root, 4, [SourceConfig("aflw_train", labels="other.npz")])
 
 
-def photographic(root, model, folder, albedo):
-    """The rendered heads again, as if drawn with the photographic albedo."""
+def photographic(root, model, folder, albedo, name="photo"):
+    """The rendered heads again, as if drawn with the photographic albedo, or another one."""
     layout = model.layout
     with np.load(root / "heads" / "labels.npz") as file:
         arrays = dict(file)
@@ -337,7 +337,7 @@ def photographic(root, model, folder, albedo):
         "expression": layout.expression,
         "albedo": albedo.shape[1],
     }
-    text = json.dumps(describe(model, albedo="photo", layout=counts))
+    text = json.dumps(describe(model, albedo=name, layout=counts))
     (folder / "dataset.json").write_text(text)
     return own
 
@@ -354,10 +354,24 @@ def test_the_photographic_albedo_is_known_as_the_models_own(root, model, tiny, t
     np.testing.assert_array_equal(face.coefficients[albedo], photo.carried(colors, model)[3])
 
 
-def test_modes_that_the_photographic_albedo_lacks_are_refused(root, model, tiny, tmp_path):
-    photographic(root, model, tmp_path / "heads", np.zeros((9, 7)))
-    with pytest.raises(DataError, match=r"dataset\.json: this albedo has 48 modes"):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("photo", "this albedo has 48 modes"), ("open", "7 albedo coefficients instead of 18")],
+)
+def test_modes_that_an_albedo_lacks_are_refused(root, model, tiny, tmp_path, name, message):
+    photographic(root, model, tmp_path / "heads", np.zeros((9, 7)), name)
+    with pytest.raises(DataError, match=rf"dataset\.json: {message}"):
         LabelledFaces(tmp_path, 4, [SourceConfig("heads")])
+
+
+def test_coefficients_of_an_unknown_albedo_are_not_known(root, model, tiny, tmp_path):
+    own = photographic(root, model, tmp_path / "heads", np.full((9, 7), 5.0), "other")
+    face = LabelledFaces(tmp_path, 4, [SourceConfig("heads")]).sources[0][3]
+    albedo = model.layout.slices["albedo"]
+    assert not face.known[albedo].any()
+    assert face.known[: albedo.start].all()
+    assert face.known[albedo.stop :].all()
+    np.testing.assert_array_equal(face.coefficients[albedo.stop :], own[3, albedo.stop :])
 
 
 @pytest.mark.parametrize(

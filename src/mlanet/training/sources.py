@@ -135,7 +135,7 @@ class CropFolder:
             albedo = int(found["layout"]["albedo"])
             named = {str(name) for name in found["known"]}
             face_model, kind, data = str(found["face_model"]), found["kind"], found.get("data")
-            own_albedo = found["albedo"] != "photo"
+            worn = str(found["albedo"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}: does not say what the coefficients are ({error})") from error
         layout = self._model.layout
@@ -147,10 +147,14 @@ class CropFolder:
         mine = np.zeros((len(coefficients), layout.size), np.float32)
         mine[:, :start] = coefficients[:, :start]
         mine[:, start + layout.albedo :] = coefficients[:, start + albedo :]
-        if "albedo" in named:
+        if worn not in ("open", "photo"):
+            named.discard("albedo")
+        elif "albedo" in named:
             colors = coefficients[:, start : start + albedo]
-            if not own_albedo:
+            if worn == "photo":
                 colors = _carried(path, colors, self._model)
+            elif albedo != layout.albedo:
+                raise DataError(f"{path}: {albedo} albedo coefficients instead of {layout.albedo}")
             mine[:, layout.slices["albedo"]] = colors
         for name, cut in layout.slices.items():
             self._known[cut] = name in named
