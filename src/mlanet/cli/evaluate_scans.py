@@ -253,17 +253,12 @@ def print_scan_report(report: "ScanReport") -> None:
     table.add_column("portraits", overflow="fold")
     for heading in ("number", "missed", "mean\nmm", "rms\nmm", "mean\nface\nmm", "gain\n%"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for name, group in content["groups"].items():
+    for name, group in report.groups().items():
         figures = [
-            "-" if group[key] is None else f"{group[key]:.2f}"
-            for key in (
-                "point_to_plane_mean_mm",
-                "point_to_plane_rms_mm",
-                "mean_face_mm",
-                "gain_percent",
-            )
+            "-" if value is None else f"{value:.2f}"
+            for value in (group.mean_mm, group.rms_mm, group.mean_face_mm, group.gain_percent)
         ]
-        table.add_row(Text(name), str(group["portraits"]), str(group["missed"]), *figures)
+        table.add_row(Text(name), str(group.portraits), str(group.missed), *figures)
     console = Console(markup=False, highlight=False)
     console.print(table)
     console.print(f"{content['coverage']:.2f} of both surfaces' area was compared")
