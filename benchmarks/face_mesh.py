@@ -114,10 +114,9 @@ def learn(mesh: Any, folder: Path, every: int) -> Callable[[np.ndarray], np.ndar
             large = cv2.copyMakeBorder(large, *(border,) * 4, cv2.BORDER_CONSTANT)
             face = chosen(meshes(mesh, large), points[name] * ENLARGED + border)
             if face is not None:
-                center, size = frame(face)
                 rows.append(features(face))
-                target = (points[name] * ENLARGED + border - center) / size
-                targets.append((target - (face[list(VERTICES), :2] - center) / size).reshape(-1))
+                offsets = points[name] * ENLARGED + border - face[list(VERTICES), :2]
+                targets.append((offsets / frame(face)[1]).reshape(-1))
     x, y = np.stack(rows), np.stack(targets)
     weights = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ y)
     print(f"learnt from {len(x)} of {len(wanted)} faces, the others were missed")

@@ -47,12 +47,9 @@ def main(
 ) -> None:
     """Print the figures, and write them."""
     reconstructor = Reconstructor.load(weights=weights)
-    wearing = reconstructor.model
-    if albedo == "photo":
-        wearing = AlbedoModel.load().on(wearing)
-    figures = network_figures(reconstructor, heads, wearing) | posterior_figures(
-        reconstructor.model
-    )
+    model = reconstructor.model
+    wearing = AlbedoModel.load().on(model) if albedo == "photo" else model
+    figures = network_figures(reconstructor, heads, wearing) | posterior_figures(model)
     for name, value in figures.items():
         print(f"{name:48} {value:.3f}")
     if out is not None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mlanet.cli.evaluate import positive, progress_bar, rich_table
-from mlanet.cli.evaluate_scans import versions_of
+from mlanet.cli.evaluate_scans import method_name, say, versions_of
 from mlanet.cli.outputs import check_folder
 from mlanet.cli.status import EXIT_OK
 from mlanet.errors import UsageError
@@ -72,7 +72,7 @@ def identity(
     write_pages(out, identity_page(report))
     for table in identity_tables(report):
         Console().print(rich_table(table))
-    _say_written(path)
+    say(f"{path}, report.md and report.html written")
     return EXIT_OK
 
 
@@ -87,7 +87,7 @@ def occlusion(
     threads: int = 1,
     weights: Path | None = None,
     predictions: Path | None = None,
-    name: str | None = None,
+    name: str = "",
     write_pictures: Path | None = None,
 ) -> int:
     """Error on AFLW2000-3D as drawn patches, sunglasses and masks cover the faces.
@@ -148,8 +148,7 @@ def occlusion(
             conditions = write_covered(
                 write_pictures, dataset, truth, shares=shares, seed=seed, progress=progress
             )
-        text = f"{write_pictures}: pictures of {', '.join(conditions)} written"
-        Console().print(text, highlight=False, markup=False, soft_wrap=True)
+        say(f"{write_pictures}: pictures of {', '.join(conditions)} written")
         return EXIT_OK
     if predictions is None:
         source = NetworkSource(Reconstructor.load(weights=weights), truth)
@@ -165,7 +164,7 @@ def occlusion(
             shares=shares,
             seed=seed,
             versions=versions,
-            method=name or ("mlanet" if predictions is None else predictions.name),
+            method=method_name(name, predictions),
             workers=threads,
             progress=progress,
         )
@@ -173,17 +172,10 @@ def occlusion(
     path = report.save(out)
     write_pages(out, occlusion_page(report, occlusion_grids(report, dataset, truth)))
     Console().print(rich_table(occlusion_table(report)))
-    _say_written(path)
+    say(f"{path}, report.md and report.html written")
     return EXIT_OK
 
 
 def _check(threads: int, out: Path) -> None:
     positive(threads)
     check_folder("--out", out)
-
-
-def _say_written(path: Path) -> None:
-    from rich.console import Console
-
-    text = f"{path}, report.md and report.html written"
-    Console().print(text, highlight=False, markup=False, soft_wrap=True)

@@ -70,7 +70,7 @@ def florence(
     if write_pictures is not None:
         with progress_bar("MICC Florence") as progress:
             frames = write_frames(write_pictures, subjects, every, progress)
-        _say(f"{write_pictures}: pictures of {len(frames.names)} settings written")
+        say(f"{write_pictures}: pictures of {len(frames.names)} settings written")
         return _left_out(frames.skipped)
     assert out is not None, "checked above"
     tested = shipped = Reconstructor.load(threads=threads)
@@ -93,7 +93,7 @@ def florence(
             annotator=shipped,
             every=every if predictions is None else None,
             versions=versions | {"annotator of scans": versions_of(None)["mobile"]},
-            method=_method(name, predictions),
+            method=method_name(name, predictions),
             progress=progress,
         )
     path = report.save(out)
@@ -101,7 +101,7 @@ def florence(
     write_pages(out, florence_page(report, pictures.grids(report)))
     _save_missed(save_predictions, [] if kept is None else kept.missed)
     print_florence_report(report)
-    _say(f"{path}, subjects.csv, report.md and report.html written")
+    say(f"{path}, subjects.csv, report.md and report.html written")
     return _left_out(report.skipped)
 
 
@@ -168,7 +168,7 @@ def scans(
     if write_pictures is not None:
         with progress_bar("Portraits") as progress:
             names = write_portraits(write_pictures, heads, progress=progress)
-        _say(f"{write_pictures}: {len(names)} pictures and pictures.csv written")
+        say(f"{write_pictures}: {len(names)} pictures and pictures.csv written")
         return EXIT_OK
     change = _refinement() if refine else None
     if predictions is None:
@@ -186,7 +186,7 @@ def scans(
             heads,
             refined=refine,
             versions=versions,
-            method=_method(name, predictions),
+            method=method_name(name, predictions),
             progress=progress,
         )
     _save_missed(save_predictions, [] if kept is None else kept.missed)
@@ -202,7 +202,7 @@ def scans(
         written = f"{path}, portraits.csv, report.md, report.html and grid.png written"
     print_scan_report(report)
     if written:
-        _say(written)
+        say(written)
     return EXIT_OK
 
 
@@ -218,7 +218,8 @@ def _given(
     return meshes, versions | {"predictions": f"{folder.name}, sha256 {meshes.digest(names)}"}
 
 
-def _method(name: str, predictions: Path | None) -> str:
+def method_name(name: str, predictions: Path | None) -> str:
+    """What a report calls a method: its name if it has one, else its folder's."""
     return name or ("mlanet" if predictions is None else predictions.resolve().name)
 
 
@@ -236,7 +237,8 @@ def _left_out(lines: "Sequence[str]") -> int:
     return EXIT_FAILED if lines else EXIT_OK
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Print a line as it is, however long."""
     from rich.console import Console
 
     Console().print(text, highlight=False, markup=False, soft_wrap=True)

@@ -192,9 +192,7 @@ def score_aflw2000(
         DataError: an annotated image is missing from the data set or malformed, or a prediction
             does not fit.
     """
-    absent = [name for name in annotations.names if name not in dataset.index_of]
-    if absent:
-        raise DataError(f"{absent[0]} and {len(absent) - 1} more annotated images are missing")
+    require_pictures(dataset, annotations)
     truth = annotations.landmarks_2d_px(annotation)
 
     def result(row: int) -> ImageResult:
@@ -219,6 +217,17 @@ def score_aflw2000(
         wall_seconds=wall,
         fitted_tones=fitted_tones,
     )
+
+
+def require_pictures(dataset: AFLW2000, annotations: AFLW2000Annotations) -> None:
+    """Nothing, if every annotated image is there.
+
+    Raises:
+        DataError: one is missing.
+    """
+    absent = [name for name in annotations.names if name not in dataset.index_of]
+    if absent:
+        raise DataError(f"{absent[0]} and {len(absent) - 1} more annotated images are missing")
 
 
 def _score_image(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mlanet.datasets import AFLW2000, AFLW2000Annotations
 from mlanet.errors import DataError
-from mlanet.evaluation.aflw2000 import FaceSource
+from mlanet.evaluation.aflw2000 import FaceSource, require_pictures
 from mlanet.evaluation.occlusion import SHARES, Occluder, cover_named, occluders
 from mlanet.evaluation.predictions import Predictions
 from mlanet.image import write_image
@@ -34,11 +34,10 @@ def write_covered(
 
     Raises:
         UsageError: a share is not in (0, 1).
-        DataError: an annotated picture is missing, or the folder cannot be written.
+        DataError: an annotated picture is missing, or the folder cannot be made.
+        ImageError: a picture cannot be written.
     """
-    absent = [name for name in annotations.names if name not in dataset.index_of]
-    if absent:
-        raise DataError(f"{absent[0]} and {len(absent) - 1} more annotated images are missing")
+    require_pictures(dataset, annotations)
     conditions = (None, *occluders(shares))
     names = [condition_name(occluder) for occluder in conditions]
     try:
