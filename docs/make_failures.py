@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mlanet.image import atomic_path, crop_square, draw_points, square_from_landmarks
+from mlanet.files import atomic_path
+from mlanet.image import crop_square, draw_points, square_from_landmarks
 from mlanet.metrics import nme_2d_68
 from mlanet.morphable import AlbedoModel, MorphableModel
 from mlanet.reconstructor import Reconstructor

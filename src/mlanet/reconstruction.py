@@ -15,6 +15,7 @@ from mlanet.coefficients import Coefficients, RotationKind
 from mlanet.detection import Detection
 from mlanet.errors import RenderError
 from mlanet.export import write_glb, write_obj
+from mlanet.files import atomic_path
 from mlanet.geometry import (
     Camera,
     Mesh,
@@ -23,7 +24,7 @@ from mlanet.geometry import (
     decode_pose,
     landmarks_in_pixels,
 )
-from mlanet.image import Crop, atomic_path
+from mlanet.image import Crop
 from mlanet.morphable import MorphableModel, Transfer
 from mlanet.render import (
     FACE_REGIONS,

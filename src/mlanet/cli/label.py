@@ -70,8 +70,8 @@ def label(
         raise UsageError(f"--depth-weight must be in 0..1, got {depth_weight}")
     import numpy as np
 
+    from mlanet.files import atomic_path
     from mlanet.fitting.labels import CONTOUR_WEIGHT, Labels, with_given_rotation
-    from mlanet.image import atomic_path
 
     face_model = _model(model, landmarks)
     given = _read_landmarks(data, with_rotation=given_rotation)
@@ -261,8 +261,8 @@ def _model(path: Path | None, landmarks: Path | None) -> "MorphableModel":
 def _fit_part(part: _Part) -> None:
     import numpy as np
 
+    from mlanet.files import atomic_path
     from mlanet.fitting.labels import config_for, label_faces
-    from mlanet.image import atomic_path
 
     model = _model(part.model, part.landmarks)
     labels = label_faces(

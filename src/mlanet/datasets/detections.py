@@ -15,7 +15,8 @@ import numpy as np
 from mlanet.assets import asset_records
 from mlanet.detection import CenterFace, Detection
 from mlanet.errors import DataError, ImageError
-from mlanet.image import atomic_path, read_image
+from mlanet.files import atomic_path
+from mlanet.image import read_image
 
 PHOTOS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 PART = 64

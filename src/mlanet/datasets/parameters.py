@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.errors import DataError
+from mlanet.files.matfiles import decompressed_size
 from mlanet.geometry import matrix_from_euler
-from mlanet.matfiles import decompressed_size
 
 MICROMETRES_PER_MM = 1000.0
 

@@ -18,8 +18,8 @@ from mlanet.datasets.dataset import SkippedSamples, all_broken
 from mlanet.datasets.parameters import MICROMETRES_PER_MM, Placement
 from mlanet.datasets.sample import Sample, decode_image
 from mlanet.errors import DataError
+from mlanet.files.pickles import as_array, load_pickle
 from mlanet.geometry import euler_from_matrix, viewer_from_camera
-from mlanet.pickles import as_array, load_pickle
 
 NUM_POSE, NUM_SHAPE, NUM_EXPRESSION = 12, 40, 10
 NUM_PARAMETERS = NUM_POSE + NUM_SHAPE + NUM_EXPRESSION

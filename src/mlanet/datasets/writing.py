@@ -16,7 +16,7 @@ from mlanet.datasets.archive import add_member
 from mlanet.datasets.dataset import Dataset, sample_key
 from mlanet.datasets.shards import annotation_of
 from mlanet.errors import DataError
-from mlanet.image import atomic_path
+from mlanet.files import atomic_path
 
 SETTINGS = "dataset.json"
 """File of what the samples of a folder depend on."""

@@ -18,8 +18,9 @@ from mlanet.evaluation.aflw2000 import MIN_IOU
 from mlanet.evaluation.comparison import SEVEN_POINTS
 from mlanet.evaluation.submission import Submission, Watch
 from mlanet.export import write_obj
+from mlanet.files import atomic_path
 from mlanet.geometry import Mesh, box_iou
-from mlanet.image import atomic_path, read_image
+from mlanet.image import read_image
 from mlanet.reconstruction import Reconstruction
 from mlanet.reconstructor import Reconstructor
 
@@ -91,8 +92,8 @@ def read_box(path: Path) -> Float[np.ndarray, "4"]:
     Raises:
         DataError: the file is missing or malformed.
     """
+    from mlanet.files.pickles import as_number, load_pickle, only_item
     from mlanet.morphable.archive import array_kind
-    from mlanet.pickles import as_number, load_pickle, only_item
 
     try:
         with path.open("rb") as file:

@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt8
 
 from mlanet.errors import DataError, ImageError
 from mlanet.evaluation.known_heads import KnownHead
+from mlanet.files import atomic_path
 from mlanet.geometry import (
     AMBIENT_WHITE,
     Camera,
@@ -19,7 +20,7 @@ from mlanet.geometry import (
     harmonics_basis,
     matrix_from_euler,
 )
-from mlanet.image import atomic_path, square_from_landmarks, write_image
+from mlanet.image import square_from_landmarks, write_image
 from mlanet.render import composite, render_mesh
 from mlanet.synthesis.surroundings import procedural_background
 

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Shaped
 
 from mlanet.datasets.archive import load_arrays
 from mlanet.errors import DataError
-from mlanet.image import atomic_path
+from mlanet.files import atomic_path
 
 LARGEST = 1e7
 """Coordinates in pixels and angles in degrees beyond this are malformed."""

@@ -16,8 +16,8 @@ from jaxtyping import Float
 from mlanet.errors import AssetError, DataError, ImageError
 from mlanet.evaluation.submission import Submission, Watch
 from mlanet.export import write_obj
+from mlanet.files import atomic_path
 from mlanet.geometry import Mesh, SurfaceIndex, SurfacePoints
-from mlanet.image import atomic_path
 from mlanet.morphable import MorphableModel
 from mlanet.reconstructor import Reconstructor
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from mlanet.errors import DataError
 from mlanet.evaluation.page import Page, html, markdown
-from mlanet.image import atomic_path
+from mlanet.files import atomic_path
 
 SINGLE_ERRORS = ("per_image", "per_head", "per_subject")
 """Parts of reports that hold errors in columns, one row for each image, head or subject."""

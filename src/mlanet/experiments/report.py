@@ -7,7 +7,7 @@ from typing import Any
 from mlanet.errors import DataError
 from mlanet.experiments.rows import PLAIN
 from mlanet.experiments.table import TITLES, Table
-from mlanet.image import atomic_path
+from mlanet.files import atomic_path
 
 BEGIN, END = "<!-- mlanet ablate: begin -->", "<!-- mlanet ablate: end -->"
 """Lines of a page between which the table stands."""

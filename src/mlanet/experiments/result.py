@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from mlanet.errors import DataError
 from mlanet.experiments.measure import AFLW2000Errors
-from mlanet.image import atomic_path
+from mlanet.files import atomic_path
 
 RESULT = "result.json"
 FORMAT = "mlanet-ablation-1"

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float, Shaped, UInt8
 
 from mlanet.export.corners import SplitMesh, checked_mesh, split_at_seams
+from mlanet.files import atomic_path
 from mlanet.geometry import Mesh
-from mlanet.image import atomic_path
 
 METRES_PER_MM = 1e-3
 """glTF's unit is the metre."""

@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mlanet.export.corners import checked_mesh, smooth_normals
+from mlanet.files import atomic_path
 from mlanet.geometry import Mesh
-from mlanet.image import atomic_path, write_image
+from mlanet.image import write_image
 
 
 def write_obj(

@@ -5,8 +5,8 @@ import os
 import numpy as np
 
 from mlanet.export.corners import checked_mesh
+from mlanet.files import atomic_path
 from mlanet.geometry import Mesh
-from mlanet.image import atomic_path
 
 
 def write_ply(path: str | os.PathLike[str], mesh: Mesh) -> None:

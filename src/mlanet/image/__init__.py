@@ -18,8 +18,8 @@ from mlanet.image.draw import (
     draw_polygon,
     draw_polylines,
 )
-from mlanet.image.files import atomic_path, write_image
 from mlanet.image.read import MAX_PIXELS, MIN_SIDE_PX, as_rgb_uint8, read_image
+from mlanet.image.write import write_image
 
 __all__ = [
     "MAX_PIXELS",
@@ -27,7 +27,6 @@ __all__ = [
     "SQUARE_PER_LANDMARKS",
     "Crop",
     "as_rgb_uint8",
-    "atomic_path",
     "blend",
     "crop_square",
     "draw_box",

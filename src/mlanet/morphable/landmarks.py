@@ -99,7 +99,7 @@ def _content(path: Path) -> Any:
 
 def _numpy_file(path: Path) -> Any:
     """68 vertex indices, or DECA's file: one pickled dictionary, of which two arrays are needed."""
-    from mlanet.pickles import as_array, load_pickle, only_item
+    from mlanet.files.pickles import as_array, load_pickle, only_item
 
     with path.open("rb") as file:
         kind = array_kind(file)

@@ -9,8 +9,8 @@ from jaxtyping import Float
 
 from mlanet.assets import asset_records, verified_path
 from mlanet.errors import AssetError
+from mlanet.files import atomic_path
 from mlanet.geometry import MeshTopology
-from mlanet.image import atomic_path
 from mlanet.morphable.archive import read_npz
 from mlanet.morphable.correspondence import Correspondence
 from mlanet.morphable.linear import LinearShape

@@ -12,8 +12,8 @@ from mlanet.datasets import Sample, Samples, Written
 from mlanet.datasets.archive import add_member
 from mlanet.datasets.writing import SETTINGS, encode_image, keep_settings
 from mlanet.errors import DataError
+from mlanet.files import atomic_path
 from mlanet.geometry import viewer_from_camera
-from mlanet.image import atomic_path
 
 SHARD = 500
 """Pictures in a tar file."""

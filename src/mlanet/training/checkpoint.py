@@ -10,7 +10,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from mlanet.errors import AssetError, ConfigurationError
-from mlanet.image import atomic_path
+from mlanet.files import atomic_path
 from mlanet.network import MLANet, NetworkConfig
 
 

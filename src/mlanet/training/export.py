@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 
 from mlanet.errors import AssetError, ConfigurationError
-from mlanet.image import atomic_path
+from mlanet.files import atomic_path
 from mlanet.network.runtime import FORMAT, METADATA_KEY
 from mlanet.sessions import open_session
 from mlanet.training.checkpoint import TrainedNetwork, load_trained

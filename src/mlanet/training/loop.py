@@ -16,7 +16,7 @@ import torch
 
 from mlanet import __version__
 from mlanet.errors import ConfigurationError
-from mlanet.image import atomic_path
+from mlanet.files import atomic_path
 from mlanet.training.config import TrainingConfig
 from mlanet.training.data import Batch, LabelledFaces
 from mlanet.training.journal import Journal

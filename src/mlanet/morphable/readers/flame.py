@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from mlanet.errors import AssetError
+from mlanet.files.pickles import as_array, load_pickle
 from mlanet.morphable.archive import checked_size
 from mlanet.morphable.model import MorphableModel
 from mlanet.morphable.native import sha256_of
 from mlanet.morphable.provenance import Provenance
 from mlanet.morphable.readers.assemble import Parts, assemble
-from mlanet.pickles import as_array, load_pickle
 
 OBTAINED = "https://flame.is.tue.mpg.de"
 NUM_IDENTITY = 300

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from mlanet.errors import AssetError
-from mlanet.matfiles import decompressed_size
+from mlanet.files.matfiles import decompressed_size
 from mlanet.morphable.archive import MAX_BYTES, checked_size
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from mlanet.errors import ImageError
-from mlanet.image import atomic_path, read_image, write_image
+from mlanet.files import atomic_path
+from mlanet.image import read_image, write_image
 
 
 def test_atomic_path_keeps_the_suffix_and_leaves_nothing_behind(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mlanet.errors import DataError
-from mlanet.pickles import as_array, load_pickle
+from mlanet.files.pickles import as_array, load_pickle
 
 
 def test_memory_follows_the_file_and_not_what_it_claims():

@@ -1,9 +1,6 @@
-"""Writing files so that nobody ever sees half of one."""
+"""Pictures to files."""
 
 import os
-import secrets
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +8,7 @@ import numpy as np
 from jaxtyping import Num
 
 from mlanet.errors import ImageError
+from mlanet.files import atomic_path
 from mlanet.image.read import eight_bit
 
 _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
@@ -19,24 +17,6 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     ".jpeg": {"quality": 95, "subsampling": 0},
     ".webp": {"quality": 95},
 }
-
-
-@contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Generator[Path, None, None]:
-    """A new path beside `path`, of the same suffix, that takes its place when the block ends.
-
-    If the block raises, whatever it wrote is removed and an older file at `path` stays.
-
-    Raises:
-        FileNotFoundError: the block wrote nothing.
-    """
-    target = Path(path)
-    temporary = target.with_name(f".{target.stem}.{secrets.token_hex(4)}{target.suffix}")
-    try:
-        yield temporary
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_image(path: str | os.PathLike[str], image: Num[np.ndarray, "..."]) -> None:
