@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,11 +26,20 @@ def test_blocks_tile_the_vector_in_order(layout):
     assert layout.size == layout.identity + layout.expression + layout.albedo + fixed
 
 
-@given(layouts, st.sampled_from([(), (1,), (4,), (2, 3)]), st.booleans())
-def test_split_and_join_undo_each_other(layout, batch, as_tensor):
+@given(layouts, st.sampled_from([(), (1,), (4,), (2, 3)]))
+def test_split_and_join_undo_each_other(layout, batch):
     vector = np.random.default_rng(0).normal(size=(*batch, layout.size))
-    if as_tensor:
-        vector = torch.from_numpy(vector)
+    _check_split_and_join(layout, vector)
+
+
+@given(layouts, st.sampled_from([(), (4,)]))
+def test_split_and_join_undo_each_other_in_torch(torch, layout, batch):
+    vector = np.random.default_rng(0).normal(size=(*batch, layout.size))
+    _check_split_and_join(layout, torch.from_numpy(vector))
+
+
+def _check_split_and_join(layout, vector):
+    batch = vector.shape[:-1]
     parts = layout.split(vector)
     assert parts.translation.shape == (*batch, 3)
     assert parts.identity.shape == (*batch, layout.identity)
@@ -44,7 +52,7 @@ def test_the_paper_s_layout_has_257_numbers():
     assert CoefficientLayout(80, 64, 80, rotation="euler").size == 257
 
 
-def test_gradients_pass_through_split_and_join():
+def test_gradients_pass_through_split_and_join(torch):
     layout = CoefficientLayout(2, 2, 1)
     vector = torch.zeros(3, layout.size, requires_grad=True)
     layout.join(layout.split(vector)).sum().backward()

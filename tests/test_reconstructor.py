@@ -4,7 +4,6 @@ import json
 import os
 
 import numpy as np
-import onnx
 import pytest
 from PIL import Image
 
@@ -121,6 +120,7 @@ def test_results_do_not_change_with_the_callers_array(reconstructor, photo):
 
 
 def test_a_network_of_another_face_model_is_refused(tmp_path):
+    onnx = pytest.importorskip("onnx", reason="needs the extra train")
     model = onnx.load(verified_path("mobile"))
     described = json.loads(model.metadata_props[0].value)
     described["face_model"] = "another"

@@ -3,9 +3,10 @@
 from types import SimpleNamespace
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
+
+onnx = pytest.importorskip("onnx", reason="needs the extra train")
 from onnx import TensorProto, helper, numpy_helper
 
 from mlanet.morphable import LinearShape

@@ -5,6 +5,8 @@ from dataclasses import asdict
 
 import pytest
 
+pytest.importorskip("torch", reason="needs the extra train")
+
 from mlanet.cli import main
 from mlanet.cli.train import resolve
 from mlanet.errors import ConfigurationError

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from scipy.io import savemat
+
+torch = pytest.importorskip("torch", reason="needs the extra train")
 
 from mlanet.experiments import REDUCED
 from mlanet.morphable import MorphableModel

@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from mlanet import Reconstructor
 from mlanet.assets import verified_path
 from mlanet.coefficients import Coefficients
-from mlanet.fitting import fit_to_landmarks, refine
+from mlanet.fitting import fit_to_landmarks
 from mlanet.fitting.contour import jaw_lines, outline_points
 from mlanet.geometry import six_d_from_matrix
 from mlanet.image import read_image
@@ -95,7 +94,7 @@ def test_points_of_the_lines_are_level_and_before_the_landmark(face):
 
 
 @pytest.mark.parametrize("roll", [0.0, 0.6])
-def test_only_the_far_side_slides_and_torch_says_the_same(start, roll):
+def test_only_the_far_side_slides_and_torch_says_the_same(start, roll, torch):
     lines = jaw_lines(start.model)
     points = lines.shape(start.coefficients.identity, start.coefficients.expression)
     roll_by = np.array(
@@ -115,6 +114,8 @@ def test_only_the_far_side_slides_and_torch_says_the_same(start, roll):
     np.testing.assert_array_equal(same.numpy(), found)
 
 
-def test_contour_points_must_be_given(face):
+def test_contour_points_must_be_given(face, torch):
+    from mlanet.fitting import refine
+
     with pytest.raises(ValueError, match="given"):
         refine([face], jaw="contour")

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="needs the extra train")
 
 from mlanet import Reconstructor
 from mlanet.assets import verified_path

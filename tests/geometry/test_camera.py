@@ -2,7 +2,6 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,7 +110,7 @@ def test_depth_in_pixels_scales_with_the_picture():
     np.testing.assert_allclose(large, 3 * small)
 
 
-def test_torch_gives_the_same_numbers():
+def test_torch_gives_the_same_numbers(torch):
     rng = np.random.default_rng(4)
     six, shift = rng.normal(size=(3, 6)), rng.normal(size=(3, 3)) * 0.2
     points = rng.uniform(-100, 100, (3, 7, 3))
@@ -125,7 +124,7 @@ def test_torch_gives_the_same_numbers():
 
 
 @pytest.mark.parametrize(("kind", "count"), [("6d", 6), ("euler", 3)])
-def test_gradients(kind, count):
+def test_gradients(kind, count, torch):
     rng = np.random.default_rng(5)
     rotation = torch.from_numpy(rng.normal(size=(2, count)) * 0.7).requires_grad_()
     translation = torch.from_numpy(rng.normal(size=(2, 3)) * 0.2).requires_grad_()

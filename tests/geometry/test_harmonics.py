@@ -2,7 +2,6 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
 from mlanet.geometry import AMBIENT_WHITE, decode_lighting, harmonics_basis, shading
 
@@ -78,7 +77,7 @@ def test_a_constant_light_projects_onto_the_ambient_coefficient(sphere):
     np.testing.assert_allclose(projected, [AMBIENT_WHITE, *[0] * 8], atol=1e-12)
 
 
-def test_torch_gives_the_same_numbers():
+def test_torch_gives_the_same_numbers(torch):
     normals = unit_vectors(12).reshape(2, 6, 3)
     offsets = np.random.default_rng(3).normal(size=(2, 27))
     expected = shading(normals, decode_lighting(offsets))
@@ -89,7 +88,7 @@ def test_torch_gives_the_same_numbers():
     assert single.dtype == torch.float32
 
 
-def test_gradients():
+def test_gradients(torch):
     normals = torch.from_numpy(unit_vectors(4)).requires_grad_()
     offsets = torch.from_numpy(np.random.default_rng(4).normal(size=27)).requires_grad_()
     assert torch.autograd.gradcheck(lambda n, o: shading(n, decode_lighting(o)), (normals, offsets))

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 import trimesh
 
 from mlanet.geometry import (
@@ -115,7 +114,7 @@ def test_points_on_surface(bumpy):
     np.testing.assert_allclose(batch[1], 2 * found)
 
 
-def test_torch_gives_the_same_numbers(bumpy):
+def test_torch_gives_the_same_numbers(bumpy, torch):
     vertices, faces = bumpy
     table = MeshTopology(faces, len(vertices)).faces_of_vertex
     index, weights = np.arange(5), np.full((5, 3), 1 / 3)
@@ -128,7 +127,7 @@ def test_torch_gives_the_same_numbers(bumpy):
     np.testing.assert_allclose(points.numpy(), points_on_surface(batch, faces, index, weights))
 
 
-def test_gradients():
+def test_gradients(torch):
     tetrahedron = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
     faces = torch.from_numpy(tetrahedron)
     table = torch.from_numpy(MeshTopology(tetrahedron, 4).faces_of_vertex)

@@ -2,7 +2,6 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -156,7 +155,7 @@ def test_angle_between_equal_rotations_is_zero_even_in_single_precision():
     np.testing.assert_allclose(angle_between(rotations, opposite), math.pi, atol=1e-3)
 
 
-def test_torch_gives_the_same_numbers():
+def test_torch_gives_the_same_numbers(torch):
     six = np.random.default_rng(0).normal(size=(4, 6))
     angles = np.random.default_rng(1).uniform(-1.2, 1.2, (4, 3))
     rotations = random_rotations(4)
@@ -174,7 +173,7 @@ def test_torch_gives_the_same_numbers():
     np.testing.assert_allclose(found.numpy(), angle_between(rotations, rotations[::-1]), atol=1e-12)
 
 
-def test_gradients():
+def test_gradients(torch):
     rng = np.random.default_rng(2)
     six = torch.from_numpy(rng.normal(size=(3, 6))).requires_grad_()
     angles = torch.from_numpy(rng.uniform(-1.2, 1.2, (3, 3))).requires_grad_()

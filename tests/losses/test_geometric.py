@@ -1,5 +1,6 @@
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="needs the extra train")
 
 from mlanet.losses import edge_length_distance, flip_distance, symmetry_distance
 from mlanet.morphable import MorphableModel

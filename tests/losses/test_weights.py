@@ -1,3 +1,7 @@
+import pytest
+
+pytest.importorskip("torch", reason="needs the extra train")
+
 from mlanet.losses import PAPER
 
 

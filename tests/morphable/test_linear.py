@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 
 from mlanet.morphable import LinearShape
 
@@ -52,7 +51,7 @@ def test_a_selection_decodes_to_the_selected_points(shape):
     np.testing.assert_allclose(found, shape(identity, expression)[chosen])
 
 
-def test_torch_gives_the_same_numbers_and_gradients(shape):
+def test_torch_gives_the_same_numbers_and_gradients(shape, torch):
     rng = np.random.default_rng(2)
     identity, expression = rng.normal(size=(3, 4)), rng.normal(size=(3, 2))
     in_torch = shape.convert(torch.from_numpy)

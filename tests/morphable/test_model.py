@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 
 from mlanet.errors import ConfigurationError
 from mlanet.geometry import MeshTopology, vertex_normals
@@ -61,7 +60,7 @@ def test_mesh_is_complete_and_coloured(model):
     np.testing.assert_allclose(np.linalg.norm(expected, axis=1), 1, atol=1e-5)
 
 
-def test_torch_gives_the_same_numbers(model):
+def test_torch_gives_the_same_numbers(model, torch):
     rng = np.random.default_rng(2)
     identity = rng.normal(size=(2, model.layout.identity)).astype(np.float32)
     expression = rng.uniform(size=(2, model.layout.expression)).astype(np.float32)

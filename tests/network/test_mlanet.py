@@ -3,7 +3,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="needs the extra train")
 
 from mlanet.errors import AssetError
 from mlanet.geometry import decode_pose

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="needs the extra train")
 
 from mlanet.geometry import Camera, MeshTopology, Pose, matrix_from_euler, vertex_normals
 from mlanet.geometry import viewer_from_camera as turned

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-import torch
 import trimesh
+
+torch = pytest.importorskip("torch", reason="needs the extra train")
 
 from mlanet.geometry import AMBIENT_WHITE, Camera, MeshTopology, Pose, matrix_from_6d
 from mlanet.render import Renderer, antialias, interpolate, rasterize

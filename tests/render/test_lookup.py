@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 
 from mlanet.errors import RenderError
 from mlanet.geometry import Camera, MeshTopology, Pose
@@ -28,7 +27,7 @@ def test_agrees_with_the_sampling_of_photos():
     )
 
 
-def test_one_texture_for_all_or_one_for_each():
+def test_one_texture_for_all_or_one_for_each(torch):
     rng = np.random.default_rng(0)
     textures, uv = rng.uniform(size=(2, 4, 4, 3)), rng.uniform(size=(2, 5, 6, 2))
     both = sample_texture(textures, uv)
@@ -74,7 +73,7 @@ def test_distance_is_that_of_the_triangles_seen():
 
 
 @pytest.mark.parametrize("level", [None, 1.0, 2.7])
-def test_gradcheck(level):
+def test_gradcheck(level, torch):
     rng = np.random.default_rng(1)
     texture = torch.from_numpy(rng.uniform(size=(8, 8, 2))).requires_grad_()
     uv = torch.from_numpy(rng.uniform(0.05, 0.95, (3, 4, 2))).requires_grad_()

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
+
+torch = pytest.importorskip("torch", reason="needs the extra train")
 
 from mlanet.coefficients import Coefficients
 from mlanet.geometry import Camera, decode_pose, landmarks_in_pixels, six_d_from_matrix

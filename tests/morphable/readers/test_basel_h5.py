@@ -10,7 +10,7 @@ import pytest
 from mlanet.errors import AssetError, ConfigurationError
 from mlanet.morphable import MorphableModel
 
-h5py = pytest.importorskip("h5py")
+h5py = pytest.importorskip("h5py", reason="needs the extra models")
 
 NAMES = {
     8: "center.chin.tip", 30: "center.nose.tip",

@@ -2,7 +2,6 @@
 
 import pickle
 
-import h5py
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -33,6 +32,7 @@ def flame(face, path):
 
 
 def basel_h5(face, path):
+    h5py = pytest.importorskip("h5py", reason="needs the extra models")
     with h5py.File(path, "w") as file:
         for name, mean, modes in (
             ("shape", face.mean, face.identity),

@@ -13,7 +13,6 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-import torch
 from scipy.sparse import csc_matrix
 
 from mlanet.errors import AssetError
@@ -134,7 +133,7 @@ def test_without_landmarks_the_file_s_origin_stays(small_face, content, tmp_path
     np.testing.assert_allclose(found.shape.mean, small_face.mean, atol=2e-3)
 
 
-def test_deca_s_landmark_file(small_face, content, landmarks, tmp_path):
+def test_deca_s_landmark_file(small_face, content, landmarks, tmp_path, torch):
     path = tmp_path / "flame.pkl"
     path.write_bytes(python_2(content))
     by_vertex = MorphableModel.load(path, landmarks)
