@@ -1,7 +1,8 @@
 """Check a bare installation: no torch, small, quick to answer, a mesh that loads.
 
-python -m pip install . && mlanet reconstruct --example --out out
-python benchmarks/bare_install.py --out out
+python -m pip install '.[test]' && mlanet reconstruct --example --out out
+python -m pytest --junitxml=tests.xml
+python benchmarks/bare_install.py --out out --tests tests.xml
 """
 
 import argparse
@@ -12,14 +13,17 @@ import sys
 import sysconfig
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 MAX_INSTALLED_MB = 800
 MAX_HELP_S = 1.5
+MIN_TESTS = 1000
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="results of the example")
+    parser.add_argument("--tests", type=Path, help="what pytest --junitxml wrote")
     arguments = parser.parse_args()
     problems = []
 
@@ -45,10 +49,21 @@ def main() -> int:
     landmarks = json.loads(face.with_suffix(".json").read_text())["landmarks_px"]
     if vertices < 6000 or len(landmarks) != 68:
         problems.append(f"{vertices} vertices, {len(landmarks)} landmarks")
+    if arguments.tests is not None:
+        ran = tests_run(arguments.tests)
+        print(f"{ran} tests ran")
+        if ran < MIN_TESTS:
+            problems.append(f"{ran} tests ran, at least {MIN_TESTS} should")
     print(f"installed {size:.0f} MB, --help {sorted(seconds)[2]:.2f} s, {vertices} vertices")
     for problem in problems:
         print(f"bare install: {problem}", file=sys.stderr)
     return 1 if problems else 0
+
+
+def tests_run(path: Path) -> int:
+    """Tests that were not skipped, of a JUnit file."""
+    suites = ElementTree.parse(path).getroot().iter("testsuite")
+    return sum(int(suite.get("tests", 0)) - int(suite.get("skipped", 0)) for suite in suites)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def run(*arguments):
         ((), 1, "holds none of aflw_train"),
     ],
 )
-def test_what_is_wrong_is_one_line(capsys, tmp_path, more, code, message):
+def test_what_is_wrong_is_one_line(torch, capsys, tmp_path, more, code, message):
     assert run("ablate", "--data", tmp_path, "--out", tmp_path / "out", *more) == code
     text = capsys.readouterr().err.strip().splitlines()[-1]
     assert text.startswith("mlanet: ")
@@ -29,7 +29,7 @@ def test_what_is_wrong_is_one_line(capsys, tmp_path, more, code, message):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_table_needs_results_and_a_training_needs_data(capsys, tmp_path):
+def test_a_table_needs_results_and_a_training_needs_data(torch, capsys, tmp_path):
     assert run("ablate", "--out", tmp_path / "out") == 2
     assert "--data is needed to train" in capsys.readouterr().err
     assert run("ablate", "--out", tmp_path / "out", "--table") == 1
@@ -39,5 +39,5 @@ def test_a_table_needs_results_and_a_training_needs_data(capsys, tmp_path):
 
 def test_a_missing_package_is_named(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("mlanet.cli.ablate.find_spec", lambda name: None)
-    assert run("ablate", "--data", tmp_path, "--out", tmp_path / "out") == 1
+    assert run("ablate", "--data", tmp_path, "--out", tmp_path / "out") == 2
     assert "pip install 'mlanet[train]'" in capsys.readouterr().err

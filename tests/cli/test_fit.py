@@ -9,7 +9,7 @@ from mlanet.cli.reconstruct import reconstruct
 from mlanet.errors import DataError, UsageError
 
 
-def test_the_example_is_fitted(tmp_path, capsys):
+def test_the_example_is_fitted(torch, tmp_path, capsys):
     assert fit(out=tmp_path, example=True) == 0
     folder = tmp_path / "astronaut"
     assert (folder / "overlay.png").is_file()
@@ -18,7 +18,7 @@ def test_the_example_is_fitted(tmp_path, capsys):
     assert float(after) < float(before)
 
 
-def test_reconstruct_refines_on_demand(tmp_path):
+def test_reconstruct_refines_on_demand(torch, tmp_path):
     assert reconstruct(out=tmp_path, example=True, threads=1) == 0
     path = tmp_path / "astronaut" / "face_00.json"
     plain = json.loads(path.read_text())
@@ -48,7 +48,7 @@ def test_wrong_usage_is_named(tmp_path):
         fit(out=file, example=True)
 
 
-def test_bad_points_are_named(tmp_path):
+def test_bad_points_are_named(torch, tmp_path):
     file = tmp_path / "astronaut.npy"
     np.save(file, np.full((68, 2), -1.0))
     with pytest.raises(DataError, match="0 visible"):
@@ -65,7 +65,7 @@ def test_bad_points_are_named(tmp_path):
         fit(out=tmp_path, example=True, jaw="contour")
 
 
-def test_the_face_goes_to_given_points(tmp_path):
+def test_the_face_goes_to_given_points(torch, tmp_path):
     assert reconstruct(out=tmp_path, example=True, threads=1) == 0
     path = tmp_path / "astronaut" / "face_00.json"
     start = np.array(json.loads(path.read_text())["landmarks_px"])[:, :2]

@@ -47,7 +47,7 @@ def test_a_file_comes_before_the_runs_configuration(tmp_path):
 @pytest.mark.parametrize("verb", [("train", "--data", "d"), ("export", "--checkpoint", "c")])
 def test_missing_packages_are_one_line(monkeypatch, capsys, tmp_path, verb):
     monkeypatch.setattr("mlanet.cli.train.find_spec", lambda name: None)
-    assert run(*verb, "--out", tmp_path / "out") == 1
+    assert run(*verb, "--out", tmp_path / "out") == 2
     assert error_of(capsys) == "mlanet: training needs: pip install 'mlanet[train]'"
 
 

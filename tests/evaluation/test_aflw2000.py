@@ -353,7 +353,7 @@ def test_the_command_draws_prints_and_writes(dataset, truth, tmp_path, monkeypat
     assert page.count("data:image/jpeg;base64,") == 2 * 3 * 3
 
 
-def test_skin_tones_of_a_fitted_albedo(dataset, truth, tmp_path, monkeypatch, capsys):
+def test_skin_tones_of_a_fitted_albedo(torch, dataset, truth, tmp_path, monkeypatch, capsys):
     """The fit is replaced by one with a known answer; landmarks stay the network's."""
     with np.load(tmp_path / "annotations.npz") as content:
         few = {name: array[[0, 2]] for name, array in content.items()}

@@ -412,7 +412,7 @@ def test_the_command_writes_a_report_that_its_saved_faces_give_again(
 
 
 def test_the_command_measures_and_draws_what_refinement_found(
-    one_portrait, tmp_path, capsys, monkeypatch
+    torch, one_portrait, tmp_path, capsys, monkeypatch
 ):
     """A refinement that knows the head leaves no distance."""
     _, identity = one_portrait

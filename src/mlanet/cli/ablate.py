@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlanet.cli.status import EXIT_OK
-from mlanet.errors import ConfigurationError, DataError, UsageError
+from mlanet.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from mlanet.experiments import Run
@@ -56,7 +56,7 @@ def ablate(
 
     require_training_extra()
     if find_spec("matplotlib") is None:
-        raise ConfigurationError("the plot needs: pip install 'mlanet[train]'")
+        raise UsageError("the plot needs: pip install 'mlanet[train]'")
     if threads < 1:
         raise UsageError(f"--threads must be positive, got {threads}")
     if data is None and not table:

@@ -149,10 +149,12 @@ def _own_faces(
         raise UsageError(f"--fitted-tones: the face model {reconstructor.model.name} has no albedo")
 
     def skin_tone(face: "Reconstruction") -> float:
-        from mlanet.fitting import refine
-
         assert tone is not None
-        return tone((refine([face])[0] if fitted_tones else face).coefficients)
+        if fitted_tones:
+            from mlanet.fitting import refine
+
+            face = refine([face])[0]
+        return tone(face.coefficients)
 
     return NetworkSource(
         reconstructor,

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlanet.errors import ConfigurationError, UsageError
+from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
     from mlanet.training import TrainingConfig
@@ -138,10 +138,10 @@ def require_training_extra() -> None:
     """Say in one line what to install where the `train` extra is missing.
 
     Raises:
-        ConfigurationError: a package of the extra is not installed.
+        UsageError: a package of the extra is not installed.
     """
     if any(find_spec(name) is None for name in NEEDED):
-        raise ConfigurationError("training needs: pip install 'mlanet[train]'")
+        raise UsageError("training needs: pip install 'mlanet[train]'")
 
 
 def resolve(out: Path, config: Path | None, changes: dict[str, Any]) -> "TrainingConfig":

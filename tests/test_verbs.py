@@ -1,0 +1,208 @@
+"""Every verb that says nothing of an extra runs once on small inputs; the others name theirs.
+
+It is the bare install that tells: there, no extra can be imported.
+"""
+
+import io
+import json
+import tarfile
+from functools import partial
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+
+from mlanet import Reconstructor
+from mlanet.assets import verified_path
+from mlanet.cli import main, verbs
+from mlanet.image import read_image
+from mlanet.morphable import MorphableModel
+
+FRAMES = ("a_0_0.png", "a_0_1.png", "b_0_0.png", "b_0_1.png")
+PHOTOS = ("image00002.jpg", "image00004.jpg")
+NEED_TRAIN = {
+    "ablate": "--data DATA --out OUT",
+    "export": "--checkpoint c.safetensors --out OUT/w.onnx",
+    "fit": "--example --out OUT",
+    "train": "--data DATA --out OUT",
+}
+RUNS = {
+    "reconstruct": "--example --out OUT --threads 1",
+    "label": "--data DATA/crops --out OUT/labels.npz --processes 1",
+    "evaluate aflw2000": "--data DATA/aflw2000 --annotations DATA/annotations.npz --out OUT",
+    "evaluate florence": "--data DATA/florence --write-pictures OUT",
+    "evaluate scans": "--data DATA --out OUT",
+    "evaluate identity": "--data DATA/crops --out OUT",
+    "evaluate occlusion": "--data DATA/aflw2000 --out OUT --shares 0.1",
+    "evaluate now": "--data DATA/now --images DATA/now/list.txt --out OUT",
+    "evaluate realy": "--images DATA/photos --out OUT",
+    "evaluate compare": "DATA/report.json DATA/report.json",
+    "synthesize heads": "--out OUT --count 2 --size 32",
+    "synthesize profiles": "--data DATA/crops --out OUT --size 32 --steps 1",
+    "dataset check": "--data DATA/crops",
+    "dataset shards": "--data DATA/crops --out OUT",
+    "models list": "",
+    "models info": "embedded",
+    "models convert": "DATA/model.npz --out OUT.npz",
+    "models sheet": "embedded --out OUT.png",
+    "models verify": "",
+}
+
+
+def words_of(verb, line, data, out):
+    return [*verb.split(), *line.replace("DATA", str(data)).replace("OUT", str(out)).split()]
+
+
+@pytest.fixture(scope="session")
+def face():
+    """The example's face: a picture of 128 pixels and its 68 landmarks (68, 3) in it."""
+    picture = Image.fromarray(read_image(verified_path("example-image")))
+    small = np.asarray(picture.crop((100, 10, 400, 310)).resize((128, 128)))
+    (found,) = Reconstructor.load(threads=1)(small)
+    return small, np.asarray(found.landmarks_px)
+
+
+@pytest.fixture(scope="session")
+def data(face, tmp_path_factory):
+    """Small data sets of the example's face, one folder for each layout."""
+    folder = tmp_path_factory.mktemp("data")
+    for name in ("aflw2000", "crops", "photos", "now/p/selfie", "florence/subject_01"):
+        (folder / name).mkdir(parents=True)
+    write_crops(folder / "crops", *face)
+    write_aflw2000(folder, *face)
+    picture = Image.fromarray(face[0])
+    picture.save(folder / "photos" / "1.png")
+    write_now(folder / "now", picture)
+    write_florence(folder / "florence" / "subject_01", picture)
+    write_model(folder / "model.npz")
+    errors = {"name": list(PHOTOS), "nme_2d_68": [1.0, 2.0]}
+    report = {"protocol": "AFLW2000-3D", "method": "a", "errors": errors}
+    (folder / "report.json").write_text(json.dumps(report))
+    return folder
+
+
+def write_crops(folder, picture, points):
+    with tarfile.open(folder / "images-00.tar", "w") as archive:
+        for shift, name in enumerate(FRAMES):
+            file = io.BytesIO()
+            Image.fromarray(np.roll(picture, shift, axis=1)).save(file, "PNG")
+            member = tarfile.TarInfo(name)
+            member.size = file.tell()
+            file.seek(0)
+            archive.addfile(member, file)
+    moved = np.stack([points + np.array([shift, 0.0, 0.0]) for shift in range(len(FRAMES))])
+    people = np.array([name[0] for name in FRAMES])
+    np.savez(folder / "labels.npz", name=np.array(FRAMES), pts68_px=moved, identity=people)
+
+
+def write_aflw2000(folder, picture, points):
+    for name in PHOTOS:
+        Image.fromarray(picture).save(folder / "aflw2000" / name, quality=95)
+        content = {
+            "Pose_Para": np.array([[0.0, 0.1, 0.0, 0.0, 0.0, 0.0, 1.0]]),
+            "Shape_Para": np.zeros((199, 1)),
+            "Exp_Para": np.zeros((29, 1)),
+            "pt3d_68": points.T.astype(np.float32),
+        }
+        savemat(folder / "aflw2000" / name.replace(".jpg", ".mat"), content)
+    original = np.stack([points.T] * len(PHOTOS)).astype(np.float32)
+    np.savez(
+        folder / "annotations.npz",
+        name=np.array(PHOTOS),
+        pts68_original=original,
+        pts68_reannotated=original[:, :2],
+        yaw_deg=np.array([5.0, 50.0]),
+        roi_box=np.array([[20.0, 20.0, 110.0, 110.0]] * len(PHOTOS)),
+    )
+
+
+def write_now(folder, picture):
+    root = folder / "final_release_version"
+    for kind in ("iphone_pictures", "detected_face"):
+        (root / kind / "p" / "selfie").mkdir(parents=True)
+    picture.save(root / "iphone_pictures" / "p" / "selfie" / "1.jpg", quality=95)
+    box = {"left": 20.0, "top": 20.0, "right": 110.0, "bottom": 110.0}
+    np.save(root / "detected_face" / "p" / "selfie" / "1.npy", np.array(box, dtype=object))
+    (folder / "list.txt").write_text("p/selfie/1.jpg\n")
+
+
+def write_florence(folder, picture):
+    """Pictures of a video; scans are there and are not looked into."""
+    for name in ("Model/frontal1/obj", "Video"):
+        (folder / name).mkdir(parents=True)
+    (folder / "Model" / "frontal1" / "obj" / "1.obj").write_text("v 0 0 0\n")
+    file = io.BytesIO()
+    picture.save(file, "JPEG")
+    (folder / "Video" / "Indoor-Cooperative.mjpg").write_bytes(file.getvalue() * 2)
+
+
+def write_model(path):
+    """A bent grid as a face model of ICT-FaceKit's kind."""
+    x, y = np.meshgrid(np.linspace(-80, 80, 33), np.linspace(-110, 80, 41))
+    nose = 22 * np.exp(-((x / 12) ** 2) - ((y + 19) / 14) ** 2)
+    z = 104 - 60 * (x / 80) ** 2 - 12 * (y / 100) ** 2 + nose
+    mean = np.stack([x, y, z], axis=-1).reshape(-1, 3)
+    corner = (np.arange(40)[:, None] * 33 + np.arange(32)).reshape(-1, 1)
+    faces = np.concatenate([corner + half for half in ([[0, 1, 34]], [[0, 34, 33]])])
+    marks = np.asarray(MorphableModel.load().landmarks.mean)
+    apart = np.linalg.norm(marks[:, None, :2] - mean[None, :, :2], axis=-1)
+    modes = np.random.default_rng(0).normal(size=(3, len(mean), 3))
+    np.savez(
+        path,
+        mean=mean,
+        id_basis=modes,
+        exp_basis=modes,
+        exp_names=np.array(["jawOpen", "mouthSmile_L", "mouthSmile_R"]),
+        faces=faces,
+        lm68=apart.argmin(axis=1),
+        unit=np.array("mm"),
+    )
+
+
+@pytest.fixture
+def one_scan(monkeypatch):
+    """`evaluate scans` sees a head of our own from one side, under one light."""
+    from mlanet.evaluation import portraits, scans
+    from mlanet.evaluation.comparison import START_POINTS, FaceComparison
+    from mlanet.evaluation.known_heads import KnownHead
+    from mlanet.metrics import Surface
+    from mlanet.morphable import AlbedoModel
+
+    model = AlbedoModel.load().on(MorphableModel.load())
+    rest = [np.zeros(count) for count in (model.layout.identity, model.layout.expression)]
+    mesh = model.mesh(*rest, np.zeros(model.layout.albedo))
+    marks = model.landmarks(*rest)
+    surface = Surface(mesh.vertices, FaceComparison(model).faces)
+    head = KnownHead("own", "own", surface, marks, marks[list(START_POINTS)], mesh)
+    yaws, lights = (0.0,), {"left": portraits.LIGHTS["left"]}
+    monkeypatch.setattr("mlanet.evaluation.known_heads.known_heads", lambda *_: [head])
+    for module in ("portraits", "scan_pictures"):
+        monkeypatch.setattr(f"mlanet.evaluation.{module}.YAWS_DEG", yaws)
+        monkeypatch.setattr(f"mlanet.evaluation.{module}.LIGHTS", lights)
+    score = partial(scans.score_scans, yaws_deg=yaws, lights=tuple(lights))
+    monkeypatch.setattr("mlanet.evaluation.scans.score_scans", score)
+
+
+def test_no_verb_is_forgotten():
+    assert sorted([*RUNS, *NEED_TRAIN]) == sorted(verbs())
+
+
+@pytest.mark.parametrize("verb", RUNS)
+def test_verbs_run_without_extras(verb, data, tmp_path, one_scan, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(words_of(verb, RUNS[verb], data, tmp_path / "out"))
+    assert stop.value.code == 0, capsys.readouterr().err
+
+
+@pytest.mark.skipif(find_spec("torch") is not None, reason="the extra train is installed")
+@pytest.mark.parametrize("verb", NEED_TRAIN)
+def test_verbs_that_need_an_extra_name_it(verb, data, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(words_of(verb, NEED_TRAIN[verb], data, tmp_path / "out"))
+    assert stop.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("mlanet: ")
+    assert "mlanet[train]" in line
+    assert not (tmp_path / "out").exists()
