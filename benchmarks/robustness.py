@@ -83,6 +83,8 @@ def try_mutants(
             hung.append(outcome.task)
             return
         counts[outcome.kind] += 1
+        if counts.total() % 500 == 0:
+            print(f"{counts.total()} of {number}", file=sys.stderr, flush=True)
         if outcome.kind not in BARS:
             return
         kind = f"{outcome.kind}: {way}, {source.name}: {outcome.detail}"

@@ -23,6 +23,8 @@ from .mutants import mutate
 from .source import Source
 
 LIMIT_S = 20.0
+"""Of a processor; a mutant that waits is given three times as long by the clock."""
+
 LIMIT_MB = 2000.0
 TIRED_MB = 900.0
 """A worker whose memory stays above this is replaced, so that it does not add to what follows."""
@@ -72,6 +74,7 @@ class _Worker:
     task: Task | None = None
     ready: bool = False
     since: float = field(default_factory=time.monotonic)
+    used_s: float = 0.0
 
 
 def run_mutants(
@@ -124,8 +127,9 @@ def run_mutants(
                 end(worker)
             elif worker.task is None and worker.ready and waiting:
                 worker.task, worker.since = waiting.popleft(), time.monotonic()
+                worker.used_s = _used_s(worker.process.pid)
                 worker.pipe.send(worker.task)
-            elif worker.task is not None and elapsed > LIMIT_S:
+            elif worker.task is not None and _hangs(worker, elapsed):
                 end(worker, "hang", f"more than {LIMIT_S:.0f} s")
             elif worker.task is not None and resident > LIMIT_MB:
                 end(worker, "over_memory", f"{resident:.0f} MB resident")
@@ -140,6 +144,21 @@ def _hear(worker: _Worker, message: object, told: Callable[[Outcome], None]) -> 
         told(message)
         worker.task = None
     worker.ready, worker.since = True, time.monotonic()
+
+
+def _hangs(worker: _Worker, elapsed: float) -> bool:
+    return elapsed > LIMIT_S and (
+        elapsed > 3 * LIMIT_S or _used_s(worker.process.pid) - worker.used_s > LIMIT_S
+    )
+
+
+def _used_s(process: int | None) -> float:
+    """Time of a processor that a process has used."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:  # it has ended, or the system has no /proc
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _resident_mb(process: int | None) -> float:

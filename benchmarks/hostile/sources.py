@@ -121,7 +121,7 @@ def _models(root: Path) -> list[Source]:
         folder = root / name.replace(" ", "-")
         folder.mkdir(parents=True)
         write(face, folder / victim)
-        ways = ("models info",) * 9 + ("models sheet",)
+        ways = ("models info",) * 29 + ("models sheet",)
         sources.append(Source(name, folder, victim, structure, ways, 2.0))
     folder = root / "ict-folder"
     _write_ict_folder(face, folder / "FaceXModel")

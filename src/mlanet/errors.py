@@ -31,3 +31,7 @@ class UsageError(MlanetError):
 
 class RenderError(MlanetError):
     """A mesh cannot be rendered; the message names the argument."""
+
+
+class CacheWarning(UserWarning):
+    """Compiled loops cannot be kept or used again; they are compiled anew."""

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
 
-from mlanet.cli.log import log_as_lines
 from mlanet.cli.status import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 from mlanet.errors import MlanetError, UsageError
 
@@ -68,8 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         signal.signal(signal.SIGTERM, _terminate)
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        with log_as_lines():
-            status = run(given)
+        status = run(given)
     except UsageError as error:
         print(f"mlanet: {error}", file=sys.stderr)
         status = EXIT_USAGE

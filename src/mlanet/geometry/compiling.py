@@ -4,8 +4,8 @@ Importing this module imports numba; do it inside functions. The cache of compil
 never a need: whatever is wrong with it, the loops are compiled again and the user is told once.
 """
 
-import logging
 import pickle
+import warnings
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -15,12 +15,13 @@ import numba
 from numba.core.caching import FunctionCache
 from numba.core.serialize import dumps
 
+from mlanet.errors import CacheWarning
 from mlanet.files import atomic_path, one_line, remove_leftovers
 
 _DIGEST_BYTES = 32
 
 _told: list[str] = []
-"""The line about the cache that this process has logged, if any."""
+"""The one warning of the cache that this process has given, if any."""
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -101,4 +102,4 @@ def _digest(body: bytes) -> bytes:
 def _tell(line: str) -> None:
     if not _told:
         _told.append(line)
-        logging.getLogger(__name__).warning(line)
+        warnings.warn(line, CacheWarning, stacklevel=2)
