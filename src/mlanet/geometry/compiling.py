@@ -65,7 +65,7 @@ class LoopCache(FunctionCache):
                 return None
             return self._impl.rebuild(target_context, reduced)
         except Exception as error:  # whatever it is, compiling is the answer
-            return _tell(f"{path}: compiled anew, since it is of no use ({one_line(error)})")
+            return _tell(f"{path}: compiled anew, since it is of no use ({_reason(error)})")
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled function; where that cannot be done, it is kept in memory only."""
@@ -79,7 +79,7 @@ class LoopCache(FunctionCache):
             with atomic_path(path) as unfinished:
                 unfinished.write_bytes(_digest(body) + body)
         except Exception as error:  # whatever it is, the function itself is there
-            _tell(f"{path}: compiled loops cannot be kept ({one_line(error)})")
+            _tell(f"{path}: compiled loops cannot be kept ({_reason(error)})")
 
     def flush(self) -> None:
         """Forget what is kept."""
@@ -97,6 +97,10 @@ class LoopCache(FunctionCache):
 
 def _digest(body: bytes) -> bytes:
     return sha256(numba.__version__.encode() + b"\0" + body).digest()
+
+
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or one_line(error)
 
 
 def _tell(line: str) -> None:
