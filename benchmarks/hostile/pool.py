@@ -23,7 +23,7 @@ from .mutants import mutate
 from .source import Source
 
 LIMIT_S = 20.0
-"""Of a processor, or by the clock without using one: what else is busy on the machine counts not."""
+"""Of a processor, or by the clock without any: what else keeps the machine busy does not count."""
 
 LIMIT_MB = 2000.0
 TIRED_MB = 900.0
