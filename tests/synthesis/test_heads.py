@@ -87,7 +87,7 @@ def test_impossible_ranges_are_refused():
         HeadsConfig(yaw_deg=float("nan"))
 
 
-def test_deviations_of_blocks_are_those_of_training(model):
+def test_deviations_of_blocks_are_those_of_training(torch, model):
     from mlanet.training import BlockDeviations
 
     heads = RenderedHeads(model)
