@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mlanet.detection import CenterFace, Detection, square_from_detection
+from mlanet.detection import CenterFace, Detection, square_from_detection, turns_to_upright
 from mlanet.errors import AssetError
+from mlanet.geometry import turn_coefficients_back
 from mlanet.image import Crop, as_rgb_uint8, crop_square, read_image
 from mlanet.morphable import MorphableModel
 from mlanet.network.runtime import CoefficientRegressor
-from mlanet.reconstruction import Reconstruction
+from mlanet.reconstruction import Reconstruction, facing_others
+
+BATCH = 16
+"""Crops that the network sees at a time: its memory does not grow with a crowd."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,8 +94,7 @@ class Reconstructor:
         if max_faces is not None:
             largest = sorted(detections, key=lambda d: -d.size_px)[:max_faces]
             detections = [d for d in detections if d in largest]
-        boxes = [self.crop_box(detection) for detection in detections]
-        return self._reconstruct(picture, boxes, detections)
+        return facing_others(self._reconstruct(picture, detections))
 
     def detect(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Detection]:
         """Faces in an RGB picture, best score first."""
@@ -105,33 +108,52 @@ class Reconstructor:
         self, image: UInt8[np.ndarray, "h w 3"], detection: Detection
     ) -> Reconstruction:
         """One of the faces that `detect` found in the picture."""
-        return self._reconstruct(image, [self.crop_box(detection)], [detection])[0]
+        return self._reconstruct(image, [detection])[0]
 
     def predict_in_box(
-        self, image: UInt8[np.ndarray, "h w 3"], box_px: Float[np.ndarray, "4"]
-    ) -> Reconstruction:
-        """The face in a given square (left, top, right, bottom; pixels), without detection."""
-        return self._reconstruct(image, [box_px], [None])[0]
-
-    def _reconstruct(
         self,
         image: UInt8[np.ndarray, "h w 3"],
-        boxes: Sequence[Float[np.ndarray, "4"]],
+        box_px: Float[np.ndarray, "4"],
+        quarter_turns: int = 0,
+    ) -> Reconstruction:
+        """The face in a given square (left, top, right, bottom; pixels), without detection.
+
+        `quarter_turns` of the square by `numpy.rot90` bring the face nearest to upright.
+        """
+        crop = crop_square(image, box_px, self.regressor.config.input_size)
+        return self._read(image, [crop], [quarter_turns], [None])[0]
+
+    def _reconstruct(
+        self, image: UInt8[np.ndarray, "h w 3"], detections: Sequence[Detection]
+    ) -> list[Reconstruction]:
+        size = self.regressor.config.input_size
+        crops = [crop_square(image, self.crop_box(found), size) for found in detections]
+        turns = [turns_to_upright(found) for found in detections]
+        return self._read(image, crops, turns, detections)
+
+    def _read(
+        self,
+        image: UInt8[np.ndarray, "h w 3"],
+        crops: Sequence[Crop],
+        turns: Sequence[int],
         detections: Sequence[Detection | None],
     ) -> list[Reconstruction]:
-        if not boxes:
-            return []
-        config = self.regressor.config
-        crops: list[Crop] = [crop_square(image, box, config.input_size) for box in boxes]
-        vectors = self.regressor(np.stack([crop.image for crop in crops]))
+        """What the network says of crops that it sees turned, of the crops as they are."""
+        layout = self.regressor.config.layout
+        upright = [np.rot90(crop.image, turn) for crop, turn in zip(crops, turns, strict=True)]
+        vectors = [
+            vector
+            for start in range(0, len(upright), BATCH)
+            for vector in self.regressor(np.stack(upright[start : start + BATCH]))
+        ]
         return [
             Reconstruction(
                 image=image,
                 detection=detection,
                 crop=crop,
-                coefficients=config.layout.split(vector),
-                rotation_kind=config.layout.rotation,
+                coefficients=turn_coefficients_back(layout.split(vector), layout.rotation, turn),
+                rotation_kind=layout.rotation,
                 model=self.model,
             )
-            for crop, detection, vector in zip(crops, detections, vectors, strict=True)
+            for crop, turn, detection, vector in zip(crops, turns, detections, vectors, strict=True)
         ]

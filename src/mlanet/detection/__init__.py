@@ -2,6 +2,6 @@
 
 from mlanet.detection.centerface import CenterFace
 from mlanet.detection.detection import Detection
-from mlanet.detection.framing import square_from_detection
+from mlanet.detection.framing import square_from_detection, turns_to_upright
 
-__all__ = ["CenterFace", "Detection", "square_from_detection"]
+__all__ = ["CenterFace", "Detection", "square_from_detection", "turns_to_upright"]
