@@ -1,6 +1,5 @@
 """CenterFace: boxes and five points of faces, on the CPU (Xu et al., 2019, arXiv 1911.03599)."""
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,16 +9,24 @@ from jaxtyping import Float, UInt8
 from mlanet.assets import verified_path
 from mlanet.detection.decoding import Candidates, decode_maps, suppress
 from mlanet.detection.detection import Detection
+from mlanet.detection.looks import (
+    FINEST_PX,
+    FIRST_PX,
+    TILE_OVERLAP_PX,
+    Region,
+    fine_px,
+    finest_px,
+    looked_at_px,
+    network_input,
+    resized,
+    tiles,
+)
+from mlanet.detection.plausible import are_upright
+from mlanet.image import crop_square
 from mlanet.sessions import open_session
 
 if TYPE_CHECKING:
     import onnxruntime
-
-LONG_SIDE_PX = 384
-"""First look: the picture's longer side as the network sees it."""
-
-FINE_LONG_SIDE_PX = 960
-"""Second look, where the first found nothing or only small faces."""
 
 FILLING_LONG_SIDE_PX = 128
 """Look for a face that fills the whole picture: the picture small, in a wide grey frame."""
@@ -27,23 +34,28 @@ FILLING_LONG_SIDE_PX = 128
 FILLING_MARGIN_PX = 64
 """Width of that frame."""
 
-SMALL_FACE_PX = 32.0
-"""A face of fewer pixels in the first look suggests that smaller ones were overlooked."""
-
 SCORE_THRESHOLD = 0.35
 MAX_OVERLAP = 0.3
 
-_MULTIPLE = 32
-"""The network halves its input five times."""
+PROPOSAL = 0.12
+"""Least score in a look at the whole picture; what is not convincing is looked at again."""
 
-_FRAME_GREY = 128
+CONVINCING = 0.8
+"""A score that upright faces reach and few other things do."""
+
+CLOSE_PX, CLOSE_FACE_PX = 128, 48
+"""Side of the square around a doubtful face as the network sees it, and of the face in it."""
+
+MOST_DOUBTFUL = 200
+"""Places of a picture that are looked at again at most, the best first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CenterFace:
-    """Finds faces from about 10 pixels of the network's input up to the whole picture.
+    """Finds faces from about 14 pixels of the network's input up to the whole picture.
 
-    `detector(image)` is safe to call from several threads.
+    `detector(image)` is safe to call from several threads. docs/detection.md says in which sizes
+    a picture is looked at.
     """
 
     session: "onnxruntime.InferenceSession"
@@ -64,53 +76,126 @@ class CenterFace:
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Detection]:
         """Faces in an RGB picture, best score first; an empty list if there are none."""
-        long_side = max(image.shape[:2])
-        found = self._look(image, LONG_SIDE_PX)
+        picture = _reduced(image)
+        found = self._confirmed(picture, self._whole(picture))
+        turns = range(1, 4) if not len(found) else _turns_of(found)
+        for turn in turns:
+            others = self._whole(picture, turn)
+            found = suppress(found.joined(self._confirmed(picture, others)), MAX_OVERLAP)
         if not len(found):
-            found = self._look(image, FILLING_LONG_SIDE_PX, FILLING_MARGIN_PX)
-        if long_side > LONG_SIDE_PX and _smallest(found) * LONG_SIDE_PX < SMALL_FACE_PX * long_side:
-            fine = self._look(image, min(FINE_LONG_SIDE_PX, long_side))
-            found = suppress(found.joined(fine), MAX_OVERLAP)
+            filling = self._look(picture, FILLING_LONG_SIDE_PX, margin=FILLING_MARGIN_PX)
+            found = self._confirmed(picture, filling)
+        found = found.take(np.flatnonzero(found.scores > self.threshold))
+        scale = image.shape[1] / picture.shape[1], image.shape[0] / picture.shape[0]
+        found = found.mapped(scale, (0.0, 0.0))
         return [
             Detection(box, points, float(score))
             for box, points, score in zip(found.boxes, found.landmarks, found.scores, strict=True)
         ]
 
+    def _whole(self, picture: UInt8[np.ndarray, "h w 3"], turn: int = 0) -> Candidates:
+        """What looks of all sizes propose, in the picture turned by quarters or as it is."""
+        size = picture.shape[:2]
+        found = self._look(picture, looked_at_px(size, FIRST_PX), turn=turn)
+        fine = fine_px(size)
+        if fine is not None:
+            found = suppress(found.joined(self._look(picture, fine, turn=turn)), MAX_OVERLAP)
+        if finest_px(size) is None:
+            return found
+        sure = found.take(np.flatnonzero(found.scores >= CONVINCING))
+        for tile in tiles(size):
+            if not _covered(tile, sure):
+                found = found.joined(self._tile(picture, tile, turn))
+        return suppress(found, MAX_OVERLAP)
+
+    def _tile(
+        self, picture: UInt8[np.ndarray, "h w 3"], tile: Region, turn: int
+    ) -> Candidates:
+        """Small faces in a part of the picture: larger ones were seen before, or are cut here."""
+        part = picture[tile.top : tile.bottom, tile.left : tile.right]
+        found = self._look(part, max(part.shape[:2]), turn=turn)
+        small = np.flatnonzero(found.sizes < TILE_OVERLAP_PX)
+        return found.take(small).mapped((1.0, 1.0), (tile.left, tile.top))
+
+    def _confirmed(self, picture: UInt8[np.ndarray, "h w 3"], found: Candidates) -> Candidates:
+        """The faces among what was found: what does not convince is looked at again."""
+        convincing = (found.scores >= CONVINCING) & are_upright(found)
+        doubtful = np.flatnonzero(~convincing)[:MOST_DOUBTFUL]
+        faces = found.take(np.flatnonzero(convincing))
+        for index in doubtful:
+            faces = faces.joined(self._closely(picture, found.take(np.array([index]))))
+        return suppress(faces, MAX_OVERLAP) if len(doubtful) else faces
+
+    def _closely(self, picture: UInt8[np.ndarray, "h w 3"], one: Candidates) -> Candidates:
+        """The face in one place, seen in all four turns and mirrored; none if there is none.
+
+        Its score is the mean of the two that the picture and its mirror image get.
+        """
+        side = one.sizes[0] * CLOSE_PX / CLOSE_FACE_PX
+        square = np.concatenate([one.centers[0] - side / 2.0, one.centers[0] + side / 2.0])
+        close = crop_square(picture, square, CLOSE_PX)
+        seen = [self._middle(np.rot90(close.image, turn)) for turn in range(4)]
+        turn = max(range(4), key=lambda turn: seen[turn].scores.max(initial=0.0))
+        best = seen[turn]
+        if not len(best):
+            return best
+        mirrored = self._middle(np.rot90(close.image, turn)[:, ::-1])
+        score = (best.scores + mirrored.scores.max(initial=0.0)) / 2.0
+        best = Candidates(best.boxes, best.landmarks, score)
+        scale = side / CLOSE_PX
+        back = best.turned_back((CLOSE_PX, CLOSE_PX), turn)
+        return back.mapped((scale, scale), (square[0], square[1]))
+
+    def _middle(self, close: UInt8[np.ndarray, "s s 3"]) -> Candidates:
+        """The best face in the middle of a close look, if there is one."""
+        found = self._run(network_input(close))
+        away = np.hypot(*(found.centers - CLOSE_PX / 2.0).T)
+        size = found.sizes / CLOSE_FACE_PX
+        near = np.flatnonzero((away < 0.4 * CLOSE_FACE_PX) & (size > 0.5) & (size < 2.0))
+        return suppress(found.take(near), MAX_OVERLAP).take(np.arange(min(len(near), 1)))
+
     def _look(
-        self, image: UInt8[np.ndarray, "h w 3"], long_side: int, margin: int = 0
+        self,
+        image: UInt8[np.ndarray, "h w 3"],
+        long_side: float,
+        *,
+        margin: int = 0,
+        turn: int = 0,
     ) -> Candidates:
         """Run the network on the picture resized to `long_side`; results in its own pixels."""
         height, width = image.shape[:2]
         scale = long_side / max(height, width)
         rows, cols = max(1, round(height * scale)), max(1, round(width * scale))
-        batch = _network_input(image, rows, cols, margin)
+        small = np.rot90(resized(image, rows, cols), turn)
+        found = suppress(self._run(network_input(small, margin)), MAX_OVERLAP)
+        found = found.mapped((1.0, 1.0), (-margin, -margin)).turned_back((rows, cols), turn)
+        return found.mapped((width / cols, height / rows), (0.0, 0.0))
+
+    def _run(self, batch: Float[np.ndarray, "1 3 a b"]) -> Candidates:
+        """All candidates of one input, in its pixels."""
         maps = [np.asarray(output) for output in self.session.run(None, {"image": batch})]
         heat, log_size, offset, landmarks = maps
-        found = suppress(
-            decode_maps(heat, log_size, offset, landmarks, self.threshold), MAX_OVERLAP
-        )
-        x_scale, y_scale = width / cols, height / rows
-        return found.mapped((x_scale, y_scale), (-margin * x_scale, -margin * y_scale))
+        return decode_maps(heat, log_size, offset, landmarks, min(PROPOSAL, self.threshold))
 
 
-def _smallest(found: Candidates) -> float:
-    """Geometric mean side of the smallest box; 0 if there is none."""
-    sizes = found.boxes[:, 2:] - found.boxes[:, :2]
-    return float(np.sqrt(sizes.prod(axis=1)).min()) if len(found) else 0.0
+def _reduced(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    """The picture as the finest look sees it, if it is larger."""
+    height, width = image.shape[:2]
+    scale = looked_at_px((height, width), FINEST_PX) / max(height, width)
+    if scale >= 1.0:
+        return image
+    return resized(image, max(1, round(height * scale)), max(1, round(width * scale)))
 
 
-def _network_input(
-    image: UInt8[np.ndarray, "h w 3"], rows: int, cols: int, margin: int
-) -> Float[np.ndarray, "1 3 a b"]:
-    """The picture resized to `rows` x `cols` in a grey frame, 0 to 255.
+def _turns_of(found: Candidates) -> list[int]:
+    """By which quarter turns faces that do not stand upright would."""
+    down = found.landmarks[:, 3:].mean(axis=1) - found.landmarks[:, :2].mean(axis=1)
+    turns = -np.rint(np.arctan2(down[:, 0], down[:, 1]) / (np.pi / 2.0)).astype(int) % 4
+    return sorted({int(turn) for turn in turns} - {0})
 
-    The frame is `margin` pixels wide, on the right and below wider up to multiples of 32.
-    """
-    import cv2
 
-    how = cv2.INTER_AREA if rows < image.shape[0] else cv2.INTER_LINEAR
-    shape = [math.ceil((side + 2 * margin) / _MULTIPLE) * _MULTIPLE for side in (rows, cols)]
-    batch = np.full((1, 3, *shape), _FRAME_GREY, dtype=np.float32)
-    small = cv2.resize(image, (cols, rows), interpolation=how)
-    batch[0, :, margin : margin + rows, margin : margin + cols] = small.transpose(2, 0, 1)
-    return batch
+def _covered(tile: Region, sure: Candidates) -> bool:
+    """Whether a tile shows nothing but a part of a face that is known."""
+    box = tile.box
+    inside = (sure.boxes[:, :2] <= box[:2]).all(axis=1) & (sure.boxes[:, 2:] >= box[2:]).all(axis=1)
+    return bool(inside.any())
