@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mlanet.detection import CenterFace, Detection, square_from_detection, turns_to_upright
+from mlanet.detection import (
+    SCORE_THRESHOLD,
+    CenterFace,
+    Detection,
+    square_from_detection,
+    turns_to_upright,
+)
 from mlanet.errors import AssetError
 from mlanet.geometry import turn_coefficients_back
 from mlanet.image import Crop, as_rgb_uint8, crop_square, read_image
@@ -46,6 +52,7 @@ class Reconstructor:
         threads: int = 1,
         weights: str | os.PathLike[str] | None = None,
         model: str | os.PathLike[str] | None = None,
+        min_score: float = SCORE_THRESHOLD,
     ) -> "Reconstructor":
         """The shipped detector, network and face model, or a network and a model of the user's.
 
@@ -55,10 +62,11 @@ class Reconstructor:
             weights: an ONNX file that `mlanet export` wrote.
             model: the face model whose coefficients that network regresses, if it is not the
                 embedded one (docs/face-models.md).
+            min_score: what a detection must exceed to be a face (docs/detection.md).
 
         Raises:
             AssetError: a file is missing, altered or does not fit the face model.
-            ValueError: `threads` is not positive.
+            ValueError: `threads` is not positive or `min_score` not between 0 and 1.
         """
         threads = min(threads, os.cpu_count() or 1)
         regressor = CoefficientRegressor.load(None if weights is None else Path(weights), threads)
@@ -70,7 +78,7 @@ class Reconstructor:
                 f"{name}: drives the face model {regressor.face_model!r} with {layout}, "
                 f"this one is {face_model.name!r} with {face_model.layout}"
             )
-        return cls(CenterFace.load(threads), regressor, face_model)
+        return cls(CenterFace.load(threads, min_score), regressor, face_model)
 
     def __call__(self, image: Any, *, max_faces: int | None = None) -> list[Reconstruction]:
         """All faces in a photo, best detection first; an empty list if there are none.

@@ -34,7 +34,13 @@ FILLING_LONG_SIDE_PX = 128
 FILLING_MARGIN_PX = 64
 """Width of that frame."""
 
-SCORE_THRESHOLD = 0.35
+LOOKING = 2
+"""Version of the way pictures are looked at: what other versions found is not what this one finds.
+"""
+
+SCORE_THRESHOLD = 0.5
+"""What a face's score exceeds; docs/detection.md has what other values would find."""
+
 MAX_OVERLAP = 0.3
 
 PROPOSAL = 0.12
@@ -45,6 +51,9 @@ CONVINCING = 0.8
 
 CLOSE_PX, CLOSE_FACE_PX = 128, 48
 """Side of the square around a doubtful face as the network sees it, and of the face in it."""
+
+NEARLY = 0.2
+"""Turns whose score is less than this behind the best one's are compared in the mirror, too."""
 
 MOST_DOUBTFUL = 200
 """Places of a picture that are looked at again at most, the best first."""
@@ -78,14 +87,15 @@ class CenterFace:
         """Faces in an RGB picture, best score first; an empty list if there are none."""
         picture = _reduced(image)
         found = self._confirmed(picture, self._whole(picture))
-        turns = range(1, 4) if not len(found) else _turns_of(found)
-        for turn in turns:
-            others = self._whole(picture, turn)
+        anybody = len(found) > 0
+        for turn in _turns_of(found) if anybody else range(1, 4):
+            others = self._whole(picture, turn, tiled=anybody)
             found = suppress(found.joined(self._confirmed(picture, others)), MAX_OVERLAP)
         if not len(found):
             filling = self._look(picture, FILLING_LONG_SIDE_PX, margin=FILLING_MARGIN_PX)
             found = self._confirmed(picture, filling)
-        found = found.take(np.flatnonzero(found.scores > self.threshold))
+        order = np.argsort(-found.scores, kind="stable")
+        found = found.take(order[found.scores[order] > self.threshold])
         scale = image.shape[1] / picture.shape[1], image.shape[0] / picture.shape[0]
         found = found.mapped(scale, (0.0, 0.0))
         return [
@@ -93,20 +103,23 @@ class CenterFace:
             for box, points, score in zip(found.boxes, found.landmarks, found.scores, strict=True)
         ]
 
-    def _whole(self, picture: UInt8[np.ndarray, "h w 3"], turn: int = 0) -> Candidates:
+    def _whole(
+        self, picture: UInt8[np.ndarray, "h w 3"], turn: int = 0, *, tiled: bool = True
+    ) -> Candidates:
         """What looks of all sizes propose, in the picture turned by quarters or as it is."""
         size = picture.shape[:2]
         found = self._look(picture, looked_at_px(size, FIRST_PX), turn=turn)
         fine = fine_px(size)
         if fine is not None:
-            found = suppress(found.joined(self._look(picture, fine, turn=turn)), MAX_OVERLAP)
-        if finest_px(size) is None:
+            found = _completed(found, self._look(picture, fine, turn=turn))
+        if not tiled or finest_px(size) is None:
             return found
         sure = found.take(np.flatnonzero(found.scores >= CONVINCING))
+        small = Candidates.none()
         for tile in tiles(size):
             if not _covered(tile, sure):
-                found = found.joined(self._tile(picture, tile, turn))
-        return suppress(found, MAX_OVERLAP)
+                small = small.joined(self._tile(picture, tile, turn))
+        return _completed(found, small)
 
     def _tile(
         self, picture: UInt8[np.ndarray, "h w 3"], tile: Region, turn: int
@@ -134,14 +147,14 @@ class CenterFace:
         side = one.sizes[0] * CLOSE_PX / CLOSE_FACE_PX
         square = np.concatenate([one.centers[0] - side / 2.0, one.centers[0] + side / 2.0])
         close = crop_square(picture, square, CLOSE_PX)
-        seen = [self._middle(np.rot90(close.image, turn)) for turn in range(4)]
-        turn = max(range(4), key=lambda turn: seen[turn].scores.max(initial=0.0))
-        best = seen[turn]
-        if not len(best):
-            return best
-        mirrored = self._middle(np.rot90(close.image, turn)[:, ::-1])
-        score = (best.scores + mirrored.scores.max(initial=0.0)) / 2.0
-        best = Candidates(best.boxes, best.landmarks, score)
+        turned = [np.rot90(close.image, turn) for turn in range(4)]
+        seen = [self._middle(picture) for picture in turned]
+        scores = np.array([found.scores.max(initial=0.0) for found in seen])
+        for turn in np.flatnonzero((scores > 0.0) & (scores >= scores.max() - NEARLY)):
+            mirrored = self._middle(turned[turn][:, ::-1])
+            scores[turn] = (scores[turn] + mirrored.scores.max(initial=0.0)) / 2.0
+        turn = int(scores.argmax())
+        best = Candidates(seen[turn].boxes, seen[turn].landmarks, scores[[turn]][: len(seen[turn])])
         scale = side / CLOSE_PX
         back = best.turned_back((CLOSE_PX, CLOSE_PX), turn)
         return back.mapped((scale, scale), (square[0], square[1]))
@@ -185,6 +198,13 @@ def _reduced(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
     if scale >= 1.0:
         return image
     return resized(image, max(1, round(height * scale)), max(1, round(width * scale)))
+
+
+def _completed(found: Candidates, finer: Candidates) -> Candidates:
+    """What a look found and what a finer one adds: convincing faces stay as they were seen."""
+    both = found.joined(finer)
+    sure = (both.scores >= CONVINCING) & (np.arange(len(both)) < len(found))
+    return suppress(both, MAX_OVERLAP, both.scores + sure)
 
 
 def _turns_of(found: Candidates) -> list[int]:

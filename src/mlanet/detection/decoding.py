@@ -87,13 +87,17 @@ def decode_maps(
     return Candidates(boxes, points[:, :, ::-1], scores)
 
 
-def suppress(candidates: Candidates, max_overlap: float) -> Candidates:
+def suppress(
+    candidates: Candidates, max_overlap: float, rank: Float[np.ndarray, "n"] | None = None
+) -> Candidates:
     """Keep the best of those that overlap by more than `max_overlap`; best first.
+
+    Without a `rank` of their own, the best are those of the highest score.
 
     What lies in the inner half of a better one's box and is less than half as large goes, too: an
     eye or a mouth that a finer look took for a face.
     """
-    order = np.argsort(-candidates.scores, kind="stable")
+    order = np.argsort(-(candidates.scores if rank is None else rank), kind="stable")
     boxes, sizes, centers = candidates.boxes, candidates.sizes, candidates.centers
     kept: list[int] = []
     while len(order):

@@ -16,7 +16,7 @@ FINE_PX = 960
 FINEST_PX = 1920
 """Third look, in tiles. Nothing larger is ever shown, however large the picture is."""
 
-CLEARLY = 1.25
+CLEARLY = 1.5
 """A finer look must show the picture larger by this, or it would see nothing new."""
 
 LONG = 2.0
