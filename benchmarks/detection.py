@@ -169,7 +169,7 @@ def main() -> None:
     highest = {name: max((f.score for f in detector(one)), default=0.0) for name, one in empty.items()}
     scores = np.array(list(highest.values()))
     false = {f"{limit:g}": int((scores > limit).sum()) for limit in THRESHOLDS}
-    print(f"pictures without a face that show one, of {len(empty)}: {false}")
+    print(f"pictures without a face that show one, of {len(empty)}: {false}", flush=True)
     for name in sorted(highest, key=lambda name: -highest[name])[:10]:
         print(f"  {name}: {highest[name]:.2f}")
 

@@ -38,7 +38,7 @@ LOOKING = 2
 """Version of the way pictures are looked at: what other versions found is not what this one finds.
 """
 
-SCORE_THRESHOLD = 0.5
+SCORE_THRESHOLD = 0.4
 """What a face's score exceeds; docs/detection.md has what other values would find."""
 
 MAX_OVERLAP = 0.3
@@ -87,13 +87,16 @@ class CenterFace:
         """Faces in an RGB picture, best score first; an empty list if there are none."""
         picture = _reduced(image)
         found = self._confirmed(picture, self._whole(picture))
-        anybody = len(found) > 0
-        for turn in _turns_of(found) if anybody else range(1, 4):
-            others = self._whole(picture, turn, tiled=anybody)
-            found = suppress(found.joined(self._confirmed(picture, others)), MAX_OVERLAP)
-        if not len(found):
+        anybody = bool((found.scores > self.threshold).any())
+        turns = _turns_of(found.take(np.flatnonzero(found.scores > self.threshold)))
+        for turn in turns if anybody else range(1, 4):
+            others = self._confirmed(picture, self._whole(picture, turn, tiled=anybody), turn)
+            found = suppress(found.joined(others), MAX_OVERLAP)
+        if not (found.scores > self.threshold).any():
             filling = self._look(picture, FILLING_LONG_SIDE_PX, margin=FILLING_MARGIN_PX)
-            found = self._confirmed(picture, filling)
+            for index in range(len(filling)):
+                found = found.joined(self._closely(picture, filling.take(np.array([index]))))
+            found = suppress(found, MAX_OVERLAP)
         order = np.argsort(-found.scores, kind="stable")
         found = found.take(order[found.scores[order] > self.threshold])
         scale = image.shape[1] / picture.shape[1], image.shape[0] / picture.shape[0]
@@ -130,13 +133,24 @@ class CenterFace:
         small = np.flatnonzero(found.sizes < TILE_OVERLAP_PX)
         return found.take(small).mapped((1.0, 1.0), (tile.left, tile.top))
 
-    def _confirmed(self, picture: UInt8[np.ndarray, "h w 3"], found: Candidates) -> Candidates:
-        """The faces among what was found: what does not convince is looked at again."""
-        convincing = (found.scores >= CONVINCING) & are_upright(found)
+    def _confirmed(
+        self, picture: UInt8[np.ndarray, "h w 3"], found: Candidates, turn: int = 0
+    ) -> Candidates:
+        """The faces among what was found in a turn: what does not convince is looked at again.
+
+        Of both looks at a face the one that scores higher counts; the first one only if points
+        and box agree.
+        """
+        size = np.rot90(picture, turn).shape[:2]
+        upright = are_upright(found.turned_back(size, -turn))
+        convincing = (found.scores >= CONVINCING) & upright
         doubtful = np.flatnonzero(~convincing)[:MOST_DOUBTFUL]
         faces = found.take(np.flatnonzero(convincing))
         for index in doubtful:
-            faces = faces.joined(self._closely(picture, found.take(np.array([index]))))
+            first = found.take(np.array([index]))
+            close = self._closely(picture, first)
+            better = close.scores.max(initial=0.0) > first.scores[0] or not upright[index]
+            faces = faces.joined(close if better else first)
         return suppress(faces, MAX_OVERLAP) if len(doubtful) else faces
 
     def _closely(self, picture: UInt8[np.ndarray, "h w 3"], one: Candidates) -> Candidates:
@@ -148,7 +162,7 @@ class CenterFace:
         square = np.concatenate([one.centers[0] - side / 2.0, one.centers[0] + side / 2.0])
         close = crop_square(picture, square, CLOSE_PX)
         turned = [np.rot90(close.image, turn) for turn in range(4)]
-        seen = [self._middle(picture) for picture in turned]
+        seen = [self._middle(view) for view in turned]
         scores = np.array([found.scores.max(initial=0.0) for found in seen])
         for turn in np.flatnonzero((scores > 0.0) & (scores >= scores.max() - NEARLY)):
             mirrored = self._middle(turned[turn][:, ::-1])

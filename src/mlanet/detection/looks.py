@@ -47,9 +47,12 @@ class Region:
 
 
 def looked_at_px(size_px: tuple[int, int], long_side: int) -> float:
-    """The longer side that a look of `long_side` gives a picture of this height and width."""
+    """The longer side that a look of `long_side` gives a picture of this height and width.
+
+    Small pictures are enlarged to `long_side`; long ones that would have more are not enlarged.
+    """
     short, long = sorted(size_px)
-    return long_side * math.sqrt(max(long / (LONG * short), 1.0))
+    return min(long_side * math.sqrt(max(long / (LONG * short), 1.0)), max(long_side, long))
 
 
 def fine_px(size_px: tuple[int, int]) -> int | None:
