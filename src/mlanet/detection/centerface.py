@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from mlanet.assets import verified_path
 from mlanet.detection.decoding import Candidates, decode_maps, suppress
@@ -15,8 +15,8 @@ from mlanet.detection.looks import (
     TILE_OVERLAP_PX,
     Region,
     fine_px,
-    finest_px,
     looked_at_px,
+    needs_tiles,
     network_input,
     resized,
     tiles,
@@ -115,7 +115,7 @@ class CenterFace:
         fine = fine_px(size)
         if fine is not None:
             found = _completed(found, self._look(picture, fine, turn=turn))
-        if not tiled or finest_px(size) is None:
+        if not (tiled and needs_tiles(size)):
             return found
         sure = found.take(np.flatnonzero(found.scores >= CONVINCING))
         small = Candidates.none()
@@ -124,9 +124,7 @@ class CenterFace:
                 small = small.joined(self._tile(picture, tile, turn))
         return _completed(found, small)
 
-    def _tile(
-        self, picture: UInt8[np.ndarray, "h w 3"], tile: Region, turn: int
-    ) -> Candidates:
+    def _tile(self, picture: UInt8[np.ndarray, "h w 3"], tile: Region, turn: int) -> Candidates:
         """Small faces in a part of the picture: larger ones were seen before, or are cut here."""
         part = picture[tile.top : tile.bottom, tile.left : tile.right]
         found = self._look(part, max(part.shape[:2]), turn=turn)
@@ -141,37 +139,48 @@ class CenterFace:
         Of both looks at a face the one that scores higher counts; the first one only if points
         and box agree.
         """
-        size = np.rot90(picture, turn).shape[:2]
-        upright = are_upright(found.turned_back(size, -turn))
-        convincing = (found.scores >= CONVINCING) & upright
+        as_seen = found.turned_back(np.rot90(picture, turn).shape[:2], -turn)
+        upright, convincing = are_upright(as_seen), _convincing(as_seen)
         doubtful = np.flatnonzero(~convincing)[:MOST_DOUBTFUL]
         faces = found.take(np.flatnonzero(convincing))
         for index in doubtful:
             first = found.take(np.array([index]))
-            close = self._closely(picture, first)
+            close = self._closely(picture, first, turn)
             better = close.scores.max(initial=0.0) > first.scores[0] or not upright[index]
             faces = faces.joined(close if better else first)
         return suppress(faces, MAX_OVERLAP) if len(doubtful) else faces
 
-    def _closely(self, picture: UInt8[np.ndarray, "h w 3"], one: Candidates) -> Candidates:
-        """The face in one place, seen in all four turns and mirrored; none if there is none.
+    def _closely(
+        self, picture: UInt8[np.ndarray, "h w 3"], one: Candidates, turn: int = 0
+    ) -> Candidates:
+        """The face in one place; none if there is none.
 
-        Its score is the mean of the two that the picture and its mirror image get.
+        If it does not convince in the turn in which it was found, it is looked at in all four.
+        Its score is then the mean of what it and its mirror image get in the best one.
         """
         side = one.sizes[0] * CLOSE_PX / CLOSE_FACE_PX
         square = np.concatenate([one.centers[0] - side / 2.0, one.centers[0] + side / 2.0])
         close = crop_square(picture, square, CLOSE_PX)
-        turned = [np.rot90(close.image, turn) for turn in range(4)]
-        seen = [self._middle(view) for view in turned]
-        scores = np.array([found.scores.max(initial=0.0) for found in seen])
-        for turn in np.flatnonzero((scores > 0.0) & (scores >= scores.max() - NEARLY)):
-            mirrored = self._middle(turned[turn][:, ::-1])
-            scores[turn] = (scores[turn] + mirrored.scores.max(initial=0.0)) / 2.0
-        turn = int(scores.argmax())
-        best = Candidates(seen[turn].boxes, seen[turn].landmarks, scores[[turn]][: len(seen[turn])])
+        best = self._middle(np.rot90(close.image, turn))
+        if not _convincing(best).any():
+            turn, best = self._best_turn(close.image, {turn: best})
         scale = side / CLOSE_PX
         back = best.turned_back((CLOSE_PX, CLOSE_PX), turn)
         return back.mapped((scale, scale), (square[0], square[1]))
+
+    def _best_turn(
+        self, close: UInt8[np.ndarray, "s s 3"], known: dict[int, Candidates]
+    ) -> tuple[int, Candidates]:
+        """By how many quarter turns a close look sees a face best, and what it sees then."""
+        views = [np.rot90(close, turn) for turn in range(4)]
+        seen = [known[k] if k in known else self._middle(view) for k, view in enumerate(views)]
+        scores = np.array([found.scores.max(initial=0.0) for found in seen])
+        for turn in np.flatnonzero((scores > 0.0) & (scores >= scores.max() - NEARLY)):
+            mirrored = self._middle(views[turn][:, ::-1])
+            scores[turn] = (scores[turn] + mirrored.scores.max(initial=0.0)) / 2.0
+        turn = int(scores.argmax())
+        best = seen[turn]
+        return turn, Candidates(best.boxes, best.landmarks, scores[[turn]][: len(best)])
 
     def _middle(self, close: UInt8[np.ndarray, "s s 3"]) -> Candidates:
         """The best face in the middle of a close look, if there is one."""
@@ -212,6 +221,11 @@ def _reduced(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
     if scale >= 1.0:
         return image
     return resized(image, max(1, round(height * scale)), max(1, round(width * scale)))
+
+
+def _convincing(found: Candidates) -> Bool[np.ndarray, "n"]:
+    """Which candidates need no second look: certain ones whose points and box agree."""
+    return (found.scores >= CONVINCING) & are_upright(found)
 
 
 def _completed(found: Candidates, finer: Candidates) -> Candidates:

@@ -55,21 +55,15 @@ def looked_at_px(size_px: tuple[int, int], long_side: int) -> float:
     return min(long_side * math.sqrt(max(long / (LONG * short), 1.0)), max(long_side, long))
 
 
-def fine_px(size_px: tuple[int, int]) -> int | None:
+def fine_px(size_px: tuple[int, int]) -> float | None:
     """Longer side of the second look; None if it would see nothing new."""
-    most = looked_at_px(size_px, FINE_PX)
-    return _if_finer(size_px, most, looked_at_px(size_px, FIRST_PX))
+    most = min(float(max(size_px)), looked_at_px(size_px, FINE_PX))
+    return most if most >= CLEARLY * looked_at_px(size_px, FIRST_PX) else None
 
 
-def finest_px(size_px: tuple[int, int]) -> int | None:
-    """Longer side of the whole picture in the third look; None if it would see nothing new."""
-    most = looked_at_px(size_px, FINEST_PX)
-    return _if_finer(size_px, most, looked_at_px(size_px, FINE_PX))
-
-
-def _if_finer(size_px: tuple[int, int], most: float, before: float) -> int | None:
-    long = min(float(max(size_px)), most)
-    return round(long) if long >= CLEARLY * before else None
+def needs_tiles(size_px: tuple[int, int]) -> bool:
+    """Whether a third look sees something new in a picture as large as that look or smaller."""
+    return max(size_px) >= CLEARLY * looked_at_px(size_px, FINE_PX)
 
 
 def tiles(size_px: tuple[int, int]) -> Iterator[Region]:

@@ -39,7 +39,5 @@ def are_upright(candidates: Candidates) -> Bool[np.ndarray, "n"]:
     )
 
 
-def _within(
-    values: Float[np.ndarray, "n"], limits: tuple[float, float]
-) -> Bool[np.ndarray, "n"]:
+def _within(values: Float[np.ndarray, "n"], limits: tuple[float, float]) -> Bool[np.ndarray, "n"]:
     return (limits[0] < values) & (values < limits[1])

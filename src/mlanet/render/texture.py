@@ -171,11 +171,8 @@ def _weight(
     return weight.astype(np.float32)
 
 
-def _unhidden(
-    sight: _Sight, cosine: Plane, before: Iterable[PosedHead]
-) -> Bool[np.ndarray, "s s"]:
-    """Which texels nothing hides: no other part of the mesh, by its depths in the photo, no head.
-    """
+def _unhidden(sight: _Sight, cosine: Plane, before: Iterable[PosedHead]) -> Bool[np.ndarray, "s s"]:
+    """Which texels no other part of the mesh hides, by its depths in the photo, and no head."""
     import cv2
 
     left, top, right, bottom = sight.box
