@@ -1,5 +1,7 @@
 """Results draw themselves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -87,6 +89,34 @@ def test_all_faces_of_a_photo_are_drawn(pair):
         np.testing.assert_array_equal(both[half], face.draw("normal")[half])
         assert (both[half] != picture[half]).any()
     np.testing.assert_array_equal(both, draw_faces([right, left], "normal"))
+
+
+def test_the_nearer_person_does_not_enter_the_farther_ones_texture(reconstructor, photo):
+    """The nearer of two heads that overlap lacks red, so that its texels can be told."""
+    scene = np.full((620, 900, 3), 110, dtype=np.uint8)
+    scene[100:612, 0:512] = photo
+    near = np.kron(photo[10:260, 90:360], np.ones((2, 2, 1), dtype=np.uint8))
+    rows, columns = np.indices(near.shape[:2])
+    inside = ((columns - 270) / 190) ** 2 + ((rows - 230) / 225) ** 2 < 1.0
+    near[..., 0] = 0
+    part = scene[20:520, 170:710]
+    part[inside] = near[inside]
+    left, right = sorted(reconstructor(scene), key=lambda face: face.landmarks_px[30, 0])
+    assert len(left.before) == 1
+    assert right.before == ()
+
+    def share(face):
+        colors = face.texture.image.astype(int)
+        return (colors[..., 2] - colors[..., 0] > 40).mean()
+
+    assert share(right) > 0.2
+    assert share(left) < 0.002
+    assert share(replace(left, before=())) > 0.01
+
+
+def test_people_apart_do_not_hide_each_other(reconstructor, photo):
+    faces = reconstructor(np.concatenate([photo, photo], axis=1))
+    assert [face.before for face in faces] == [(), ()]
 
 
 def test_no_faces_need_a_background(photo):

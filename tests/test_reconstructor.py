@@ -10,6 +10,7 @@ from PIL import Image
 import mlanet
 from mlanet.assets import verified_path
 from mlanet.errors import AssetError, ImageError
+from mlanet.geometry import turn_points_back
 from mlanet.image import read_image
 from mlanet.metrics import nme_2d_68
 from mlanet.reconstructor import Reconstructor
@@ -73,6 +74,51 @@ def test_mirrored_photo_gives_the_opposite_yaw_and_roll(reconstructor, photo):
     (mirrored,) = reconstructor(np.ascontiguousarray(photo[:, ::-1]))
     pitch, yaw, roll = face.euler_deg
     np.testing.assert_allclose(mirrored.euler_deg, [pitch, -yaw, -roll], atol=4.0)
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_turned_photo_gives_the_same_person_in_the_photo_as_given(reconstructor, photo, turns):
+    (face,) = reconstructor(photo)
+    (turned,) = reconstructor(np.ascontiguousarray(np.rot90(photo, turns)))
+    back = turn_points_back(turned.landmarks_px[:, :2], photo.shape[:2], turns)
+    assert nme_2d_68(back[None], face.landmarks_px[None, :, :2])[0] < 4.0
+    roll = (turned.euler_deg[2] - face.euler_deg[2] + 90 * turns + 180) % 360 - 180
+    assert abs(roll) < 4
+    projected = turned.camera.project(turned.pose.apply(turned.mesh.vertices))[:, :2]
+    for point in turned.landmarks_px[:, :2]:
+        assert np.hypot(*(projected - point).T).min() < 2.0
+    apart = np.abs(turned.texture.image.astype(int) - face.texture.image)
+    assert apart[face.texture.visibility > 0.9].mean() < 12
+
+
+def test_the_crop_that_is_turned_is_the_same_crop(reconstructor, photo):
+    box = np.array([160.0, 66.0, 292.0, 198.0])
+    face = reconstructor.predict_in_box(photo, box)
+    corners = turn_points_back(box.reshape(2, 2), photo.shape[:2], -1)
+    lying_box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+    lying = reconstructor.predict_in_box(np.rot90(photo, 1).copy(), lying_box, quarter_turns=3)
+    back = turn_points_back(lying.landmarks_px[:, :2], photo.shape[:2], 1)
+    np.testing.assert_allclose(back, face.landmarks_px[:, :2], atol=1e-2)
+
+
+def test_a_crowd_is_shown_to_the_network_in_parts(reconstructor, photo):
+    seen = []
+
+    def counting(crops):
+        seen.append(len(crops))
+        return reconstructor.regressor(crops)
+
+    counting.config = reconstructor.regressor.config
+    crowd = Reconstructor(reconstructor.detector, counting, reconstructor.model)
+    assert len(crowd(np.tile(photo, (4, 5, 1)))) == 20
+    assert sum(seen) == 20
+    assert max(seen) <= 16
+
+
+def test_the_least_score_is_the_callers():
+    with pytest.raises(ValueError, match="threshold"):
+        Reconstructor.load(min_score=1.0)
+    assert Reconstructor.load(min_score=0.99)(verified_path("example-image")) == []
 
 
 def test_no_face_is_an_empty_list(reconstructor):

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from mlanet.render import (
     PosedHead,
     Texture,
     TexturedMesh,
+    UnbuiltHead,
     UvAtlas,
     carry_textured,
     draw_overlay,
@@ -59,10 +60,11 @@ class Reconstruction:
     Attributes:
         image: the photo, RGB.
         detection: how the face was found; None where the crop was given.
-        crop: what the network saw.
+        crop: what the network saw; of a person who lies or hangs, it saw it turned upright.
         coefficients: what the network said, one vector of each kind.
         rotation_kind: how `coefficients.rotation` is to be read.
         model: the face model that the coefficients drive.
+        before: heads of other people that the photo may show in front of this one.
     """
 
     image: UInt8[np.ndarray, "h w 3"] = field(repr=False)
@@ -71,6 +73,7 @@ class Reconstruction:
     coefficients: Coefficients
     rotation_kind: RotationKind
     model: MorphableModel = field(repr=False)
+    before: tuple[UnbuiltHead, ...] = field(default=(), repr=False)
 
     @cached_property
     def pose(self) -> Pose:
@@ -104,6 +107,13 @@ class Reconstruction:
     def head(self) -> PosedHead:
         """The mesh where the photo shows it: what pictures are drawn from."""
         return PosedHead(self.model, self.mesh.vertices, self.pose, self.camera)
+
+    @property
+    def unbuilt(self) -> UnbuiltHead:
+        """The head without its mesh."""
+        coefficients = self.coefficients
+        shape = coefficients.identity, coefficients.expression
+        return UnbuiltHead(self.model, *shape, self.pose, self.camera)
 
     @cached_property
     def lighting(self) -> Float[np.ndarray, "9 3"]:
@@ -146,6 +156,7 @@ class Reconstruction:
             allowed=self.model.region(*FACE_REGIONS),
             topology=self.model.topology,
             symmetric=self.model.mirrors_modes,
+            before=(head.build() for head in self.before),
         )
 
     def render(
@@ -273,6 +284,31 @@ class Reconstruction:
             text = json.dumps(content, indent=1, allow_nan=False)
             temporary.write_text(text + "\n", encoding="utf-8")
         return paths
+
+
+SAME_DISTANCE = 1.15
+"""Who is in front is not known of heads whose sizes in the photo differ by less than this."""
+
+HEAD_PER_CROP = 2.0
+"""Side of the square around a whole head with its hair over its crop's."""
+
+
+def facing_others(faces: Sequence[Reconstruction]) -> list[Reconstruction]:
+    """The faces of a photo, each with the heads that may hide it (`Reconstruction.before`)."""
+    if len(faces) < 2:
+        return list(faces)
+    heads = [face.unbuilt for face in faces]
+    distance = np.array([head.mm_per_px for head in heads])
+    squares = np.stack([face.crop.square_px for face in faces])
+    centers, reach = (squares[:, :2] + squares[:, 2:]) / 2.0, squares[:, 2] - squares[:, 0]
+    result: list[Reconstruction] = []
+    for k, face in enumerate(faces):
+        apart = np.abs(centers - centers[k]).max(axis=1)
+        touching = apart < HEAD_PER_CROP * (reach + reach[k]) / 2.0
+        near = touching & (distance < SAME_DISTANCE * distance[k])
+        near[k] = False
+        result.append(replace(face, before=tuple(heads[i] for i in np.flatnonzero(near))))
+    return result
 
 
 def draw_faces(

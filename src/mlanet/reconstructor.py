@@ -9,12 +9,22 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mlanet.detection import CenterFace, Detection, square_from_detection
+from mlanet.detection import (
+    SCORE_THRESHOLD,
+    CenterFace,
+    Detection,
+    square_from_detection,
+    turns_to_upright,
+)
 from mlanet.errors import AssetError
+from mlanet.geometry import turn_coefficients_back
 from mlanet.image import Crop, as_rgb_uint8, crop_square, read_image
 from mlanet.morphable import MorphableModel
 from mlanet.network.runtime import CoefficientRegressor
-from mlanet.reconstruction import Reconstruction
+from mlanet.reconstruction import Reconstruction, facing_others
+
+BATCH = 16
+"""Crops that the network sees at a time: its memory does not grow with a crowd."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +52,7 @@ class Reconstructor:
         threads: int = 1,
         weights: str | os.PathLike[str] | None = None,
         model: str | os.PathLike[str] | None = None,
+        min_score: float = SCORE_THRESHOLD,
     ) -> "Reconstructor":
         """The shipped detector, network and face model, or a network and a model of the user's.
 
@@ -51,10 +62,11 @@ class Reconstructor:
             weights: an ONNX file that `mlanet export` wrote.
             model: the face model whose coefficients that network regresses, if it is not the
                 embedded one (docs/face-models.md).
+            min_score: what a detection must exceed to be a face (docs/detection.md).
 
         Raises:
             AssetError: a file is missing, altered or does not fit the face model.
-            ValueError: `threads` is not positive.
+            ValueError: `threads` is not positive or `min_score` not between 0 and 1.
         """
         threads = min(threads, os.cpu_count() or 1)
         regressor = CoefficientRegressor.load(None if weights is None else Path(weights), threads)
@@ -66,7 +78,7 @@ class Reconstructor:
                 f"{name}: drives the face model {regressor.face_model!r} with {layout}, "
                 f"this one is {face_model.name!r} with {face_model.layout}"
             )
-        return cls(CenterFace.load(threads), regressor, face_model)
+        return cls(CenterFace.load(threads, min_score), regressor, face_model)
 
     def __call__(self, image: Any, *, max_faces: int | None = None) -> list[Reconstruction]:
         """All faces in a photo, best detection first; an empty list if there are none.
@@ -90,8 +102,7 @@ class Reconstructor:
         if max_faces is not None:
             largest = sorted(detections, key=lambda d: -d.size_px)[:max_faces]
             detections = [d for d in detections if d in largest]
-        boxes = [self.crop_box(detection) for detection in detections]
-        return self._reconstruct(picture, boxes, detections)
+        return facing_others(self._reconstruct(picture, detections))
 
     def detect(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Detection]:
         """Faces in an RGB picture, best score first."""
@@ -105,33 +116,52 @@ class Reconstructor:
         self, image: UInt8[np.ndarray, "h w 3"], detection: Detection
     ) -> Reconstruction:
         """One of the faces that `detect` found in the picture."""
-        return self._reconstruct(image, [self.crop_box(detection)], [detection])[0]
+        return self._reconstruct(image, [detection])[0]
 
     def predict_in_box(
-        self, image: UInt8[np.ndarray, "h w 3"], box_px: Float[np.ndarray, "4"]
-    ) -> Reconstruction:
-        """The face in a given square (left, top, right, bottom; pixels), without detection."""
-        return self._reconstruct(image, [box_px], [None])[0]
-
-    def _reconstruct(
         self,
         image: UInt8[np.ndarray, "h w 3"],
-        boxes: Sequence[Float[np.ndarray, "4"]],
+        box_px: Float[np.ndarray, "4"],
+        quarter_turns: int = 0,
+    ) -> Reconstruction:
+        """The face in a given square (left, top, right, bottom; pixels), without detection.
+
+        `quarter_turns` of the square by `numpy.rot90` bring the face nearest to upright.
+        """
+        crop = crop_square(image, box_px, self.regressor.config.input_size)
+        return self._read(image, [crop], [quarter_turns], [None])[0]
+
+    def _reconstruct(
+        self, image: UInt8[np.ndarray, "h w 3"], detections: Sequence[Detection]
+    ) -> list[Reconstruction]:
+        size = self.regressor.config.input_size
+        crops = [crop_square(image, self.crop_box(found), size) for found in detections]
+        turns = [turns_to_upright(found) for found in detections]
+        return self._read(image, crops, turns, detections)
+
+    def _read(
+        self,
+        image: UInt8[np.ndarray, "h w 3"],
+        crops: Sequence[Crop],
+        turns: Sequence[int],
         detections: Sequence[Detection | None],
     ) -> list[Reconstruction]:
-        if not boxes:
-            return []
-        config = self.regressor.config
-        crops: list[Crop] = [crop_square(image, box, config.input_size) for box in boxes]
-        vectors = self.regressor(np.stack([crop.image for crop in crops]))
+        """What the network says of crops that it sees turned, of the crops as they are."""
+        layout = self.regressor.config.layout
+        upright = [np.rot90(crop.image, turn) for crop, turn in zip(crops, turns, strict=True)]
+        vectors = [
+            vector
+            for start in range(0, len(upright), BATCH)
+            for vector in self.regressor(np.stack(upright[start : start + BATCH]))
+        ]
         return [
             Reconstruction(
                 image=image,
                 detection=detection,
                 crop=crop,
-                coefficients=config.layout.split(vector),
-                rotation_kind=config.layout.rotation,
+                coefficients=turn_coefficients_back(layout.split(vector), layout.rotation, turn),
+                rotation_kind=layout.rotation,
                 model=self.model,
             )
-            for crop, detection, vector in zip(crops, detections, vectors, strict=True)
+            for crop, turn, detection, vector in zip(crops, turns, detections, vectors, strict=True)
         ]

@@ -54,9 +54,17 @@ def test_example_gives_all_files_and_fits_hand_marked_landmarks(tmp_path, capsys
     rotation = np.array(content["pose"]["rotation"])
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-5)
     assert abs(content["pose"]["yaw_deg"]) < 15
-    assert "1 face" in capsys.readouterr().out
+    score = content["detection"]["score"]
+    assert f"1 face (score {score:.2f})" in capsys.readouterr().out
     with Image.open(folder / "overlay.png") as overlay:
         assert overlay.size == (512, 512)
+
+
+def test_the_least_score_of_a_face_can_be_given(tmp_path, capsys):
+    assert run("reconstruct", "--example", "--out", tmp_path, "--min-score", "0.99") == 1
+    assert "no face found" in capsys.readouterr().err
+    assert run("reconstruct", "--example", "--out", tmp_path, "--min-score", "1") == 2
+    assert "--min-score" in capsys.readouterr().err
 
 
 def test_saved_mesh_camera_and_pose_reproduce_the_saved_landmarks(tmp_path):

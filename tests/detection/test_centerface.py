@@ -11,7 +11,7 @@ from PIL import Image
 
 from mlanet.assets import verified_path
 from mlanet.detection import CenterFace
-from mlanet.geometry import box_iou
+from mlanet.geometry import box_iou, turn_points_back
 from mlanet.image import read_image
 
 POINTS = np.array([[204.0, 101.0], [246.0, 103.0], [222.5, 126.5], [203.5, 142.0], [243.5, 141.0]])
@@ -74,6 +74,61 @@ def test_small_faces_beside_a_large_one_are_seen(detector, astronaut):
     assert sizes == pytest.approx([37, 37, 200], rel=0.1)
 
 
+def pasted(canvas, astronaut, places):
+    """Her portrait at the given corners and sides: her face is 0.2 of a side large."""
+    for left, top, side in places:
+        small = Image.fromarray(astronaut).resize((side, side), Image.Resampling.BOX)
+        canvas[top : top + side, left : left + side] = np.asarray(small)
+    return canvas
+
+
+def test_a_near_face_does_not_hide_the_far_ones(detector, astronaut):
+    far = [(1300 + 220 * x, 150 + 450 * y, 120) for x in range(3) for y in range(2)]
+    places = [(0, 100, 1250), *far]
+    scene = pasted(np.full((1500, 2000, 3), 128, np.uint8), astronaut, places)
+    found = detector(scene)
+    assert len(found) == 7
+    expected = [(left + 0.44 * side, top + 0.236 * side) for left, top, side in places]
+    for (x, y), (_, _, side) in zip(expected, places, strict=True):
+        away = [np.hypot(*((one.box_px[:2] + one.box_px[2:]) / 2 - (x, y))) for one in found]
+        assert min(away) < 0.03 * side
+        assert found[int(np.argmin(away))].size_px == pytest.approx(0.2 * side, rel=0.15)
+
+
+def test_faces_across_a_panorama_are_found(detector, astronaut):
+    sides = (1000, 600, 400, 300, 250)
+    places = [(200 + 1550 * k, 0, side) for k, side in enumerate(sides)]
+    found = detector(pasted(np.full((1000, 8000, 3), 90, np.uint8), astronaut, places))
+    assert sorted(one.size_px for one in found) == pytest.approx(
+        sorted(0.2 * side for side in sides), rel=0.15
+    )
+
+
+def test_faces_of_80_pixels_in_12_megapixels_are_found(detector, astronaut):
+    places = [(100 + 800 * k, 100 + 600 * k, 400) for k in range(4)]
+    scene = pasted(np.full((3000, 4000, 3), 90, np.uint8), astronaut, places)
+    assert [one.size_px for one in detector(scene)] == pytest.approx([80.0] * 4, rel=0.1)
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_turned_photo_has_the_same_face_turned(detector, astronaut, turns):
+    (found,) = detector(np.ascontiguousarray(np.rot90(astronaut, turns)))
+    size = astronaut.shape[:2]
+    assert np.abs(turn_points_back(found.landmarks_px, size, turns) - POINTS).max() < 9
+    assert found.score > 0.8
+
+
+def test_people_in_a_photo_may_lie(detector, astronaut):
+    scene = np.full((700, 1200, 3), 128, np.uint8)
+    scene[100:612, 50:562] = astronaut
+    scene[100:612, 640:1152] = np.rot90(astronaut)
+    found = sorted(detector(scene), key=lambda one: one.box_px[0])
+    assert len(found) == 2
+    assert np.abs(found[0].landmarks_px - [50, 100] - POINTS).max() < 6
+    lying = turn_points_back(found[1].landmarks_px - [640.0, 100.0], (512, 512), 1)
+    assert np.abs(lying - POINTS).max() < 9
+
+
 @pytest.mark.parametrize("margin", [0, 10])
 def test_a_face_that_fills_the_picture_is_found(detector, astronaut, margin):
     left, top, right, bottom = 185 - margin, 80 - margin, 265 + margin, 165 + margin
@@ -116,7 +171,7 @@ def test_two_threads_see_the_same(detector, astronaut):
 
 
 @pytest.mark.data
-def test_at_most_two_of_400_faces_of_aflw2000_are_missed(detector):
+def test_at_most_one_of_400_faces_of_aflw2000_are_missed(detector):
     if "MLANET_DATA" not in os.environ:
         pytest.skip("MLANET_DATA does not name the folder of the data sets")
     folder = Path(os.environ["MLANET_DATA"]) / "aflw2000_dev"
@@ -134,4 +189,4 @@ def test_at_most_two_of_400_faces_of_aflw2000_are_missed(detector):
             best = max((box_iou(box[None], one.box_px[None])[0, 0] for one in found), default=0.0)
             if best < 0.3:
                 missed.append(str(name))
-    assert len(missed) <= 2, missed
+    assert len(missed) <= 1, missed

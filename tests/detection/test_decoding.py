@@ -54,13 +54,21 @@ def overlap(first, second):
     return common / (sum(areas) - common)
 
 
+def is_part(small, large):
+    """Whether the middle of a box lies in another's inner half, and it is half as large at most."""
+    (a, b, c, d), (e, f, g, h) = small, large
+    inside = abs((a + c) - (e + g)) / 2 < (g - e) / 4 and abs((b + d) - (f + h)) / 2 < (h - f) / 4
+    return inside and (c - a) * (d - b) < (g - e) * (h - f) / 4
+
+
 def slow_suppress(boxes, scores, limit):
-    """The definition: take the best, drop what overlaps it, repeat."""
+    """The definition: take the best, drop what overlaps it or is a part of it, repeat."""
     left = sorted(range(len(scores)), key=lambda i: -scores[i])
     kept = []
     while left:
         kept.append(left.pop(0))
-        left = [i for i in left if overlap(boxes[kept[-1]], boxes[i]) <= limit]
+        best = boxes[kept[-1]]
+        left = [i for i in left if overlap(best, boxes[i]) <= limit and not is_part(boxes[i], best)]
     return kept
 
 
@@ -75,6 +83,25 @@ def test_suppression_is_greedy_by_score(seed):
     expected = slow_suppress(boxes, scores, 0.3)
     assert kept.landmarks[:, 0, 0].astype(int).tolist() == expected
     assert (np.diff(kept.scores) <= 0).all()
+
+
+def test_a_rank_of_their_own_comes_before_scores():
+    boxes = np.array([[0.0, 0.0, 10.0, 10.0], [1.0, 0.0, 11.0, 10.0]])
+    two = Candidates(boxes, np.zeros((2, 5, 2)), np.array([0.5, 0.9]))
+    assert suppress(two, 0.3).scores.tolist() == [0.9]
+    assert suppress(two, 0.3, rank=np.array([2.0, 1.0])).scores.tolist() == [0.5]
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_candidates_of_a_turned_picture_come_back(turn):
+    picture = np.zeros((30, 50, 3))
+    picture[4:8, 10:20] = 1.0  # box 10, 4, 20, 8
+    rows, cols = np.nonzero(np.rot90(picture, turn)[..., 0])
+    box = np.array([[cols.min(), rows.min(), cols.max() + 1, rows.max() + 1]], dtype=np.float64)
+    there = Candidates(box, np.repeat(box[:, None, :2], 5, axis=1), np.ones(1))
+    back = there.turned_back((30, 50), turn)
+    np.testing.assert_allclose(back.boxes, [[10, 4, 20, 8]])
+    assert sorted(back.landmarks[0, 0]) in ([4, 10], [8, 10], [4, 20], [8, 20])
 
 
 def test_candidates_move_together():

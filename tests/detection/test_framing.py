@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from mlanet.assets import verified_path
-from mlanet.detection import CenterFace, Detection, square_from_detection
+from mlanet.detection import CenterFace, Detection, square_from_detection, turns_to_upright
+from mlanet.geometry import turn_points_back
 from mlanet.image import crop_square, read_image, square_transform, transform_points
 
 BOX = np.array([100.0, 200.0, 180.0, 310.0])
@@ -31,6 +32,17 @@ def test_it_moves_grows_and_turns_with_the_face():
     square = square_from_detection(turned)
     np.testing.assert_allclose(center(square), center(one)[::-1] * (-1, 1))
     assert square[2] - square[0] == pytest.approx(one[2] - one[0])
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("roll_deg", [-40, 0, 40])
+def test_the_turn_brings_eyes_above_the_mouth(turns, roll_deg):
+    angle = np.radians(roll_deg)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    rolled = (POINTS - POINTS.mean(axis=0)) @ turn.T + 200
+    assert turns_to_upright(Detection(BOX, rolled, 0.9)) == 0
+    lying = turn_points_back(rolled, (400, 400), turns)  # what rot90 would make upright
+    assert turns_to_upright(Detection(BOX, lying, 0.9)) == turns
 
 
 def test_coinciding_points_are_refused():

@@ -94,7 +94,7 @@ class FakePredictor:
         left, top, _, bottom = detection.box_px
         return np.array([left, top, left + bottom - top, bottom])
 
-    def predict_in_box(self, image, box_px):
+    def predict_in_box(self, image, box_px, quarter_turns=0):
         assert box_px[2] - box_px[0] == pytest.approx(box_px[3] - box_px[1])
         self.boxes.append(tuple(float(edge) for edge in box_px))
         row = self.row(image)

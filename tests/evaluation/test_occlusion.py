@@ -209,7 +209,7 @@ class Network:
     def __init__(self, points):
         self.points = np.concatenate([points, points[:, :1]], axis=1)
 
-    def predict_in_box(self, image, box_px):
+    def predict_in_box(self, image, box_px, quarter_turns=0):
         moved = self.points + np.array([off_px(image), 0.0, 0.0])
         return SimpleNamespace(landmarks_px=moved, euler_deg=np.zeros(3))
 

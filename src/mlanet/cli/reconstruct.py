@@ -29,6 +29,7 @@ def reconstruct(
     out: Path,
     example: bool = False,
     max_faces: int | None = None,
+    min_score: float | None = None,
     threads: int = 0,
     weights: Path | None = None,
     model: Path | None = None,
@@ -48,6 +49,8 @@ def reconstruct(
         out: Folder for the results.
         example: Use the photo that ships with mlanet (Eileen Collins; NASA, public domain).
         max_faces: Keep only the largest faces of a photo.
+        min_score: What a face's score must exceed, between 0 and 1; the scores are printed. Without
+            it, the detector's own limit (docs/detection.md).
         threads: CPU threads for one photo; 0 is all there are, at most 4.
         weights: A network of your own, written by mlanet export.
         model: The face model whose coefficients it regresses, if it is not the embedded one.
@@ -62,6 +65,8 @@ def reconstruct(
     problem = _usage_problem(images, out, example, max_faces, threads)
     if problem is not None:
         raise UsageError(problem)
+    if min_score is not None and not 0.0 < min_score < 1.0:
+        raise UsageError(f"--min-score must lie between 0 and 1, got {min_score:g}")
     if model is not None and topology is not None:
         raise UsageError("--topology carries faces of the embedded model: not with --model")
     kinds = kinds_of(draw)
@@ -71,11 +76,15 @@ def reconstruct(
     from rich.progress import Progress
 
     from mlanet.assets import verified_path
+    from mlanet.detection import SCORE_THRESHOLD
     from mlanet.reconstructor import Reconstructor
 
     paths = [*images, *([verified_path("example-image")] if example else [])]
     threads = threads or min(os.cpu_count() or 1, 4)
-    reconstructor = Reconstructor.load(threads=threads, weights=weights, model=model)
+    least = SCORE_THRESHOLD if min_score is None else min_score
+    reconstructor = Reconstructor.load(
+        threads=threads, weights=weights, model=model, min_score=least
+    )
     transfer = None if topology is None else load_transfer(reconstructor, topology)
     failed = 0
     console = Console(stderr=True)
@@ -84,11 +93,10 @@ def reconstruct(
         task = progress.add_task("Reconstructing", total=len(paths))
         for path, folder in zip(paths, folders_for(paths, out), strict=True):
             try:
-                count = reconstruct_file(
+                faces = reconstruct_file(
                     reconstructor, path, folder, max_faces, kinds, transfer, refine
                 )
-                faces = "1 face" if count == 1 else f"{count} faces"
-                _say(f"{path}: {faces} -> {folder}")
+                _say(f"{path}: {number_and_scores(faces)} -> {folder}")
             except Exception as error:  # whatever one photo does, the others are still done
                 failed += 1
                 _complain(path, error)
@@ -122,8 +130,8 @@ def reconstruct_file(
     kinds: Sequence[str] = ("overlay",),
     transfer: "Transfer | None" = None,
     refine: bool = False,
-) -> int:
-    """Reconstruct one photo into a folder, draw it and return how many faces there were.
+) -> "list[Reconstruction]":
+    """Reconstruct one photo into a folder, draw it and return its faces.
 
     With `refine`, each face is fitted to the photo's pixels (needs torch).
 
@@ -144,7 +152,15 @@ def reconstruct_file(
 
         faces = [refined([face])[0] for face in faces]
     write_faces(faces, folder, kinds, transfer)
-    return len(faces)
+    return faces
+
+
+def number_and_scores(faces: "Sequence[Reconstruction]") -> str:
+    """How many faces there are and how sure the detector is of each, in their order."""
+    scores = [f"{face.detection.score:.2f}" for face in faces if face.detection is not None]
+    if len(faces) == 1:
+        return f"1 face (score {scores[0]})" if scores else "1 face"
+    return f"{len(faces)} faces" + (f" (scores {', '.join(scores)})" if scores else "")
 
 
 def write_faces(

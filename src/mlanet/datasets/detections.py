@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mlanet.assets import asset_records
-from mlanet.detection import CenterFace, Detection
+from mlanet.detection import LOOKING, CenterFace, Detection
 from mlanet.errors import DataError, ImageError
 from mlanet.files import atomic_path
 from mlanet.image import read_image
@@ -67,7 +67,8 @@ class DetectionCache:
     def __init__(self, folder: Path, threshold: float) -> None:
         self._folder = folder
         self._threshold = threshold
-        self._detector = f"{asset_records()['detector'].sha256} at {threshold:g}"
+        sha256 = asset_records()["detector"].sha256
+        self._detector = f"{sha256} looking {LOOKING} at {threshold:g}"
         self._files: list[Path] = []
         self.records: dict[str, PhotoRecord] = {}
         for path in (folder / WHOLE, *sorted(folder.glob(PARTS))):

@@ -1,7 +1,14 @@
 """Where the faces of a picture are, and which square of it to show the network."""
 
-from mlanet.detection.centerface import CenterFace
+from mlanet.detection.centerface import LOOKING, SCORE_THRESHOLD, CenterFace
 from mlanet.detection.detection import Detection
-from mlanet.detection.framing import square_from_detection
+from mlanet.detection.framing import square_from_detection, turns_to_upright
 
-__all__ = ["CenterFace", "Detection", "square_from_detection"]
+__all__ = [
+    "LOOKING",
+    "SCORE_THRESHOLD",
+    "CenterFace",
+    "Detection",
+    "square_from_detection",
+    "turns_to_upright",
+]

@@ -1,25 +1,32 @@
 """CenterFace: boxes and five points of faces, on the CPU (Xu et al., 2019, arXiv 1911.03599)."""
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from mlanet.assets import verified_path
 from mlanet.detection.decoding import Candidates, decode_maps, suppress
 from mlanet.detection.detection import Detection
+from mlanet.detection.looks import (
+    FINEST_PX,
+    FIRST_PX,
+    TILE_OVERLAP_PX,
+    Region,
+    fine_px,
+    looked_at_px,
+    needs_tiles,
+    network_input,
+    resized,
+    tiles,
+)
+from mlanet.detection.plausible import are_upright
+from mlanet.image import crop_square
 from mlanet.sessions import open_session
 
 if TYPE_CHECKING:
     import onnxruntime
-
-LONG_SIDE_PX = 384
-"""First look: the picture's longer side as the network sees it."""
-
-FINE_LONG_SIDE_PX = 960
-"""Second look, where the first found nothing or only small faces."""
 
 FILLING_LONG_SIDE_PX = 128
 """Look for a face that fills the whole picture: the picture small, in a wide grey frame."""
@@ -27,23 +34,37 @@ FILLING_LONG_SIDE_PX = 128
 FILLING_MARGIN_PX = 64
 """Width of that frame."""
 
-SMALL_FACE_PX = 32.0
-"""A face of fewer pixels in the first look suggests that smaller ones were overlooked."""
+LOOKING = 2
+"""Version of the way pictures are looked at: what other versions found is not what this one finds.
+"""
 
-SCORE_THRESHOLD = 0.35
+SCORE_THRESHOLD = 0.4
+"""What a face's score exceeds; docs/detection.md has what other values would find."""
+
 MAX_OVERLAP = 0.3
 
-_MULTIPLE = 32
-"""The network halves its input five times."""
+PROPOSAL = 0.12
+"""Least score in a look at the whole picture; what is not convincing is looked at again."""
 
-_FRAME_GREY = 128
+CONVINCING = 0.8
+"""A score that upright faces reach and few other things do."""
+
+CLOSE_PX, CLOSE_FACE_PX = 128, 48
+"""Side of the square around a doubtful face as the network sees it, and of the face in it."""
+
+NEARLY = 0.2
+"""Turns whose score is less than this behind the best one's are compared in the mirror, too."""
+
+MOST_DOUBTFUL = 200
+"""Places of a picture that are looked at again at most, the best first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CenterFace:
-    """Finds faces from about 10 pixels of the network's input up to the whole picture.
+    """Finds faces from about 14 pixels of the network's input up to the whole picture.
 
-    `detector(image)` is safe to call from several threads.
+    `detector(image)` is safe to call from several threads. docs/detection.md says in which sizes
+    a picture is looked at.
     """
 
     session: "onnxruntime.InferenceSession"
@@ -64,53 +85,165 @@ class CenterFace:
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Detection]:
         """Faces in an RGB picture, best score first; an empty list if there are none."""
-        long_side = max(image.shape[:2])
-        found = self._look(image, LONG_SIDE_PX)
-        if not len(found):
-            found = self._look(image, FILLING_LONG_SIDE_PX, FILLING_MARGIN_PX)
-        if long_side > LONG_SIDE_PX and _smallest(found) * LONG_SIDE_PX < SMALL_FACE_PX * long_side:
-            fine = self._look(image, min(FINE_LONG_SIDE_PX, long_side))
-            found = suppress(found.joined(fine), MAX_OVERLAP)
+        picture = _reduced(image)
+        found = self._confirmed(picture, self._whole(picture))
+        anybody = bool((found.scores > self.threshold).any())
+        turns = _turns_of(found.take(np.flatnonzero(found.scores > self.threshold)))
+        for turn in turns if anybody else range(1, 4):
+            others = self._confirmed(picture, self._whole(picture, turn, tiled=anybody), turn)
+            found = suppress(found.joined(others), MAX_OVERLAP)
+        if not (found.scores > self.threshold).any():
+            filling = self._look(picture, FILLING_LONG_SIDE_PX, margin=FILLING_MARGIN_PX)
+            for index in range(len(filling)):
+                found = found.joined(self._closely(picture, filling.take(np.array([index]))))
+            found = suppress(found, MAX_OVERLAP)
+        order = np.argsort(-found.scores, kind="stable")
+        found = found.take(order[found.scores[order] > self.threshold])
+        scale = image.shape[1] / picture.shape[1], image.shape[0] / picture.shape[0]
+        found = found.mapped(scale, (0.0, 0.0))
         return [
             Detection(box, points, float(score))
             for box, points, score in zip(found.boxes, found.landmarks, found.scores, strict=True)
         ]
 
+    def _whole(
+        self, picture: UInt8[np.ndarray, "h w 3"], turn: int = 0, *, tiled: bool = True
+    ) -> Candidates:
+        """What looks of all sizes propose, in the picture turned by quarters or as it is."""
+        size = picture.shape[:2]
+        found = self._look(picture, looked_at_px(size, FIRST_PX), turn=turn)
+        fine = fine_px(size)
+        if fine is not None:
+            found = _completed(found, self._look(picture, fine, turn=turn))
+        if not (tiled and needs_tiles(size)):
+            return found
+        sure = found.take(np.flatnonzero(found.scores >= CONVINCING))
+        small = Candidates.none()
+        for tile in tiles(size):
+            if not _covered(tile, sure):
+                small = small.joined(self._tile(picture, tile, turn))
+        return _completed(found, small)
+
+    def _tile(self, picture: UInt8[np.ndarray, "h w 3"], tile: Region, turn: int) -> Candidates:
+        """Small faces in a part of the picture: larger ones were seen before, or are cut here."""
+        part = picture[tile.top : tile.bottom, tile.left : tile.right]
+        found = self._look(part, max(part.shape[:2]), turn=turn)
+        small = np.flatnonzero(found.sizes < TILE_OVERLAP_PX)
+        return found.take(small).mapped((1.0, 1.0), (tile.left, tile.top))
+
+    def _confirmed(
+        self, picture: UInt8[np.ndarray, "h w 3"], found: Candidates, turn: int = 0
+    ) -> Candidates:
+        """The faces among what was found in a turn: what does not convince is looked at again.
+
+        Of both looks at a face the one that scores higher counts; the first one only if points
+        and box agree.
+        """
+        as_seen = found.turned_back(np.rot90(picture, turn).shape[:2], -turn)
+        upright, convincing = are_upright(as_seen), _convincing(as_seen)
+        doubtful = np.flatnonzero(~convincing)[:MOST_DOUBTFUL]
+        faces = found.take(np.flatnonzero(convincing))
+        for index in doubtful:
+            first = found.take(np.array([index]))
+            close = self._closely(picture, first, turn)
+            better = close.scores.max(initial=0.0) > first.scores[0] or not upright[index]
+            faces = faces.joined(close if better else first)
+        return suppress(faces, MAX_OVERLAP) if len(doubtful) else faces
+
+    def _closely(
+        self, picture: UInt8[np.ndarray, "h w 3"], one: Candidates, turn: int = 0
+    ) -> Candidates:
+        """The face in one place; none if there is none.
+
+        If it does not convince in the turn in which it was found, it is looked at in all four.
+        Its score is then the mean of what it and its mirror image get in the best one.
+        """
+        side = one.sizes[0] * CLOSE_PX / CLOSE_FACE_PX
+        square = np.concatenate([one.centers[0] - side / 2.0, one.centers[0] + side / 2.0])
+        close = crop_square(picture, square, CLOSE_PX)
+        best = self._middle(np.rot90(close.image, turn))
+        if not _convincing(best).any():
+            turn, best = self._best_turn(close.image, {turn: best})
+        scale = side / CLOSE_PX
+        back = best.turned_back((CLOSE_PX, CLOSE_PX), turn)
+        return back.mapped((scale, scale), (square[0], square[1]))
+
+    def _best_turn(
+        self, close: UInt8[np.ndarray, "s s 3"], known: dict[int, Candidates]
+    ) -> tuple[int, Candidates]:
+        """By how many quarter turns a close look sees a face best, and what it sees then."""
+        views = [np.rot90(close, turn) for turn in range(4)]
+        seen = [known[k] if k in known else self._middle(view) for k, view in enumerate(views)]
+        scores = np.array([found.scores.max(initial=0.0) for found in seen])
+        for turn in np.flatnonzero((scores > 0.0) & (scores >= scores.max() - NEARLY)):
+            mirrored = self._middle(views[turn][:, ::-1])
+            scores[turn] = (scores[turn] + mirrored.scores.max(initial=0.0)) / 2.0
+        turn = int(scores.argmax())
+        best = seen[turn]
+        return turn, Candidates(best.boxes, best.landmarks, scores[[turn]][: len(best)])
+
+    def _middle(self, close: UInt8[np.ndarray, "s s 3"]) -> Candidates:
+        """The best face in the middle of a close look, if there is one."""
+        found = self._run(network_input(close))
+        away = np.hypot(*(found.centers - CLOSE_PX / 2.0).T)
+        size = found.sizes / CLOSE_FACE_PX
+        near = np.flatnonzero((away < 0.4 * CLOSE_FACE_PX) & (size > 0.5) & (size < 2.0))
+        return suppress(found.take(near), MAX_OVERLAP).take(np.arange(min(len(near), 1)))
+
     def _look(
-        self, image: UInt8[np.ndarray, "h w 3"], long_side: int, margin: int = 0
+        self,
+        image: UInt8[np.ndarray, "h w 3"],
+        long_side: float,
+        *,
+        margin: int = 0,
+        turn: int = 0,
     ) -> Candidates:
         """Run the network on the picture resized to `long_side`; results in its own pixels."""
         height, width = image.shape[:2]
         scale = long_side / max(height, width)
         rows, cols = max(1, round(height * scale)), max(1, round(width * scale))
-        batch = _network_input(image, rows, cols, margin)
+        small = np.rot90(resized(image, rows, cols), turn)
+        found = suppress(self._run(network_input(small, margin)), MAX_OVERLAP)
+        found = found.mapped((1.0, 1.0), (-margin, -margin)).turned_back((rows, cols), turn)
+        return found.mapped((width / cols, height / rows), (0.0, 0.0))
+
+    def _run(self, batch: Float[np.ndarray, "1 3 a b"]) -> Candidates:
+        """All candidates of one input, in its pixels."""
         maps = [np.asarray(output) for output in self.session.run(None, {"image": batch})]
         heat, log_size, offset, landmarks = maps
-        found = suppress(
-            decode_maps(heat, log_size, offset, landmarks, self.threshold), MAX_OVERLAP
-        )
-        x_scale, y_scale = width / cols, height / rows
-        return found.mapped((x_scale, y_scale), (-margin * x_scale, -margin * y_scale))
+        return decode_maps(heat, log_size, offset, landmarks, min(PROPOSAL, self.threshold))
 
 
-def _smallest(found: Candidates) -> float:
-    """Geometric mean side of the smallest box; 0 if there is none."""
-    sizes = found.boxes[:, 2:] - found.boxes[:, :2]
-    return float(np.sqrt(sizes.prod(axis=1)).min()) if len(found) else 0.0
+def _reduced(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    """The picture as the finest look sees it, if it is larger."""
+    height, width = image.shape[:2]
+    scale = looked_at_px((height, width), FINEST_PX) / max(height, width)
+    if scale >= 1.0:
+        return image
+    return resized(image, max(1, round(height * scale)), max(1, round(width * scale)))
 
 
-def _network_input(
-    image: UInt8[np.ndarray, "h w 3"], rows: int, cols: int, margin: int
-) -> Float[np.ndarray, "1 3 a b"]:
-    """The picture resized to `rows` x `cols` in a grey frame, 0 to 255.
+def _convincing(found: Candidates) -> Bool[np.ndarray, "n"]:
+    """Which candidates need no second look: certain ones whose points and box agree."""
+    return (found.scores >= CONVINCING) & are_upright(found)
 
-    The frame is `margin` pixels wide, on the right and below wider up to multiples of 32.
-    """
-    import cv2
 
-    how = cv2.INTER_AREA if rows < image.shape[0] else cv2.INTER_LINEAR
-    shape = [math.ceil((side + 2 * margin) / _MULTIPLE) * _MULTIPLE for side in (rows, cols)]
-    batch = np.full((1, 3, *shape), _FRAME_GREY, dtype=np.float32)
-    small = cv2.resize(image, (cols, rows), interpolation=how)
-    batch[0, :, margin : margin + rows, margin : margin + cols] = small.transpose(2, 0, 1)
-    return batch
+def _completed(found: Candidates, finer: Candidates) -> Candidates:
+    """What a look found and what a finer one adds: convincing faces stay as they were seen."""
+    both = found.joined(finer)
+    sure = (both.scores >= CONVINCING) & (np.arange(len(both)) < len(found))
+    return suppress(both, MAX_OVERLAP, both.scores + sure)
+
+
+def _turns_of(found: Candidates) -> list[int]:
+    """By which quarter turns faces that do not stand upright would."""
+    down = found.landmarks[:, 3:].mean(axis=1) - found.landmarks[:, :2].mean(axis=1)
+    turns = -np.rint(np.arctan2(down[:, 0], down[:, 1]) / (np.pi / 2.0)).astype(int) % 4
+    return sorted({int(turn) for turn in turns} - {0})
+
+
+def _covered(tile: Region, sure: Candidates) -> bool:
+    """Whether a tile shows nothing but a part of a face that is known."""
+    box = tile.box
+    inside = (sure.boxes[:, :2] <= box[:2]).all(axis=1) & (sure.boxes[:, 2:] >= box[2:]).all(axis=1)
+    return bool(inside.any())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from mlanet.geometry import box_iou
+from mlanet.geometry import bounding_box, box_iou, turn_points_back
 
 STRIDE = 4
 """Input pixels for one cell of the maps."""
@@ -22,6 +22,21 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.scores)
 
+    @classmethod
+    def none(cls) -> "Candidates":
+        """Nobody."""
+        return cls(np.zeros((0, 4)), np.zeros((0, 5, 2)), np.zeros(0))
+
+    @property
+    def sizes(self) -> Float[np.ndarray, "n"]:
+        """Geometric means of the boxes' sides."""
+        return np.sqrt((self.boxes[:, 2:] - self.boxes[:, :2]).prod(axis=1))
+
+    @property
+    def centers(self) -> Float[np.ndarray, "n 2"]:
+        """Middles of the boxes."""
+        return (self.boxes[:, :2] + self.boxes[:, 2:]) / 2.0
+
     def take(self, index: Int[np.ndarray, "m"]) -> "Candidates":
         """The candidates of these indices, in their order."""
         return Candidates(self.boxes[index], self.landmarks[index], self.scores[index])
@@ -31,6 +46,12 @@ class Candidates:
         s, t = np.asarray(scale, dtype=np.float64), np.asarray(shift, dtype=np.float64)
         boxes = (self.boxes.reshape(-1, 2, 2) * s + t).reshape(-1, 4)
         return Candidates(boxes, self.landmarks * s + t, self.scores)
+
+    def turned_back(self, size_px: tuple[int, int], quarter_turns: int) -> "Candidates":
+        """Those of `numpy.rot90(picture, quarter_turns)` in a picture of this height and width."""
+        corners = turn_points_back(self.boxes.reshape(-1, 2, 2), size_px, quarter_turns)
+        points = turn_points_back(self.landmarks, size_px, quarter_turns)
+        return Candidates(bounding_box(corners), points, self.scores)
 
     def joined(self, other: "Candidates") -> "Candidates":
         """These candidates followed by the others."""
@@ -66,13 +87,24 @@ def decode_maps(
     return Candidates(boxes, points[:, :, ::-1], scores)
 
 
-def suppress(candidates: Candidates, max_overlap: float) -> Candidates:
-    """Keep the best of those that overlap by more than `max_overlap`; best first."""
-    order = np.argsort(-candidates.scores, kind="stable")
+def suppress(
+    candidates: Candidates, max_overlap: float, rank: Float[np.ndarray, "n"] | None = None
+) -> Candidates:
+    """Keep the best of those that overlap by more than `max_overlap`; best first.
+
+    Without a `rank` of their own, the best are those of the highest score.
+
+    What lies in the inner half of a better one's box and is less than half as large goes, too: an
+    eye or a mouth that a finer look took for a face.
+    """
+    order = np.argsort(-(candidates.scores if rank is None else rank), kind="stable")
+    boxes, sizes, centers = candidates.boxes, candidates.sizes, candidates.centers
     kept: list[int] = []
     while len(order):
         best, order = order[0], order[1:]
         kept.append(int(best))
-        shared = box_iou(candidates.boxes[best][None], candidates.boxes[order])[0]
-        order = order[shared <= max_overlap]
+        shared = box_iou(boxes[best][None], boxes[order])[0]
+        from_middle = np.abs(centers[order] - centers[best]) / (boxes[best, 2:] - boxes[best, :2])
+        part = (from_middle.max(axis=1) < 0.25) & (sizes[order] < 0.5 * sizes[best])
+        order = order[(shared <= max_overlap) & ~part]
     return candidates.take(np.array(kept, dtype=np.int64))

@@ -12,7 +12,7 @@ from jaxtyping import Float, UInt8
 
 from mlanet.datasets import AFLW2000, AFLW2000Annotations, Sample
 from mlanet.datasets.aflw2000_annotations import AnnotationKind
-from mlanet.detection import Detection
+from mlanet.detection import Detection, turns_to_upright
 from mlanet.errors import DataError
 from mlanet.evaluation.dense import DenseProtocol
 from mlanet.evaluation.groups import face_openings
@@ -54,9 +54,15 @@ class LandmarkPredictor(Protocol):
         ...
 
     def predict_in_box(
-        self, image: UInt8[np.ndarray, "h w 3"], box_px: Float[np.ndarray, "4"]
+        self,
+        image: UInt8[np.ndarray, "h w 3"],
+        box_px: Float[np.ndarray, "4"],
+        quarter_turns: int = 0,
     ) -> Prediction:
-        """The face in a square box, which may reach beyond the image."""
+        """The face in a square box, which may reach beyond the image.
+
+        `quarter_turns` of the square by `numpy.rot90` bring the face nearest to upright.
+        """
         ...
 
 
@@ -95,10 +101,11 @@ class NetworkSource(Generic[AnyPredictor]):
         started = time.perf_counter()
         truth = self.annotations.landmarks_2d_px(self.annotation)[row]
         roi = self.annotations.roi_box_px[row]
-        box = face_box(self.predictor, sample.image, roi, truth, self.crop)
-        if box is None:
+        framed = framed_face(self.predictor, sample.image, roi, truth, self.crop)
+        if framed is None:
             return None
-        found = self.predictor.predict_in_box(sample.image, box)
+        box, turns = framed
+        found = self.predictor.predict_in_box(sample.image, box, turns)
         landmarks = np.asarray(found.landmarks_px, dtype=np.float64)
         seconds = time.perf_counter() - started
         return FacePrediction(
@@ -268,18 +275,21 @@ def _score_image(
     )
 
 
-def face_box(
+def framed_face(
     predictor: LandmarkPredictor,
     image: UInt8[np.ndarray, "h w 3"],
     roi_box_px: Float[np.ndarray, "4"],
     truth_px: Float[np.ndarray, "68 2"],
     crop: CropSource,
-) -> Float[np.ndarray, "4"] | None:
-    """The square that the predictor is to see; None if the detector missed the face."""
+) -> tuple[Float[np.ndarray, "4"], int] | None:
+    """The square that the predictor is to see, and by how many quarter turns it is turned.
+
+    None if the detector missed the face. The ground-truth crop is never turned.
+    """
     if crop == "ground-truth":
         height, width = image.shape[:2]
-        return square_roi_box(roi_box_px, (width, height))
-    return _detected_box(predictor, image, truth_px)
+        return square_roi_box(roi_box_px, (width, height)), 0
+    return _detected_face(predictor, image, truth_px)
 
 
 def square_roi_box(
@@ -300,15 +310,17 @@ def square_roi_box(
     return np.concatenate([low - share * missing, high + (1.0 - share) * missing])
 
 
-def _detected_box(
+def _detected_face(
     predictor: LandmarkPredictor,
     image: UInt8[np.ndarray, "h w 3"],
     truth_px: Float[np.ndarray, "68 2"],
-) -> Float[np.ndarray, "4"] | None:
+) -> tuple[Float[np.ndarray, "4"], int] | None:
     detections = predictor.detect(image)
     if not detections:
         return None
     boxes = np.stack([detection.box_px for detection in detections]).astype(np.float64)
     overlap = box_iou(boxes, bounding_box(truth_px)[None])[:, 0]
     best = int(overlap.argmax())
-    return predictor.crop_box(detections[best]) if overlap[best] >= MIN_IOU else None
+    if overlap[best] < MIN_IOU:
+        return None
+    return predictor.crop_box(detections[best]), turns_to_upright(detections[best])

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mlanet.datasets import AFLW2000, AFLW2000Annotations
-from mlanet.evaluation.aflw2000 import face_box
+from mlanet.evaluation.aflw2000 import framed_face
 from mlanet.evaluation.report import AFLW2000Report, ImageResult
 from mlanet.geometry import Camera, Pose, matrix_from_euler
 from mlanet.image import crop_square, draw_points, square_from_landmarks
@@ -98,9 +98,9 @@ def face_row(
         points = result.landmarks_px[:, :2]
         return FaceRow(result, (*known, tile(draw_points(image, points, PREDICTED_COLOR, radius))))
     roi = annotations.roi_box_px[row]
-    box = face_box(reconstructor, image, roi, truth, report.crop)
-    assert box is not None, "the face was found before"
-    face = reconstructor.predict_in_box(image, box)
+    framed = framed_face(reconstructor, image, roi, truth, report.crop)
+    assert framed is not None, "the face was found before"
+    face = reconstructor.predict_in_box(image, *framed)
     return FaceRow(result, (*known, *face_tiles(face, square)))
 
 

@@ -12,7 +12,12 @@ from mlanet.datasets import AFLW2000, REANNOTATED_NAME, read_annotations
 from mlanet.datasets.aflw2000_annotations import AnnotationKind
 from mlanet.detection import Detection
 from mlanet.evaluation import evaluate_aflw2000
-from mlanet.geometry import Camera, decode_pose, landmarks_in_pixels
+from mlanet.geometry import (
+    Camera,
+    decode_pose,
+    landmarks_in_pixels,
+    turn_coefficients_back,
+)
 from mlanet.image import crop_square
 from mlanet.metrics import nme_2d_68
 from mlanet.morphable import MorphableModel
@@ -53,16 +58,23 @@ class NetworkPredictor:
         return landmarks_in_pixels(Camera.of_crop(crops.shape[1]), pose, points)
 
     def predict_in_box(
-        self, image: UInt8[np.ndarray, "h w 3"], box_px: Float[np.ndarray, "4"]
+        self,
+        image: UInt8[np.ndarray, "h w 3"],
+        box_px: Float[np.ndarray, "4"],
+        quarter_turns: int = 0,
     ) -> Reconstruction:
-        """The face in a square (left, top, right, bottom; pixels)."""
+        """The face in a square (left, top, right, bottom; pixels), seen turned by `numpy.rot90`."""
         config = self.network.config
         crop = crop_square(image, box_px, config.input_size)
+        vector = self.vectors(np.rot90(crop.image, quarter_turns)[None])[0]
+        coefficients = config.layout.split(vector)
         return Reconstruction(
             image=image,
             detection=None,
             crop=crop,
-            coefficients=config.layout.split(self.vectors(crop.image[None])[0]),
+            coefficients=turn_coefficients_back(
+                coefficients, config.layout.rotation, quarter_turns
+            ),
             rotation_kind=config.layout.rotation,
             model=self.model,
         )

@@ -43,6 +43,7 @@ from mlanet.geometry.rotation import (
     six_d_from_matrix,
     viewer_from_camera,
 )
+from mlanet.geometry.turning import turn_coefficients_back, turn_points_back
 
 __all__ = [
     "AMBIENT_WHITE",
@@ -78,6 +79,8 @@ __all__ = [
     "shading",
     "six_d_from_matrix",
     "subdivide_faces",
+    "turn_coefficients_back",
+    "turn_points_back",
     "vertex_normals",
     "viewer_from_camera",
 ]

@@ -40,6 +40,12 @@ class Crop:
         """Side in pixels."""
         return int(self.image.shape[0])
 
+    @property
+    def square_px(self) -> Float[np.ndarray, "4"]:
+        """The square (left, top, right, bottom) in pixels of the picture."""
+        corners = np.array([[0.0, 0.0], [self.size, self.size]])
+        return transform_points(invert_transform(self.crop_from_image), corners).reshape(-1)
+
 
 def square_transform(box_px: Float[np.ndarray, "4"], size: int) -> Float[np.ndarray, "2 3"]:
     """`crop_from_image` of the square box (left, top, right, bottom) and a crop of `size` pixels.

@@ -24,6 +24,37 @@ SIGHT_TOLERANCE_MM = 4.0
 """A point this far behind the nearest surface still counts as visible."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class UnbuiltHead:
+    """A head before a camera whose mesh is made when it is asked for, and not kept.
+
+    A photo's faces know each other as these: a crowd costs no more memory for it.
+
+    Attributes:
+        model: the face model.
+        identity: coefficients of the shape.
+        expression: coefficients of the expression.
+        pose: model to camera.
+        camera: in pixels of the picture.
+    """
+
+    model: MorphableModel
+    identity: Float[np.ndarray, "i"]
+    expression: Float[np.ndarray, "e"]
+    pose: Pose
+    camera: Camera
+
+    def build(self) -> "PosedHead":
+        """The head with its mesh."""
+        vertices = self.model.vertices(self.identity, self.expression)
+        return PosedHead(self.model, vertices, self.pose, self.camera)
+
+    @property
+    def mm_per_px(self) -> float:
+        """Millimetres that a pixel spans at the depth of the model's origin."""
+        return float(self.pose.translation[2]) / self.camera.focal_length_px
+
+
 @dataclass(frozen=True, eq=False)
 class PosedHead:
     """A face model's mesh where a picture shows it.

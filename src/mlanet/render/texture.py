@@ -1,5 +1,6 @@
 """The photo's colours, carried onto the mesh's texture."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
 from mlanet.render.attributes import viewer_normals
 from mlanet.render.checks import checked_mesh
 from mlanet.render.drawing import box_in_picture
+from mlanet.render.heads import PosedHead
 from mlanet.render.light_fit import fit_lighting
 from mlanet.render.rasterize import rasterize
 from mlanet.render.renderer import Box
@@ -24,6 +26,9 @@ DEPTH_TOLERANCE_MM = 3.0
 
 OCCLUDER_MARGIN_MM = 3.0
 """How far around it a part hides what is behind it: outlines never fit to the pixel."""
+
+HAIR_MM = 25.0
+"""How far around another person's head its hair hides what is behind it."""
 
 BORDER = 0.02
 """Width of the fade at the photo's border, of the face's size in the photo."""
@@ -62,6 +67,7 @@ def project_texture(
     allowed: Float[np.ndarray, "v"] | None = None,
     topology: MeshTopology | None = None,
     symmetric: bool = False,
+    before: Iterable[PosedHead] = (),
 ) -> Texture:
     """Sample the photo where it shows the mesh's surface, and fill the rest to match.
 
@@ -80,6 +86,8 @@ def project_texture(
         topology: of the mesh, for callers who texture many.
         symmetric: mirroring the texture left to right mirrors the face; what is hidden on one
             side is then completed from the other, in its own light.
+        before: heads of other people that the photo may show in front of this one; they and
+            what is near their outlines give no colour.
 
     Raises:
         RenderError: an argument's shape is wrong or a vertex is not finite.
@@ -105,7 +113,7 @@ def project_texture(
         photo = np.zeros_like(position)
     else:
         seen = _Sight(position, camera.project(position), normal, projected, mesh, camera, box)
-        weight = _weight(seen, share, image.shape[:2])
+        weight = _weight(seen, share, image.shape[:2], before)
         offset = np.array(box[:2], dtype=np.float32)
         pixels_per_texel = stretch(projected[:, :2], mesh.faces, atlas.texels, atlas.uv_faces)
         part = image[box[1] : box[3], box[0] : box[2]]
@@ -143,7 +151,9 @@ class _Sight:
         return np.einsum("...k,...k->...", self.normal, towards_viewer)
 
 
-def _weight(sight: _Sight, share: Plane, image_size: tuple[int, int]) -> Plane:
+def _weight(
+    sight: _Sight, share: Plane, image_size: tuple[int, int], before: Iterable[PosedHead]
+) -> Plane:
     """How far each texel may take the photo's colour."""
     cosine = sight.cosine
     low, high = GRAZING
@@ -155,25 +165,28 @@ def _weight(sight: _Sight, share: Plane, image_size: tuple[int, int]) -> Plane:
     left, top, right, bottom = sight.box
     fade_px = BORDER * max(right - left, bottom - top)
     inside = np.clip(border / max(fade_px, 1.0), 0.0, 1.0)
-    feathered = _inner_fade((_unhidden(sight, cosine) & (cosine > low)).astype(np.float32))
+    seen = _unhidden(sight, cosine, before) & (cosine > low)
+    feathered = _inner_fade(seen.astype(np.float32))
     weight = facing * inside * feathered * np.minimum(share, _blur(share, FEATHER))
     return weight.astype(np.float32)
 
 
-def _unhidden(sight: _Sight, cosine: Plane) -> Bool[np.ndarray, "s s"]:
-    """Which texels no other part of the mesh hides, by a depth map of the mesh in the photo."""
+def _unhidden(sight: _Sight, cosine: Plane, before: Iterable[PosedHead]) -> Bool[np.ndarray, "s s"]:
+    """Which texels no other part of the mesh hides, by its depths in the photo, and no head."""
     import cv2
 
     left, top, right, bottom = sight.box
     scale = min(1.0, 2.0 * len(cosine) / max(right - left, bottom - top))
     size = (int(np.ceil((bottom - top) * scale)), int(np.ceil((right - left) * scale)))
-    local = (sight.mesh_projected - [left, top, 0.0]) * [scale, scale, 1.0]
-    depth = rasterize(local, sight.mesh.faces, size).depth
+    origin, stretched = np.array([left, top, 0.0]), np.array([scale, scale, 1.0])
+    depth = rasterize((sight.mesh_projected - origin) * stretched, sight.mesh.faces, size).depth
     depth[depth == 0] = np.float32(np.finfo(np.float32).max)
     pixel_mm = float(np.median(sight.position[..., 2])) / (sight.camera.focal_length_px * scale)
     radius = int(np.clip(round(OCCLUDER_MARGIN_MM / pixel_mm), 1, 8))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    nearest = cv2.erode(depth, disc)
+    nearest = np.asarray(cv2.erode(depth, disc))
+    for head in before:
+        nearest[_around(head, origin, stretched, size)] = 0.0
     column = np.floor((sight.projected[..., 0] - left) * scale).astype(np.int32)
     row = np.floor((sight.projected[..., 1] - top) * scale).astype(np.int32)
     in_box = (column >= 0) & (column < size[1]) & (row >= 0) & (row < size[0])
@@ -181,7 +194,27 @@ def _unhidden(sight: _Sight, cosine: Plane) -> Bool[np.ndarray, "s s"]:
     facing = np.maximum(cosine, GRAZING[0])
     slope = np.sqrt(np.maximum(1.0 - facing * facing, 0.0)) / facing
     tolerance = DEPTH_TOLERANCE_MM + slope * (radius + 1) * pixel_mm
-    return in_box & (sight.projected[..., 2] <= found + tolerance)
+    return in_box & (found > 0.0) & (sight.projected[..., 2] <= found + tolerance)
+
+
+def _around(
+    head: PosedHead,
+    origin: Float[np.ndarray, "3"],
+    stretched: Float[np.ndarray, "3"],
+    size: tuple[int, int],
+) -> Bool[np.ndarray, "h w"]:
+    """Which pixels of a part of the photo show a head or lie within `HAIR_MM` of it."""
+    import cv2
+
+    reach = HAIR_MM / head.mm_per_px * float(stretched[0])
+    margin = int(np.ceil(reach))  # what lies beside the part reaches into it
+    local = (head.projected - origin) * stretched + [margin, margin, 0.0]
+    wide = (size[0] + 2 * margin, size[1] + 2 * margin)
+    outside = ~rasterize(local, head.model.topology.faces, wide).mask
+    if outside.all():
+        return np.zeros(size, dtype=bool)
+    away = cv2.distanceTransform(outside.astype(np.uint8), cv2.DIST_L2, 3)
+    return np.asarray(away)[margin : margin + size[0], margin : margin + size[1]] <= reach
 
 
 def _matched_fill(
