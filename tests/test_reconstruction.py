@@ -97,9 +97,9 @@ def test_the_nearer_person_does_not_enter_the_farther_ones_texture(reconstructor
     scene[100:612, 0:512] = photo
     near = np.kron(photo[10:260, 90:360], np.ones((2, 2, 1), dtype=np.uint8))
     rows, columns = np.indices(near.shape[:2])
-    inside = ((columns - 270) / 190) ** 2 + ((rows - 230) / 225) ** 2 < 1.0
+    inside = ((columns - 270) / 130) ** 2 + ((rows - 230) / 190) ** 2 < 1.0
     near[..., 0] = 0
-    part = scene[20:520, 170:710]
+    part = scene[20:520, 110:650]
     part[inside] = near[inside]
     left, right = sorted(reconstructor(scene), key=lambda face: face.landmarks_px[30, 0])
     assert len(left.before) == 1
