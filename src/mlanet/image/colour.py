@@ -119,7 +119,8 @@ def _space(profile: bytes) -> str | None:
     from PIL import ImageCms
 
     try:
-        return ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip()
+        opened: Any = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile
+        return opened.xcolor_space.strip()
     except (OSError, ValueError, ImageCms.PyCMSError):
         return None
 

@@ -3,7 +3,7 @@
 import re
 
 MAX_SCANS = 100
-"""libtiff's and libjpeg-turbo's limit. Each scan may visit every pixel; encoders write about ten."""
+"""libtiff's limit, too: each scan visits all pixels once more; encoders write about ten."""
 
 END = b"\xff\xd9"
 """End marker: after it, what is missing of a picture comes out as grey, as in browsers."""

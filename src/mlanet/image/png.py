@@ -20,6 +20,8 @@ _ADAM7 = (
     (1, 0, 2, 2),
     (0, 1, 1, 2),
 )
+"""First column and row of the passes of an interlaced picture, and their steps."""
+
 _PIECE = 256
 
 

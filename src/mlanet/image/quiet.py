@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 _STDERR = 2
@@ -43,7 +43,7 @@ _standard_error = _StandardError()
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> Generator[None]:
     """Standard error of the whole process leads nowhere inside the block.
 
     For short calls of foreign decoders only: what other threads print meanwhile is lost, too.

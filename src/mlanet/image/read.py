@@ -27,10 +27,9 @@ class ArrayLike(Protocol):
         ...
 
 
-ImageSource: TypeAlias = (
-    "str | os.PathLike[str] | bytes | bytearray | memoryview | ReadableFile | Image.Image"
-    " | ArrayLike"
-)
+_Encoded: TypeAlias = bytes | bytearray | memoryview
+_Path: TypeAlias = str | os.PathLike[str]
+ImageSource: TypeAlias = "_Path | _Encoded | ReadableFile | Image.Image | ArrayLike"
 """What holds a picture: path, encoded bytes, open binary file, Pillow image, array."""
 
 
@@ -72,24 +71,13 @@ def read_image(
     from PIL import Image
 
     name = name or _name_of(source)
-    encoded: bytes | None = None
-    if isinstance(source, str | os.PathLike):
-        encoded = path_content(source)
-    elif isinstance(source, bytes | bytearray) or (
-        isinstance(source, memoryview) and source.ndim == 1
-    ):
-        encoded = bytes(source)
-    elif isinstance(source, Image.Image):
+    if isinstance(source, Image.Image):
         decoded = decode_pillow(source, name)
-        return _upright(decoded.pixels, decoded.orientation if upright else 1)
-    elif hasattr(source, "read") and not hasattr(source, "__array__"):
-        encoded = file_content(source, name)
-    if encoded is None:
-        array = _array(source, name)
-        if array.ndim != 1 or array.dtype != np.uint8:
-            return array_pixels(array, name, bgr=bgr)
-        encoded = array.tobytes()
-    decoded = decode(encoded, name)
+    else:
+        content = _content(source, name)
+        if not isinstance(content, bytes):
+            return array_pixels(content, name, bgr=bgr)
+        decoded = decode(content, name)
     if decoded.damage is not None:
         warnings.warn(f"{name}: {decoded.damage}", ImageWarning, stacklevel=2)
     return _upright(decoded.pixels, decoded.orientation if upright else 1)
@@ -122,17 +110,23 @@ def _name_of(source: Any) -> str:
     return "picture" if encoded else f"picture ({type(source).__name__})"
 
 
-def _array(source: Any, name: str) -> np.ndarray:
-    """The values of an array-like source."""
+def _content(source: Any, name: str) -> bytes | np.ndarray:
+    """A file's bytes, or the values of an array."""
+    if isinstance(source, str | os.PathLike):
+        return path_content(source)
+    if isinstance(source, bytes | bytearray):
+        return bytes(source)
     if not hasattr(source, "__array__") and not isinstance(source, memoryview):
+        if hasattr(source, "read"):
+            return file_content(source, name)
         raise ImageError(
-            f"{name}: a picture is a path, bytes, an open file, a Pillow image or an array,"
-            f" not {type(source).__name__}"
+            f"{name}: a picture is a path, bytes, an open file, a Pillow image or an array"
         )
     try:
-        return np.asarray(source)
+        array = np.asarray(source)
     except Exception as error:  # tensors of other devices, or with gradients
         raise ImageError(f"{name}: is no array on the CPU ({one_line(error)})") from error
+    return array.tobytes() if array.ndim == 1 and array.dtype == np.uint8 else array
 
 
 def _upright(pixels: UInt8[np.ndarray, "h w 3"], orientation: int) -> UInt8[np.ndarray, "a b 3"]:
