@@ -1,8 +1,6 @@
 """Encoded pictures of every format as pixels, whole or slightly damaged."""
 
 import io
-import threading
-import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
@@ -19,7 +17,7 @@ from mlanet.image.kinds import START_BYTES, kind_of
 from mlanet.image.limits import MAX_PIXELS, check_size
 from mlanet.image.png import cicp_of, repaired_png
 from mlanet.image.profiles import profile_of
-from mlanet.image.quiet import quiet
+from mlanet.image.quiet import no_warnings, quiet
 from mlanet.image.tiff import photo_first
 
 if TYPE_CHECKING:
@@ -30,7 +28,6 @@ MIN_SHARE = 0.1
 
 _NOISY = ("TIFF", "AVIF", "HEIF")
 _ORIENTATION_TAG = 0x0112
-_warnings_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +147,7 @@ def _open(file: Any, kind: str, name: str) -> "Image.Image":
         return _open_heic(file, name)
     if kind not in _pillow_formats():
         raise ImageError(f"{name}: is {kind}, for which Pillow lacks the decoder; update Pillow")
-    with _warnings_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with no_warnings():
         return Image.open(file, formats=(kind,))
 
 
@@ -177,8 +173,7 @@ def _pillow_formats() -> frozenset[str]:
 
 def _orientation(picture: "Image.Image") -> int:
     """EXIF orientation 1-8; 1 where there is none or the EXIF block is damaged."""
-    with _warnings_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with no_warnings():
         try:
             value: Any = picture.getexif().get(_ORIENTATION_TAG, 1)
         except Exception:  # a damaged EXIF block hides no pixel: show the picture as it lies

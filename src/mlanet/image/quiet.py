@@ -1,11 +1,15 @@
-"""Decoders written in C print to standard error by themselves; inside `quiet` they do not."""
+"""What decoders say by themselves: C code on standard error, Pillow as warnings."""
 
 import os
 import threading
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 
 _STDERR = 2
+
+warnings_lock = threading.Lock()
+"""Python's filters of warnings are the process's: who changes them, or warns, holds this."""
 
 
 class _StandardError:
@@ -53,3 +57,11 @@ def quiet() -> Generator[None]:
         yield
     finally:
         _standard_error.show()
+
+
+@contextmanager
+def no_warnings() -> Generator[None]:
+    """No warning is shown inside the block, which must be short; threads wait for each other."""
+    with warnings_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -13,6 +13,7 @@ from mlanet.files import one_line, start_of
 from mlanet.image.arrays import array_pixels
 from mlanet.image.decode import check_header, decode, decode_pillow
 from mlanet.image.kinds import START_BYTES, kind_of
+from mlanet.image.quiet import warnings_lock
 from mlanet.image.sources import ReadableFile, file_content, path_content
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ def read_image(
             return array_pixels(content, name, bgr=bgr)
         decoded = decode(content, name)
     if decoded.damage is not None:
-        warnings.warn(f"{name}: {decoded.damage}", ImageWarning, stacklevel=2)
+        with warnings_lock:
+            warnings.warn(f"{name}: {decoded.damage}", ImageWarning, stacklevel=2)
     return _upright(decoded.pixels, decoded.orientation if upright else 1)
 
 
