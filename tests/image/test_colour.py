@@ -13,6 +13,7 @@ from mlanet.image import read_image
 SRGB = ((0.3127, 0.3290), (0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
 P3 = ((0.3127, 0.3290), (0.680, 0.320), (0.265, 0.690), (0.150, 0.060))
 BT2020 = ((0.3127, 0.3290), (0.708, 0.292), (0.170, 0.797), (0.131, 0.046))
+WHITE = struct.pack(">3i", 63190, 65536, 54061)  # D50
 LINEAR, GAMMA_18, SRGB_CURVE = (1.0,), (1.8,), None
 
 
@@ -71,16 +72,19 @@ def profile(chromaticities, curve, space=b"RGB ", name="sRGB"):
             values = struct.pack(">3i", *(round(65536 * value) for value in column))
             tags[f"{letter}XYZ".encode()] = b"XYZ \0\0\0\0" + values
             tags[f"{letter}TRC".encode()] = curve_tag(curve)
-    white = struct.pack(">3i", 63190, 65536, 54061)
-    tags[b"wtpt"] = b"XYZ \0\0\0\0" + white
+    tags[b"wtpt"] = b"XYZ \0\0\0\0" + WHITE
+    return assembled(tags, b"mntr", space, b"XYZ ")
+
+
+def assembled(tags, *kinds):
+    """A version 2 profile of these tags: class, space of the device, space between."""
     table, data = struct.pack(">I", len(tags)), b""
     for tag, content in tags.items():
         table += tag + struct.pack(">II", 132 + 12 * len(tags) + len(data), len(content))
         data += content + bytes(-len(content) % 4)
-    head = struct.pack(
-        ">I4sI4s4s4s", 128 + len(table + data), b"test", 0x02100000, b"mntr", space, b"XYZ "
-    )
-    head += bytes(12) + b"acsp" + bytes(28) + white
+    size = 128 + len(table) + len(data)
+    head = struct.pack(">I4sI4s4s4s", size, b"test", 0x02100000, *kinds)
+    head += bytes(12) + b"acsp" + bytes(28) + WHITE
     return head.ljust(128, b"\0") + table + data
 
 
@@ -169,10 +173,21 @@ def test_a_profile_that_does_not_fit_is_left_out(shown, icc):
 
 
 def test_cmyk_through_a_profile_of_inks(shown):
-    """Of inks that are sRGB upside down: a table of two nodes an ink, by the fourth alone."""
-    picture = Image.fromarray(shown).convert("CMYK")
+    """Of four inks of which only black is seen: CIE lightness is what it leaves of the paper."""
+    identity = struct.pack(">9i", *(65536 * np.eye(3, dtype=int)).ravel())
+    ramp = bytes(range(256))
+    nodes = bytes([255, 128, 128, 0, 128, 128] * 8)  # Lab of paper, of black
+    table = b"mft1\0\0\0\0\x04\x03\x02\0" + identity + 4 * ramp + nodes + 3 * ramp
+    icc = assembled({b"A2B0": table, b"wtpt": b"XYZ \0\0\0\0" + WHITE}, b"prtr", b"CMYK", b"Lab ")
+    black = np.tile(np.arange(48, dtype=np.uint8) * 5, (32, 1))
+    picture = Image.fromarray(np.dstack([shown, black]), "CMYK")
     plain = np.asarray(picture.convert("RGB"))
     np.testing.assert_array_equal(read_image(saved(picture, "TIFF")), plain)
+    lightness = 100 * (1 - black / 255.0)
+    y = np.where(lightness > 8, ((lightness + 16) / 116) ** 3, lightness / 903.3)
+    expected = 255 * np.where(y <= 0.0031308, 12.92 * y, 1.055 * y ** (1 / 2.4) - 0.055)
+    read = read_image(saved(picture, "TIFF", icc_profile=icc))
+    assert np.abs(read - expected[:, :, None]).max() <= 2
 
 
 def chrm(chromaticities):

@@ -3,8 +3,8 @@
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from jaxtyping import UInt8
@@ -12,7 +12,9 @@ from jaxtyping import UInt8
 from mlanet.image.arrays import eight_bit, over_white
 
 if TYPE_CHECKING:
-    from PIL import Image, ImageCms
+    from PIL import Image
+
+_Transform: TypeAlias = "Callable[[Image.Image], Image.Image]"
 
 STRIP_PIXELS = 1 << 18
 """Converted at a time: copies of a large picture do not add up, and stay in the cache."""
@@ -28,7 +30,7 @@ class _Conversion:
     """How strips of one picture become sRGB: mode of the colours, and the profile's transform."""
 
     base: str
-    transform: "ImageCms.ImageCmsTransform | None"
+    transform: "_Transform | None"
     transparent: bool
 
     def __call__(self, strip: "Image.Image") -> UInt8[np.ndarray, "h w 3"]:
@@ -41,7 +43,7 @@ class _Conversion:
 
     def _colors(self, strip: "Image.Image") -> UInt8[np.ndarray, "h w 3"]:
         if self.transform is not None:
-            strip = self.transform.apply(strip)
+            strip = self.transform(strip)
         return np.asarray(strip if strip.mode == "RGB" else strip.convert("RGB"))
 
 
@@ -126,30 +128,42 @@ def _space(profile: bytes) -> str | None:
 
 
 @lru_cache(maxsize=32)
-def _srgb_transform(profile: bytes, mode: str) -> "ImageCms.ImageCmsTransform | None":
-    """From a profile to sRGB by littleCMS; None if it cannot be used, or changes no colour."""
+def _srgb_transform(profile: bytes, mode: str) -> "_Transform | None":
+    """From a profile to sRGB by littleCMS; None if it cannot be used, or changes no colour.
+
+    Greys go through a table of all levels: what littleCMS precomputes for them is 9 levels off.
+    """
     from PIL import ImageCms
 
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         target = ImageCms.createProfile("sRGB")
-        transform = ImageCms.buildTransform(source, target, mode, "RGB")
+        flags = ImageCms.Flags.NOOPTIMIZE if mode == "L" else ImageCms.Flags.NONE
+        transform = ImageCms.buildTransform(source, target, mode, "RGB", flags=flags)
     except (OSError, ValueError, ImageCms.PyCMSError):
         return None
     probe = _probe(mode)
     if probe is None:
-        return transform
+        return transform.apply
     before = np.asarray(probe.convert("RGB")).astype(int)
-    after = np.asarray(transform.apply(probe)).astype(int)
-    return None if np.abs(after - before).max() <= _SAME_LEVELS else transform
+    after = np.asarray(transform.apply(probe))
+    if np.abs(after - before).max() <= _SAME_LEVELS:
+        return None
+    return transform.apply if mode == "RGB" else partial(_through_table, after[0])
+
+
+def _through_table(table: UInt8[np.ndarray, "256 3"], strip: "Image.Image") -> "Image.Image":
+    from PIL import Image
+
+    return Image.fromarray(table[np.asarray(strip)])
 
 
 @lru_cache(maxsize=1)
-def _lab_transform() -> "ImageCms.ImageCmsTransform":
+def _lab_transform() -> "_Transform":
     from PIL import ImageCms
 
     source, target = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    return ImageCms.buildTransform(source, target, "LAB", "RGB")
+    return ImageCms.buildTransform(source, target, "LAB", "RGB").apply
 
 
 def _probe(mode: str) -> "Image.Image | None":

@@ -35,9 +35,7 @@ class RepairedPNG:
 
 def cicp_of(content: bytes) -> tuple[int, int, int, int] | None:
     """Colour primaries, transfer, matrix and range of the chunk `cICP`, if there is one."""
-    for kind, data, valid in _chunks(content):
-        if kind == b"IDAT":
-            return None
+    for kind, data, valid in _chunks(content[: content.find(b"IDAT")]):
         if kind == b"cICP" and len(data) == 4 and valid:
             primaries, transfer, matrix, full_range = data
             return primaries, transfer, matrix, full_range
