@@ -53,17 +53,22 @@ def kind_of(start: bytes, name: str) -> str:
         return "AVIF"
     if brands & _HEIC_BRANDS:
         return "HEIF"
-    foreign = _first(_FOREIGN, start)
+    kind = _first(_SIGNATURES, start)
+    if kind is not None and kind != "TIFF":
+        return kind
+    foreign = _first(_FOREIGN, start)  # some raw files are like TIFF
     if foreign is not None:
         raise ImageError(f"{name}: is {foreign}, which is not read; save it as JPEG or PNG first")
-    kind = _first(_SIGNATURES, start)
     if kind is None:
         raise ImageError(f"{name}: is not a picture of a known format (JPEG, PNG, WebP, TIFF, ...)")
     return kind
 
 
 def _first(patterns: dict[str, bytes], start: bytes) -> str | None:
-    return next((k for k, pattern in patterns.items() if re.match(pattern, start, re.DOTALL)), None)
+    for kind, pattern in patterns.items():
+        if re.match(pattern, start, re.DOTALL):
+            return kind
+    return None
 
 
 def _brands(start: bytes) -> set[bytes]:

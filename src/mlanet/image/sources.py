@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mlanet.errors import ImageError
-from mlanet.files import one_line, read_bytes, start_of
+from mlanet.files import check_regular, one_line
 from mlanet.image.kinds import START_BYTES, kind_of
 
 MAX_FILE_BYTES = 512 * 1024**2
@@ -33,20 +33,31 @@ def path_content(path: str | os.PathLike[str]) -> bytes:
     name = os.fsdecode(path)
     if isinstance(path, str) and _ADDRESS.match(path) and not Path(path).exists():
         raise ImageError(f"{name[:80]}: is an address; mlanet fetches nothing, save the file first")
-    kind_of(start_of(Path(name), START_BYTES, ImageError), name)
-    return read_bytes(Path(name), ImageError, MAX_FILE_BYTES)
+    size = check_regular(Path(name), ImageError)
+    try:
+        with Path(name).open("rb") as file:
+            return file_content(file, name, size)
+    except OSError as error:
+        raise ImageError(f"{name}: cannot be read ({error.strerror or error})") from error
 
 
-def file_content(file: ReadableFile, name: str) -> bytes:
+def file_content(file: ReadableFile, name: str, size: int = 0) -> bytes:
     """The bytes of an open file from where it stands; it is left open.
+
+    Args:
+        file: opened in binary mode.
+        name: what messages call it.
+        size: its bytes, where they are known beforehand.
 
     Raises:
         ImageError: it cannot be read, was opened as text, is too large or no picture.
     """
     start = _read(file, START_BYTES, name)
     kind_of(start, name)
-    content = start + _read(file, MAX_FILE_BYTES + 1 - len(start), name)
-    if len(content) > MAX_FILE_BYTES:
+    content = b""
+    if size <= MAX_FILE_BYTES:
+        content = start + _read(file, MAX_FILE_BYTES + 1 - len(start), name)
+    if max(len(content), size) > MAX_FILE_BYTES:
         raise ImageError(f"{name}: is too large (more than {MAX_FILE_BYTES / 1e6:.0f} MB)")
     return content
 
