@@ -35,3 +35,7 @@ class RenderError(MlanetError):
 
 class CacheWarning(UserWarning):
     """Compiled loops cannot be kept or used again; they are compiled anew."""
+
+
+class ImageWarning(UserWarning):
+    """A picture was read although its file is damaged; the message names file and damage."""

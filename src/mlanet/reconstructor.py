@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -16,9 +16,9 @@ from mlanet.detection import (
     square_from_detection,
     turns_to_upright,
 )
-from mlanet.errors import AssetError
+from mlanet.errors import AssetError, ImageError
 from mlanet.geometry import turn_coefficients_back
-from mlanet.image import Crop, as_rgb_uint8, crop_square, read_image
+from mlanet.image import Crop, ImageSource, crop_square, read_image
 from mlanet.morphable import MorphableModel
 from mlanet.network.runtime import CoefficientRegressor
 from mlanet.reconstruction import Reconstruction, facing_others
@@ -80,24 +80,51 @@ class Reconstructor:
             )
         return cls(CenterFace.load(threads, min_score), regressor, face_model)
 
-    def __call__(self, image: Any, *, max_faces: int | None = None) -> list[Reconstruction]:
+    @overload
+    def __call__(
+        self,
+        image: "list[ImageSource] | tuple[ImageSource, ...]",
+        *,
+        max_faces: int | None = None,
+        bgr: bool = False,
+    ) -> list[list[Reconstruction]]: ...
+
+    @overload
+    def __call__(
+        self, image: ImageSource, *, max_faces: int | None = None, bgr: bool = False
+    ) -> list[Reconstruction]: ...
+
+    def __call__(
+        self, image: Any, *, max_faces: int | None = None, bgr: bool = False
+    ) -> list[Reconstruction] | list[list[Reconstruction]]:
         """All faces in a photo, best detection first; an empty list if there are none.
 
         Args:
-            image: (H, W, 3) RGB, uint8 or floats in [0, 1]; grey and alpha are accepted. Or a
-                file's path, or a Pillow image.
+            image: whatever `read_image` takes: a path, bytes, an open file, a Pillow image, an
+                array. A list or tuple of them gives a list of lists.
             max_faces: keep the largest faces only.
+            bgr: whether arrays are in OpenCV's order, blue first.
 
         Raises:
-            ImageError: the file or the array is no picture.
+            ImageError: it is no picture; of several, the message says which.
             ValueError: `max_faces` is not positive.
         """
         if max_faces is not None and max_faces < 1:
             raise ValueError(f"max_faces must be positive, got {max_faces}")
-        if isinstance(image, str | os.PathLike):
-            picture = read_image(image)
-        else:  # results keep the picture; the caller's array may change
-            picture = np.array(as_rgb_uint8(np.asarray(image)))
+        if not isinstance(image, list | tuple):
+            return self._faces(read_image(image, bgr=bgr), max_faces)
+        found: list[list[Reconstruction]] = []
+        for number, source in enumerate(image, 1):
+            try:
+                picture = read_image(source, bgr=bgr)
+            except ImageError as error:
+                raise ImageError(f"picture {number} of {len(image)}: {error}") from error
+            found.append(self._faces(picture, max_faces))
+        return found
+
+    def _faces(
+        self, picture: UInt8[np.ndarray, "h w 3"], max_faces: int | None
+    ) -> list[Reconstruction]:
         detections = self.detect(picture)
         if max_faces is not None:
             largest = sorted(detections, key=lambda d: -d.size_px)[:max_faces]

@@ -10,7 +10,7 @@ import pytest
 from PIL import EpsImagePlugin, Image, ImageCms
 
 from mlanet.errors import ImageError
-from mlanet.image import MAX_PIXELS, as_rgb_uint8, read_image
+from mlanet.image import MAX_PIXELS, read_image
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def test_bad_files_give_one_line_that_begins_with_the_path(tmp_path, scene):
     save(tmp_path / "whole.jpg", np.tile(scene, (20, 20, 1)))
     whole = (tmp_path / "whole.jpg").read_bytes()
     contents = {
-        "truncated.jpg": (whole[: len(whole) // 2], "damaged"),
+        "truncated.jpg": (whole[: whole.index(b"\xff\xda") + 40], "damaged"),
         "header only.jpg": (whole[:30], "picture|damaged"),
         "damaged.png": (png_with_size(64, 64), "damaged"),
         "empty.jpg": (b"", "empty"),
@@ -258,10 +258,15 @@ def test_reading_leaves_pillow_as_it_was(tmp_path, scene):
         (np.full((16, 20, 3), 65535, np.uint16), (255, 255, 255)),
         (np.full((16, 20, 4), 0, np.uint8), (255, 255, 255)),
         (np.full((16, 20, 2), 1.0), (255, 255, 255)),
+        (np.full((16, 20, 3), 0.5, np.float16), (128, 128, 128)),
+        (np.full((16, 20, 3), 200, np.int64), (200, 200, 200)),
+        (np.full((16, 20), 200, np.uint32), (200, 200, 200)),
+        (np.full((16, 20), True), (255, 255, 255)),
+        (np.full((20, 16), 7, np.uint8).T, (7, 7, 7)),
     ],
 )
 def test_arrays_of_users(array, expected):
-    image = as_rgb_uint8(array)
+    image = read_image(array)
     assert image.shape == (16, 20, 3)
     assert image.dtype == np.uint8
     assert tuple(image[3, 4]) == expected
@@ -274,8 +279,11 @@ def test_arrays_of_users(array, expected):
         (np.full((16, 20, 3), np.inf), "not finite"),
         (np.full((16, 20, 3), 200.0), r"in \[0, 1\]"),
         (np.full((16, 20, 3), -0.1), r"in \[0, 1\]"),
-        (np.zeros((16, 20, 3), np.int64), "int64"),
-        (np.zeros((16, 20, 3), bool), "bool"),
+        (np.full((16, 20, 3), 256, np.int64), "256.*int64"),
+        (np.full((16, 20, 3), -1, np.int8), "-1"),
+        (np.zeros((16, 20, 3), np.complex64), "complex64"),
+        (np.zeros((16, 20, 3), object), "object"),
+        (np.zeros((3, 160, 200), np.uint8), "channels come last"),
         (np.zeros((16, 20, 5), np.uint8), r"\(H, W, 3\)"),
         (np.zeros((3, 16), np.uint8), "too few"),
         (np.zeros((2, 16, 20, 3), np.uint8), r"\(H, W, 3\)"),
@@ -284,7 +292,7 @@ def test_arrays_of_users(array, expected):
 )
 def test_unusable_arrays(array, reason):
     with pytest.raises(ImageError, match=reason) as caught:
-        as_rgb_uint8(array, "frame 7")
+        read_image(array, name="frame 7")
     assert str(caught.value).startswith("frame 7: ")
 
 
@@ -293,4 +301,4 @@ def test_reading_and_as_rgb_agree_on_transparency(tmp_path):
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     (tmp_path / "cutout.png").write_bytes(buffer.getvalue())
-    np.testing.assert_array_equal(read_image(tmp_path / "cutout.png"), as_rgb_uint8(pixels))
+    np.testing.assert_array_equal(read_image(tmp_path / "cutout.png"), read_image(pixels))

@@ -51,7 +51,7 @@ def test_few_photos_are_in_memory_at_a_time(folder, monkeypatch):
     read.clear()
     monkeypatch.setattr(backgrounds, "CACHE_BYTES", sizes[0] + sizes[1] + 1)
     photos = BackgroundPhotos(folder, SIZE)
-    assert [path.name for path in read] == ["bad.jpg", "small.png", "0.jpg"]
+    assert [path.name for path in read] == ["0.jpg"]
     for index in [*range(8), *range(8)]:
         assert min(photos[index].shape[:2]) <= np.ceil(SIZE / SMALLEST_PART)
     assert sum(photo.nbytes for photo in photos._kept.values()) <= backgrounds.CACHE_BYTES
@@ -77,7 +77,7 @@ def test_only_a_folder_without_a_readable_photo_is_an_error(tmp_path):
         tmp_path / "cut.jpg"
     )
     whole = (tmp_path / "cut.jpg").read_bytes()
-    (tmp_path / "cut.jpg").write_bytes(whole[:2000])
+    (tmp_path / "cut.jpg").write_bytes(whole[:400])
     (tmp_path / "bad.png").write_text("no picture")
     with pytest.raises(DataError, match=r"the first of 2 .*bad\.png"):
         BackgroundPhotos(tmp_path, SIZE)

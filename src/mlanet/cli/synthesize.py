@@ -156,11 +156,13 @@ def _labelled(data: Path) -> "Dataset":
 
 def _has_landmarks(dataset: "Dataset") -> bool:
     """Whether some sample has landmarks; true if none can be read, which will be named."""
+    from mlanet.datasets import BROKEN
+
     readable = False
     for index in range(len(dataset)):
         try:
             sample = dataset[index]
-        except DataError:
+        except BROKEN:
             continue
         if sample.landmarks_px is not None:
             return True

@@ -11,6 +11,7 @@ from mlanet.datasets.aflw2000_annotations import (
 from mlanet.datasets.archive import TarIndex
 from mlanet.datasets.crops import FaceCrops
 from mlanet.datasets.dataset import (
+    BROKEN,
     Dataset,
     Samples,
     SkippedSamples,
@@ -19,7 +20,7 @@ from mlanet.datasets.dataset import (
 from mlanet.datasets.layouts import open_dataset
 from mlanet.datasets.parameters import FaceParameters, Placement
 from mlanet.datasets.photos import PhotoFolder
-from mlanet.datasets.sample import Sample, decode_image
+from mlanet.datasets.sample import Sample
 from mlanet.datasets.shards import Shards
 from mlanet.datasets.threeddfa import ThreeDDFALists, ThreeDDFAParameters
 from mlanet.datasets.w300lp import W300LP, LandmarkFile
@@ -27,6 +28,7 @@ from mlanet.datasets.writing import Written, write_shards
 
 __all__ = [
     "AFLW2000",
+    "BROKEN",
     "REANNOTATED_NAME",
     "W300LP",
     "AFLW2000Annotations",
@@ -46,7 +48,6 @@ __all__ = [
     "ThreeDDFALists",
     "ThreeDDFAParameters",
     "Written",
-    "decode_image",
     "open_dataset",
     "protocol_boxes",
     "read_annotations",

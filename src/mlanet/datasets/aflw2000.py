@@ -16,8 +16,9 @@ from jaxtyping import Float
 from mlanet.datasets.archive import TarIndex
 from mlanet.datasets.dataset import SkippedSamples
 from mlanet.datasets.parameters import NEEDED, FaceParameters, read_parameters
-from mlanet.datasets.sample import Sample, decode_image
+from mlanet.datasets.sample import Sample
 from mlanet.errors import DataError
+from mlanet.image import read_image
 
 FOLDER = "AFLW2000"
 """Name of the folder, and of the tar file, in which the data set is distributed."""
@@ -76,7 +77,7 @@ class AFLW2000:
         parameters = self.parameters(index)
         return Sample(
             name=name,
-            image=decode_image(self._read(name), f"{self._source}: {name}"),
+            image=read_image(self._read(name), upright=False, name=f"{self._source}: {name}"),
             landmarks_px=parameters.landmarks_px,
             rotation=parameters.rotation,
             angles_deg=parameters.angles_deg,

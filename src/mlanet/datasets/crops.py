@@ -9,9 +9,10 @@ from jaxtyping import Float, Int, Shaped, UInt8
 
 from mlanet.datasets.archive import TarIndex, load_arrays
 from mlanet.datasets.dataset import SkippedSamples, all_broken, sample_key
-from mlanet.datasets.sample import Sample, decode_image
+from mlanet.datasets.sample import Sample
 from mlanet.errors import DataError
 from mlanet.geometry import are_rotations, viewer_from_camera
+from mlanet.image import read_image
 
 
 class FaceCrops:
@@ -97,9 +98,11 @@ class FaceCrops:
         """The picture alone; may be called from several threads.
 
         Raises:
-            DataError: the picture is malformed.
+            DataError: the tar file cannot be read any more.
+            ImageError: the picture is malformed.
         """
-        return decode_image(self._tars.read(self._positions[index]), str(self.names[index]))
+        data = self._tars.read(self._positions[index])
+        return read_image(data, upright=False, name=str(self.names[index]))
 
     def __getitem__(self, index: int) -> Sample:
         return Sample(

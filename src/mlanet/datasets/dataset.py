@@ -5,14 +5,17 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from mlanet.datasets.sample import Sample
-from mlanet.errors import DataError
+from mlanet.errors import DataError, ImageError
 
 SHOWN = 5
 """Broken samples that a run names; the others are counted."""
 
+BROKEN = (DataError, ImageError)
+"""What reading or making a broken sample raises: labels or picture."""
+
 
 class Samples(Protocol):
-    """Samples by number; `__getitem__` raises `DataError` for one that cannot be read or made."""
+    """Samples by number; `__getitem__` raises an error of `BROKEN` for one that cannot be had."""
 
     def __len__(self) -> int: ...
 
@@ -84,7 +87,7 @@ def read_samples(dataset: Dataset, indices: Iterable[int] | None = None) -> Iter
     for index in range(len(dataset)) if indices is None else indices:
         try:
             yield dataset[index]
-        except DataError as error:
+        except BROKEN as error:
             dataset.skipped.add(sample_key(list(dataset.names), index), error)
 
 

@@ -11,7 +11,7 @@ from mlanet.datasets.detections import DetectionCache
 from mlanet.datasets.sample import Sample
 from mlanet.detection import Detection, square_from_detection
 from mlanet.detection.centerface import SCORE_THRESHOLD
-from mlanet.errors import DataError, ImageError
+from mlanet.errors import DataError
 from mlanet.image import Crop, crop_square, read_image
 
 CACHE = ".mlanet"
@@ -122,11 +122,7 @@ class PhotoFolder:
         """A face with the map from the upright photo.
 
         Raises:
-            DataError: the photo cannot be read any more.
+            ImageError: the photo cannot be read any more.
         """
-        photo = self.names[index].rpartition("#")[0]
-        try:
-            image = read_image(self._root / photo)
-        except ImageError as error:
-            raise DataError(str(error)) from error
+        image = read_image(self._root / self.names[index].rpartition("#")[0])
         return crop_square(image, self.box_px(index), self.size)

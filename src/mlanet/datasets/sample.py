@@ -1,13 +1,9 @@
-"""One annotated picture, and how its bytes become pixels."""
+"""One annotated picture."""
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, UInt8
-
-from mlanet.errors import DataError
-from mlanet.image.read import readable_formats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,21 +32,3 @@ class Sample:
         """Whether the 17 jaw points are fixed on the surface: with depth they always are."""
         points = self.landmarks_px
         return self.surface_jaw or (points is not None and points.shape[1] == 3)
-
-
-def decode_image(data: bytes, source: str) -> UInt8[np.ndarray, "h w 3"]:
-    """RGB pixels of an encoded picture, as stored: no EXIF turning, which would undo labels.
-
-    Raises:
-        DataError: the bytes are no picture; the message names `source`.
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(io.BytesIO(data), formats=readable_formats()) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except UnidentifiedImageError as error:  # whose text names a file in memory
-        raise DataError(f"{source}: not a readable picture (of no known format)") from error
-    except Exception as error:  # Pillow's decoders raise anything on damaged files
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{source}: not a readable picture ({reason})") from error

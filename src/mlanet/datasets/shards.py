@@ -18,8 +18,9 @@ from jaxtyping import Shaped
 
 from mlanet.datasets.archive import TarIndex
 from mlanet.datasets.dataset import SkippedSamples, all_broken
-from mlanet.datasets.sample import Sample, decode_image
+from mlanet.datasets.sample import Sample
 from mlanet.errors import DataError
+from mlanet.image import read_image
 from mlanet.morphable.archive import array_of_file
 
 PICTURES = ("jpg", "jpeg", "png", "webp")
@@ -93,10 +94,11 @@ class Shards:
             known |= _annotation(ending, lambda at=position: self._tars.read(at), key)
         values: dict[str, Any] = {n: _checked(n, known.get(n), key) for n in SHAPES}
         values["surface_jaw"] = bool(values["surface_jaw"])  # None: not said
+        data = self._tars.read(files[picture])
         name, identity = (known.get(field) for field in TEXTS)
         return Sample(
             name=key if name is None else str(name),
-            image=decode_image(self._tars.read(files[picture]), f"{key}.{picture}"),
+            image=read_image(data, upright=False, name=f"{key}.{picture}"),
             identity=None if identity is None else str(identity),
             **values,
         )

@@ -16,10 +16,11 @@ from jaxtyping import Float
 
 from mlanet.datasets.dataset import SkippedSamples, all_broken
 from mlanet.datasets.parameters import MICROMETRES_PER_MM, Placement
-from mlanet.datasets.sample import Sample, decode_image
+from mlanet.datasets.sample import Sample
 from mlanet.errors import DataError
 from mlanet.files.pickles import as_array, load_pickle
 from mlanet.geometry import euler_from_matrix, viewer_from_camera
+from mlanet.image import read_image
 
 NUM_POSE, NUM_SHAPE, NUM_EXPRESSION = 12, 40, 10
 NUM_PARAMETERS = NUM_POSE + NUM_SHAPE + NUM_EXPRESSION
@@ -157,11 +158,7 @@ class ThreeDDFALists:
         path = self._pictures / name
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise DataError(f"{name}: leads out of the folder of pictures {self._pictures}")
-        try:
-            data = path.read_bytes()
-        except (OSError, ValueError) as error:  # ValueError: a zero in the name
-            raise DataError(f"{path}: cannot be read ({error})") from error
-        image = decode_image(data, str(path))
+        image = read_image(path, upright=False)
         parameters = self.parameters(index, image.shape[0])
         rotation = parameters.placement.rotation
         return Sample(

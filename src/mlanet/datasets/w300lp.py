@@ -13,9 +13,10 @@ from jaxtyping import Float
 
 from mlanet.datasets.dataset import SkippedSamples, all_broken
 from mlanet.datasets.parameters import FaceParameters, read_parameters, read_variables
-from mlanet.datasets.sample import Sample, decode_image
+from mlanet.datasets.sample import Sample
 from mlanet.errors import DataError
 from mlanet.geometry import MIRRORED_LANDMARKS
+from mlanet.image import read_image
 
 SUBSETS = ("AFW", "HELEN", "IBUG", "LFPW")
 FLIPPED = "_Flip"
@@ -81,7 +82,7 @@ class W300LP:
 
     def __getitem__(self, index: int) -> Sample:
         name = self.names[index]
-        image = decode_image(self._read(name), str(self._root / name))
+        image = read_image(self._read(name), upright=False, name=str(self._root / name))
         parameters = self.parameters(index)
         landmarks = self.landmarks(index, width=image.shape[1])
         return Sample(

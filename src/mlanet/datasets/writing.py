@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mlanet.datasets.archive import add_member
-from mlanet.datasets.dataset import Dataset, sample_key
+from mlanet.datasets.dataset import BROKEN, Dataset, sample_key
 from mlanet.datasets.shards import annotation_of
 from mlanet.errors import DataError
 from mlanet.files import atomic_path
@@ -132,7 +132,7 @@ def _write_shard(dataset: Dataset, indices: range, shard: Path, log: Path, lossl
         for index in indices:
             try:
                 sample = dataset[index]
-            except DataError as error:
+            except BROKEN as error:
                 skipped[sample_key(names, index)] = str(error)
                 continue
             arrays = io.BytesIO()

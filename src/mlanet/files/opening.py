@@ -9,6 +9,8 @@ from mlanet.errors import MlanetError
 MAX_TEXT_BYTES = 256 * 1024**2
 """What a file of text may hold: lists, configurations, points, meshes as text."""
 
+_PIECE_BYTES = 1024**2
+
 
 def check_regular(
     path: Path, failure: type[MlanetError], max_bytes: int | None = None, missing: str = "file"
@@ -52,10 +54,12 @@ def read_bytes(
         MlanetError: of the class `failure`: it is missing, no regular file, unreadable or larger
             than `max_bytes`.
     """
-    check_regular(path, failure, max_bytes, missing)
+    size = check_regular(path, failure, max_bytes, missing)
     try:
         with path.open("rb") as file:
-            content = file.read(max_bytes + 1)
+            content = file.read(size + 1)  # not max_bytes: as much memory is taken at once
+            while len(content) <= max_bytes and (more := file.read(_PIECE_BYTES)):
+                content += more
     except OSError as error:
         raise failure(f"{path}: cannot be read ({_reason(error)})") from error
     if len(content) > max_bytes:  # files of /proc have no size, others may grow

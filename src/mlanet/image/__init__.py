@@ -18,7 +18,8 @@ from mlanet.image.draw import (
     draw_polygon,
     draw_polylines,
 )
-from mlanet.image.read import MAX_PIXELS, MIN_SIDE_PX, as_rgb_uint8, read_image
+from mlanet.image.limits import MAX_PIXELS, MIN_SIDE_PX
+from mlanet.image.read import ImageSource, check_image, read_image
 from mlanet.image.write import write_image
 
 __all__ = [
@@ -26,8 +27,9 @@ __all__ = [
     "MIN_SIDE_PX",
     "SQUARE_PER_LANDMARKS",
     "Crop",
-    "as_rgb_uint8",
+    "ImageSource",
     "blend",
+    "check_image",
     "crop_square",
     "draw_box",
     "draw_circles",

@@ -1,180 +1,134 @@
-"""Any picture file or array as upright RGB."""
+"""The one way in for pictures: whatever holds one becomes upright sRGB."""
 
-import io
 import os
-import threading
 import warnings
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
-from jaxtyping import Num, Shaped, UInt8
+from jaxtyping import UInt8
 
-from mlanet.errors import ImageError
+from mlanet.errors import ImageError, ImageWarning
+from mlanet.files import one_line, start_of
+from mlanet.image.arrays import array_pixels
+from mlanet.image.decode import check_header, decode, decode_pillow
+from mlanet.image.kinds import START_BYTES, kind_of
+from mlanet.image.quiet import warnings_lock
+from mlanet.image.sources import ReadableFile, file_content, path_content
 
 if TYPE_CHECKING:
     from PIL import Image
 
-MAX_PIXELS = 120_000_000
-"""Larger pictures are refused from their header, before memory is taken (360 MB decoded)."""
 
-MAX_SIDE_PX = 32_000
-"""OpenCV resamples no picture that is wider or higher than 32,767 pixels."""
+class ArrayLike(Protocol):
+    """An array, or what can become one, such as a tensor on the CPU."""
 
-MIN_SIDE_PX = 16
-"""Nothing can be found in less."""
-
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "PPM", "JPEG2000")
-"""What is read, by Pillow's names. EPS, for which it would start Ghostscript, is not among them."""
-
-_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
-_ORIENTATION_TAG = 0x0112
-
-_warnings_lock = threading.Lock()
+    def __array__(self) -> np.ndarray:
+        """The values."""
+        ...
 
 
-def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "h w 3"]:
-    """The picture of a file as upright sRGB, `(H, W, 3)` uint8.
-
-    Reads `FORMATS` (JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF, PPM, JPEG 2000), as far as Pillow was
-    built with them. The orientation of EXIF is applied; of animations the first frame is taken;
-    transparency is laid over white, as most viewers show it; an embedded colour profile is
-    converted to sRGB; 16-bit grey is scaled by the type's range, so that nothing is clipped.
-
-    Raises:
-        ImageError: the file is missing, a folder, empty, no picture, damaged, or its size is
-            below `MIN_SIDE_PX` or above `MAX_PIXELS`. The message begins with the path.
-    """
-    name = os.fspath(path)
-    content = _content(Path(name))
-    try:
-        with _open(content) as picture:
-            _check_size(picture.width, picture.height, name)
-            picture.load()
-            orientation = _orientation(picture)
-            pixels = _srgb(picture)
-    except ImageError:
-        raise
-    except Exception as error:  # Pillow's decoders raise anything on damaged files
-        raise ImageError(f"{name}: {_reason(error, content)}") from error
-    return np.ascontiguousarray(_upright(pixels, orientation))
+_Encoded: TypeAlias = bytes | bytearray | memoryview
+_Path: TypeAlias = str | os.PathLike[str]
+ImageSource: TypeAlias = "_Path | _Encoded | ReadableFile | Image.Image | ArrayLike"
+"""What holds a picture: path, encoded bytes, open binary file, Pillow image, array."""
 
 
-def as_rgb_uint8(
-    image: Shaped[np.ndarray, "..."], name: str = "image"
+def read_image(
+    source: "ImageSource", *, bgr: bool = False, upright: bool = True, name: str | None = None
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """An array of a library's user as `(H, W, 3)` uint8 RGB.
+    """A picture as upright sRGB: a new array `(H, W, 3)` uint8, in one piece.
+
+    Files, by path, as bytes or opened: JPEG, PNG, WebP, TIFF, GIF, BMP, PPM, JPEG 2000, AVIF as
+    far as Pillow was built with them, HEIC with the extra `heic`. The kind is told from the first
+    bytes. The orientation of EXIF is applied; of animations the first frame is taken, of TIFF the
+    photo and not its preview; transparency is laid over white, as most viewers show it; 16-bit
+    levels are scaled by the type's range, so that nothing is clipped. Damage that browsers read
+    over (a JPEG or PNG without its end, wrong checksums in chunks that a PNG can do without)
+    is an `ImageWarning`.
+
+    Colours: an embedded ICC profile is applied by littleCMS, in every mode and judged by what it
+    does; one that does nothing (sRGB) leaves the pixels as they are, as does one that cannot be
+    used. PNG's `cICP`, `sRGB` and `gAMA` with `cHRM` count as its specification says, but for
+    HDR's curves (PQ, HLG), which are left alone; so are the colour boxes of AVIF and HEIC that are
+    no ICC profile. CMYK and greys without a profile are taken as Pillow does.
 
     Args:
-        image: `(H, W)`, `(H, W, 1)` grey, `(H, W, 2)` grey and alpha, `(H, W, 3)` RGB or
-            `(H, W, 4)` RGBA, as uint8, uint16 (scaled by the type's range) or float in [0, 1].
-            Transparency is laid over white.
-        name: what the message calls it.
+        source: a file's path; its bytes; a file opened in binary mode, read from where it stands
+            and left open; a Pillow image, whose own orientation, mode and profile count; an array
+            `(H, W)`, `(H, W, 1)` grey, `(H, W, 2)` grey and alpha, `(H, W, 3)` RGB or
+            `(H, W, 4)` RGBA: floats in [0, 1], uint16 by the type's range, truth values, other
+            whole numbers as levels in [0, 255]; what turns into such an array (a tensor on the
+            CPU); an array of one dimension holds a file's bytes.
+        bgr: whether arrays are in OpenCV's order, blue first. Files know their own order.
+        upright: whether EXIF's orientation is applied; without it, pixels stay where they are
+            stored, as annotated data sets mean them.
+        name: what messages call the picture; without it, the path or the kind of source.
 
     Raises:
-        ImageError: another shape or type, a float outside [0, 1] or not finite, or a side below
-            `MIN_SIDE_PX`.
+        ImageError: the source is no picture, missing, too damaged, or its size is below
+            `MIN_SIDE_PX` or above `MAX_PIXELS`. One line that begins with the name.
     """
-    if image.ndim == 2:
-        image = image[:, :, None]
-    if image.ndim != 3 or not 1 <= image.shape[2] <= 4:
-        raise ImageError(f"{name}: expected shape (H, W, 3), got {image.shape}")
-    _check_size(image.shape[1], image.shape[0], name)
-    pixels = eight_bit(image, name)
-    if pixels.shape[2] in (2, 4):
-        pixels = _over_white(pixels)
-    return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+    from PIL import Image
+
+    name = name or _name_of(source)
+    if isinstance(source, Image.Image):
+        decoded = decode_pillow(source, name)
+    else:
+        content = _content(source, name)
+        if not isinstance(content, bytes):
+            return array_pixels(content, name, bgr=bgr)
+        decoded = decode(content, name)
+    if decoded.damage is not None:
+        with warnings_lock:
+            warnings.warn(f"{name}: {decoded.damage}", ImageWarning, stacklevel=2)
+    return _upright(decoded.pixels, decoded.orientation if upright else 1)
 
 
-def eight_bit(image: Shaped[np.ndarray, "..."], name: str) -> UInt8[np.ndarray, "..."]:
-    """uint8, uint16 or float in [0, 1] as uint8 of the same shape.
+def check_image(path: str | os.PathLike[str]) -> None:
+    """Whether a file is a picture by its header; no pixel is decoded where the header is whole.
 
     Raises:
-        ImageError: another type, or a float outside [0, 1] or not finite.
+        ImageError: as `read_image`.
     """
-    if image.dtype == np.uint8:
-        return image
-    if image.dtype == np.uint16:
-        return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    if not np.issubdtype(image.dtype, np.floating):
-        raise ImageError(f"{name}: values must be uint8 or float in [0, 1], got {image.dtype}")
-    if not np.isfinite(image).all():
-        raise ImageError(f"{name}: some values are not finite")
-    low, high = float(image.min(initial=0.0)), float(image.max(initial=0.0))
-    tolerance = 1e-6
-    if low < -tolerance or high > 1.0 + tolerance:
-        raise ImageError(f"{name}: floats must lie in [0, 1], these in [{low:g}, {high:g}]")
-    return np.rint(np.clip(image, 0.0, 1.0) * 255.0).astype(np.uint8)
+    name = os.fsdecode(path)
+    kind = kind_of(start_of(Path(name), START_BYTES, ImageError), name)
+    with Path(name).open("rb") as file:
+        try:
+            check_header(file, kind, name)
+        except ImageError:  # it says what is wrong, or the damage is slight
+            read_image(path)
 
 
-def _content(path: Path) -> bytes:
-    """The file's bytes."""
-    if path.is_dir():
-        raise ImageError(f"{path}: is a folder, not a picture")
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise ImageError(f"{path}: there is no such file") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{path}: cannot be read ({reason})") from error
-    if not content:
-        raise ImageError(f"{path}: is empty")
-    return content
+def _name_of(source: Any) -> str:
+    """What messages call a source without a name."""
+    if isinstance(source, str | os.PathLike):
+        return os.fsdecode(source)
+    for attribute in ("filename", "name"):  # of Pillow images, of open files
+        name = getattr(source, attribute, None)
+        if isinstance(name, str | bytes | os.PathLike) and name:
+            return os.fsdecode(name)
+    encoded = isinstance(source, bytes | bytearray | memoryview)
+    return "picture" if encoded else f"picture ({type(source).__name__})"
 
 
-def _open(content: bytes) -> "Image.Image":
-    """The picture with its header read; Pillow's own warning of large pictures is not shown."""
-    from PIL import Image
-
-    with _warnings_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(io.BytesIO(content), formats=readable_formats())
-
-
-@cache
-def readable_formats() -> tuple[str, ...]:
-    """Those of `FORMATS` that this Pillow has: for `Image.open`, which would try all by itself."""
-    from PIL import Image
-
-    Image.init()
-    return tuple(name for name in FORMATS if name in Image.OPEN)
-
-
-def _check_size(width: int, height: int, name: str) -> None:
-    if min(width, height) < MIN_SIDE_PX:
+def _content(source: Any, name: str) -> bytes | np.ndarray:
+    """A file's bytes, or the values of an array."""
+    if isinstance(source, str | os.PathLike):
+        return path_content(source)
+    if isinstance(source, bytes | bytearray):
+        return bytes(source)
+    if not hasattr(source, "__array__") and not isinstance(source, memoryview):
+        if hasattr(source, "read"):
+            return file_content(source, name)
         raise ImageError(
-            f"{name}: {width}x{height} pixels are too few; each side needs {MIN_SIDE_PX}"
+            f"{name}: a picture is a path, bytes, an open file, a Pillow image or an array"
         )
-    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE_PX:
-        raise ImageError(
-            f"{name}: {width}x{height} pixels are too many; the limit is "
-            f"{MAX_PIXELS // 1_000_000} megapixels and {MAX_SIDE_PX} on a side"
-        )
-
-
-def _reason(error: Exception, content: bytes) -> str:
-    """One line for an error of Pillow's."""
-    from PIL import Image, UnidentifiedImageError
-
-    if isinstance(error, UnidentifiedImageError):
-        if content[4:8] == b"ftyp" and content[8:12] in _HEIC_BRANDS:
-            return "is HEIC, which is not read; save it as JPEG or PNG first"
-        return "is not a picture of a known format (JPEG, PNG, WebP, TIFF, ...)"
-    if isinstance(error, Image.DecompressionBombError):
-        return f"has too many pixels; the limit is {MAX_PIXELS // 1_000_000} megapixels"
-    detail = " ".join(str(error).split()) or type(error).__name__
-    return f"is damaged or incomplete ({detail})"
-
-
-def _orientation(picture: "Image.Image") -> int:
-    """EXIF orientation 1-8; 1 where there is none or the EXIF block is damaged."""
     try:
-        value: Any = picture.getexif().get(_ORIENTATION_TAG, 1)
-    except Exception:  # a damaged EXIF block hides no pixel: show the picture as it lies
-        return 1
-    return value if value in range(1, 9) else 1
+        array = np.asarray(source)
+    except Exception as error:  # tensors of other devices, or with gradients
+        raise ImageError(f"{name}: is no array on the CPU ({one_line(error)})") from error
+    return array.tobytes() if array.ndim == 1 and array.dtype == np.uint8 else array
 
 
 def _upright(pixels: UInt8[np.ndarray, "h w 3"], orientation: int) -> UInt8[np.ndarray, "a b 3"]:
@@ -185,46 +139,4 @@ def _upright(pixels: UInt8[np.ndarray, "h w 3"], orientation: int) -> UInt8[np.n
         pixels = pixels[:, ::-1]
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
-    return pixels
-
-
-def _srgb(picture: "Image.Image") -> UInt8[np.ndarray, "h w 3"]:
-    """Pixels of any mode as sRGB."""
-    if picture.mode.startswith("I;16"):
-        return _grey(np.asarray(picture).astype(np.uint16))
-    if picture.mode == "I" and picture.format in ("PNG", "PPM"):  # 16 bits, in some versions
-        return _grey(np.asarray(picture).astype(np.uint16))
-    if picture.mode in ("I", "F"):
-        raise ValueError("32-bit grey has no known range; save it with 8 or 16 bits")
-    if picture.has_transparency_data:
-        return _over_white(np.asarray(picture.convert("RGBA")))
-    return np.asarray(_convert_profile(picture))
-
-
-def _grey(values: Num[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
-    return np.repeat(eight_bit(values, "image")[:, :, None], 3, axis=2)
-
-
-def _convert_profile(picture: "Image.Image") -> "Image.Image":
-    """RGB, through the embedded colour profile if there is a usable one."""
-    from PIL import ImageCms
-
-    profile = picture.info.get("icc_profile")
-    if not profile or picture.mode not in ("RGB", "CMYK"):
-        return picture.convert("RGB")
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "sRGB" in ImageCms.getProfileDescription(source):
-            return picture.convert("RGB")
-        target = ImageCms.createProfile("sRGB")
-        converted = ImageCms.profileToProfile(picture, source, target, outputMode="RGB")
-    except (OSError, ImageCms.PyCMSError):  # damaged, or of another colour space than the pixels
-        return picture.convert("RGB")
-    return converted or picture.convert("RGB")
-
-
-def _over_white(pixels: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w d"]:
-    """Colours over white, weighted by the last channel."""
-    alpha = pixels[:, :, -1:].astype(np.uint16)
-    mixed = pixels[:, :, :-1] * alpha + 255 * (255 - alpha) + 127
-    return (mixed // 255).astype(np.uint8)
+    return np.ascontiguousarray(pixels)

@@ -9,7 +9,7 @@ from jaxtyping import Num
 
 from mlanet.errors import ImageError
 from mlanet.files import atomic_path
-from mlanet.image.read import eight_bit
+from mlanet.image.arrays import eight_bit
 
 _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     ".png": {"compress_level": 3},  # a third of the default's time, a few per cent larger

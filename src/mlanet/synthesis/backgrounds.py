@@ -1,6 +1,5 @@
 """Photos of a folder as backgrounds: found at once, decoded when they are asked for."""
 
-import warnings
 from itertools import chain
 from math import ceil
 from pathlib import Path
@@ -11,8 +10,7 @@ from jaxtyping import UInt8
 from mlanet.datasets import SkippedSamples
 from mlanet.datasets.detections import PHOTOS, photo_names
 from mlanet.errors import DataError, ImageError
-from mlanet.image import MIN_SIDE_PX, read_image
-from mlanet.image.read import readable_formats
+from mlanet.image import check_image, read_image
 from mlanet.synthesis.surroundings import SMALLEST_PART
 
 CACHE_BYTES = 128 * 1024**2
@@ -48,9 +46,7 @@ class BackgroundPhotos:
         self._room = CACHE_BYTES
         self.skipped = SkippedSamples()
         found = photo_names(root)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's, of large pictures
-            self.names = tuple(name for name in found if self._can_be_opened(name))
+        self.names = tuple(name for name in found if self._can_be_opened(name))
         if not self.names:
             raise self._nothing_left()
         self[0]  # one at least can be decoded
@@ -89,16 +85,8 @@ class BackgroundPhotos:
 
     def _can_be_opened(self, name: str) -> bool:
         """Whether a file is a picture by its header, or else can be read all the same."""
-        from PIL import Image
-
         try:
-            with Image.open(self._root / name, formats=readable_formats()) as picture:
-                if min(picture.size) >= MIN_SIDE_PX:
-                    return True
-        except Exception:  # Pillow's decoders raise anything on damaged files
-            pass
-        try:
-            read_image(self._root / name)
+            check_image(self._root / name)
         except ImageError as error:  # it says what is wrong
             self.skipped.add(name, error)
             return False

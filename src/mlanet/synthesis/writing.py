@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mlanet.datasets import Sample, Samples, Written
+from mlanet.datasets import BROKEN, Sample, Samples, Written
 from mlanet.datasets.archive import add_member
 from mlanet.datasets.writing import SETTINGS, encode_image, keep_settings
 from mlanet.errors import DataError
@@ -79,7 +79,7 @@ def _write_shard(samples: Samples, indices: range, shard: Path, part: Path) -> N
         for index in indices:
             try:
                 sample = samples[index]
-            except DataError as error:
+            except BROKEN as error:
                 skipped.append(str(error))
                 continue
             add_member(archive, sample.name, encode_image(sample.image))

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from mlanet.coefficients import Array
+from mlanet.datasets import BROKEN
 from mlanet.errors import ConfigurationError, DataError
 from mlanet.image import crop_square, transform_points
 from mlanet.morphable import MorphableModel
@@ -303,7 +304,7 @@ class LabelledFaces:
         source, index = place
         try:
             return self.sources[source][index]
-        except DataError as error:
+        except BROKEN as error:
             self.broken[place] = f"{self.sources[source].name}: {error}"
             return None
 

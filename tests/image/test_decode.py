@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import EpsImagePlugin, Image
 
-from mlanet.datasets.sample import decode_image
-from mlanet.errors import DataError
+from mlanet.errors import ImageError
+from mlanet.image import read_image
 
 PIXELS = np.arange(28 * 28 * 3).astype(np.uint8).reshape(28, 28, 3)
 
@@ -18,13 +18,13 @@ def encoded(kind):
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM"])
 def test_stored_pixels(kind):
-    np.testing.assert_array_equal(decode_image(encoded(kind), "a"), PIXELS)
+    np.testing.assert_array_equal(read_image(encoded(kind), upright=False), PIXELS)
 
 
 def test_eps_is_not_handed_to_ghostscript(monkeypatch):
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_: pytest.fail("was started"))
-    with pytest.raises(DataError, match=r"a\.jpg: not a readable picture"):
-        decode_image(encoded("EPS"), "a.jpg")
+    with pytest.raises(ImageError, match=r"a\.jpg: is not a picture"):
+        read_image(encoded("EPS"), name="a.jpg")
 
 
 def test_damage_of_every_kind_is_a_broken_sample():
@@ -36,8 +36,8 @@ def test_damage_of_every_kind_is_a_broken_sample():
             damaged = whole.copy()
             damaged[place] = value
             try:
-                decode_image(bytes(damaged), "a.tif")
-            except DataError as error:
+                read_image(bytes(damaged), name="a.tif")
+            except ImageError as error:
                 messages.append(str(error))
     assert len(messages) > 30
     assert not any("\n" in message for message in messages)
