@@ -34,8 +34,8 @@ _ORIENTATION_TAG = 0x0112
 _warnings_lock = threading.Lock()
 
 
-def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "h w 3"]:
-    """The picture of a file as upright sRGB, `(H, W, 3)` uint8.
+def read_image(source: Any, *, name: str | None = None) -> UInt8[np.ndarray, "h w 3"]:
+    """The picture of a file, by path or opened, as upright sRGB, `(H, W, 3)` uint8.
 
     Reads `FORMATS` (JPEG, PNG, WebP, TIFF, GIF, BMP, AVIF, PPM, JPEG 2000), as far as Pillow was
     built with them. The orientation of EXIF is applied; of animations the first frame is taken;
@@ -46,8 +46,12 @@ def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "h w 3"]:
         ImageError: the file is missing, a folder, empty, no picture, damaged, or its size is
             below `MIN_SIDE_PX` or above `MAX_PIXELS`. The message begins with the path.
     """
-    name = os.fspath(path)
-    content = _content(Path(name))
+    if isinstance(source, str | os.PathLike):
+        name = name or os.fspath(source)
+        content = _content(Path(name))
+    else:
+        name = name or "picture"
+        content = source.read()
     try:
         with _open(content) as picture:
             _check_size(picture.width, picture.height, name)
