@@ -11,6 +11,7 @@ from typing import Any
 from mlanet.errors import DataError
 from mlanet.files.parsing import parsing, read_json
 from mlanet.files.writing import atomic_path
+from mlanet.version import __version__
 
 MANIFEST = "mlanet-result.json"
 """Name of the file in each result folder; described in docs/output.md."""
@@ -89,8 +90,6 @@ class Manifest:
         Raises:
             OSError: one cannot be read.
         """
-        from mlanet import __version__
-
         written = [
             WrittenFile(path.name, path.stat().st_size, sha256_of(path))
             for path in sorted(folder.iterdir())

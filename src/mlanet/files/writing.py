@@ -43,7 +43,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Generator[Path, None, None]:
             yield temporary
             temporary.replace(target)
     except OSError as error:
-        if error.filename is None:
+        if error.errno is not None and error.filename is None:
             error.filename = str(target)
         raise
     finally:
