@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
-from mlanet.cli.messages import DEBUG, complain, described, quiet_libraries, stdout_error
+from mlanet.cli.messages import DEBUG, WatchedStdout, complain, described, quiet_libraries
 from mlanet.cli.status import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -90,23 +90,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _status_of(given: list[str]) -> int:
     """Run a verb; what went wrong is said here, and nowhere above."""
     status, failure = EXIT_FAILED, None
-    try:
-        status = run(given)
-    except SystemExit as stop:  # tyro printed help, or what is wrong
-        status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    except Terminated as error:
-        complain("terminated", error)
-        status = EXIT_TERMINATED
-    except KeyboardInterrupt as error:
-        complain("interrupted", error)
-        status = EXIT_INTERRUPTED
-    except Exception as error:
-        failure = error
-    unprinted = stdout_error()
-    if isinstance(unprinted, BrokenPipeError):
+    with WatchedStdout() as output:
+        try:
+            status = run(given)
+        except SystemExit as stop:  # tyro printed help, or what is wrong
+            status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        except Terminated as error:
+            complain("terminated", error)
+            status = EXIT_TERMINATED
+        except KeyboardInterrupt as error:
+            complain("interrupted", error)
+            status = EXIT_INTERRUPTED
+        except Exception as error:
+            failure = error
+    if isinstance(output.error, BrokenPipeError):
         return EXIT_PIPE_CLOSED
-    if unprinted is not None and (failure is None or isinstance(failure, OSError)):
-        complain(f"cannot write to standard output: {unprinted.strerror}", unprinted)
+    if output.error is not None and (failure is None or isinstance(failure, OSError)):
+        complain(f"cannot write to standard output: {output.error.strerror}", output.error)
         return EXIT_FAILED
     if failure is not None:
         complain(described(failure), failure)

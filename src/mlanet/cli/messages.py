@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import TextIO
+from typing import Any, TextIO, cast
 
 from mlanet.errors import MlanetError
 from mlanet.files import one_line, printable
@@ -47,16 +47,56 @@ def described(error: BaseException) -> str:
     return f"unexpected {type(error).__name__}: {one_line(error)}"
 
 
-def stdout_error() -> OSError | None:
-    """What keeps standard output from taking what was printed; afterwards it takes all."""
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        _discard(sys.stdout)
-        return error
-    except ValueError:  # closed by whoever called
-        return None
-    return None
+class WatchedStdout:
+    """Standard output inside the block; remembers what kept it from taking what was printed."""
+
+    def __init__(self) -> None:
+        self.error: OSError | None = None
+        self._stream: Any = sys.stdout
+
+    def __enter__(self) -> "WatchedStdout":
+        """Take its place."""
+        sys.stdout = cast(TextIO, self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give its place back, with nothing left in it that Python's end would try to write."""
+        with suppress(OSError, ValueError):  # remembered; ValueError: closed by who called
+            self.flush()
+        sys.stdout = self._stream
+        if self.error is not None:
+            with suppress(AttributeError, OSError, ValueError):  # no stream of the system's
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._stream.fileno())
+                os.close(nowhere)
+
+    def __getattr__(self, name: str) -> Any:
+        """All else as of the stream."""
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """As of the stream.
+
+        Raises:
+            OSError: it takes no more.
+        """
+        try:
+            return self._stream.write(text)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        """As of the stream.
+
+        Raises:
+            OSError: it takes no more.
+        """
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self.error = error
+            raise
 
 
 @contextmanager
@@ -82,11 +122,3 @@ def quiet_libraries() -> Generator[None, None, None]:
 def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
     if category.__module__.split(".")[0] == "mlanet":
         complain(str(message))
-
-
-def _discard(stream: TextIO) -> None:
-    """Lead a stream nowhere, so that Python's end does not try to write what is left in it."""
-    with suppress(AttributeError, OSError, ValueError):  # no stream of the system's
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
