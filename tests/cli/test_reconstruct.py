@@ -400,3 +400,28 @@ def test_a_terminated_run_leaves_no_half_file(photo, tmp_path):
     assert process.communicate(timeout=60)[1] == "mlanet: terminated\n"
     assert process.returncode == 143
     assert list(tmp_path.rglob(".*")) == []
+
+
+def test_faces_of_a_crowd_are_let_go_when_they_are_written(photo, tmp_path):
+    from mlanet import Reconstructor
+    from mlanet.cli.reconstruct import write_faces
+
+    (face,) = Reconstructor.load()(photo)
+    crowd = [replace(face), replace(face)]
+    write_faces(crowd, tmp_path, ["overlay", "depth"])
+    assert len(list(tmp_path.glob("face_*.glb"))) == 2
+    for each in crowd:
+        assert not {"mesh", "head", "texture"} & vars(each).keys()
+
+
+def test_the_network_sees_a_crowd_in_parts(photo):
+    from mlanet.network.runtime import MAX_BATCH, CoefficientRegressor
+
+    regressor = CoefficientRegressor.load()
+    sides = range(100, 100 + MAX_BATCH + 3)
+    crops = [photo.crop((140, 20, 140 + side, 20 + side)).resize((128, 128)) for side in sides]
+    batch = np.stack([np.asarray(crop) for crop in crops])
+    single = np.concatenate([regressor(crop[None]) for crop in batch[-5:]])
+    assert regressor(batch).shape[0] == len(batch)
+    np.testing.assert_allclose(regressor(batch)[-5:], single, atol=1e-3)
+    assert regressor(batch[:0]).shape == (0, single.shape[1])

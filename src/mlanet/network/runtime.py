@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 METADATA_KEY = "mlanet"
 FORMAT = "mlanet-network-1"
 
-MAX_BATCH = 32
+MAX_BATCH = 16
 """Crops that the network sees at once: memory does not grow with a crowd."""
 
 
