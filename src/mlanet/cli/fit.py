@@ -9,7 +9,7 @@ from mlanet.cli.extras import require_torch
 from mlanet.cli.messages import say
 from mlanet.cli.outputs import check_folder
 from mlanet.cli.photos import Photo, photos_of
-from mlanet.cli.reconstruct import PhotoFolders, example_words, where, write_faces
+from mlanet.cli.reconstruct import PhotoFolders, done_line, example_words, write_faces
 from mlanet.cli.status import EXIT_OK
 from mlanet.errors import DataError, NoFaceError, UsageError
 from mlanet.files import Origin
@@ -109,7 +109,7 @@ def fit(
         with folders.result(k, origins[k]) as result:
             write_faces([after], result.staging)
         errors = f"{photo_error(before):.3f} -> {photo_error(after):.3f}"
-        say(f"{given[k].name}: colour distance {errors} -> {where(result)}")
+        say(done_line(given[k], f"colour distance {errors}", result))
     return EXIT_OK
 
 

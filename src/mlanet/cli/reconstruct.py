@@ -103,7 +103,7 @@ def reconstruct(
             else:
                 count = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
                 try:
-                    _say(f"{photo.name}: {count} -> {where(result)}", progress)
+                    _say(done_line(photo, count, result), progress)
                 except BrokenPipeError:
                     raise
                 except OSError as error:  # the photo is done all the same, and so are the others
@@ -144,9 +144,10 @@ class PhotoFolders:
             yield result
 
 
-def where(result: Result) -> str:
-    """The folder of a result, and why it is not the one of the photo's name."""
-    return f"{result.folder}" + (f" ({result.moved_because})" if result.moved_because else "")
+def done_line(photo: Photo, done: str, result: Result) -> str:
+    """What a run says of a photo: it ends with the folder, and says if that is a further one."""
+    because = f"; {result.moved_because}" if result.moved_because else ""
+    return f"{photo.name}: {done}{because} -> {result.folder}"
 
 
 def example_words(example: bool) -> list[Path]:
