@@ -123,3 +123,11 @@ def test_no_faces_need_a_background(photo):
     np.testing.assert_array_equal(draw_faces([], "depth", photo), photo)
     with pytest.raises(ValueError, match="background"):
         draw_faces([])
+
+
+def test_a_face_is_described_in_one_line(face):
+    text = repr(face)
+    assert "\n" not in text
+    assert len(text) < 200
+    pitch, yaw, roll = face.euler_deg
+    assert f"pitch={pitch:.1f}°, yaw={yaw:.1f}°, roll={roll:.1f}°" in text

@@ -3,13 +3,13 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mlanet.version import __version__
+
 if TYPE_CHECKING:
     from mlanet.coefficients import CoefficientLayout, Coefficients
     from mlanet.errors import MlanetError
     from mlanet.reconstruction import Reconstruction
     from mlanet.reconstructor import Reconstructor
-
-__version__ = "0.1.0"
 
 __all__ = [
     "CoefficientLayout",

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -38,20 +38,18 @@ from mlanet.render import (
     draw_overlay,
     draw_picture,
     face_mask,
+    mm_per_px,
     project_texture,
     vertex_attributes_to_uv,
 )
 
 SCHEMA_VERSION = 1
-SAVED = ("glb", "obj", "mtl", "png", "json")
-UNTEXTURED = ("glb", "obj", "json")
-"""Suffixes of what is written for a face."""
 
 TEXTURE_SIZES = (256, 512, 1024)
 """Texture sides in texels; the smallest that does not lose the photo's detail is taken."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Reconstruction:
     """A 3D face and the camera that sees it, in the photo's own pixels.
 
@@ -67,13 +65,25 @@ class Reconstruction:
         before: heads of other people that the photo may show in front of this one.
     """
 
-    image: UInt8[np.ndarray, "h w 3"] = field(repr=False)
+    image: UInt8[np.ndarray, "h w 3"]
     detection: Detection | None
-    crop: Crop = field(repr=False)
+    crop: Crop
     coefficients: Coefficients
     rotation_kind: RotationKind
-    model: MorphableModel = field(repr=False)
-    before: tuple[UnbuiltHead, ...] = field(default=(), repr=False)
+    model: MorphableModel
+    before: tuple[UnbuiltHead, ...] = ()
+
+    def __repr__(self) -> str:
+        height, width = self.image.shape[:2]
+        pitch, yaw, roll = self.euler_deg
+        found = ""
+        if self.detection is not None:
+            box = ", ".join(f"{value:.0f}" for value in self.detection.box_px)
+            found = f"box_px=({box}), score={self.detection.score:.2f}, "
+        return (
+            f"Reconstruction({found}pitch={pitch:.1f}°, yaw={yaw:.1f}°, roll={roll:.1f}°, "
+            f"image={width}x{height}, model={self.model.name!r})"
+        )
 
     @cached_property
     def pose(self) -> Pose:
@@ -236,13 +246,11 @@ class Reconstruction:
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
         texture = self.texture.image if self.has_texture else None
-        write_glb(target / f"{name}.glb", self.mesh, texture, name=name)
-        write_obj(target / f"{name}.obj", self.mesh, texture)
-        with atomic_path(target / f"{name}.json") as temporary:
-            text = json.dumps(self.as_dict(), indent=1, allow_nan=False)
-            temporary.write_text(text + "\n", encoding="utf-8")
-        kinds = SAVED if self.has_texture else UNTEXTURED
-        return [target / f"{name}.{kind}" for kind in kinds]
+        glb, described = target / f"{name}.glb", target / f"{name}.json"
+        write_glb(glb, self.mesh, texture, name=name)
+        written = write_obj(target / f"{name}.obj", self.mesh, texture)
+        _write_json(described, self.as_dict())
+        return [glb, *written, described]
 
     def in_topology(self, transfer: Transfer) -> TexturedMesh:
         """The textured mesh with another model's vertices and triangles, model frame, mm."""
@@ -258,13 +266,14 @@ class Reconstruction:
         Raises:
             OSError: the folder cannot be written to.
         """
-        base = Path(folder) / f"{name}.topology"
-        base.parent.mkdir(parents=True, exist_ok=True)
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        glb, described = (target / f"{name}.topology.{kind}" for kind in ("glb", "json"))
         carried = self.in_topology(transfer)
         fitted = transfer.coefficients(self.coefficients.identity, self.coefficients.expression)
-        paths = [base.with_name(f"{base.name}.{kind}") for kind in SAVED]
-        write_glb(paths[0], carried.mesh, carried.texture, name=name)
-        write_obj(paths[1], carried.mesh, carried.texture)
+        write_glb(glb, carried.mesh, carried.texture, name=name)
+        obj = target / f"{name}.topology.obj"
+        written = write_obj(obj, carried.mesh, carried.texture)
         other = transfer.other
         expression = zip(other.expression_names, fitted.expression.tolist(), strict=True)
         content = {
@@ -280,10 +289,8 @@ class Reconstruction:
             "rotation": _rounded(fitted.motion.rotation, 7),
             "translation_mm": _rounded(fitted.motion.translation, 4),
         }
-        with atomic_path(paths[-1]) as temporary:
-            text = json.dumps(content, indent=1, allow_nan=False)
-            temporary.write_text(text + "\n", encoding="utf-8")
-        return paths
+        _write_json(described, content)
+        return [glb, *written, described]
 
 
 SAME_DISTANCE = 1.15
@@ -329,7 +336,12 @@ def draw_faces(
         if not faces:
             raise ValueError("without faces there must be a background")
         background = faces[0].image
-    return draw_picture(kind, background, [face.head for face in faces])
+    if len(faces) == 1:
+        return draw_picture(kind, background, [faces[0].head])
+    picture = draw_picture(kind, background, [])
+    for face in sorted(faces, key=lambda face: -mm_per_px(face.pose, face.camera)):
+        picture = draw_picture(kind, picture, [replace(face).head])  # let go: a crowd is large
+    return picture
 
 
 @lru_cache(maxsize=4)
@@ -337,6 +349,12 @@ def _atlas(model: MorphableModel, size: int) -> UvAtlas:
     flat = np.concatenate([model.uv, np.zeros_like(model.uv[:, :1])], axis=1)
     faces = model.topology.faces
     return UvAtlas.of_mesh(Mesh(flat, faces, uv=model.uv, uv_faces=faces), size)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    with atomic_path(path) as temporary:
+        text = json.dumps(content, indent=1, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def _rounded(values: Any, digits: int) -> Any:

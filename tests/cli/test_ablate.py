@@ -3,6 +3,7 @@
 import pytest
 
 from mlanet.cli import main
+from mlanet.extras import install_command
 
 
 def run(*arguments):
@@ -40,4 +41,4 @@ def test_a_table_needs_results_and_a_training_needs_data(torch, capsys, tmp_path
 def test_a_missing_package_is_named(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("mlanet.cli.ablate.find_spec", lambda name: None)
     assert run("ablate", "--data", tmp_path, "--out", tmp_path / "out") == 2
-    assert "pip install 'mlanet[train]'" in capsys.readouterr().err
+    assert install_command("train") in capsys.readouterr().err

@@ -7,6 +7,7 @@ from mlanet.cli import main
 from mlanet.cli.fit import fit
 from mlanet.cli.reconstruct import reconstruct
 from mlanet.errors import DataError, UsageError
+from mlanet.extras import install_command
 
 
 def test_the_example_is_fitted(torch, tmp_path, capsys):
@@ -34,7 +35,7 @@ def test_without_torch_there_is_one_clear_line(verb, tmp_path, capsys, monkeypat
         main(words + (["--refine"] if verb == "reconstruct" else []))
     assert stop.value.code == 2
     message = capsys.readouterr().err
-    assert message.splitlines() == ["mlanet: fitting to pixels needs: pip install 'mlanet[train]'"]
+    assert message.splitlines() == [f"mlanet: fitting to pixels needs: {install_command('train')}"]
 
 
 def test_wrong_usage_is_named(tmp_path):

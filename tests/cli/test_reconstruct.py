@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,11 @@ from PIL import Image
 
 from mlanet.assets import verified_path
 from mlanet.cli import main
+from mlanet.files import MANIFEST
 from mlanet.metrics import nme_2d_68
 from mlanet.render import PICTURES
 
-FACE_FILES = {"face_00.glb", "face_00.obj", "face_00.mtl", "face_00.png", "face_00.json"}
+FACE_FILES = {"face_00.glb", "face_00.obj", "face_00.mtl", "face_00.png", "face_00.json", MANIFEST}
 
 
 @pytest.fixture(scope="module")
@@ -294,15 +296,66 @@ def test_an_unwritable_folder_is_one_line(tmp_path, capsys, monkeypatch):
     assert "Permission denied" in capsys.readouterr().err
 
 
-def test_only_own_files_of_an_earlier_run_are_removed(photo, tmp_path):
+def test_files_of_the_users_stay_whatever_they_are_called(photo, tmp_path, capsys):
     path = save(photo, tmp_path / "me.png")
     folder = tmp_path / "out/me"
     folder.mkdir(parents=True)
-    for name in ("face_00.blend", "face_07.glb", "face_123.json", "notes.txt"):
-        (folder / name).write_text("mine")
+    mine = {name: f"my {name}" for name in ("face_07.glb", "overlay.png", "notes.txt")}
+    for name, text in mine.items():
+        (folder / name).write_text(text)
     assert run("reconstruct", path, "--out", tmp_path / "out") == 0
-    found = {entry.name for entry in folder.iterdir()}
-    assert found == FACE_FILES | {"overlay.png", "face_00.blend", "notes.txt"}
+    assert {entry.name: entry.read_text() for entry in folder.iterdir()} == mine
+    other = tmp_path / "out/me-2"
+    assert {entry.name for entry in other.iterdir()} == FACE_FILES | {"overlay.png"}
+    said = f"{path}: 1 face; {folder} holds files that are not mlanet's -> {other}\n"
+    assert capsys.readouterr().out == said
+
+
+def test_photos_in_the_place_of_results_are_not_touched(photo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ["pose/pose.png", "overlay/overlay.png", "face_00/face_00.png"]
+    for name in names:
+        Path(name).parent.mkdir()
+        save(photo, Path(name))
+    before = [Path(name).read_bytes() for name in names]
+    for _ in range(2):
+        assert run("reconstruct", *names, "--out", ".", "--draw", "pose") == 0
+        assert [Path(name).read_bytes() for name in names] == before
+    folders = {entry.name for entry in Path().iterdir()}
+    assert folders == {f"{Path(name).stem}{end}" for name in names for end in ("", "-2")}
+
+
+def test_photos_of_one_name_keep_their_results_in_two_runs(photo, tmp_path):
+    paths = []
+    for name in ("x", "y"):
+        (tmp_path / name).mkdir()
+        paths.append(save(photo.rotate(5 * len(paths)), tmp_path / name / "img.jpg", quality=95))
+    for path in [*paths, *paths[::-1]]:
+        assert run("reconstruct", path, "--out", tmp_path / "out") == 0
+    for path, folder in zip(paths, ("img", "img-2"), strict=True):
+        content = json.loads((tmp_path / "out" / folder / MANIFEST).read_text())
+        assert content["photo"]["path"] == str(path)
+        with Image.open(path) as given, Image.open(tmp_path / "out" / folder / "overlay.png") as o:
+            assert np.array_equal(np.asarray(given)[:9], np.asarray(o)[:9])
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+def test_faces_of_a_crowd_are_drawn_as_all_at_once(photo):
+    from mlanet import Reconstructor
+    from mlanet.reconstruction import draw_faces
+    from mlanet.render import draw_picture
+
+    (face,) = Reconstructor.load()(photo)
+    smaller, larger = (
+        replace(face, crop=replace(face.crop, crop_from_image=face.crop.crop_from_image * scale))
+        for scale in (0.8, 1.3)
+    )
+    crowd = [smaller, face, larger]
+    for kind in PICTURES:
+        expected = draw_picture(kind, face.image, [each.head for each in crowd])
+        fresh = [replace(each) for each in crowd]
+        np.testing.assert_array_equal(draw_faces(fresh, kind), expected, err_msg=kind)
+        assert not any("head" in vars(each) for each in fresh)
 
 
 def test_results_stay_below_out_whatever_the_name(photo, tmp_path):
@@ -342,13 +395,42 @@ def test_own_weights_are_used(photo, tmp_path, capsys):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to handle")
 def test_a_terminated_run_leaves_no_half_file(photo, tmp_path):
-    path = save(photo.resize((3000, 3000)), tmp_path / "large.png")
+    paths = [save(photo.resize((3000, 3000)), tmp_path / f"{k}.bmp") for k in range(9)]
+    out = tmp_path / "out"
     process = subprocess.Popen(
-        [sys.executable, "-m", "mlanet", "reconstruct", *[str(path)] * 20, "--out", str(tmp_path)]
+        [sys.executable, "-m", "mlanet", "reconstruct", *map(str, paths), "--out", str(out)],
+        stderr=subprocess.PIPE,
+        text=True,
     )
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("large/face_00.glb")) and time.monotonic() < deadline:
+    while not list(out.glob("*/face_00.glb")) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.terminate()
-    assert process.wait(timeout=60) == 143
+    assert process.communicate(timeout=60)[1] == "mlanet: terminated\n"
+    assert process.returncode == 143
     assert list(tmp_path.rglob(".*")) == []
+
+
+def test_faces_of_a_crowd_are_let_go_when_they_are_written(photo, tmp_path):
+    from mlanet import Reconstructor
+    from mlanet.cli.reconstruct import write_faces
+
+    (face,) = Reconstructor.load()(photo)
+    crowd = [replace(face), replace(face)]
+    write_faces(crowd, tmp_path, ["overlay", "depth"])
+    assert len(list(tmp_path.glob("face_*.glb"))) == 2
+    for each in crowd:
+        assert not {"mesh", "head", "texture"} & vars(each).keys()
+
+
+def test_the_network_sees_a_crowd_in_parts(photo):
+    from mlanet.network.runtime import MAX_BATCH, CoefficientRegressor
+
+    regressor = CoefficientRegressor.load()
+    sides = range(100, 100 + MAX_BATCH + 3)
+    crops = [photo.crop((140, 20, 140 + side, 20 + side)).resize((128, 128)) for side in sides]
+    batch = np.stack([np.asarray(crop) for crop in crops])
+    single = np.concatenate([regressor(crop[None]) for crop in batch[-5:]])
+    assert regressor(batch).shape[0] == len(batch)
+    np.testing.assert_allclose(regressor(batch)[-5:], single, atol=1e-3)
+    assert regressor(batch[:0]).shape == (0, single.shape[1])

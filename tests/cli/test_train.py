@@ -10,6 +10,7 @@ pytest.importorskip("torch", reason="needs the extra train")
 from mlanet.cli import main
 from mlanet.cli.train import resolve
 from mlanet.errors import ConfigurationError
+from mlanet.extras import install_command
 from mlanet.training import TrainingConfig
 
 
@@ -48,7 +49,7 @@ def test_a_file_comes_before_the_runs_configuration(tmp_path):
 def test_missing_packages_are_one_line(monkeypatch, capsys, tmp_path, verb):
     monkeypatch.setattr("mlanet.cli.train.find_spec", lambda name: None)
     assert run(*verb, "--out", tmp_path / "out") == 2
-    assert error_of(capsys) == "mlanet: training needs: pip install 'mlanet[train]'"
+    assert error_of(capsys) == f"mlanet: training needs: {install_command('train')}"
 
 
 def test_missing_data_is_one_line(capsys, tmp_path):

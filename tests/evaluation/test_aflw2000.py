@@ -21,6 +21,7 @@ from mlanet.evaluation.dense import DenseErrors
 from mlanet.evaluation.pictures import COLUMNS, GREY, TILE_PX
 from mlanet.evaluation.predictions import FacePrediction
 from mlanet.evaluation.presentation import write_report
+from mlanet.extras import install_command
 from mlanet.geometry import bounding_box
 
 SIZE = 64
@@ -386,7 +387,7 @@ def test_fitted_tones_without_torch_are_one_clear_line(tmp_path, capsys, monkeyp
     monkeypatch.setattr("mlanet.cli.extras.find_spec", lambda _: None)
     assert command(tmp_path, "--fitted-tones") == 2
     message = capsys.readouterr().err
-    assert message.splitlines() == ["mlanet: fitting to pixels needs: pip install 'mlanet[train]'"]
+    assert message.splitlines() == [f"mlanet: fitting to pixels needs: {install_command('train')}"]
 
 
 def test_the_command_refuses_what_contradicts_itself(dataset, truth, tmp_path, capsys):

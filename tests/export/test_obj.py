@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import trimesh
@@ -30,6 +32,28 @@ def test_files_name_each_other_relatively(tmp_path, tetrahedron, quadrants):
     assert sum(line.startswith("v ") for line in obj) == 4
     assert sum(line.startswith("vt ") for line in obj) == 12
     assert sum(line.startswith("vn ") for line in obj) == 4
+
+
+@pytest.mark.parametrize("stem", ["my face", "-face", "a#b", "müller (1)"])
+def test_material_and_texture_have_names_of_one_word(tmp_path, tetrahedron, quadrants, stem):
+    """MeshLab ends the name of a texture at a space, and takes a dash for an option."""
+    written = write_obj(tmp_path / f"{stem}.obj", tetrahedron, quadrants)
+    assert set(written) == set(tmp_path.iterdir())
+    obj, material, picture = written
+    assert obj.name == f"{stem}.obj"
+    assert f"mtllib {material.name}" in obj.read_text(encoding="utf-8").splitlines()
+    assert f"map_Kd {picture.name}" in material.read_text(encoding="utf-8").splitlines()
+    for path in (material, picture):
+        assert re.fullmatch(r"[\w.]+", path.name), path.name
+    surface = trimesh.load(obj, process=False)
+    found = np.asarray(surface.visual.material.image.convert("RGB"))
+    np.testing.assert_array_equal(found, quadrants)
+
+
+def test_names_that_become_one_word_stay_apart(tmp_path, tetrahedron, quadrants):
+    for stem in ("a b", "a_b", "a\tb"):
+        write_obj(tmp_path / f"{stem}.obj", tetrahedron, quadrants)
+    assert len(list(tmp_path.iterdir())) == 9
 
 
 def test_without_normals_faces_are_as_plain_as_may_be(tmp_path, tetrahedron, quadrants):

@@ -4,10 +4,19 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 
-from mlanet.cli.status import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
-from mlanet.errors import MlanetError, UsageError
+from mlanet.cli.messages import DEBUG, WatchedStdout, complain, described, quiet_libraries
+from mlanet.cli.status import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_PIPE_CLOSED,
+    EXIT_TERMINATED,
+    EXIT_USAGE,
+)
+from mlanet.errors import UsageError
 
 
 def verbs() -> dict[str, Callable[..., int]]:
@@ -56,9 +65,12 @@ def verbs() -> dict[str, Callable[..., int]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a verb and exit with its status; errors of mlanet become one line on stderr.
+    """Run a verb and exit with its status; every error becomes one line on stderr.
 
-    Exit status: 0 all done, 1 something failed and is named on stderr, 2 wrong usage.
+    `--debug`, anywhere among the words, adds the traceback and what other libraries say.
+
+    Exit status: 0 all done, 1 something failed and is named on stderr, 2 wrong usage, 130
+    interrupted, 141 nobody reads standard output any more, 143 terminated.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name that the terminal cannot show is no error
@@ -66,25 +78,47 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
     given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = DEBUG.set("--debug" in given)
     try:
-        status = run(given)
-    except UsageError as error:
-        print(f"mlanet: {error}", file=sys.stderr)
-        status = EXIT_USAGE
-    except (MlanetError, OSError) as error:
-        print(f"mlanet: {error}", file=sys.stderr)
-        status = EXIT_FAILED
-    except KeyboardInterrupt:
-        print("mlanet: interrupted", file=sys.stderr)
-        status = EXIT_INTERRUPTED
+        with quiet_libraries():
+            status = _status_of([word for word in given if word != "--debug"])
+    finally:
+        DEBUG.reset(debug)
     sys.exit(status)
+
+
+def _status_of(given: list[str]) -> int:
+    """Run a verb; what went wrong is said here, and nowhere above."""
+    status, failure = EXIT_FAILED, None
+    with WatchedStdout() as output:
+        try:
+            status = run(given)
+        except SystemExit as stop:  # tyro printed help, or what is wrong
+            status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        except Terminated as error:
+            complain("terminated", error)
+            status = EXIT_TERMINATED
+        except KeyboardInterrupt as error:
+            complain("interrupted", error)
+            status = EXIT_INTERRUPTED
+        except Exception as error:
+            failure = error
+    if isinstance(output.error, BrokenPipeError):
+        return EXIT_PIPE_CLOSED
+    if output.error is not None and (failure is None or isinstance(failure, OSError)):
+        complain(f"cannot write to standard output: {output.error.strerror}", output.error)
+        return EXIT_FAILED
+    if failure is not None:
+        complain(described(failure), failure)
+        return EXIT_USAGE if isinstance(failure, UsageError) else EXIT_FAILED
+    return status
 
 
 def run(given: list[str]) -> int:
     """Parse the words of a command and run its verb.
 
     Raises:
-        UsageError: a group's verb is missing or unknown.
+        UsageError: the verb is unknown, or a group's verb is missing or unknown.
         SystemExit: tyro printed help or what is wrong.
     """
     import tyro
@@ -104,16 +138,37 @@ def run(given: list[str]) -> int:
         if given[1:] in (["--help"], ["-h"]):
             print(f"usage: mlanet {given[0]} {{{','.join(members)}}} [OPTIONS]")
             return EXIT_OK
-        raise UsageError(f"{given[0]} needs one of: {', '.join(members)}")
+        hint = _nearest(given[1], members) if len(given) > 1 else ""
+        raise UsageError(f"{given[0]} needs one of: {', '.join(members)}{hint}")
+    if given and given[0] not in known and not given[0].startswith("-"):
+        first = dict.fromkeys(verb.split()[0] for verb in known)
+        hint = _nearest(given[0], [*known, *first])
+        raise UsageError(f"there is no verb {given[0]!r} among {', '.join(first)}{hint}")
     return tyro.extras.subcommand_cli_from_dict(
         known,
         prog="mlanet",
-        description="One photo in, a textured 3D face out. --version prints the version.",
+        description=(
+            "One photo in, a textured 3D face out. --version prints the version, --debug beside "
+            "any verb shows where an error comes from."
+        ),
         args=given,
         config=style,
     )
 
 
-def _terminate(number: int, _frame: FrameType | None) -> None:
-    """Leave by an exception, so that files which are being written are cleaned away."""
-    sys.exit(128 + number)
+def _nearest(word: str, known: Sequence[str]) -> str:
+    """A question that names the word that was probably meant; empty if none is near."""
+    import difflib
+
+    if Path(word).suffix and Path(word).exists():
+        return f"; did you mean: mlanet reconstruct {word}?"
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+class Terminated(BaseException):
+    """SIGTERM, as an exception, so that files which are being written are cleaned away."""
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise Terminated

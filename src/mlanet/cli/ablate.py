@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlanet.cli.status import EXIT_OK
 from mlanet.errors import DataError, UsageError
+from mlanet.extras import install_command
 
 if TYPE_CHECKING:
     from mlanet.experiments import Run
@@ -56,7 +57,7 @@ def ablate(
 
     require_training_extra()
     if find_spec("matplotlib") is None:
-        raise UsageError("the plot needs: pip install 'mlanet[train]'")
+        raise UsageError(f"the plot needs: {install_command('train')}")
     if threads < 1:
         raise UsageError(f"--threads must be positive, got {threads}")
     if data is None and not table:

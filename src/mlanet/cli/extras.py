@@ -3,6 +3,7 @@
 from importlib.util import find_spec
 
 from mlanet.errors import UsageError
+from mlanet.extras import install_command
 
 
 def require_torch() -> None:
@@ -12,4 +13,4 @@ def require_torch() -> None:
         UsageError: torch is not installed.
     """
     if find_spec("torch") is None:
-        raise UsageError("fitting to pixels needs: pip install 'mlanet[train]'")
+        raise UsageError(f"fitting to pixels needs: {install_command('train')}")

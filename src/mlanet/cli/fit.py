@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from mlanet.cli.extras import require_torch
+from mlanet.cli.messages import say
+from mlanet.cli.outputs import check_folder
+from mlanet.cli.photos import Photo, photos_of
+from mlanet.cli.reconstruct import PhotoFolders, done_line, example_words, write_faces
 from mlanet.cli.status import EXIT_OK
-from mlanet.errors import DataError, UsageError
+from mlanet.errors import DataError, NoFaceError, UsageError
+from mlanet.files import Origin
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,10 +26,11 @@ MIN_POINTS = 8
 
 
 def fit(
-    images: Annotated[tuple[Path, ...], tyro.conf.Positional] = (),
+    photos: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")] = (),
     /,
     *,
     out: Path,
+    recursive: bool = False,
     example: bool = False,
     threads: int = 1,
     landmarks: Path | None = None,
@@ -37,8 +43,10 @@ def fit(
     the folder OUT/photo/ receives what mlanet reconstruct writes.
 
     Args:
-        images: Photos of one person.
+        photos: Photos of one person: files, folders, patterns such as '*.jpg', or - for standard
+            input.
         out: Folder for the results.
+        recursive: Look into the folders of given folders, too.
         example: Use the photo that ships with mlanet (Eileen Collins; NASA, public domain).
         threads: CPU threads.
         landmarks: For photo.jpg your own 68 points in photo.pts (300-W), photo.npy or photo.json:
@@ -49,43 +57,42 @@ def fit(
     Returns:
         Exit status.
     """
-    if not images and not example:
+    if not photos and not example:
         raise UsageError("give at least one photo, or --example")
     if threads < 1:
         raise UsageError(f"--threads must be positive, got {threads}")
     if landmarks is None and jaw != "auto":
         raise UsageError("--jaw says what the points of --landmarks are: give those, too")
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"--out {out} is a file, not a folder")
+    check_folder("--out", out)
     require_torch()
     import numpy as np
     import torch
 
-    from mlanet.assets import verified_path
-    from mlanet.cli.reconstruct import folders_for, write_faces
-    from mlanet.errors import NoFaceError
     from mlanet.fitting import fit_to_landmarks, photo_error, refine
     from mlanet.fitting.anchored import with_own_points
-    from mlanet.image import read_image
     from mlanet.reconstructor import Reconstructor
 
     torch.set_num_threads(threads)
-    paths = [*images, *([verified_path("example-image")] if example else [])]
+    given, problems = photos_of([*photos, *example_words(example)], recursive=recursive)
+    if problems:
+        raise UsageError(problems[0])
     if landmarks is None:
         points = None
     else:
-        points = [_read_points(path, landmarks, len(paths)) for path in paths]
+        points = [_read_points(photo, landmarks, len(given)) for photo in given]
     reconstructor = Reconstructor.load(threads=threads)
     faces: list[Reconstruction] = []
-    for k, path in enumerate(paths):
-        image = read_image(path)
+    origins: list[Origin] = []
+    for k, photo in enumerate(given):
+        image, origin = photo.read()
+        origins.append(origin)
         if points is None:
             found = reconstructor(image, max_faces=1)
             if not found:
-                raise NoFaceError(f"{path}: no face found")
+                raise NoFaceError(f"{photo.name}: no face found")
             faces += found
         else:
-            faces.append(_face_at(reconstructor, image, points[k][:, :2], path))
+            faces.append(_face_at(reconstructor, image, points[k][:, :2], photo.name))
     if points is None:
         refined = refine(faces)
     else:
@@ -97,16 +104,16 @@ def fit(
             for face, xy, w in zip(faces, marked, weight, strict=True)
         ]
         refined = refine(moved, marked, weight, jaw=kind)
-    for path, folder, before, after in zip(
-        paths, folders_for(paths, out), faces, refined, strict=True
-    ):
-        write_faces([after], folder)
+    folders = PhotoFolders(given, out)
+    for k, (before, after) in enumerate(zip(faces, refined, strict=True)):
+        with folders.result(k, origins[k]) as result:
+            write_faces([after], result.staging)
         errors = f"{photo_error(before):.3f} -> {photo_error(after):.3f}"
-        print(f"{path}: colour distance {errors} -> {folder}")
+        say(done_line(given[k], f"colour distance {errors}", result))
     return EXIT_OK
 
 
-def _read_points(photo: Path, landmarks: Path, num_photos: int) -> "np.ndarray":
+def _read_points(photo: Photo, landmarks: Path, num_photos: int) -> "np.ndarray":
     """The points of a photo; they have its name."""
     import numpy as np
 
@@ -116,7 +123,9 @@ def _read_points(photo: Path, landmarks: Path, num_photos: int) -> "np.ndarray":
         names = [photo.stem + suffix for suffix in SUFFIXES]
         found = [landmarks / name for name in names if (landmarks / name).is_file()]
         if not found:
-            raise DataError(f"{landmarks}: holds none of {', '.join(names)}, points of {photo}")
+            raise DataError(
+                f"{landmarks}: holds none of {', '.join(names)}, points of {photo.name}"
+            )
         file = found[0]
     elif not landmarks.exists():
         raise UsageError(f"--landmarks {landmarks}: there is no such file or folder")
@@ -143,7 +152,7 @@ def _jaw_kind(jaw: Literal["auto", "contour", "surface"], points: "list[np.ndarr
 
 
 def _face_at(
-    reconstructor: "Reconstructor", image: "np.ndarray", points_px: "np.ndarray", photo: Path
+    reconstructor: "Reconstructor", image: "np.ndarray", points_px: "np.ndarray", photo: str
 ) -> "Reconstruction":
     """The face that points lie on: the nearest detection, or else the crop that they frame."""
     import numpy as np

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlanet.errors import UsageError
+from mlanet.extras import install_command
 
 if TYPE_CHECKING:
     from mlanet.training import TrainingConfig
@@ -141,7 +142,7 @@ def require_training_extra() -> None:
         UsageError: a package of the extra is not installed.
     """
     if any(find_spec(name) is None for name in NEEDED):
-        raise UsageError("training needs: pip install 'mlanet[train]'")
+        raise UsageError(f"training needs: {install_command('train')}")
 
 
 def resolve(out: Path, config: Path | None, changes: dict[str, Any]) -> "TrainingConfig":

@@ -1,6 +1,8 @@
 """Wavefront OBJ with its material and texture beside it."""
 
 import os
+import re
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +20,14 @@ def write_obj(
     texture: UInt8[np.ndarray, "h w 3"] | None = None,
     *,
     normals: bool = True,
-) -> None:
+) -> list[Path]:
     """Write `name.obj` (mm) and, with a texture, `name.mtl` and `name.png` in the same folder.
+
+    Readers take what follows a space, or a dash in front, for another word: where the name has
+    such characters, material and texture have one of their own (`reference_name`).
+
+    Returns:
+        The paths written.
 
     Vertices keep their order and number: texture coordinates have indices of their own.
     Without a texture the mesh's colours, if any, follow the coordinates in each `v` line.
@@ -32,9 +40,12 @@ def write_obj(
     """
     checked_mesh(mesh, texture)
     target = Path(path)
+    written = [target]
     lines = ["# mlanet; millimetres, y up, z out of the face"]
     if texture is not None:
-        material, picture = target.with_suffix(".mtl"), target.with_suffix(".png")
+        name = reference_name(target.stem)
+        material, picture = target.with_name(f"{name}.mtl"), target.with_name(f"{name}.png")
+        written += [material, picture]
         write_image(picture, texture)
         _write_text(
             material,
@@ -53,6 +64,18 @@ def write_obj(
         lines.append("usemtl face")
     lines += _faces(mesh, normals)
     _write_text(target, lines)
+    return written
+
+
+def reference_name(stem: str) -> str:
+    """A name that OBJ and MTL files can refer to: the stem itself where it is one plain word.
+
+    Else other characters become `_`, and a few digits keep names apart that become equal.
+    """
+    plain = re.sub(r"[^\w.+-]|^-", "_", stem)
+    if plain == stem:
+        return stem
+    return f"{plain}_{sha256(os.fsencode(stem)).hexdigest()[:6]}"
 
 
 def _rows(keyword: str, values: Float[np.ndarray, "n k"], digits: int) -> list[str]:

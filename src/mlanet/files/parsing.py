@@ -81,8 +81,13 @@ def one_line(error: object) -> str:
     if isinstance(error, MemoryError):
         return "it takes too much memory"
     text = " ".join(str(error).split()) or type(error).__name__
-    text = _CONTROL.sub(_escaped, text)
+    text = printable(text)
     return text if len(text) <= _MAX_REASON else f"{text[:_MAX_REASON]}..."
+
+
+def printable(text: str) -> str:
+    """The text with control characters, also those that turn its direction, as escapes."""
+    return _CONTROL.sub(_escaped, text)
 
 
 def read_json(

@@ -16,6 +16,8 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+from mlanet.errors import MlanetError
+
 _UNFINISHED = re.compile(r"\.mlanet-([0-9a-f]{6})-(\d+)-[0-9a-f]{8}-.*", re.DOTALL)
 """Machine, process, dice and the target's name."""
 
@@ -32,12 +34,18 @@ def atomic_path(path: str | os.PathLike[str]) -> Generator[Path, None, None]:
 
     Raises:
         FileNotFoundError: the block wrote nothing.
+        OSError: as the block raised it, of a full disk say, but naming `path`.
     """
     target = Path(path)
-    temporary = _unfinished(target)
+    temporary = unfinished_path(target)
     try:
-        yield temporary
-        temporary.replace(target)
+        with errors_naming(target, temporary):
+            yield temporary
+            temporary.replace(target)
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(target)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -52,13 +60,14 @@ def atomic_folder(folder: str | os.PathLike[str]) -> Generator[Path, None, None]
         OSError: there is something at `folder` by the time the block ends, or it cannot be made.
     """
     target = Path(folder)
-    temporary = _unfinished(target)
+    temporary = unfinished_path(target)
     temporary.mkdir(parents=True)
     try:
-        yield temporary
-        if os.path.lexists(target):
-            raise FileExistsError(17, "it exists already", str(target))
-        temporary.rename(target)
+        with errors_naming(target, temporary):
+            yield temporary
+            if os.path.lexists(target):
+                raise FileExistsError(17, "it exists already", str(target))
+            temporary.rename(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -81,7 +90,23 @@ def remove_leftovers(folder: Path) -> None:
             entry.unlink(missing_ok=True)
 
 
-def _unfinished(target: Path) -> Path:
+@contextmanager
+def errors_naming(target: Path, temporary: Path) -> Generator[None, None, None]:
+    """Errors inside the block name what the user knows, `target`, and not what is hidden."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            error.filename = os.fsdecode(error.filename).replace(str(temporary), str(target))
+            error.filename2 = None
+        raise
+    except MlanetError as error:
+        error.args = (str(error).replace(str(temporary), str(target)),)
+        raise
+
+
+def unfinished_path(target: Path) -> Path:
+    """A new name beside `target` by which `remove_leftovers` knows who writes there."""
     start = f".mlanet-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}-"
     room = _MAX_NAME_BYTES - len(start)
     kept = target.name.encode("utf-8", "surrogateescape")[-room:].decode("utf-8", "ignore")

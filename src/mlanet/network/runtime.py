@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 METADATA_KEY = "mlanet"
 FORMAT = "mlanet-network-1"
 
+MAX_BATCH = 16
+"""Crops that the network sees at once: memory does not grow with a crowd."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CoefficientRegressor:
@@ -55,6 +58,10 @@ class CoefficientRegressor:
 
     def __call__(self, crops: UInt8[np.ndarray, "b s s 3"]) -> Float[np.ndarray, "b n"]:
         """Coefficient vectors in the order of `config.layout`, of RGB crops."""
+        parts = range(0, max(len(crops), 1), MAX_BATCH)
+        return np.concatenate([self._vectors(crops[k : k + MAX_BATCH]) for k in parts])
+
+    def _vectors(self, crops: UInt8[np.ndarray, "b s s 3"]) -> Float[np.ndarray, "b n"]:
         batch = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32)
         batch *= np.float32(1.0 / 255.0)
         return np.asarray(self.session.run(None, {"crop": batch})[0])

@@ -6,7 +6,7 @@ from mlanet.render.attributes import interpolate, viewer_normals
 from mlanet.render.carry import TexturedMesh, carry_textured
 from mlanet.render.drawing import composite, render_mesh
 from mlanet.render.fragments import Fragments
-from mlanet.render.heads import PosedHead, UnbuiltHead, far_to_near
+from mlanet.render.heads import PosedHead, UnbuiltHead, far_to_near, mm_per_px
 from mlanet.render.lookup import sample_texture, texel_distance
 from mlanet.render.naive import rasterize_naive
 from mlanet.render.parts import FACE_REGIONS, PART_COLORS, PartMasks, face_mask, part_masks
@@ -48,6 +48,7 @@ __all__ = [
     "far_to_near",
     "headlight",
     "interpolate",
+    "mm_per_px",
     "part_masks",
     "project_texture",
     "rasterize",

@@ -52,7 +52,7 @@ class UnbuiltHead:
     @property
     def mm_per_px(self) -> float:
         """Millimetres that a pixel spans at the depth of the model's origin."""
-        return float(self.pose.translation[2]) / self.camera.focal_length_px
+        return mm_per_px(self.pose, self.camera)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,7 @@ class PosedHead:
     @property
     def mm_per_px(self) -> float:
         """Millimetres that a pixel spans at the depth of the model's origin."""
-        return float(self.pose.translation[2]) / self.camera.focal_length_px
+        return mm_per_px(self.pose, self.camera)
 
     def visible_landmarks(self) -> Bool[np.ndarray, "68"]:
         """Which landmarks no other part of the mesh hides, inside the picture or outside.
@@ -132,6 +132,11 @@ class PosedHead:
         around = np.ones((2 * SIGHT_RADIUS_PX + 1,) * 2, dtype=np.uint8)
         nearest = np.asarray(cv2.dilate(depth, around))[row, column]
         return place[:, 2] <= nearest + SIGHT_TOLERANCE_MM
+
+
+def mm_per_px(pose: Pose, camera: Camera) -> float:
+    """Millimetres that a pixel spans at the depth of a model's origin: larger is farther."""
+    return float(pose.translation[2]) / camera.focal_length_px
 
 
 def far_to_near(heads: Iterable[PosedHead]) -> list[PosedHead]:

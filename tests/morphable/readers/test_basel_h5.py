@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mlanet.errors import AssetError, ConfigurationError
+from mlanet.extras import install_command
 from mlanet.morphable import MorphableModel
 
 h5py = pytest.importorskip("h5py", reason="needs the extra models")
@@ -130,7 +131,7 @@ def test_without_h5py_the_extra_is_named(small_face, tmp_path, monkeypatch):
         return original(name, *arguments, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ConfigurationError, match=r"pip install 'mlanet\[models\]'"):
+    with pytest.raises(ConfigurationError, match=re.escape(install_command("models"))):
         MorphableModel.load(path)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from mlanet.errors import AssetError, ConfigurationError
+from mlanet.extras import install_command
 from mlanet.morphable.archive import MAX_BYTES, checked_size
 from mlanet.morphable.model import MorphableModel
 from mlanet.morphable.native import sha256_of
@@ -48,7 +49,7 @@ def read_basel_h5(path: Path, landmarks: Path | None = None) -> MorphableModel:
     try:
         import h5py
     except ImportError as error:
-        raise ConfigurationError("HDF5 models need: pip install 'mlanet[models]'") from error
+        raise ConfigurationError(f"HDF5 models need: {install_command('models')}") from error
     try:
         with h5py.File(path, "r") as file:
             parts = _parts(file, path)
