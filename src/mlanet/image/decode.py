@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mlanet.errors import ImageError
+from mlanet.extras import install_command
 from mlanet.files import one_line
 from mlanet.image.colour import srgb_pixels
 from mlanet.image.jpeg import END, MAX_SCANS, has_too_many_scans
@@ -155,9 +156,8 @@ def _open_heic(file: Any, name: str) -> "Image.Image":
     try:
         from pillow_heif import HeifImageFile  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise ImageError(
-            f"{name}: is HEIC, which needs pillow-heif: pip install 'mlanet[heic]'"
-        ) from error
+        needed = f"is HEIC, which needs pillow-heif: {install_command('heic')}"
+        raise ImageError(f"{name}: {needed}") from error
     with quiet():
         return HeifImageFile(file)
 
