@@ -1,0 +1,150 @@
+"""Where parts of a head touch: how far closed lids gape, how deep lids and lips enter.
+
+A model says with `part_faces(name)` which triangles of its decoded mesh are its skin, eyes and
+teeth. Without that method none of these figures applies.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlanet.geometry import MeshTopology, SurfaceIndex, vertex_normals
+from mlanet.morphable import MorphableModel
+from mlanet.render import rasterize
+
+EYES = {"eye_left": "eyeBlinkLeft", "eye_right": "eyeBlinkRight"}
+TEETH = ("teeth_upper", "teeth_lower")
+FIGURES = ("blink_gap_mm", "penetration_mm", "lid_in_eye_mm", "lip_in_tooth_mm")
+
+MAP_PX, HALF_ANGLE_DEG = 1024, 50.0
+"""Of the picture that an eye's centre sees of its lids."""
+
+NEAR_MM = 2.0
+LIDS_MM, LIPS_MM = 6.0, 8.0
+"""Skin so near to an eyeball or to teeth in the mean face, at rest or in an expression, is looked
+at in every face."""
+
+
+@dataclass(frozen=True)
+class Sphere:
+    """Centre (3,) and radius, mm."""
+
+    centre: np.ndarray
+    radius: float
+
+    @classmethod
+    def fitted(cls, points: np.ndarray) -> "Sphere":
+        """The sphere nearest to points (n, 3), by linear least squares."""
+        rows = np.column_stack([2.0 * points, np.ones(len(points))])
+        found = np.linalg.lstsq(rows, (points**2).sum(axis=1), rcond=None)[0]
+        return cls(found[:3], float(np.sqrt(found[3] + found[:3] @ found[:3])))
+
+
+def contact_figures(
+    model: MorphableModel, blinking: int = 100, faces: int = 1000
+) -> dict[str, float | None]:
+    """The figures over the mean head and random ones; None where they do not apply."""
+    if not hasattr(model, "part_faces"):
+        return dict.fromkeys(FIGURES)
+    rng = np.random.default_rng(0)
+    people = rng.normal(size=(max(blinking, faces), model.layout.identity)).astype(np.float32)
+    gap = max(
+        blink_gap_mm(model, identity) for identity in [np.zeros_like(people[0]), *people[:blinking]]
+    )
+    lids, lips = penetration_mm(model, people[:faces])
+    return dict(zip(FIGURES, (gap, max(lids, lips), lids, lips), strict=True))
+
+
+def skin_faces(model: MorphableModel) -> np.ndarray:
+    """Triangles (f, 3) of the decoded mesh's skin; all where the model has no parts."""
+    return model.part_faces("skin") if hasattr(model, "part_faces") else model.topology.faces
+
+
+def blink_gap_mm(model: MorphableModel, identity: np.ndarray) -> float:
+    """Largest gap of both eyes, each with its own blink at 1."""
+    gaps = []
+    for eye, blink in EYES.items():
+        expression = np.zeros(model.layout.expression, np.float32)
+        expression[model.expression_names.index(blink)] = 1.0
+        vertices = decoded(model, identity, expression)
+        ball = Sphere.fitted(vertices[np.unique(model.part_faces(eye))])
+        gaps.append(gap_mm(vertices, model.part_faces("skin"), ball))
+    return max(gaps)
+
+
+def gap_mm(vertices: np.ndarray, skin: np.ndarray, ball: Sphere) -> float:
+    """Largest height of what no skin covers before an eyeball, seen from its centre, mm.
+
+    The camera looks ahead (z); a gap is measured as an arc on the eyeball's sphere.
+    """
+    focal = MAP_PX / 2.0 / np.tan(np.radians(HALF_ANGLE_DEG))
+    local = vertices - ball.centre
+    ahead = local[:, 2] > NEAR_MM
+    depth = np.where(ahead, local[:, 2], 1.0)
+    points = np.column_stack(
+        [
+            MAP_PX / 2.0 + focal * local[:, 0] / depth,
+            MAP_PX / 2.0 - focal * local[:, 1] / depth,
+            depth,
+        ]
+    )
+    before = skin[ahead[skin].all(axis=1)]
+    shown = rasterize(points, before.astype(np.int32), (MAP_PX, MAP_PX), cull_backfaces=False)
+    bare = shown.face_index < 0
+    # One pixel's angle, from below to above, as seen at the middle of its column.
+    edges = (np.arange(MAP_PX + 1) - MAP_PX / 2.0) / focal
+    across = np.sqrt(1.0 + ((edges[1:] + edges[:-1]) / 2.0) ** 2)
+    angle = np.diff(np.arctan(edges[:, None] / across[None, :]), axis=0)
+    return float(ball.radius * (bare * angle).sum(axis=0).max())
+
+
+@dataclass(frozen=True)
+class Part:
+    """A closed part of the decoded mesh: its vertices (n,), and triangles that index them."""
+
+    rows: np.ndarray
+    topology: MeshTopology
+
+    @classmethod
+    def of(cls, model: MorphableModel, name: str) -> "Part":
+        rows, local = np.unique(model.part_faces(name), return_inverse=True)
+        return cls(rows, MeshTopology(local.reshape(-1, 3), len(rows)))
+
+    def distance(self, vertices: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Signed distances of some vertices of the head from the part, negative inside, mm."""
+        mine = vertices[self.rows]
+        found = SurfaceIndex(mine, self.topology).query(vertices[rows])
+        faces = self.topology.faces
+        normals = vertex_normals(mine, faces, self.topology.faces_of_vertex)
+        normal = (normals[faces[found.face_index]] * found.barycentric[..., None]).sum(axis=1)
+        outside = ((vertices[rows] - found.points) * normal).sum(axis=1) >= 0.0
+        return np.where(outside, found.distance, -found.distance)
+
+
+def penetration_mm(model: MorphableModel, people: np.ndarray) -> tuple[float, float]:
+    """Deepest skin in an eyeball's front, and in teeth: random people, all single expressions."""
+    layout = model.layout
+    rest = np.zeros(layout.expression, np.float32)
+    average = np.zeros(layout.identity, np.float32)
+    actions = [(average, action) for action in np.eye(layout.expression, dtype=np.float32)]
+    cases = [(average, rest), *actions, *((identity, rest) for identity in people)]
+    skin = np.unique(model.part_faces("skin"))
+    deepest = []
+    for names, reach, front in ((EYES, LIDS_MM, True), (TEETH, LIPS_MM, False)):
+        depth = 0.0
+        for part in (Part.of(model, name) for name in names):
+            near = np.zeros(len(skin), bool)
+            for case in (cases[0], *actions):
+                near |= part.distance(decoded(model, *case), skin) < reach
+            for case in cases:
+                vertices, rows = decoded(model, *case), skin[near]
+                if front:
+                    middle = Sphere.fitted(vertices[part.rows]).centre
+                    rows = rows[vertices[rows, 2] > middle[2]]
+                depth = max(depth, float((-part.distance(vertices, rows)).max(initial=0.0)))
+        deepest.append(depth)
+    return deepest[0], deepest[1]
+
+
+def decoded(model: MorphableModel, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:
+    return model.vertices(identity, expression).astype(np.float64)
