@@ -44,9 +44,13 @@ LJSON_GROUPS = (
 )
 """Groups of points of an .ljson file, and the iBUG landmarks that they are."""
 
+SCAN_KIND, RANDOM_KIND = "scan", "flame"
+"""Kinds of heads: of real people, and samples of FLAME Open."""
+
 HAIR_SHARE = 0.5
-HAIR_TOP_MM = 93.0
-"""Height at which the forehead ends for what draws hair (model frame)."""
+HAIR_FROM_MM, HAIR_TOP_MM = 0.0, 105.0
+"""Heights (model frame) between which what draws hair sees the head: the shoulders are wider than
+the skull, and a whole skull ends higher than the forehead."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +59,7 @@ class KnownHead:
 
     Attributes:
         name: of the head.
-        kind: `scan` or `flame`.
+        kind: `SCAN_KIND` or `RANDOM_KIND`.
         surface: the truth.
         landmarks: 68; where a scan has fewer marked, those of a mean face moved to them.
         points: `START_POINTS` as marked.
@@ -152,7 +156,9 @@ def _scan(
     if mesh.uv is None:
         raise DataError(f"{name}: the scan has no texture coordinates")
     drawn = Mesh(vertices, mesh.faces.astype(np.int32), uv=mesh.uv, uv_faces=mesh.uv_faces)
-    return KnownHead(name, "scan", outside(vertices, mesh.faces), landmarks, points, drawn, texture)
+    return KnownHead(
+        name, SCAN_KIND, outside(vertices, mesh.faces), landmarks, points, drawn, texture
+    )
 
 
 def _picture(file: Path) -> Path:
@@ -191,7 +197,9 @@ def _random_head(
     parts = [(vertices, np.clip(transfer.values(albedo), 0.0, 1.0), flame.base_faces)]
     parts += [(ball.vertices, ball.colors, ball.faces) for ball in eyeballs(landmarks, rng)]
     if rng.random() < HAIR_SHARE:
-        grown = hair(vertices[vertices[:, 1] < HAIR_TOP_MM], rng)
+        height = vertices[:, 1]
+        skull = (height > HAIR_FROM_MM) & (height < HAIR_TOP_MM)
+        grown = hair(vertices[skull], rng)
         parts.append((grown.vertices, grown.colors, hair_faces()))
     starts = np.cumsum([0, *(len(part[0]) for part in parts)])
     mesh = Mesh(
@@ -200,4 +208,4 @@ def _random_head(
         colors=np.concatenate([part[1] for part in parts]),
     )
     surface = outside(vertices, flame.base_faces)
-    return KnownHead(name, "flame", surface, landmarks, landmarks[list(START_POINTS)], mesh)
+    return KnownHead(name, RANDOM_KIND, surface, landmarks, landmarks[list(START_POINTS)], mesh)
