@@ -44,7 +44,8 @@ class Parts:
         uv_faces: their triangles; None where they belong to vertices.
         landmarks: vertices by iBUG's number, as far as the file knows them, or their places on
             `faces`.
-        expression_names: of the modes; None: numbered.
+        identity_names: of the modes; None: numbered.
+        expression_names: the same.
         expression_bounded: see `MorphableModel`, as the next two.
         identity_sd: or empty.
         expression_sd: or empty.
@@ -62,6 +63,7 @@ class Parts:
     uv: Float[np.ndarray, "t 2"] | None = None
     uv_faces: Int[np.ndarray, "f 3"] | None = None
     landmarks: dict[int, int] | SurfaceLandmarks = field(default_factory=dict[int, int])
+    identity_names: tuple[str, ...] | None = None
     expression_names: tuple[str, ...] | None = None
     expression_bounded: bool = False
     identity_sd: Float[np.ndarray, "i"] = field(default_factory=lambda: np.zeros(0))
@@ -130,7 +132,7 @@ def _assembled(parts: Parts, path: Path, landmarks: Path | None) -> MorphableMod
             mirror=np.zeros(0, np.int32),
             identity_mirror=np.zeros(0, np.float32),
             expression_mirror=np.zeros(0, np.int32),
-            identity_names=numbered("identity", modes[0]),
+            identity_names=parts.identity_names or numbered("identity", modes[0]),
             expression_names=parts.expression_names or numbered("expression", modes[1]),
             albedo_names=numbered("albedo", 0 if parts.albedo is None else parts.albedo.shape[-1]),
             regions={},
