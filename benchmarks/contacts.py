@@ -112,6 +112,8 @@ class Part:
 
     def distance(self, vertices: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Signed distances of some vertices of the head from the part, negative inside, mm."""
+        if not len(rows):
+            return np.zeros(0)
         mine = vertices[self.rows]
         found = SurfaceIndex(mine, self.topology).query(vertices[rows])
         faces = self.topology.faces
