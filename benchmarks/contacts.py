@@ -1,7 +1,7 @@
 """Where parts of a head touch: how far closed lids gape, how deep lids and lips enter.
 
-A model says with `part_faces(name)` which triangles of its decoded mesh are its skin, eyes and
-teeth. Without that method none of these figures applies.
+A model says which triangles of its decoded mesh are skin, eyes and teeth (`part_names`,
+`faces_of`). None of these figures applies to a model of one surface.
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ def contact_figures(
     model: MorphableModel, blinking: int = 100, faces: int = 1000
 ) -> dict[str, float | None]:
     """The figures over the mean head and random ones; None where they do not apply."""
-    if not hasattr(model, "part_faces"):
+    if not has_parts(model):
         return dict.fromkeys(FIGURES)
     rng = np.random.default_rng(0)
     people = rng.normal(size=(max(blinking, faces), model.layout.identity)).astype(np.float32)
@@ -55,9 +55,18 @@ def contact_figures(
     return dict(zip(FIGURES, (gap, max(lids, lips), lids, lips), strict=True))
 
 
+def has_parts(model: MorphableModel) -> bool:
+    return len(getattr(model, "part_names", ())) > 0
+
+
+def part_faces(model: MorphableModel, name: str) -> np.ndarray:
+    """Triangles (n, 3) of the decoded mesh that are a part."""
+    return model.topology.faces[model.faces_of(name)]
+
+
 def skin_faces(model: MorphableModel) -> np.ndarray:
-    """Triangles (f, 3) of the decoded mesh's skin; all where the model has no parts."""
-    return model.part_faces("skin") if hasattr(model, "part_faces") else model.topology.faces
+    """Triangles (f, 3) of the decoded mesh's skin; all of a model of one surface."""
+    return part_faces(model, "skin") if has_parts(model) else model.topology.faces
 
 
 def blink_gap_mm(model: MorphableModel, identity: np.ndarray) -> float:
@@ -67,8 +76,8 @@ def blink_gap_mm(model: MorphableModel, identity: np.ndarray) -> float:
         expression = np.zeros(model.layout.expression, np.float32)
         expression[model.expression_names.index(blink)] = 1.0
         vertices = decoded(model, identity, expression)
-        ball = Sphere.fitted(vertices[np.unique(model.part_faces(eye))])
-        gaps.append(gap_mm(vertices, model.part_faces("skin"), ball))
+        ball = Sphere.fitted(vertices[np.unique(part_faces(model, eye))])
+        gaps.append(gap_mm(vertices, part_faces(model, "skin"), ball))
     return max(gaps)
 
 
@@ -107,7 +116,7 @@ class Part:
 
     @classmethod
     def of(cls, model: MorphableModel, name: str) -> "Part":
-        rows, local = np.unique(model.part_faces(name), return_inverse=True)
+        rows, local = np.unique(part_faces(model, name), return_inverse=True)
         return cls(rows, MeshTopology(local.reshape(-1, 3), len(rows)))
 
     def distance(self, vertices: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -125,27 +134,29 @@ class Part:
 
 def penetration_mm(model: MorphableModel, people: np.ndarray) -> tuple[float, float]:
     """Deepest skin in an eyeball's front, and in teeth: random people, all single expressions."""
-    layout = model.layout
-    rest = np.zeros(layout.expression, np.float32)
-    average = np.zeros(layout.identity, np.float32)
-    actions = [(average, action) for action in np.eye(layout.expression, dtype=np.float32)]
-    cases = [(average, rest), *actions, *((identity, rest) for identity in people)]
-    skin = np.unique(model.part_faces("skin"))
-    deepest = []
-    for names, reach, front in ((EYES, LIDS_MM, True), (TEETH, LIPS_MM, False)):
-        depth = 0.0
-        for part in (Part.of(model, name) for name in names):
-            near = np.zeros(len(skin), bool)
-            for case in (cases[0], *actions):
-                near |= part.distance(decoded(model, *case), skin) < reach
-            for case in cases:
-                vertices, rows = decoded(model, *case), skin[near]
-                if front:
-                    middle = Sphere.fitted(vertices[part.rows]).centre
-                    rows = rows[vertices[rows, 2] > middle[2]]
-                depth = max(depth, float((-part.distance(vertices, rows)).max(initial=0.0)))
-        deepest.append(depth)
-    return deepest[0], deepest[1]
+    rest = np.zeros(model.layout.expression, np.float32)
+    average = np.zeros(model.layout.identity, np.float32)
+    shown = [(average, rest)]
+    shown += [(average, action) for action in np.eye(len(rest), dtype=np.float32)]
+    skin = np.unique(part_faces(model, "skin"))
+    parts = {name: Part.of(model, name) for name in (*EYES, *TEETH)}
+    near = {name: np.zeros(len(skin), bool) for name in parts}
+    for case in shown:
+        vertices = decoded(model, *case)
+        for name, part in parts.items():
+            reach = LIDS_MM if name in EYES else LIPS_MM
+            near[name] |= part.distance(vertices, skin) < reach
+    depth = dict.fromkeys(parts, 0.0)
+    for case in (*shown, *((identity, rest) for identity in people)):
+        vertices = decoded(model, *case)
+        for name, part in parts.items():
+            rows = skin[near[name]]
+            if name in EYES:
+                middle = Sphere.fitted(vertices[part.rows]).centre
+                rows = rows[vertices[rows, 2] > middle[2]]
+            found = -part.distance(vertices, rows)
+            depth[name] = max(depth[name], float(found.max(initial=0.0)))
+    return max(depth[name] for name in EYES), max(depth[name] for name in TEETH)
 
 
 def decoded(model: MorphableModel, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:

@@ -86,9 +86,13 @@ class Touching:
         self.mean.append(np.array([[30, 0, 13], [30, 0, -11], [10, -60, 6]], float))
         self.faces["skin"] = np.array([[0, 1, 2]]) + self.skin
         self.mean = np.concatenate(self.mean)
+        self.topology = MeshTopology(np.concatenate([*self.faces.values()]), len(self.mean))
 
-    def part_faces(self, name):
-        return self.faces[name]
+    def faces_of(self, name):
+        start = list(self.faces).index(name)
+        before = sum(len(self.faces[k]) for k in list(self.faces)[:start])
+        rows = np.arange(len(self.topology.faces))
+        return (rows >= before) & (rows < before + len(self.faces[name]))
 
     def vertices(self, identity, expression):
         moved = self.mean.copy()
