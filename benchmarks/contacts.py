@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlanet.geometry import MeshTopology, SurfaceIndex, vertex_normals
+from mlanet.geometry import MeshTopology, SurfaceIndex, on_border, vertex_normals
 from mlanet.morphable import MorphableModel
 from mlanet.render import rasterize
 
@@ -21,8 +21,8 @@ MAP_PX, HALF_ANGLE_DEG = 1024, 50.0
 
 NEAR_MM = 2.0
 LIDS_MM, LIPS_MM = 6.0, 8.0
-"""Skin so near to an eyeball or to teeth in the mean face, at rest or in an expression, is looked
-at in every face."""
+"""Skin so near to an eyeball, and lips so near to teeth, in the mean face with any expression,
+are looked at in every face."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def gap_mm(vertices: np.ndarray, skin: np.ndarray, ball: Sphere) -> float:
 
 @dataclass(frozen=True)
 class Part:
-    """A closed part of the decoded mesh: its vertices (n,), and triangles that index them."""
+    """A part of the decoded mesh: its vertices (n,), and triangles that index them."""
 
     rows: np.ndarray
     topology: MeshTopology
@@ -120,7 +120,10 @@ class Part:
         return cls(rows, MeshTopology(local.reshape(-1, 3), len(rows)))
 
     def distance(self, vertices: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Signed distances of some vertices of the head from the part, negative inside, mm."""
+        """Signed distances of some vertices of the head from the part, negative inside, mm.
+
+        What is nearest to a border, where teeth end in the gums, counts as outside.
+        """
         if not len(rows):
             return np.zeros(0)
         mine = vertices[self.rows]
@@ -129,28 +132,31 @@ class Part:
         normals = vertex_normals(mine, faces, self.topology.faces_of_vertex)
         normal = (normals[faces[found.face_index]] * found.barycentric[..., None]).sum(axis=1)
         outside = ((vertices[rows] - found.points) * normal).sum(axis=1) >= 0.0
+        outside |= on_border(found, self.topology)
         return np.where(outside, found.distance, -found.distance)
 
 
 def penetration_mm(model: MorphableModel, people: np.ndarray) -> tuple[float, float]:
-    """Deepest skin in an eyeball's front, and in teeth: random people, all single expressions."""
+    """Deepest skin in an eyeball's front, and lip in teeth: random people, single expressions."""
     rest = np.zeros(model.layout.expression, np.float32)
     average = np.zeros(model.layout.identity, np.float32)
     shown = [(average, rest)]
     shown += [(average, action) for action in np.eye(len(rest), dtype=np.float32)]
     skin = np.unique(part_faces(model, "skin"))
+    lips = skin[model.region("lips")[skin] > 0.5]
+    looked_at = dict.fromkeys(EYES, skin) | dict.fromkeys(TEETH, lips)
     parts = {name: Part.of(model, name) for name in (*EYES, *TEETH)}
-    near = {name: np.zeros(len(skin), bool) for name in parts}
+    near = {name: np.zeros(len(rows), bool) for name, rows in looked_at.items()}
     for case in shown:
         vertices = decoded(model, *case)
         for name, part in parts.items():
             reach = LIDS_MM if name in EYES else LIPS_MM
-            near[name] |= part.distance(vertices, skin) < reach
+            near[name] |= np.abs(part.distance(vertices, looked_at[name])) < reach
     depth = dict.fromkeys(parts, 0.0)
     for case in (*shown, *((identity, rest) for identity in people)):
         vertices = decoded(model, *case)
         for name, part in parts.items():
-            rows = skin[near[name]]
+            rows = looked_at[name][near[name]]
             if name in EYES:
                 middle = Sphere.fitted(vertices[part.rows]).centre
                 rows = rows[vertices[rows, 2] > middle[2]]

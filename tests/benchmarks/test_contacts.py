@@ -94,6 +94,10 @@ class Touching:
         rows = np.arange(len(self.topology.faces))
         return (rows >= before) & (rows < before + len(self.faces[name]))
 
+    def region(self, name):
+        assert name == "lips"
+        return (np.arange(len(self.mean)) == self.skin + 2).astype(np.float32)
+
     def vertices(self, identity, expression):
         moved = self.mean.copy()
         moved[self.skin, 2] -= 1.4 * expression[0]
