@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlanet.geometry import MeshTopology, SurfaceIndex, on_border, vertex_normals
+from mlanet.geometry import MeshTopology, SurfaceIndex, face_normals, vertex_normals
 from mlanet.morphable import MorphableModel
 from mlanet.render import rasterize
 
@@ -122,18 +122,36 @@ class Part:
     def distance(self, vertices: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Signed distances of some vertices of the head from the part, negative inside, mm.
 
-        What is nearest to a border, where teeth end in the gums, counts as outside.
+        Of those that lie behind the triangle that they are nearest to, or behind its smooth normal,
+        the winding number decides: at edges of teeth either misleads. Gums may be open.
         """
         if not len(rows):
             return np.zeros(0)
-        mine = vertices[self.rows]
-        found = SurfaceIndex(mine, self.topology).query(vertices[rows])
-        faces = self.topology.faces
-        normals = vertex_normals(mine, faces, self.topology.faces_of_vertex)
-        normal = (normals[faces[found.face_index]] * found.barycentric[..., None]).sum(axis=1)
-        outside = ((vertices[rows] - found.points) * normal).sum(axis=1) >= 0.0
-        outside |= on_border(found, self.topology)
-        return np.where(outside, found.distance, -found.distance)
+        mine, points, faces = vertices[self.rows], vertices[rows], self.topology.faces
+        found = SurfaceIndex(mine, self.topology).query(points)
+        smooth = vertex_normals(mine, faces, self.topology.faces_of_vertex)
+        weights = found.barycentric[..., None]
+        apart = points - found.points
+        behind = np.zeros(len(rows), bool)
+        for normal in (
+            (smooth[faces[found.face_index]] * weights).sum(axis=1),
+            face_normals(mine, faces[found.face_index]),
+        ):
+            behind |= (apart * normal).sum(axis=1) < 0.0
+        behind[behind] = winding_number(points[behind], mine[faces]) > 0.5
+        return np.where(behind, -found.distance, found.distance)
+
+
+def winding_number(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """How often a surface (f, 3, 3), seen counter-clockwise from outside, goes round points (n, 3).
+
+    The sum of the triangles' solid angles (van Oosterom and Strackee, 1983).
+    """
+    a, b, c = (triangles[None, :, k] - points[:, None] for k in range(3))
+    la, lb, lc = (np.linalg.norm(side, axis=-1) for side in (a, b, c))
+    volume = (a * np.cross(b, c)).sum(axis=-1)
+    rest = la * lb * lc + (a * b).sum(-1) * lc + (b * c).sum(-1) * la + (c * a).sum(-1) * lb
+    return np.arctan2(volume, rest).sum(axis=1) / (2.0 * np.pi)
 
 
 def penetration_mm(model: MorphableModel, people: np.ndarray) -> tuple[float, float]:

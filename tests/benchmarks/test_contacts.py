@@ -65,6 +65,21 @@ def test_depths_are_signed():
     np.testing.assert_allclose(part.distance(vertices, rows), [-0.5, 0.3, -1.0], atol=0.02)
 
 
+def test_what_lies_beyond_a_sharp_edge_is_outside():
+    """Of a thin wedge; its tip's smooth normals and its far side both call points inside."""
+    points = np.array([[-1, 0, -8], [1, 0, -8], [0, 0, 0], [-1, 20, -8], [1, 20, -8], [0, 20, 0]])
+    hull = trimesh.convex.convex_hull(points)
+    rng = np.random.default_rng(0)
+    around = rng.uniform([-3, -3, -11], [3, 23, 5], (2000, 3))
+    vertices = np.concatenate([hull.vertices, around])
+    count = len(hull.vertices)
+    part = Part(np.arange(count), MeshTopology(hull.faces, count))
+    found = part.distance(vertices, np.arange(count, len(vertices)))
+    planes = ((around[:, None] - hull.triangles_center) * hull.face_normals).sum(axis=2)
+    assert np.array_equal(found < 0, planes.max(axis=1) < 0)
+    assert 20 < (found < 0).sum() < 1000
+
+
 @dataclass
 class Touching:
     """Skin before two eyes and two teeth; one person and one expression move parts of it."""
