@@ -67,8 +67,8 @@ def read_landmarks(path: Path, faces: Int[np.ndarray, "f 3"]) -> SurfaceLandmark
             if len(content) != NUM_LANDMARKS:
                 raise ValueError(f"{len(content)} landmarks")
             return landmarks_at_vertices(faces, {k: int(v) for k, v in enumerate(content)})
-        if "vertices" in content:
-            return _between_vertices(faces, content["vertices"], content["weights"])
+        if isinstance(content, tuple):
+            return _between_vertices(faces, *content)
         index = np.asarray(content["face_index"]).reshape(-1)
         weights = np.asarray(content["barycentric"], dtype=np.float32).reshape(-1, 3)
         if len(index) != NUM_LANDMARKS or len(weights) != NUM_LANDMARKS:
@@ -103,13 +103,13 @@ def _content(path: Path) -> Any:
     return json.loads(text) if text.lstrip()[:1] in ("[", "{") else _table(text)
 
 
-def _table(text: str) -> dict[str, np.ndarray]:
-    """GNM's file: a line for each landmark, three times a vertex and its weight."""
+def _table(text: str) -> tuple[Int[np.ndarray, "68 3"], Float[np.ndarray, "68 3"]]:
+    """Vertices and weights of GNM's file: a line for each landmark, three of both in turns."""
     rows = [[float(word) for word in line.split()] for line in text.splitlines() if line.strip()]
     if [len(row) for row in rows] != [6] * NUM_LANDMARKS:
         raise ValueError(f"{len(rows)} lines of text")
     values = np.array(rows)
-    return {"vertices": values[:, ::2].astype(np.int64), "weights": values[:, 1::2]}
+    return values[:, ::2].astype(np.int64), values[:, 1::2]
 
 
 def _between_vertices(
