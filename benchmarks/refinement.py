@@ -19,7 +19,7 @@ from mlanet import Reconstructor
 from mlanet.evaluation import SkinTone
 from mlanet.evaluation.comparison import START_POINTS, FaceComparison
 from mlanet.evaluation.groups import typology_angle_deg
-from mlanet.evaluation.known_heads import HAIR_SHARE, HAIR_TOP_MM, KnownHead
+from mlanet.evaluation.known_heads import HAIR_SHARE, KnownHead
 from mlanet.evaluation.portraits import LIGHTS, draw_portrait
 from mlanet.evaluation.scans import reconstruct_portrait
 from mlanet.fitting import RefinementConfig, refine
@@ -101,7 +101,7 @@ def random_head(
     landmarks = model.landmarks(identity, rest).astype(np.float64)
     colors, faces = albedo.clip(0.0, 1.0), model.topology.faces
     if rng.random() < HAIR_SHARE:
-        grown = hair(vertices[vertices[:, 1] < HAIR_TOP_MM], rng)
+        grown = hair(vertices, rng)
         faces = np.concatenate([faces, hair_faces() + np.int32(len(vertices))])
         vertices = np.concatenate([vertices, grown.vertices])
         colors = np.concatenate([colors, grown.colors])

@@ -38,7 +38,16 @@ def ict():
 def test_list_names_formats_and_where_models_are_obtained(capsys):
     assert run("models", "list") == 0
     text = capsys.readouterr().out
-    for word in ("embedded", "CC0", "basel 2009", "basel 2017", "flame", "ict-facekit", "https://"):
+    for word in (
+        "embedded",
+        "CC0",
+        "basel 2009",
+        "basel 2017",
+        "flame",
+        "ict-facekit",
+        "gnm",
+        "https://",
+    ):
         assert word in text
 
 

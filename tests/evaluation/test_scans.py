@@ -61,6 +61,8 @@ from mlanet.metrics import Surface
 from mlanet.morphable import AlbedoModel, MorphableModel
 from mlanet.reconstructor import Reconstructor
 
+ANGLES = ("", ", |yaw| <= 30", ", |yaw| > 30")
+
 data = os.environ.get("MLANET_DATA")
 needs_data = pytest.mark.skipif(data is None, reason="MLANET_DATA is not set")
 
@@ -214,30 +216,36 @@ def test_refinement_is_applied_before_measuring(model, reconstructor):
 
 def test_gain_is_relative_to_the_mean_face_of_the_same_heads():
     def row(head, yaw, mean, missed=False):
-        return PortraitResult(head, "ict", yaw, "front", missed, mean, 2 * mean, 1.0, 1.0)
+        return PortraitResult(head, "flame", yaw, "front", missed, mean, 2 * mean, 1.0, 1.0)
 
     rows = (row("a", -30.0, 1.0), row("a", 60.0, 2.0), row("b", 90.0, 3.0, missed=True))
-    heads = (HeadBaseline("a", "ict", 2.0), HeadBaseline("b", "ict", 4.0))
+    heads = (HeadBaseline("a", "flame", 2.0), HeadBaseline("b", "flame", 4.0))
     groups = ScanReport(rows, heads, False, 1.0, {}).groups()
     assert groups["|yaw| <= 30"].gain_percent == pytest.approx(50.0)
     far = groups["|yaw| > 30"]
     assert (far.mean_mm, far.rms_mm, far.mean_face_mm, far.missed) == (2.5, 5.0, 3.0, 1)
     assert far.gain_percent == pytest.approx(100 / 6)
-    assert groups["kind ict, |yaw| > 30"] == far
-    assert groups["kind ict"] == groups["all"]
+    assert groups["kind flame, |yaw| > 30"] == far
+    assert groups["kind flame"] == groups["all"]
 
 
-def test_each_scan_has_its_own_rows():
+def test_the_scans_come_first_and_each_has_its_own_rows():
     def row(head, kind, yaw, mean):
         return PortraitResult(head, kind, yaw, "front", False, mean, 2 * mean, 1.0, 1.0)
 
-    rows = (row("james", "scan", 0.0, 1.0), row("james", "scan", 60.0, 3.0), row("b", "ict", 0, 1))
-    heads = (HeadBaseline("james", "scan", 2.0), HeadBaseline("b", "ict", 4.0))
+    rows = (
+        row("b", "flame", 0, 1),
+        row("james", "scan", 0.0, 1.0),
+        row("james", "scan", 60.0, 3.0),
+    )
+    heads = (HeadBaseline("b", "flame", 4.0), HeadBaseline("james", "scan", 2.0))
     groups = ScanReport(rows, heads, False, 1.0, {}).groups()
+    first = [f"{name}{part}" for name in ("kind scan", "head james") for part in ANGLES]
+    assert list(groups)[: len(first) + 1] == [*first, "kind flame"]
     assert groups["head james, |yaw| > 30"].gain_percent == pytest.approx(-50.0)
     assert groups["head james, |yaw| <= 30"].gain_percent == pytest.approx(50.0)
-    assert groups["kind ict, |yaw| <= 30"].gain_percent == pytest.approx(75.0)
-    assert "kind ict, |yaw| > 30" not in groups
+    assert groups["kind flame, |yaw| <= 30"].gain_percent == pytest.approx(75.0)
+    assert "kind flame, |yaw| > 30" not in groups
     assert "head b" not in groups
 
 
@@ -452,11 +460,11 @@ def test_the_printed_table_names_groups_without_markup(capsys, monkeypatch):
 
 @pytest.mark.data
 @needs_data
-def test_the_scans_and_a_head_of_ict_facekit():
+def test_the_scans_and_a_head_of_flame_open():
     assert data is not None
     model = MorphableModel.load()
-    heads = known_heads(Path(data), model, num_ict=1)
-    assert [head.name for head in heads] == ["lee_perry_smith", "james", "ict-00"]
+    heads = known_heads(Path(data), model, num_random=1)
+    assert [head.name for head in heads] == ["lee_perry_smith", "james", "flame-00"]
     right, left = (START_POINTS.index(k) for k in OUTER_EYES)
     apart = np.linalg.norm(heads[0].points[left] - heads[0].points[right])
     assert apart == pytest.approx(LEE_OUTER_EYES_MM)

@@ -120,11 +120,11 @@ def scans(
     """Rendered-scan check: known heads photographed, reconstructed, compared in mm.
 
     Not MICC Florence, though its distance is measured: two textured scans and twenty random heads
-    of ICT-FaceKit from seven angles under five lights. Prints the figures; with --out, writes
-    report.json, portraits.csv, report.md, report.html and grid.png.
+    of FLAME Open from seven angles under five lights. Prints the figures, the scans' first; with
+    --out, writes report.json, portraits.csv, report.md, report.html and grid.png.
 
     Args:
-        data: Folder with scans and ict_facekit.
+        data: Folder with scans and flame_open.
         out: Folder for the report.
         refine: Fit each face to the picture's pixels, too (needs the train extra).
         threads: CPU threads.

@@ -18,6 +18,7 @@ EMBEDDED = "embedded"
 BASEL = "https://faces.dmi.unibas.ch/bfm/ (form to sign, non-commercial)"
 FLAME = "https://flame.is.tue.mpg.de (account; licence of the version)"
 ICT = "https://github.com/ICT-VGL/ICT-FaceKit (MIT)"
+GNM = "https://github.com/google/GNM (Apache-2.0)"
 
 NAME_DIGITS = 8
 """Digits of a source's SHA-256 in the name of what is converted from it."""
@@ -42,6 +43,7 @@ def list_models() -> int:
         ("basel 2017, 2019", ".h5; needs the models extra", BASEL),
         ("flame 2020, 2023", ".pkl; --landmarks landmark_embedding.npy", FLAME),
         ("ict-facekit", "the folder FaceXModel", ICT),
+        ("gnm", "gnm_head.npz; --landmarks head_sparse_68.txt", GNM),
     ):
         print(f"  {name:<18}{what}" + (f"\n  {'':<18}{where}" if where else ""))
     return EXIT_OK

@@ -1,4 +1,4 @@
-"""Heads whose surface is known: two textured scans, and random heads of ICT-FaceKit.
+"""Heads whose surface is known: two textured scans, and random heads of FLAME Open.
 
 They serve to measure, never to train.
 """
@@ -14,6 +14,7 @@ from jaxtyping import Float, UInt8
 from mlanet.errors import AssetError, DataError
 from mlanet.evaluation.comparison import OUTER_EYES, START_POINTS
 from mlanet.evaluation.eyes import eyeballs
+from mlanet.evaluation.flame_open import FLAME_FILE, read_flame_open
 from mlanet.evaluation.outside import outside
 from mlanet.geometry import Mesh, fit_similarity
 from mlanet.image import read_image
@@ -23,7 +24,6 @@ from mlanet.morphable.readers.wavefront import ObjMesh, read_obj
 from mlanet.morphable.transfer import connect
 from mlanet.synthesis.shapes import hair, hair_faces
 
-ICT_FILE = Path("ict_facekit") / "ict_face_light_9409.npz"
 LEE_FILE = Path("scans") / "lee_perry_smith" / "LeePerrySmith.obj"
 JAMES_FILE = Path("scans") / "james" / "james.obj"
 
@@ -44,9 +44,13 @@ LJSON_GROUPS = (
 )
 """Groups of points of an .ljson file, and the iBUG landmarks that they are."""
 
+SCAN_KIND, RANDOM_KIND = "scan", "flame"
+"""Kinds of heads: of real people, and samples of FLAME Open."""
+
 HAIR_SHARE = 0.5
-HAIR_TOP_MM = 93.0
-"""Height at which the forehead ends for what draws hair (model frame)."""
+HAIR_FROM_MM, HAIR_TOP_MM = 0.0, 105.0
+"""Heights (model frame) between which what draws hair sees the head: the shoulders are wider than
+the skull, and a whole skull ends higher than the forehead."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +59,7 @@ class KnownHead:
 
     Attributes:
         name: of the head.
-        kind: `scan` or `ict`.
+        kind: `SCAN_KIND` or `RANDOM_KIND`.
         surface: the truth.
         landmarks: 68; where a scan has fewer marked, those of a mean face moved to them.
         points: `START_POINTS` as marked.
@@ -73,25 +77,25 @@ class KnownHead:
 
 
 def known_heads(
-    data: Path, model: MorphableModel, *, num_ict: int = 20, seed: int = 0
+    data: Path, model: MorphableModel, *, num_random: int = 20, seed: int = 0
 ) -> list[KnownHead]:
-    """The two scans and `num_ict` random heads of ICT-FaceKit with photographic albedo.
+    """The two scans and `num_random` random heads of FLAME Open with photographic albedo.
 
     Args:
-        data: folder with `scans` and `ict_facekit`.
-        model: the embedded face model, whose photographic albedo the heads of ICT-FaceKit wear.
-        num_ict: how many of them.
+        data: folder with `scans` and `flame_open`.
+        model: the embedded face model, whose photographic albedo the heads of FLAME Open wear.
+        num_random: how many of them.
         seed: of their shapes and colours.
 
     Raises:
         DataError: a file is missing or malformed.
     """
     try:
-        ict = MorphableModel.load(data / ICT_FILE)
+        flame = read_flame_open(data / FLAME_FILE)
         scans = read_obj(data / LEE_FILE), read_obj(data / JAMES_FILE)
     except AssetError as error:
         raise DataError(str(error)) from error
-    mean = np.asarray(ict.landmarks.mean, dtype=np.float64)
+    mean = np.asarray(flame.landmarks.mean, dtype=np.float64)
     lee, james = (
         _scan(name, mesh, points, read_image(_picture(data / file)), mean)
         for name, mesh, points, file in (
@@ -99,7 +103,7 @@ def known_heads(
             ("james", scans[1], read_ljson((data / JAMES_FILE).with_suffix(".ljson")), JAMES_FILE),
         )
     )
-    return [lee, james, *_ict_heads(ict, model, num_ict, seed)]
+    return [lee, james, *_random_heads(flame, model, num_random, seed)]
 
 
 def read_ljson(path: Path) -> Float[np.ndarray, "68 3"]:
@@ -152,7 +156,9 @@ def _scan(
     if mesh.uv is None:
         raise DataError(f"{name}: the scan has no texture coordinates")
     drawn = Mesh(vertices, mesh.faces.astype(np.int32), uv=mesh.uv, uv_faces=mesh.uv_faces)
-    return KnownHead(name, "scan", outside(vertices, mesh.faces), landmarks, points, drawn, texture)
+    return KnownHead(
+        name, SCAN_KIND, outside(vertices, mesh.faces), landmarks, points, drawn, texture
+    )
 
 
 def _picture(file: Path) -> Path:
@@ -162,36 +168,38 @@ def _picture(file: Path) -> Path:
     return pictures[0]
 
 
-def _ict_heads(
-    ict: MorphableModel, model: MorphableModel, count: int, seed: int
+def _random_heads(
+    flame: MorphableModel, model: MorphableModel, count: int, seed: int
 ) -> list[KnownHead]:
     """Random heads at rest, all coefficients unit normal; half of them have hair."""
     if not count:
         return []
-    transfer = Transfer(model, connect(model, ict)[0])
+    transfer = Transfer(model, connect(model, flame)[0])
     colored = AlbedoModel.load().on(model)
     return [
-        _ict_head(ict, colored, transfer, f"ict-{k:02d}", np.random.default_rng([seed, k]))
+        _random_head(flame, colored, transfer, f"flame-{k:02d}", np.random.default_rng([seed, k]))
         for k in range(count)
     ]
 
 
-def _ict_head(
-    ict: MorphableModel,
+def _random_head(
+    flame: MorphableModel,
     colored: MorphableModel,
     transfer: Transfer,
     name: str,
     rng: np.random.Generator,
 ) -> KnownHead:
-    identity = rng.normal(size=ict.layout.identity).astype(np.float32)
-    rest = np.zeros(ict.layout.expression, dtype=np.float32)
-    vertices = np.asarray(ict.shape(identity, rest), dtype=np.float64)
-    landmarks = np.asarray(ict.landmarks(identity, rest), dtype=np.float64)
+    identity = rng.normal(size=flame.layout.identity).astype(np.float32)
+    rest = np.zeros(flame.layout.expression, dtype=np.float32)
+    vertices = np.asarray(flame.shape(identity, rest), dtype=np.float64)
+    landmarks = np.asarray(flame.landmarks(identity, rest), dtype=np.float64)
     albedo = colored.albedo(rng.normal(size=colored.layout.albedo).astype(np.float32))
-    parts = [(vertices, np.clip(transfer.values(albedo), 0.0, 1.0), ict.base_faces)]
+    parts = [(vertices, np.clip(transfer.values(albedo), 0.0, 1.0), flame.base_faces)]
     parts += [(ball.vertices, ball.colors, ball.faces) for ball in eyeballs(landmarks, rng)]
     if rng.random() < HAIR_SHARE:
-        grown = hair(vertices[vertices[:, 1] < HAIR_TOP_MM], rng)
+        height = vertices[:, 1]
+        skull = (height > HAIR_FROM_MM) & (height < HAIR_TOP_MM)
+        grown = hair(vertices[skull], rng)
         parts.append((grown.vertices, grown.colors, hair_faces()))
     starts = np.cumsum([0, *(len(part[0]) for part in parts)])
     mesh = Mesh(
@@ -199,5 +207,5 @@ def _ict_head(
         np.concatenate([part[2] + start for part, start in zip(parts, starts, strict=False)]),
         colors=np.concatenate([part[1] for part in parts]),
     )
-    surface = outside(vertices, ict.base_faces)
-    return KnownHead(name, "ict", surface, landmarks, landmarks[list(START_POINTS)], mesh)
+    surface = outside(vertices, flame.base_faces)
+    return KnownHead(name, RANDOM_KIND, surface, landmarks, landmarks[list(START_POINTS)], mesh)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mlanet.evaluation.known_heads import KnownHead
+from mlanet.evaluation.known_heads import SCAN_KIND, KnownHead
 from mlanet.evaluation.report_file import save_report
 from mlanet.metrics import SurfaceDistance
 
@@ -28,7 +28,7 @@ class PortraitResult:
 
     Attributes:
         head: its name.
-        kind: of the head, `scan` or `ict`.
+        kind: of the head, see `KnownHead`.
         yaw_deg: angle about the vertical.
         light: its name.
         missed: the detector did not find the face, which was cut by its true landmarks.
@@ -155,13 +155,14 @@ class ScanReport:
         return Group(len(rows), missed, mean, rms, face, gain, coverage)
 
     def groups(self) -> dict[str, Group]:
-        """Means over all, by angle, kind of head and scan (each by angle, too), and by light."""
-        rows = self.results
-        found = self._by_angle("", rows)
-        for kind in dict.fromkeys(row.kind for row in rows):
+        """Means by kind of head, scans first and each of them; over all; by angle and by light."""
+        rows, found = self.results, dict[str, Group]()
+        kinds = dict.fromkeys(row.kind for row in rows)
+        for kind in sorted(kinds, key=lambda kind: kind != SCAN_KIND):
             found |= self._by_angle(f"kind {kind}", [row for row in rows if row.kind == kind])
-        for name in [entry.head for entry in self.baselines if entry.kind == "scan"]:
-            found |= self._by_angle(f"head {name}", [row for row in rows if row.head == name])
+            for name in [entry.head for entry in self.baselines if entry.kind == kind == SCAN_KIND]:
+                found |= self._by_angle(f"head {name}", [row for row in rows if row.head == name])
+        found |= self._by_angle("", rows)
         for yaw in sorted({row.yaw_deg for row in rows}):
             found[f"yaw {yaw:g}"] = self.group(row for row in rows if row.yaw_deg == yaw)
         for light in dict.fromkeys(row.light for row in rows):

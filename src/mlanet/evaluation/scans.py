@@ -1,7 +1,7 @@
 """The rendered-scan check: known heads photographed, reconstructed and compared in mm.
 
 It follows the distance of MICC Florence's protocol, but it is not that benchmark: the pictures
-are rendered, and most of the heads are random samples of ICT-FaceKit.
+are rendered, and most of the heads are random samples of FLAME Open.
 """
 
 import time

@@ -14,8 +14,11 @@ from mlanet.morphable.model import NUM_LANDMARKS, UNKNOWN
 
 FORMS = (
     "a JSON list of 68 vertex indices, or a JSON object with face_index (68) and barycentric"
-    " (68 x 3), or DECA's landmark_embedding.npy"
+    " (68 x 3), or DECA's landmark_embedding.npy, or GNM's head_sparse_68.txt"
 )
+KEPT_WEIGHT = 0.99
+"""Of a landmark between vertices, that one triangle's corners must hold."""
+
 NPY_MAGIC = b"\x93NUMPY"
 
 
@@ -64,6 +67,8 @@ def read_landmarks(path: Path, faces: Int[np.ndarray, "f 3"]) -> SurfaceLandmark
             if len(content) != NUM_LANDMARKS:
                 raise ValueError(f"{len(content)} landmarks")
             return landmarks_at_vertices(faces, {k: int(v) for k, v in enumerate(content)})
+        if isinstance(content, tuple):
+            return _between_vertices(faces, *content)
         index = np.asarray(content["face_index"]).reshape(-1)
         weights = np.asarray(content["barycentric"], dtype=np.float32).reshape(-1, 3)
         if len(index) != NUM_LANDMARKS or len(weights) != NUM_LANDMARKS:
@@ -94,7 +99,43 @@ def _content(path: Path) -> Any:
         return _numpy_file(path)
     if magic[:4] == b"PK\x03\x04":
         return read_npz(path, "an npz of landmarks")
-    return json.loads(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    return json.loads(text) if text.lstrip()[:1] in ("[", "{") else _table(text)
+
+
+def _table(text: str) -> tuple[Int[np.ndarray, "68 3"], Float[np.ndarray, "68 3"]]:
+    """Vertices and weights of GNM's file: a line for each landmark, three of both in turns."""
+    rows = [[float(word) for word in line.split()] for line in text.splitlines() if line.strip()]
+    if [len(row) for row in rows] != [6] * NUM_LANDMARKS:
+        raise ValueError(f"{len(rows)} lines of text")
+    values = np.array(rows)
+    return values[:, ::2].astype(np.int64), values[:, 1::2]
+
+
+def _between_vertices(
+    faces: Int[np.ndarray, "f 3"],
+    vertices: Int[np.ndarray, "68 3"],
+    weights: Float[np.ndarray, "68 3"],
+) -> SurfaceLandmarks:
+    """Landmarks between three vertices each, which are corners of a triangle in any order.
+
+    Raises:
+        ValueError: they are not, or their weights do not add up to one.
+    """
+    found = SurfaceLandmarks(
+        np.zeros(NUM_LANDMARKS, np.int32), np.zeros((NUM_LANDMARKS, 3), np.float32)
+    )
+    for number, (places, parts) in enumerate(zip(vertices, weights, strict=True)):
+        if not abs(float(parts.sum()) - 1.0) < 1e-2:
+            raise ValueError("weights whose sum is not one")
+        around = np.flatnonzero((faces == places[parts.argmax()]).any(axis=1))
+        held = ((faces[around][:, :, None] == places) * parts).sum(axis=2)
+        if not len(around) or held.sum(axis=1).max() < KEPT_WEIGHT * parts.sum():
+            raise ValueError(f"landmark {number} lies on no triangle of the model")
+        best = int(held.sum(axis=1).argmax())
+        found.faces[number] = around[best]
+        found.barycentric[number] = held[best] / held[best].sum()
+    return found
 
 
 def _numpy_file(path: Path) -> Any:

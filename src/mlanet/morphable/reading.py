@@ -18,7 +18,7 @@ PICKLE = (b"\x80", b"(", b"}")
 
 UNDERSTOOD = (
     "mlanet's npz, Basel 2009 (.mat), Basel 2017 and 2019 (.h5), FLAME (.pkl), ICT-FaceKit"
-    " (folder or npz); see docs/face-models.md"
+    " (folder or npz), GNM (npz); see docs/face-models.md"
 )
 
 
@@ -69,6 +69,10 @@ def _read_archive(path: Path, landmarks: Path | None) -> MorphableModel:
         from mlanet.morphable.readers.ict import ict_from_arrays
 
         return ict_from_arrays(data, path, landmarks)
+    if "vertex_identity_basis" in data:
+        from mlanet.morphable.readers.gnm import gnm_from_arrays
+
+        return gnm_from_arrays(data, path, landmarks)
     if landmarks is not None:
         raise AssetError(f"{path}: our own format holds its landmarks; --landmarks is for others")
     return model_from_arrays(data, path)

@@ -58,13 +58,31 @@ def ict(face, path):
         )
 
 
+def gnm(face, path):
+    with path.open("wb") as file:
+        np.savez_compressed(
+            file,
+            version=np.array("3.0"),
+            variant=np.array("head"),
+            template_vertex_positions=face.mean / 1000.0,
+            vertex_identity_basis=np.moveaxis(face.identity, -1, 0) / 1000.0,
+            expression_basis=np.moveaxis(face.expression, -1, 0) / 1000.0,
+            identity_names=np.array(["a", "b", "c", "d"]),
+            expression_names=np.array(["a", "b", "c"]),
+            triangles=face.faces,
+            triangle_uvs=np.zeros((len(face.faces), 3, 2), np.float32),
+            vertex_groups=np.ones((1, len(face.mean)), np.float32),
+            vertex_group_names=np.array(["skin"]),
+        )
+
+
 def native(face, path):
     source = path.with_suffix(".source")
     ict(face, source)
     save_model(MorphableModel.load(source), path)
 
 
-@pytest.mark.parametrize("write", [deep3d, flame, basel_h5, ict, native])
+@pytest.mark.parametrize("write", [deep3d, flame, basel_h5, ict, gnm, native])
 def test_random_damage(small_face, tmp_path, write):
     path = tmp_path / "model"
     write(small_face, path)

@@ -42,8 +42,10 @@ class Parts:
         albedo: `(v, 3, a)` scaled to unit standard deviation, or None.
         uv: texture coordinates, origin at the lower left, or None.
         uv_faces: their triangles; None where they belong to vertices.
-        landmarks: vertices by iBUG's number, as far as the file knows them.
-        expression_names: of the modes; None: numbered.
+        landmarks: vertices by iBUG's number, as far as the file knows them, or their places on
+            `faces`.
+        identity_names: of the modes; None: numbered.
+        expression_names: the same.
         expression_bounded: see `MorphableModel`, as the next two.
         identity_sd: or empty.
         expression_sd: or empty.
@@ -60,7 +62,8 @@ class Parts:
     albedo: Float[np.ndarray, "v 3 a"] | None = None
     uv: Float[np.ndarray, "t 2"] | None = None
     uv_faces: Int[np.ndarray, "f 3"] | None = None
-    landmarks: dict[int, int] = field(default_factory=dict)
+    landmarks: dict[int, int] | SurfaceLandmarks = field(default_factory=dict[int, int])
+    identity_names: tuple[str, ...] | None = None
     expression_names: tuple[str, ...] | None = None
     expression_bounded: bool = False
     identity_sd: Float[np.ndarray, "i"] = field(default_factory=lambda: np.zeros(0))
@@ -96,10 +99,13 @@ def _assembled(parts: Parts, path: Path, landmarks: Path | None) -> MorphableMod
         mean = np.asarray(parts.mean, dtype=np.float64) * parts.millimetres
         turned = not _faces_outwards(mean, faces)
         order = slice(None, None, -1 if turned else 1)
-        if landmarks is None:
-            places = landmarks_at_vertices(faces, parts.landmarks)
-        else:  # weights belong to the corners as the file orders them
+        # Weights belong to the corners as the file orders them.
+        if landmarks is not None:
             places = read_landmarks(landmarks, faces)
+        elif isinstance(parts.landmarks, SurfaceLandmarks):
+            places = parts.landmarks
+        else:
+            places = landmarks_at_vertices(faces, parts.landmarks)
         model = MorphableModel(
             name=parts.name,
             shape=LinearShape(
@@ -126,7 +132,7 @@ def _assembled(parts: Parts, path: Path, landmarks: Path | None) -> MorphableMod
             mirror=np.zeros(0, np.int32),
             identity_mirror=np.zeros(0, np.float32),
             expression_mirror=np.zeros(0, np.int32),
-            identity_names=numbered("identity", modes[0]),
+            identity_names=parts.identity_names or numbered("identity", modes[0]),
             expression_names=parts.expression_names or numbered("expression", modes[1]),
             albedo_names=numbered("albedo", 0 if parts.albedo is None else parts.albedo.shape[-1]),
             regions={},
