@@ -11,7 +11,7 @@ from mlanet.datasets import (
     protocol_boxes,
     read_annotations,
 )
-from mlanet.errors import DataError
+from mlanet.errors import DataError, ImageError
 from mlanet.geometry import euler_from_matrix
 
 NAMES = ("image00002.jpg", "image00004.jpg", "image00008.jpg")
@@ -114,7 +114,7 @@ def test_truncated_parameters_and_pictures(folder, kept):
     with pytest.raises(DataError, match=r"image00004\.mat"):
         AFLW2000(folder)[1]
     (folder / "image00002.jpg").write_bytes(b"\xff\xd8\xff")
-    with pytest.raises(DataError, match=r"image00002\.jpg"):
+    with pytest.raises(ImageError, match=r"image00002\.jpg"):
         AFLW2000(folder)[0]
 
 

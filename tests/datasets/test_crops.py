@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from mlanet.datasets import FaceCrops
-from mlanet.errors import DataError
+from mlanet.errors import DataError, ImageError
 from mlanet.geometry import euler_from_matrix, matrix_from_euler, viewer_from_camera
 
 NAMES = ["b.webp", "a.webp", "d.webp", "c.webp", "e.webp"]
@@ -145,7 +145,7 @@ def test_a_broken_picture_is_named(folder):
     write_tar(folder / "images-00.tar", {"a.webp": b"RIFF nonsense", "d.webp": encoded(1)[:-9]})
     crops = FaceCrops(folder)
     for index, name in ((1, "a.webp"), (2, "d.webp")):
-        with pytest.raises(DataError, match=name):
+        with pytest.raises(ImageError, match=name):
             crops.decode(index)
 
 

@@ -140,7 +140,7 @@ BROKEN = {
             b"PK\x01\x02-\x03-\x00\x00", b"PK\x01\x02-\x03-\x00\x01"
         ),
     },
-    "cut picture": {"png": picture()[:60]},
+    "cut picture": {"png": picture()[:45]},
     "no picture": {"npy": npy(POINTS)},
     "no json": {"png": picture(), "json": b'{"landmarks_px": [['},
     "ragged": {"png": picture(), "json": b'{"landmarks_px": [[1, 2], [3]]}'},

@@ -101,7 +101,7 @@ def test_broken_samples_are_skipped_and_named(root, write_face):
     }
     for stem, word in {
         "a_no_mat": "no .mat", "b_no_pose": "Pose_Para is missing", "c_nan": "not finite",
-        "d_shape": "malformed", "e_cut": "picture", "f_points": "pts_3d is missing",
+        "d_shape": "malformed", "e_cut": "damaged", "f_points": "pts_3d is missing",
     }.items():  # fmt: skip
         assert word in reasons[f"AFW/{stem}.jpg"]
     assert dataset.skipped.lines()[0] == "6 broken samples skipped"

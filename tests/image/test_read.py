@@ -187,7 +187,7 @@ def test_bad_files_give_one_line_that_begins_with_the_path(tmp_path, scene):
         "damaged.png": (png_with_size(64, 64), "damaged"),
         "empty.jpg": (b"", "empty"),
         "text.jpg": (b"This is a letter and no picture.\n" * 50, "known format"),
-        "phone.heic": (b"\x00\x00\x00\x18ftypheic" + bytes(200), "HEIC"),
+        "phone.heic": (b"\x00\x00\x00\x18ftypheic" + bytes(200), "HEIC|damaged"),
         "bomb.png": (png_with_size(20_000, 20_000), "megapixels"),
         "large.png": (png_with_size(11_000, 11_000), "megapixels"),
         "long.png": (png_with_size(40_000, 100), "32000 on a side"),

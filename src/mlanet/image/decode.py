@@ -1,7 +1,6 @@
 """Encoded pictures of every format as pixels, whole or slightly damaged."""
 
 import io
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -109,7 +108,10 @@ def _decoded(content: bytes, kind: str, name: str) -> Decoded:
 def _pixels(
     picture: "Image.Image", kind: str, name: str, cicp: tuple[int, int, int, int] | None = None
 ) -> Decoded:
-    with quiet() if kind in _NOISY else nullcontext():
+    if kind in _NOISY:
+        with quiet(), no_warnings():
+            picture.load()
+    else:
         picture.load()
     profile = profile_of(picture, cicp)
     return Decoded(srgb_pixels(picture, profile, name), _orientation(picture))
