@@ -185,7 +185,7 @@ def test_unknown_compression_and_encryption(npz, offset, value):
 
 def test_files_that_would_fill_the_memory(npz, monkeypatch):
     monkeypatch.setattr("mlanet.datasets.archive.MAX_BYTES", 100)
-    with pytest.raises(DataError, match="take more"):
+    with pytest.raises(DataError, match="decompresses to more"):
         load_arrays(npz(points=np.zeros(13)), {"points": ()})
     assert load_arrays(npz(points=np.zeros(12), other=np.zeros(99)), {"points": ()})
 

@@ -32,6 +32,7 @@ def mat(**changes):
 def test_every_variable_is_read_in_double_precision():
     found = read_parameters(mat(), "a.mat")
     arrays = {name: getattr(found, name) for name in [field.name for field in fields(found)]}
+    assert arrays.pop("malformed") == found.oddities == ()
     assert {array.dtype for array in arrays.values()} == {np.dtype(np.float64)}
     np.testing.assert_allclose(found.pose, CONTENT["Pose_Para"][0])
     np.testing.assert_array_equal(found.shape, np.arange(199))
@@ -56,12 +57,8 @@ def test_variables_that_are_not_needed_may_be_absent():
     [
         ("Pose_Para", None, "Pose_Para is missing"),
         ("Exp_Para", np.zeros((28, 1)), "Exp_Para is malformed"),
-        ("Tex_Para", np.zeros((199, 1), complex), "Tex_Para is malformed"),
-        ("Color_Para", "seven n", "Color_Para is malformed"),
-        ("pt2d", np.zeros((21, 2)), "pt2d is malformed"),
         ("Shape_Para", np.full((199, 1), np.nan), "Shape_Para is not finite"),
-        ("roi", {"a": 1}, "roi is malformed"),
-        ("Pose_Para", np.zeros((1, 7)), "scale in Pose_Para"),
+        ("Exp_Para", {"a": 1}, "Exp_Para is malformed"),
     ],
 )
 def test_malformed_variables_are_named(key, value, message):
@@ -110,3 +107,29 @@ def test_version_4_is_read(write_face, tmp_path):
     savemat(file, {name: np.float64(value) for name, value in content.items()}, format="4")
     found = read_parameters(file.getvalue(), "a.mat")
     np.testing.assert_array_equal(found.shape, content["Shape_Para"].ravel())
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "field"),
+    [
+        ("Tex_Para", np.zeros((199, 1), complex), "texture"),
+        ("Color_Para", "seven n", "color"),
+        ("pt2d", np.zeros((21, 2)), "points_px"),
+        ("roi", {"a": 1}, "roi_px"),
+        ("Illum_Para", np.full((1, 10), np.inf), "illumination"),
+    ],
+)
+def test_what_nobody_needs_is_left_out_where_it_is_malformed(key, value, field):
+    found = read_parameters(mat(**{key: value}), "a.mat")
+    assert getattr(found, field) is None
+    assert [text.split()[0] for text in found.oddities] == [key]
+
+
+def test_a_pose_that_cannot_be_is_odd_and_no_error():
+    """As image04157 of AFLW2000-3D."""
+    pose = np.array([[0.1, 15.6, 0.2, 231.0, 262.0, -102.0, -1.5e-3]], np.float32)
+    found = read_parameters(mat(Pose_Para=pose), "a.mat")
+    assert "scale" in found.oddities[0]
+    assert "894 degrees" in found.oddities[1]
+    with pytest.raises(DataError, match="scale"):
+        found.placement(450)

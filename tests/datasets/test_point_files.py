@@ -49,6 +49,9 @@ def test_points_that_are_not_visible_are_nan(tmp_path):
         ("a.pts", pts(POINTS).replace("11.0", "x"), "not a file of 68 points"),
         ("a.json", "[[1, 2]", "not a file of 68 points"),
         ("a.json", '{"other": 1}', "landmarks_px"),
+        ("a.json", "[" * 5000 + "]" * 5000, "nested"),
+        ("a.json", json.dumps((1e300 * POINTS).tolist()), "in no picture"),
+        ("a.pts", pts(POINTS, "9" * 5000), "a file of 68 points"),
         ("a.npy", "text", "not a file of 68 points"),
         ("a.txt", "1 2", ".pts, .npy, .json"),
     ],
@@ -59,3 +62,19 @@ def test_bad_files_are_one_clear_line(tmp_path, name, content, words):
         read_points(tmp_path / name)
     assert "\n" not in str(error.value)
     assert name in str(error.value)
+
+
+def test_files_of_windows_and_of_cameras(tmp_path):
+    """A byte-order mark, a suffix in capitals."""
+    for name in ("a.pts", "b.PTS"):
+        (tmp_path / name).write_text("\ufeff" + pts(POINTS), encoding="utf-8")
+        np.testing.assert_allclose(read_points(tmp_path / name), POINTS - 0.5)
+    (tmp_path / "a.JSON").write_text("\ufeff" + json.dumps(POINTS.tolist()), encoding="utf-8")
+    np.testing.assert_array_equal(read_points(tmp_path / "a.JSON"), POINTS)
+
+
+def test_a_header_that_is_no_python(tmp_path):
+    content = b"\x93NUMPY\x01\x00\x10\x00" + b"(((((((((((((((\n"
+    (tmp_path / "a.npy").write_bytes(content)
+    with pytest.raises(DataError, match="not a file of 68 points"):
+        read_points(tmp_path / "a.npy")

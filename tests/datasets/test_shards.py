@@ -143,14 +143,33 @@ BROKEN = {
     "cut picture": {"png": picture()[:45]},
     "no picture": {"npy": npy(POINTS)},
     "no json": {"png": picture(), "json": b'{"landmarks_px": [['},
-    "ragged": {"png": picture(), "json": b'{"landmarks_px": [[1, 2], [3]]}'},
-    "words": {"png": picture(), "json": b'{"angles_deg": ["a", "b", "c"]}'},
-    "wrong shape": {"png": picture(), "npy": npy(POINTS[:67])},
-    "nan": {"png": picture(), "npz": npz(rotation=np.full((3, 3), np.nan))},
     "cut npz": {"png": picture(), "npz": npz(rotation=np.eye(3))[:90]},
     "cut npy": {"png": picture(), "npy": npy(POINTS)[:200]},
     "pickle": {"png": picture(), "npy": npy(np.array([Tripwire()], object), allow_pickle=True)},
 }
+
+
+ODD = {
+    "ragged": {"png": picture(), "json": b'{"landmarks_px": [[1, 2], [3]]}'},
+    "words": {"png": picture(), "json": b'{"angles_deg": ["a", "b", "c"]}'},
+    "wrong shape": {"png": picture(), "npy": npy(POINTS[:67])},
+    "nan": {"png": picture(), "npz": npz(rotation=np.full((3, 3), np.nan), angles_deg=np.ones(3))},
+}
+
+
+def test_odd_samples_are_read_but_for_what_is_odd(tmp_path):
+    files = {f"{key}.{end}": data for key, each in ODD.items() for end, data in each.items()}
+    files["._ragged.png"] = b"of macOS"
+    write(tmp_path / "a.tar", files)
+    (tmp_path / ".shard-000001.0123abcd.tar").write_bytes((tmp_path / "a.tar").read_bytes())
+    dataset = Shards(tmp_path)
+    samples = {sample.name.split("/")[1]: sample for sample in read_samples(dataset)}
+    assert samples.keys() == ODD.keys()
+    assert samples["nan"].rotation is None
+    assert samples["nan"].angles_deg.tolist() == [1.0, 1.0, 1.0]
+    assert dataset.skipped.oddities.keys() == {f"a.tar/{key}" for key in ODD}
+    assert not dataset.skipped.reasons
+    assert all(line.startswith("warning: a.tar/") for line in dataset.skipped.lines())
 
 
 def test_broken_samples_are_skipped_and_named(tmp_path):

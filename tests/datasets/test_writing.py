@@ -122,3 +122,20 @@ def test_nothing_readable(tmp_path):
 
     with pytest.raises(DataError, match="no sample is readable; the first: 0: no"):
         write_shards(Broken(), tmp_path)
+
+
+def test_leftovers_go_and_damaged_shards_are_made_again(tmp_path):
+    first = write_shards(Made(), tmp_path, per_shard=3)
+    (tmp_path / ".shard-000001.0123abcd.tar").write_bytes(b"half")
+    (tmp_path / "shard-000000.tar").write_bytes(b"")
+    with tarfile.open(tmp_path / "shard-000001.tar", "w"):
+        pass  # a whole tar file without its samples
+    (tmp_path / "shard-000002.json").write_text("{")
+    made = Made()
+    assert write_shards(made, tmp_path, per_shard=3) == first
+    assert made.reads == list(range(7))
+    assert len(Shards(tmp_path)) == 6
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    again = Made()
+    assert write_shards(again, tmp_path, per_shard=3) == first
+    assert again.reads == []

@@ -454,7 +454,7 @@ def test_only_named_pictures_are_as_a_data_set_of_those(dataset, tmp_path, whole
     [
         (f"{NAMES[0]}\nimage00099.jpg\n", "image00099.jpg is no annotated picture's name"),
         ("\n", "holds no picture's name"),
-        (None, "not a readable text file"),
+        (None, "there is no such file"),
     ],
 )
 def test_a_wrong_list_of_pictures_is_one_line(dataset, tmp_path, text, message, capsys):
@@ -473,3 +473,27 @@ def test_the_list_of_the_model_cards_400_pictures():
     path = Path(__file__).parents[2] / "docs" / "results" / "aflw2000_400.txt"
     dataset = AFLW2000(Path(os.environ["MLANET_DATA"]) / "aflw2000_dev")
     assert path.read_text().splitlines() == list(dataset.names)
+
+
+def test_a_pose_that_cannot_be_leaves_out_the_pose_alone(dataset, truth, tmp_path):
+    """As image04157 of the published data set: a negative scale, an angle of 893 degrees."""
+    content = {
+        "Pose_Para": np.array([[0.1, np.radians(893.0), 0.2, 0.0, 0.0, 0.0, -1e-3]]),
+        "Shape_Para": np.zeros((199, 1)),
+        "Exp_Para": np.zeros((29, 1)),
+        "pt3d_68": landmarks(1).T,
+    }
+    savemat(tmp_path / NAMES[1].replace(".jpg", ".mat"), content)
+    for name in NAMES:
+        (tmp_path / f"._{name}").write_bytes(b"of macOS")
+    dataset = AFLW2000(tmp_path)
+    own = AFLW2000Annotations.of(dataset)
+    assert len(own.names) == 7
+    report = evaluate_aflw2000(FakePredictor((3.0, 4.0)), dataset, truth)
+    assert report.nme.mean == pytest.approx(5 * UNIT)
+    assert sum(report.nme.counts.values()) == 6
+    assert report.pose.images == 4
+    assert dataset[1].rotation is None
+    (line,) = dataset.skipped.lines()
+    assert line.startswith(f"warning: {NAMES[1]}: the scale in Pose_Para is -0.001")
+    assert "893 degrees" in line

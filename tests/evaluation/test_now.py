@@ -123,18 +123,19 @@ def test_bad_pictures_and_boxes_are_named_and_the_others_done(dataset, tmp_path,
     assert status(tmp_path, dataset, out) == 1
     printed = capsys.readouterr()
     assert "2 of 5" in printed.out
-    damaged, box, absent = printed.err.strip().splitlines()
+    box, damaged, faceless, absent = printed.err.strip().splitlines()
     assert damaged.startswith(f"mlanet: {pictures / names[0]}.jpg: ")
-    assert box.startswith(f"mlanet: {boxes / names[2]}.npy: not one of NoW's boxes")
+    assert box.startswith(f"mlanet: warning: {boxes / names[2]}.npy: not one of NoW's boxes")
+    assert faceless == f"mlanet: {names[2]}: no face was found"
     assert absent == f"mlanet: {pictures / names[3]}.jpg: there is no such file"
     assert len(list(out.rglob("*.obj"))) == 2
     content = read_run(tmp_path / "out.report" / "report.json")
     assert content["missing"] == [names[0], names[2], names[3]]
-    assert list(content["unreadable"]) == content["missing"]
+    assert list(content["unreadable"]) == [names[0], names[3]]
+    assert list(content["odd"]) == [names[2]]
     assert content["counts"]["all"] == {"images": 5, "by_box": 1, "missing": 3}
     text = (tmp_path / "out.report" / "report.md").read_text()
     assert "there is no such file" in text
-    assert "## No face found" not in text
 
 
 def test_faces_are_at_rest(dataset, tmp_path):

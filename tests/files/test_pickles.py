@@ -35,3 +35,31 @@ def test_nothing_is_run():
 
     with pytest.raises(DataError, match="would run"):
         load_pickle(io.BytesIO(pickle.dumps(Tripwire())), "file", DataError)
+
+
+def nested(depth):
+    """A pickle of a tuple in a tuple in a tuple."""
+    return b"\x80\x02" + b")" + b"\x85" * depth
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x02}" + nested(200_000)[2:] + b"K\x01s.",  # a key of a dictionary
+        b"\x80\x02}(" + nested(200_000)[2:] + b"K\x01u.",
+        b"(" + nested(200_000)[2:] + b"K\x01d.",
+        b"\x80\x04\x8f(" + nested(200_000)[2:] + b"\x90.",  # an element of a set
+        b"\x80\x04(" + nested(200_000)[2:] + b"\x91.",
+    ],
+)
+def test_nested_keys_are_one_line(content):
+    """Python's own hash of them ends the process."""
+    with pytest.raises(DataError, match=r"^file: unreadable pickle \(a key is a tuple\)"):
+        load_pickle(io.BytesIO(content), "file", DataError)
+
+
+def test_nested_values_are_let_go():
+    found = load_pickle(io.BytesIO(nested(200_000) + b"."), "file", DataError)
+    assert isinstance(found, tuple)
+    with pytest.raises(ValueError, match="no numbers"):
+        as_array(found)

@@ -68,3 +68,17 @@ def test_a_face_without_room_to_turn_is_an_error(tmp_path):
     turned = ProfiledFaces(made.model, FaceCrops(tmp_path), size=48, step_deg=90.0, steps=1)
     with pytest.raises(DataError, match="cannot be turned"):
         turned[0]
+
+
+def test_leftovers_go_and_damaged_shards_are_made_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(writing, "SHARD", 2)
+    made = RenderedHeads(MorphableModel.load(), size=32, count=5)
+    first = write_samples(made, tmp_path, {})
+    (tmp_path / ".images-0000000-0000002.0123abcd.tar").write_bytes(b"half")
+    (tmp_path / "parts" / "0000000-0000002.npz").write_bytes(b"PK")
+    (tmp_path / "images-0000002-0000004.tar").write_bytes(b"")
+    assert write_samples(made, tmp_path, {}) == first
+    crops = FaceCrops(tmp_path)
+    assert len(crops) == 5
+    np.testing.assert_array_equal(crops[2].coefficients, made[2].coefficients)
+    assert not list(tmp_path.glob(".images*"))

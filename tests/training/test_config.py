@@ -186,3 +186,30 @@ def test_what_is_known_of_a_source_is_checked():
         SourceConfig("aflw_train", known=["pose"])
     with pytest.raises(ConfigurationError, match="known: of rendered heads"):
         SourceConfig(known=["rotation"])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"seed": 1180591620717411303424}', "seed must be below"),
+        ('{"learning_rate": NaN}', "learning_rate must be a finite number"),
+        ('{"a\\u001b[31m\\nb": 1}', r"unknown field a\\x1b\[31m b"),
+        ('{"augmentation": {"\\u202e": 1}}', "augmentation: unknown field"),
+        ("[" * 5000, "nested"),
+        ("null", "is a JSON object"),
+        ('{"stages": [{"fraction": 1, "input_size": 1e400}]}', "input_size"),
+    ],
+)
+def test_hostile_files_are_one_harmless_line(tmp_path, content, message):
+    path = tmp_path / "run.json"
+    path.write_text(content)
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        TrainingConfig.read(path)
+    assert str(caught.value).startswith(str(path))
+    assert str(caught.value).isprintable()
+
+
+def test_a_byte_order_mark_is_read_over(tmp_path):
+    path = tmp_path / "run.json"
+    path.write_bytes(b"\xef\xbb\xbf" + b'{"steps": 7}')
+    assert TrainingConfig.read(path).steps == 7

@@ -1,5 +1,6 @@
 """`mlanet evaluate`: measure the shipped network under a named protocol."""
 
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -125,6 +126,8 @@ def aflw2000(
         report.predictions.save(save_predictions)
         written.append(save_predictions)
     print_report(report)
+    for line in dataset.skipped.lines():
+        print(line, file=sys.stderr)
     names = ", ".join(path.name for path in written[1:])
     text = f"{written[0]}, {names} written"
     Console().print(text, highlight=False, markup=False, soft_wrap=True)
@@ -151,7 +154,7 @@ def _own_faces(
     def skin_tone(face: "Reconstruction") -> float:
         assert tone is not None
         if fitted_tones:
-            from mlanet.fitting import refine
+            from mlanet.fitting import refine  # which needs torch
 
             face = refine([face])[0]
         return tone(face.coefficients)

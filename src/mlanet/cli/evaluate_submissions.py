@@ -85,7 +85,9 @@ def realy(
     from mlanet.evaluation.submission import SubmissionPictures
     from mlanet.reconstructor import Reconstructor
 
-    paths = read_pictures(images)
+    paths, others = read_pictures(images)
+    for line in others:
+        print(f"mlanet: warning: {line}", file=sys.stderr)
     reconstructor = Reconstructor.load(threads=threads, weights=weights)
     pictures = SubmissionPictures([path.name for path in paths])
     with progress_bar("REALY") as report:
@@ -113,6 +115,8 @@ def _finish(submission: "Submission", pictures: "SubmissionPictures", folder: Pa
     """Write the report, name what has no prediction."""
     submission.save(folder, pictures.grids())
     print(f"{folder / 'report.html'} written")
+    for line in submission.odd.values():
+        print(f"mlanet: warning: {line}", file=sys.stderr)
     for name in submission.missing:
         why = submission.unreadable.get(name, f"{name}: no face was found")
         print(f"mlanet: {why}", file=sys.stderr)

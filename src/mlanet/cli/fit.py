@@ -1,5 +1,6 @@
 """`mlanet fit`: photos of one person in, faces fitted to their pixels out."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from mlanet.fitting.contour import JawKind
     from mlanet.reconstruction import Reconstruction
     from mlanet.reconstructor import Reconstructor
+
+OWN_RESULT = re.compile(r"face_\d+\.json")
+"""Files of faces as mlanet writes them into a folder of the photo's name."""
 
 MIN_POINTS = 8
 """Fewer visible points do not tell where a face is and how it is turned."""
@@ -50,7 +54,8 @@ def fit(
         example: Use the photo that ships with mlanet (Eileen Collins; NASA, public domain).
         threads: CPU threads.
         landmarks: For photo.jpg your own 68 points in photo.pts (300-W), photo.npy or photo.json:
-            the file, or the folder with one for each photo. NaN or -1 -1: not visible.
+            the file, or the folder with one for each photo; also face_00.json as mlanet writes
+            it, or the folder of such results. NaN or -1 -1: not visible.
         jaw: What the 17 jaw points are: of the visible contour, as 2D annotators mark them, or of
             the surface; auto: contour where points have no depth.
 
@@ -117,29 +122,37 @@ def _read_points(photo: Photo, landmarks: Path, num_photos: int) -> "np.ndarray"
     """The points of a photo; they have its name."""
     import numpy as np
 
-    from mlanet.datasets.point_files import SUFFIXES, read_points
+    from mlanet.datasets.point_files import read_points
 
     if landmarks.is_dir():
-        names = [photo.stem + suffix for suffix in SUFFIXES]
-        found = [landmarks / name for name in names if (landmarks / name).is_file()]
-        if not found:
-            raise DataError(
-                f"{landmarks}: holds none of {', '.join(names)}, points of {photo.name}"
-            )
-        file = found[0]
+        file = _file_for(photo, landmarks)
     elif not landmarks.exists():
         raise UsageError(f"--landmarks {landmarks}: there is no such file or folder")
     elif num_photos > 1:
         raise UsageError("--landmarks of several photos must be a folder, one file for each")
     else:
         file = landmarks
-    if file.stem != photo.stem:
+    if file.stem != photo.stem and not OWN_RESULT.fullmatch(file.name):
         raise DataError(f"{file}: named like another photo, not like {photo.name}")
     points = read_points(file)
     visible = int(np.isfinite(points[:, :2]).all(axis=1).sum())
     if visible < MIN_POINTS:
         raise DataError(f"{file}: has {visible} visible points; {MIN_POINTS} are needed")
     return points
+
+
+def _file_for(photo: Photo, folder: Path) -> Path:
+    """The file of points in a folder that has the photo's name, or the photo's own result."""
+    from mlanet.datasets.point_files import SUFFIXES
+    from mlanet.files import list_files
+
+    named = [file for file in list_files(folder, SUFFIXES) if file.stem == photo.stem]
+    named.sort(key=lambda file: SUFFIXES.index(file.suffix.lower()))
+    found = [*named, *(file for file in [folder / photo.stem / "face_00.json"] if file.is_file())]
+    if not found:
+        names = ", ".join(photo.stem + suffix for suffix in SUFFIXES)
+        raise DataError(f"{folder}: holds none of {names}, points of {photo.name}")
+    return found[0]
 
 
 def _jaw_kind(jaw: Literal["auto", "contour", "surface"], points: "list[np.ndarray]") -> "JawKind":

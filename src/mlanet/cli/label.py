@@ -70,7 +70,7 @@ def label(
         raise UsageError(f"--depth-weight must be in 0..1, got {depth_weight}")
     import numpy as np
 
-    from mlanet.files import atomic_path
+    from mlanet.files import atomic_path, remove_leftovers
     from mlanet.fitting.labels import CONTOUR_WEIGHT, Labels, with_given_rotation
 
     face_model = _model(model, landmarks)
@@ -81,6 +81,7 @@ def label(
     jaw_weight = CONTOUR_WEIGHT if contour else 1.0
     parts = out.with_name(out.name + ".parts")
     parts.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(parts)
     settings = _settings(given.points, face_model, max_residual, jaw_weight, depth_weight)
     starts = range(0, len(given.points), PART_FACES)
     paths = [parts / f"{settings}-{start:08d}.npz" for start in starts]
@@ -95,7 +96,7 @@ def label(
             landmarks,
         )
         for start, path in zip(starts, paths, strict=True)
-        if not _whole(path)
+        if not _whole(path, len(given.points[start : start + PART_FACES]))
     ]
     _run(jobs, min(processes or os.cpu_count() or 1, len(jobs)), len(paths))
     labels = Labels.concatenate([_read_part(path) for path in paths])
@@ -113,7 +114,7 @@ def label(
             given_rotation=np.array(given_rotation),
             **columns,
         )
-    for path in (*paths, *parts.glob(f".{settings}-*.npz")):  # the latter of processes killed
+    for path in paths:
         path.unlink(missing_ok=True)
     _remove_if_empty(parts)
     fitted = labels.residual_percent[np.isfinite(labels.residual_percent)]
@@ -184,6 +185,12 @@ def _read_landmarks(data: Path, *, with_rotation: bool) -> _Landmarks:
                     points.append(sample.landmarks_px)
                     rotations.append(sample.rotation)
                     on_surface &= sample.jaw_on_surface
+        if with_rotation and any(rotation is not None for rotation in rotations):
+            for name in [n for n, r in zip(names, rotations, strict=True) if r is None]:
+                dataset.skipped.add(name, f"{name}: no rotation")
+            posed = [k for k, rotation in enumerate(rotations) if rotation is not None]
+            names, points = [names[k] for k in posed], [points[k] for k in posed]
+            rotations = [rotations[k] for k in posed]
         known = [rotation for rotation in rotations if rotation is not None]
         rotation = np.array(known) if known and len(known) == len(points) else None
         found = _Landmarks(
@@ -277,14 +284,15 @@ def _fit_part(part: _Part) -> None:
         np.savez(temporary, **columns)
 
 
-def _whole(path: Path) -> bool:
-    """Whether a part is there; a damaged one is deleted, so that it is made again."""
+def _whole(path: Path, faces: int) -> bool:
+    """Whether a part is there, of so many faces; a damaged one is deleted to be made again."""
     if not path.exists():
         return False
     try:
-        _read_part(path)
-    except Exception as error:  # damaged files raise errors of any kind
-        print(f"{path} is damaged ({type(error).__name__}); it is made again", file=sys.stderr)
+        if len(_read_part(path).residual_percent) != faces:
+            raise DataError(f"{path}: holds other faces")
+    except DataError as error:
+        print(f"{error}; it is made again", file=sys.stderr)
         path.unlink()
         return False
     return True
@@ -297,9 +305,13 @@ def _remove_if_empty(folder: Path) -> None:
 
 
 def _read_part(path: Path) -> "Labels":
-    import numpy as np
-
+    from mlanet.files import parsing, read_npz
     from mlanet.fitting.labels import Labels
 
-    with np.load(path, allow_pickle=False) as part:
-        return Labels(**{field.name: part[field.name] for field in fields(Labels)})
+    names = [field.name for field in fields(Labels)]
+    part = read_npz(path, DataError, "damaged", names=names)
+    with parsing(path, "damaged", DataError):
+        labels = Labels(**{name: part[name] for name in names})
+        if len({len(part[name]) for name in names}) != 1:
+            raise ValueError("its columns differ in length")
+        return labels

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from mlanet.datasets.archive import TarIndex
+from mlanet.datasets.archive import MAX_MEMBER_BYTES, TarIndex
 from mlanet.datasets.dataset import SkippedSamples
 from mlanet.datasets.parameters import NEEDED, FaceParameters, read_parameters
 from mlanet.datasets.sample import Sample
 from mlanet.errors import DataError
+from mlanet.files import list_files, read_bytes
 from mlanet.image import read_image
 
 FOLDER = "AFLW2000"
@@ -42,7 +43,9 @@ class AFLW2000:
 
     Attributes:
         names: File names of the pictures, sorted.
-        skipped: Samples that `read_samples` found broken.
+        skipped: Samples that `read_samples` found broken, and what was odd in others: one picture
+            as published has a negative scale and angles of 893 degrees. Such a sample has no
+            `rotation`.
 
     Raises:
         DataError: there is nothing there, or a picture has no parameters.
@@ -57,7 +60,7 @@ class AFLW2000:
         self._tar: TarIndex | None = None
         self._position: dict[str, int] = {}
         if self._source.is_dir():
-            present = {file.name for file in self._source.iterdir() if file.is_file()}
+            present = {file.name for file in list_files(self._source)}
         else:
             self._tar = TarIndex([self._source])
             present = set(self._tar.names)
@@ -79,7 +82,7 @@ class AFLW2000:
             name=name,
             image=read_image(self._read(name), upright=False, name=f"{self._source}: {name}"),
             landmarks_px=parameters.landmarks_px,
-            rotation=parameters.rotation,
+            rotation=None if parameters.pose_oddities else parameters.rotation,
             angles_deg=parameters.angles_deg,
         )
 
@@ -97,15 +100,14 @@ class AFLW2000:
         name = _mat_name(self.names[index])
         data = self._read(name)
         needed = (*NEEDED, "pt3d_68")
-        return read_parameters(data, f"{self._source}: {name}", needed, AFLW2000Parameters)
+        found = read_parameters(data, f"{self._source}: {name}", needed, AFLW2000Parameters)
+        self.skipped.note_odd(self.names[index], found.oddities)
+        return found
 
     def _read(self, name: str) -> bytes:
         if self._tar is not None:
             return self._tar.read(self._position[name])
-        try:
-            return (self._source / name).read_bytes()
-        except OSError as error:
-            raise DataError(f"{self._source / name}: cannot be read ({error})") from error
+        return read_bytes(self._source / name, DataError, MAX_MEMBER_BYTES)
 
 
 def _mat_name(name: str) -> str:
@@ -118,7 +120,7 @@ def _locate(path: Path) -> Path:
         return path
     if not path.is_dir():
         raise DataError(f"{path}: no such folder or tar file; AFLW2000-3D is expected there")
-    if next(path.glob("*.jpg"), None) is not None:
+    if list_files(path, (".jpg",)):
         return path
     for candidate in (path / FOLDER, path / f"{FOLDER}.tar"):
         if candidate.exists():

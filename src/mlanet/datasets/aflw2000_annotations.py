@@ -10,6 +10,7 @@ from jaxtyping import Float
 from mlanet.datasets.aflw2000 import AFLW2000
 from mlanet.datasets.archive import load_arrays
 from mlanet.errors import DataError
+from mlanet.files import read_npy
 from mlanet.geometry import bounding_box
 
 AnnotationKind: TypeAlias = Literal["original", "reannotated"]
@@ -97,13 +98,9 @@ class AFLW2000Annotations:
         Raises:
             DataError: the file is malformed or does not belong to these pictures.
         """
-        try:
-            points = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"{path}: not a readable npy file ({error})") from error
+        points = read_npy(path, DataError, "not a readable npy file")
         count = len(self.names)
-        numeric = isinstance(points, np.ndarray) and points.dtype.kind in "fiu"
-        if not numeric or points.shape not in {(count, 2, 68), (count, 3, 68)}:
+        if points.dtype.kind not in "fiu" or points.shape not in {(count, 2, 68), (count, 3, 68)}:
             raise DataError(f"{path}: expected numbers of shape ({count}, 2, 68), {count} pictures")
         found = points[:, :2].astype(np.float64).transpose(0, 2, 1)
         box = bounding_box(self.original_px[..., :2])
@@ -139,7 +136,7 @@ def read_annotations(path: Path | None, dataset: AFLW2000) -> AFLW2000Annotation
     """
     if path is None:
         return AFLW2000Annotations.of(dataset)
-    if path.suffix == ".npy":
+    if path.suffix.lower() == ".npy":
         return AFLW2000Annotations.of(dataset).with_reannotation(path)
     return AFLW2000Annotations.load(path)
 

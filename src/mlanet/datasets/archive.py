@@ -1,12 +1,9 @@
 """Random access to the files of data sets: members of tar files, arrays of npz files."""
 
 import io
-import lzma
 import tarfile
-import zipfile
-import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,24 +11,13 @@ import numpy as np
 
 from mlanet.datasets.dataset import SkippedSamples
 from mlanet.errors import DataError
-from mlanet.morphable.archive import claimed_bytes
+from mlanet.files import PARSER_ERRORS, check_regular, one_line, read_npz
 
 MAX_BYTES = 8 * 1024**3
 """What the arrays of one file may take in memory."""
 
-UNREADABLE = (
-    OSError,
-    ValueError,
-    TypeError,
-    EOFError,
-    MemoryError,
-    RuntimeError,  # encrypted members; NotImplementedError: unknown ways to compress
-    OverflowError,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-)
-"""What damaged or hostile npz files make NumPy and zipfile raise."""
+MAX_MEMBER_BYTES = 512 * 1024**2
+"""What a member of a tar file, or a file of a sample, may have."""
 
 
 class TarIndex:
@@ -39,7 +25,8 @@ class TarIndex:
 
     The index (name, file, offset, size) is built once. Each read opens its tar file anew, so
     that an index may be shared by threads and pickled to worker processes. A member's name is
-    its last path component; names need not be unique.
+    its last path component; names need not be unique. Members whose names begin with a dot, such
+    as `._photo.jpg` of macOS, are passed over.
 
     Args:
         paths: The files.
@@ -135,32 +122,26 @@ class _Place(NamedTuple):
 def _places(path: Path, skipped: SkippedSamples | None) -> list[_Place]:
     places: list[_Place] = []
     problem: Exception | None = None
-    size = 0
+    size = check_regular(path, DataError)
     try:
-        size = path.stat().st_size
         with tarfile.open(path, "r:") as archive:
             for member in archive:
-                if member.size < 0:
-                    raise ValueError(f"{member.name} has a negative size")
-                if member.isreg():  # one by one: what precedes an error is kept
+                if not 0 <= member.size <= MAX_MEMBER_BYTES:
+                    raise ValueError(f"{member.name} has a size of {member.size}")
+                hidden = member.name.rsplit("/", 1)[-1].startswith(".")
+                if member.isreg() and not hidden:  # one by one: what precedes an error is kept
                     place = _Place(member.name, path, member.offset_data, member.size)
                     places.append(place)
-    except (
-        OSError,
-        tarfile.TarError,
-        ValueError,
-        OverflowError,
-        MemoryError,
-        RecursionError,
-    ) as error:  # headers may claim anything
+    except PARSER_ERRORS as error:  # headers may claim anything
         problem = error
     whole = [place for place in places if place.offset + place.size <= size]
     if problem is None and len(whole) == len(places):
         return places
     if len(whole) < len(places):
-        reason = f"{path}: truncated inside {places[len(whole)].name}; copy the file again"
+        inside = one_line(places[len(whole)].name)
+        reason = f"{path}: truncated inside {inside}; copy the file again"
     else:
-        reason = f"{path}: not a readable uncompressed tar file ({problem})"
+        reason = f"{path}: not a readable uncompressed tar file ({one_line(problem)})"
     if skipped is None:
         raise DataError(reason) from problem
     skipped.add(path.name, reason)
@@ -195,13 +176,9 @@ def load_arrays(
             `MAX_BYTES`.
     """
     shapes = {**required, **(optional or {})}
-    try:
-        members = _members(path, shapes)
-        with np.load(path, allow_pickle=False) as archive:
-            found = {name: archive[member] for name, member in members.items()}
-    except UNREADABLE as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path}: not a readable npz file ({reason})") from error
+    found = read_npz(
+        path, DataError, "not a readable npz file", names=shapes.keys(), max_bytes=MAX_BYTES
+    )
     for name in required:
         if name not in found:
             raise DataError(f"{path}: the array {name!r} is missing")
@@ -220,24 +197,3 @@ def load_arrays(
         if finite and array.dtype.kind == "f" and not np.isfinite(array).all():
             raise DataError(f"{path}: {name!r} holds numbers that are not finite")
     return found
-
-
-def _members(path: Path, names: Iterable[str]) -> dict[str, str]:
-    """Members of an npz file that hold these arrays, whose headers claim no more than is there.
-
-    Raises:
-        ValueError: a header claims more than its member holds, or all of them too much.
-    """
-    with zipfile.ZipFile(path) as archive:
-        present = set(archive.namelist())
-        members = {name: f"{name}.npy" for name in names if f"{name}.npy" in present}
-        total = 0
-        for name, member in members.items():
-            with archive.open(member) as file:
-                claimed = claimed_bytes(file)
-            if claimed > archive.getinfo(member).file_size:
-                raise ValueError(f"{name!r} claims more numbers than it holds")
-            total += claimed
-    if total > MAX_BYTES:
-        raise ValueError(f"its arrays take more than {MAX_BYTES / 1024**3:.0f} GiB")
-    return members

@@ -11,6 +11,7 @@ from mlanet.datasets.archive import TarIndex, load_arrays
 from mlanet.datasets.dataset import SkippedSamples, all_broken, sample_key
 from mlanet.datasets.sample import Sample
 from mlanet.errors import DataError
+from mlanet.files import list_files
 from mlanet.geometry import are_rotations, viewer_from_camera
 from mlanet.image import read_image
 
@@ -66,7 +67,7 @@ class FaceCrops:
         if labels["pts68_px"].shape[2] not in (2, 3):
             raise DataError(f"{self._labels_path}: 'pts68_px' must have 2 or 3 coordinates")
         self.skipped = SkippedSamples()
-        self._tars = TarIndex(sorted(folder.glob("*.tar")), self.skipped)
+        self._tars = TarIndex(list_files(folder, (".tar",)), self.skipped)
         reasons = _broken(labels, Counter(self._tars.names))
         every_name: list[str] = labels["name"].tolist()
         counts = Counter(every_name)

@@ -1,11 +1,12 @@
 """What a data set is, and how a run gets past its broken samples."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from mlanet.datasets.sample import Sample
 from mlanet.errors import DataError, ImageError
+from mlanet.files import one_line
 
 SHOWN = 5
 """Broken samples that a run names; the others are counted."""
@@ -41,14 +42,23 @@ class Dataset(Samples, Protocol):
 
 
 class SkippedSamples:
-    """Broken samples of a run by `sample_key`, with the reason: for its log. None is fatal."""
+    """Broken and odd samples of a run by `sample_key`, with the reason: for its log.
+
+    None is fatal. An odd one is used but for what its odd value says.
+    """
 
     def __init__(self) -> None:
         self._reasons: dict[str, str] = {}
+        self._oddities: dict[str, str] = {}
 
     def add(self, name: str, reason: object) -> None:
         """Note a sample; a name that is known already keeps its first reason."""
-        self._reasons.setdefault(name, " ".join(str(reason).split()))
+        self._reasons.setdefault(name, one_line(reason))
+
+    def note_odd(self, name: str, oddities: Sequence[str]) -> None:
+        """Note what is odd in a sample that is used all the same."""
+        if oddities:
+            self._oddities.setdefault(name, one_line("; ".join(oddities)))
 
     def __len__(self) -> int:
         return len(self._reasons)
@@ -61,16 +71,25 @@ class SkippedSamples:
         """A copy: the reason of each name, in the order in which they were met."""
         return dict(self._reasons)
 
+    @property
+    def oddities(self) -> dict[str, str]:
+        """A copy: what is odd in each of the odd samples."""
+        return dict(self._oddities)
+
     def lines(self, shown: int = SHOWN) -> list[str]:
-        """How many samples were skipped and the first of them, a line each; empty if none was."""
+        """The odd samples, how many were skipped, the first of these, a line each; perhaps none."""
+        odd = [f"warning: {name}: {text}" for name, text in list(self._oddities.items())[:shown]]
+        if len(self._oddities) > shown:
+            odd.append(f"warning: {len(self._oddities) - shown} more odd samples")
         if not self._reasons:
-            return []
+            return odd
         found = [
             f"skipped: {reason if name in reason else f'{name}: {reason}'}"
             for name, reason in list(self._reasons.items())[:shown]
         ]
         more = len(self._reasons) - len(found)
         return [
+            *odd,
             f"{len(self._reasons)} broken samples skipped",
             *found,
             *([f"skipped: {more} more"] if more else []),

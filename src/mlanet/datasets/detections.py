@@ -3,7 +3,7 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 
 from mlanet.assets import asset_records
+from mlanet.datasets.archive import MAX_MEMBER_BYTES
 from mlanet.detection import LOOKING, CenterFace, Detection
 from mlanet.errors import DataError, ImageError
-from mlanet.files import atomic_path
+from mlanet.files import atomic_path, list_files, parsing, read_bytes, read_json, remove_leftovers
 from mlanet.image import read_image
 
 PHOTOS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 PART = 64
 """Photos between two writings of the cache: what is lost at most when a run is killed."""
 
-WHOLE, PARTS = "detections.json", "detections-*.json"
+WHOLE = "detections.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,9 @@ class DetectionCache:
         self._detector = f"{sha256} looking {LOOKING} at {threshold:g}"
         self._files: list[Path] = []
         self.records: dict[str, PhotoRecord] = {}
-        for path in (folder / WHOLE, *sorted(folder.glob(PARTS))):
+        kept = list_files(folder, (".json",)) if folder.is_dir() else []
+        kept.sort(key=lambda path: path.name != WHOLE)  # parts are newer
+        for path in kept:
             found = self._read(path)
             if found is not None:
                 self._files.append(path)
@@ -123,7 +126,7 @@ class DetectionCache:
         try:
             state = path.stat()
             size, mtime = state.st_size, state.st_mtime_ns
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest = hashlib.sha256(read_bytes(path, ImageError, MAX_MEMBER_BYTES)).hexdigest()
             known = self._by_content.get(digest)
             if known is not None:
                 return PhotoRecord(size, mtime, digest, known.faces, known.error)
@@ -150,6 +153,7 @@ class DetectionCache:
         text = json.dumps({"detector": self._detector, "photos": photos})
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(self._folder)
             with atomic_path(path) as temporary:
                 temporary.write_text(text, encoding="utf-8")
         except OSError as error:
@@ -162,12 +166,15 @@ class DetectionCache:
 
     def _read(self, path: Path) -> dict[str, PhotoRecord] | None:
         """Records of a file; nothing if it is of another detector, damaged or gone."""
+        if not path.name.startswith(Path(WHOLE).stem):
+            return None
         try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            if content["detector"] != self._detector:
-                return None
-            return {name: _record_of(entry) for name, entry in content["photos"].items()}
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            content = read_json(path, DataError)
+            with parsing(path, "no detections", DataError):
+                if content["detector"] != self._detector:
+                    return None
+                return {name: _record_of(entry) for name, entry in content["photos"].items()}
+        except DataError:
             return None
 
 
@@ -180,15 +187,8 @@ def _record_of(entry: dict[str, Any]) -> PhotoRecord:
 
 def photo_names(root: Path) -> list[str]:
     """Paths of photos below a folder, sorted, with slashes."""
-
-    def visible() -> Iterator[str]:
-        for path in root.rglob("*"):
-            name = path.relative_to(root)
-            hidden = any(part.startswith(".") for part in name.parts)
-            if path.suffix.lower() in PHOTOS and not hidden and path.is_file():
-                yield name.as_posix()
-
-    return sorted(visible())
+    photos = list_files(root, PHOTOS, recursive=True)
+    return sorted(path.relative_to(root).as_posix() for path in photos)
 
 
 def _unchanged(path: Path, record: PhotoRecord | None) -> bool:

@@ -13,6 +13,7 @@ from mlanet.datasets.shards import Shards
 from mlanet.datasets.threeddfa import CONFIGS, ThreeDDFALists
 from mlanet.datasets.w300lp import SUBSETS, W300LP
 from mlanet.errors import DataError
+from mlanet.files import is_hidden
 
 Layout: TypeAlias = Literal["crops", "aflw2000", "300w-lp", "3ddfa", "shards", "photos"]
 
@@ -49,7 +50,7 @@ def layout_of(path: Path) -> Layout:
         return "aflw2000" if path.stem == FOLDER else "shards"
     if not path.is_dir():
         raise DataError(f"{path}: no such folder or tar file")
-    names = {entry.name for entry in path.iterdir()}
+    names = {entry.name for entry in path.iterdir() if not is_hidden(entry)}
     folders = {name for name in names if (path / name).is_dir()}
     if "labels.npz" in names:
         return "crops"

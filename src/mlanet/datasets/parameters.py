@@ -15,7 +15,8 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.errors import DataError
-from mlanet.files.matfiles import decompressed_size
+from mlanet.files import parsing
+from mlanet.files.matfiles import Unreadable, read_matrices
 from mlanet.geometry import matrix_from_euler
 
 MICROMETRES_PER_MM = 1000.0
@@ -35,6 +36,9 @@ _KEYS: dict[str, tuple[str, tuple[int, ...]]] = {
 
 MAX_BYTES = 64 * 1024**2
 """What a file may take in memory; those of the data sets take less than a hundredth."""
+
+MAX_ANGLE_DEG = 360.0
+"""A larger angle is a fit that went astray: of AFLW2000-3D, one face has 893 degrees."""
 
 NEEDED = ("Pose_Para", "Shape_Para", "Exp_Para")
 
@@ -88,6 +92,7 @@ class FaceParameters:
             strength and exponent of the gloss.
         roi_px: left, top, right, bottom of the picture in the photo that it was cut from.
         points_px: x, y of AFLW's 21 or iBUG's 68 hand-marked points; NaN where not visible.
+        malformed: variables that are there and cannot be used, each with the reason.
     """
 
     pose: Float[np.ndarray, "7"]
@@ -99,6 +104,7 @@ class FaceParameters:
     illumination: Float[np.ndarray, "10"] | None = None
     roi_px: Float[np.ndarray, "4"] | None = None
     points_px: Float[np.ndarray, "k 2"] | None = None
+    malformed: tuple[str, ...] = ()
 
     @property
     def rotation(self) -> Float[np.ndarray, "3 3"]:
@@ -110,8 +116,29 @@ class FaceParameters:
         """Pitch, yaw, roll."""
         return np.degrees(self.pose[:3])
 
+    @property
+    def pose_oddities(self) -> tuple[str, ...]:
+        """What no fit of a face can be in the pose; empty if all is well."""
+        found: list[str] = []
+        if self.pose[6] <= 0.0:
+            found.append(f"the scale in Pose_Para is {self.pose[6]:.3g}, which is not positive")
+        if (largest := float(np.abs(self.angles_deg).max())) > MAX_ANGLE_DEG:
+            found.append(f"an angle in Pose_Para is of {largest:.0f} degrees")
+        return tuple(found)
+
+    @property
+    def oddities(self) -> tuple[str, ...]:
+        """All that is odd and that only those who need it have to leave out."""
+        return (*self.pose_oddities, *self.malformed)
+
     def placement(self, height: int) -> Placement:
-        """Where the model's points appear in the picture, which is `height` pixels high."""
+        """Where the model's points appear in the picture, which is `height` pixels high.
+
+        Raises:
+            DataError: the scale is not positive.
+        """
+        if self.pose[6] <= 0.0:
+            raise DataError(self.pose_oddities[0])
         return Placement.from_source(self.rotation, float(self.pose[6]), self.pose[3:6], height)
 
 
@@ -133,9 +160,10 @@ def read_parameters(
         kind: class of the result.
 
     Raises:
-        DataError: the file is damaged, a needed variable is missing, or one is malformed.
+        DataError: the file is damaged, or a needed variable is missing or malformed.
     """
-    arrays = read_variables(data, source, {key: shape for key, (_, shape) in _KEYS.items()}, needed)
+    shapes = {key: shape for key, (_, shape) in _KEYS.items()}
+    arrays, malformed = read_variables(data, source, shapes, needed)
     found = {_KEYS[key][0]: array for key, array in arrays.items()}
     if "points_px" in found:
         points = found["points_px"].T.copy()
@@ -143,51 +171,51 @@ def read_parameters(
         found["points_px"] = points
     if "landmarks_px" in found:
         found["landmarks_px"] = np.ascontiguousarray(found["landmarks_px"].T)
-    if found.get("pose", np.ones(7))[6] <= 0.0:
-        raise DataError(f"{source}: the scale in Pose_Para is not positive")
-    return kind(**found)
+    return kind(**found, malformed=malformed)
 
 
 def read_variables(
     data: bytes, source: str, shapes: dict[str, tuple[int, ...]], needed: tuple[str, ...]
-) -> dict[str, Float[np.ndarray, "..."]]:
+) -> tuple[dict[str, Float[np.ndarray, "..."]], tuple[str, ...]]:
     """Numeric variables of a `.mat` file as float64 of the given shapes (-1: any length).
 
     A variable of one axis may lie there as a row or as a column.
 
+    Returns:
+        The variables, and what is wrong with those that are not needed and therefore left out.
+
     Raises:
-        DataError: the file is damaged, a needed variable is missing, or one is malformed.
+        DataError: the file is damaged, or a needed variable is missing or malformed.
     """
-    from scipy.io import loadmat
-
-    try:
-        version_4 = 0 in data[:4]  # which knows no compression
-        size = len(data) if version_4 else decompressed_size(io.BytesIO(data), len(data), MAX_BYTES)
-        if size > MAX_BYTES:
-            raise ValueError(f"it decompresses to more than {MAX_BYTES // 2**20} MiB")
-        content = loadmat(io.BytesIO(data), variable_names=list(shapes))
-    except Exception as error:  # on damaged files scipy raises almost anything
-        raise DataError(f"{source} is no readable .mat file ({_line(error)})") from error
+    with parsing(source, "no readable .mat file", DataError):
+        content = read_matrices(io.BytesIO(data), len(data), shapes.keys(), MAX_BYTES)
     arrays: dict[str, np.ndarray] = {}
+    oddities: list[str] = []
     for key, shape in shapes.items():
-        if key not in content:
-            if key in needed:
-                raise DataError(f"{source}: {key} is missing")
-            continue
-        array = content[key]
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
-            raise DataError(f"{source}: {key} is malformed: no real numbers")
-        array = array.ravel() if len(shape) == 1 else array
-        fits = array.ndim == len(shape) and all(
-            want in (-1, have) for want, have in zip(shape, array.shape, strict=True)
-        )
-        if not fits:
-            raise DataError(f"{source}: {key} is malformed: its shape is {content[key].shape}")
-        arrays[key] = array.astype(np.float64)
-        if not np.isfinite(arrays[key]).all():
-            raise DataError(f"{source}: {key} is not finite")
-    return arrays
+        wrong = "is missing"
+        if key in content:
+            try:
+                arrays[key] = _as_wanted(content[key], shape)
+                continue
+            except ValueError as error:
+                wrong = str(error)
+        if key in needed:
+            raise DataError(f"{source}: {key} {wrong}")
+        if key in content:
+            oddities.append(f"{key} {wrong}")
+    return arrays, tuple(oddities)
 
 
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _as_wanted(array: np.ndarray | Unreadable, shape: tuple[int, ...]) -> Float[np.ndarray, "..."]:
+    if isinstance(array, Unreadable):
+        raise ValueError("is malformed: no real numbers")
+    wanted = array.ravel() if len(shape) == 1 else array
+    fits = wanted.ndim == len(shape) and all(
+        want in (-1, have) for want, have in zip(shape, wanted.shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(f"is malformed: its shape is {array.shape}")
+    found = wanted.astype(np.float64)
+    if not np.isfinite(found).all():
+        raise ValueError("is not finite")
+    return found

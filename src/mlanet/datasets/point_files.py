@@ -1,6 +1,5 @@
 """The 68 points of one photo, in a file of a user."""
 
-import json
 import re
 from pathlib import Path
 
@@ -8,9 +7,13 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.errors import DataError
+from mlanet.files import one_line, parsing, read_json, read_npy, read_text
 
 SUFFIXES = (".pts", ".npy", ".json")
 """Files of points, in the order in which a folder is searched."""
+
+LARGEST_PX = 1e6
+"""No picture has as many."""
 
 _PTS = re.compile(r"\s*version:\s*1\s+n_points:\s*(\d+)\s*\{([^{}]*)\}\s*", re.IGNORECASE)
 
@@ -26,18 +29,13 @@ def read_points(path: Path) -> Float[np.ndarray, "68 d"]:
     Raises:
         DataError: the file is missing or malformed, or does not hold 68 points.
     """
-    try:
+    with parsing(path, "not a file of 68 points", DataError):
         points, offset = _parse(path)
-    except DataError:
-        raise
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-    except (ValueError, TypeError, KeyError, EOFError) as error:
-        text = " ".join(str(error).split())
-        raise DataError(f"{path}: not a file of 68 points ({text})") from None
     if points.ndim != 2 or points.shape[0] != 68 or points.shape[1] not in (2, 3):
         raise DataError(f"{path}: holds numbers of shape {points.shape}, not (68, 2 or 3)")
     hidden = ~np.isfinite(points).all(axis=1) | (points[:, :2] == -1.0).all(axis=1)
+    if np.abs(points[~hidden]).max(initial=0.0) > LARGEST_PX:
+        raise DataError(f"{path}: a point lies beyond {LARGEST_PX:.0f} pixels, in no picture")
     points = points + np.array([offset, offset, 0.0])[: points.shape[1]]
     points[hidden] = np.nan
     return points
@@ -45,19 +43,20 @@ def read_points(path: Path) -> Float[np.ndarray, "68 d"]:
 
 def _parse(path: Path) -> tuple[Float[np.ndarray, "..."], float]:
     """Numbers as they stand in the file, and what makes their x and y ours."""
-    if path.suffix == ".npy":
-        return np.load(path, allow_pickle=False).astype(np.float64), 0.0
-    if path.suffix == ".json":
-        content = json.loads(path.read_text(encoding="utf-8"))
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        return read_npy(path, DataError, "not a file of 68 points").astype(np.float64), 0.0
+    if suffix == ".json":
+        content = read_json(path, DataError, what="a file of 68 points")
         points = content["landmarks_px"] if isinstance(content, dict) else content
         return np.array(points, dtype=np.float64), 0.0  # null becomes NaN
-    if path.suffix != ".pts":
+    if suffix != ".pts":
         raise DataError(f"{path}: points are read from {', '.join(SUFFIXES)}")
-    match = _PTS.fullmatch(path.read_text(encoding="utf-8"))
+    match = _PTS.fullmatch(read_text(path, DataError))
     if match is None:
         raise DataError(f"{path}: not a .pts file (version: 1, n_points: 68, points in braces)")
     rows = [line.split() for line in match[2].splitlines() if line.strip()]
     points = np.array(rows, dtype=np.float64)
     if len(points) != int(match[1]):
-        raise DataError(f"{path}: announces {match[1]} points and holds {len(points)}")
+        raise DataError(f"{path}: announces {one_line(match[1])} points and holds {len(points)}")
     return points, -0.5

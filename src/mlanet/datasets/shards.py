@@ -7,8 +7,6 @@ is read.
 """
 
 import io
-import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,8 +18,9 @@ from mlanet.datasets.archive import TarIndex
 from mlanet.datasets.dataset import SkippedSamples, all_broken
 from mlanet.datasets.sample import Sample
 from mlanet.errors import DataError
+from mlanet.files import json_value, list_files, parsing
+from mlanet.files.numpyfiles import npy_array, npz_arrays
 from mlanet.image import read_image
-from mlanet.morphable.archive import array_of_file
 
 PICTURES = ("jpg", "jpeg", "png", "webp")
 SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
@@ -57,7 +56,8 @@ class Shards:
     Attributes:
         names: `SHARD.tar/KEY` of each sample in the order of the files, SHARD with its folder below
             `source`. A sample read is called by its `name` where it has one.
-        skipped: Damaged shards, samples without a picture, and what `read_samples` found broken.
+        skipped: Damaged shards, samples without a picture, and what `read_samples` found broken;
+            and samples of which a field is malformed, which are read without that field.
 
     Raises:
         DataError: there is no tar file, or no usable sample in any.
@@ -69,7 +69,7 @@ class Shards:
     def __init__(self, source: Path) -> None:
         self._source = source
         self.skipped = SkippedSamples()
-        paths = sorted(source.rglob("*.tar")) if source.is_dir() else [source]
+        paths = list_files(source, (".tar",), recursive=True) if source.is_dir() else [source]
         if not paths:
             raise DataError(f"{source}: holds no tar files; WebDataset shards are expected there")
         self._tars = TarIndex(paths, self.skipped)
@@ -92,7 +92,14 @@ class Shards:
         known: dict[str, Any] = {}
         for ending, position in files.items():
             known |= _annotation(ending, lambda at=position: self._tars.read(at), key)
-        values: dict[str, Any] = {n: _checked(n, known.get(n), key) for n in SHAPES}
+        values: dict[str, Any] = dict.fromkeys(SHAPES)
+        oddities: list[str] = []
+        for field in SHAPES:
+            try:
+                values[field] = _checked(field, known.get(field))
+            except (ValueError, TypeError) as error:
+                oddities.append(f"{field} is malformed: {error}")
+        self.skipped.note_odd(key, oddities)
         values["surface_jaw"] = bool(values["surface_jaw"])  # None: not said
         data = self._tars.read(files[picture])
         name, identity = (known.get(field) for field in TEXTS)
@@ -135,53 +142,34 @@ def _annotation(ending: str, read: Any, key: str) -> Mapping[str, Any]:
     field, _, kind = ending.rpartition(".")
     if ending not in ("npz", "json", "npy") and not (kind == "npy" and field in SHAPES):
         return {}
-    source = f"{key}.{ending}"
-    try:
-        if ending == "json":
-            content = json.loads(read())
-            return content if isinstance(content, dict) else {}
+    with parsing(f"{key}.{ending}", "not readable", DataError):
         data = read()
+        if ending == "json":
+            content = json_value(data)
+            return content if isinstance(content, dict) else {}
         if ending == "npz":
-            return _arrays(data)
-        loaded = array_of_file(io.BytesIO(data), len(data))
-    except DataError:
-        raise
-    except Exception as error:  # damaged files raise errors of any kind
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{source}: not readable ({reason})") from error
+            return npz_arrays(io.BytesIO(data), len(data), (*TEXTS, *SHAPES), MAX_BYTES)
+        loaded = npy_array(io.BytesIO(data), len(data), MAX_BYTES)
     return {field or "landmarks_px": loaded}
 
 
-def _arrays(data: bytes) -> dict[str, Shaped[np.ndarray, "..."]]:
-    """The arrays of an npz file that have the name of a field; sizes are known before reading."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        wanted = {f"{name}.npy": name for name in (*TEXTS, *SHAPES)}
-        members = [member for member in archive.infolist() if member.filename in wanted]
-        if sum(member.file_size for member in members) > MAX_BYTES:
-            raise ValueError(f"it decompresses to more than {MAX_BYTES // 2**20} MiB")
-        found: dict[str, np.ndarray] = {}
-        for member in members:
-            with archive.open(member) as file:
-                found[wanted[member.filename]] = array_of_file(file, member.file_size)
-        return found
+def _checked(name: str, value: Any) -> Shaped[np.ndarray, "..."] | None:
+    """An array of a sample as it must be; null in JSON is "not known".
 
-
-def _checked(name: str, value: Any, key: str) -> Shaped[np.ndarray, "..."] | None:
-    """An array of a sample as it must be; null in JSON is "not known"."""
+    Raises:
+        ValueError: it is malformed or not finite.
+    """
     if value is None:
         return None
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise DataError(f"{key}: {name} is malformed: {error}") from error
+    array = np.asarray(value)
     fits = any(
         len(shape) == array.ndim
         and all(want in (-1, have) for want, have in zip(shape, array.shape, strict=True))
         for shape in SHAPES[name]
     )
     if not fits or array.dtype.kind not in "fiub":
-        raise DataError(f"{key}: {name} is malformed: {array.dtype} {array.shape}")
+        raise ValueError(f"{array.dtype} {array.shape}")
     array = array.astype(np.float32 if array.dtype == np.float32 else np.float64)
     if not np.isfinite(array).all():
-        raise DataError(f"{key}: {name} is not finite")
+        raise ValueError("not finite")
     return array

@@ -18,6 +18,7 @@ from mlanet.datasets.dataset import SkippedSamples, all_broken
 from mlanet.datasets.parameters import MICROMETRES_PER_MM, Placement
 from mlanet.datasets.sample import Sample
 from mlanet.errors import DataError
+from mlanet.files import check_regular, parsing, read_npy, read_text
 from mlanet.files.pickles import as_array, load_pickle
 from mlanet.geometry import euler_from_matrix, viewer_from_camera
 from mlanet.image import read_image
@@ -30,6 +31,9 @@ LISTS = {
     "val": ("train_aug_120x120.list.val", ("param_all_norm_val.pkl",)),
 }
 """File lists and parameters of a split by the names in which they are distributed."""
+
+MAX_BYTES = 8 * 1024**3
+"""What the parameters of all pictures may take in memory."""
 
 CONFIGS = ("train.configs", "3dmm_data")
 PICTURES = "train_aug_120x120"
@@ -191,17 +195,13 @@ class _Basis:
 
     @classmethod
     def load(cls, folder: Path) -> "_Basis":
-        u_shape, u_expression, w_shape, w_expression, rows = (
-            _npy(folder / name, mapped=True) for name in BASIS
-        )
-        rows = np.asarray(rows).reshape(-1)
-        try:
+        u_shape, u_expression, w_shape, w_expression, rows = (_npy(folder / name) for name in BASIS)
+        rows = rows.reshape(-1)
+        with parsing(folder, f"{', '.join(BASIS)} do not fit", DataError):
             if len(rows) != 3 * 68:
                 raise ValueError(f"{len(rows)} rows of landmarks")
             rows = rows.astype(np.int64)
-            mean = (
-                np.asarray(u_shape).reshape(-1)[rows] + np.asarray(u_expression).reshape(-1)[rows]
-            )
+            mean = u_shape.reshape(-1)[rows] + u_expression.reshape(-1)[rows]
             found = cls(
                 mean / MICROMETRES_PER_MM,
                 w_shape[rows, :NUM_SHAPE] / MICROMETRES_PER_MM,
@@ -209,9 +209,7 @@ class _Basis:
             )
             if found.shape.shape[1] != NUM_SHAPE or found.expression.shape[1] != NUM_EXPRESSION:
                 raise ValueError("too few modes")
-        except (ValueError, IndexError, TypeError) as error:
-            raise DataError(f"{folder}: {', '.join(BASIS)} do not fit ({error})") from error
-        return found
+            return found
 
     def landmarks_px(self, parameters: ThreeDDFAParameters) -> Float[np.ndarray, "68 3"]:
         points = self.mean + self.shape @ parameters.shape + self.expression @ parameters.expression
@@ -219,11 +217,8 @@ class _Basis:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        raise DataError(f"{path}: no readable list of files ({error})") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    lines = read_text(path, DataError, missing="list of files").splitlines()
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _whitening(configs: Path) -> tuple[Float[np.ndarray, "62"], Float[np.ndarray, "62"]]:
@@ -247,26 +242,19 @@ def _content(path: Path) -> Any:
     """An array of a `.npy` file, or whatever a pickle holds."""
     if path.suffix == ".npy":
         return _npy(path)
-    try:
-        with path.open("rb") as file:
-            return load_pickle(file, str(path), DataError)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error})") from error
+    check_regular(path, DataError, MAX_BYTES)
+    with parsing(path, "cannot be read", DataError), path.open("rb") as file:
+        return load_pickle(file, str(path), DataError)
 
 
-def _npy(path: Path, mapped: bool = False) -> np.ndarray:
-    try:
-        return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
-    except Exception as error:  # headers are parsed as Python, with all that can go wrong
-        raise DataError(f"{path}: no readable .npy file ({error})") from error
+def _npy(path: Path) -> np.ndarray:
+    return read_npy(path, DataError, "no readable .npy file", max_bytes=MAX_BYTES)
 
 
 def _array(value: Any, what: str, axes: int) -> Float[np.ndarray, "..."]:
     """The numbers of a NumPy array or of a pickle's stand-in for one."""
-    try:
+    with parsing(what, "holds no array of numbers", DataError):
         array = value if isinstance(value, np.ndarray) else as_array(value)
-    except Exception as error:  # a pickle's stand-ins hold anything
-        raise DataError(f"{what}: holds no array of numbers ({error})") from error
     if array.dtype.kind not in "fiu":
         raise DataError(f"{what}: holds no numbers")
     if axes == 1:

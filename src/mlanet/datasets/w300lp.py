@@ -11,10 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from mlanet.datasets.archive import MAX_MEMBER_BYTES
 from mlanet.datasets.dataset import SkippedSamples, all_broken
 from mlanet.datasets.parameters import FaceParameters, read_parameters, read_variables
 from mlanet.datasets.sample import Sample
 from mlanet.errors import DataError
+from mlanet.files import list_files, read_bytes
 from mlanet.geometry import MIRRORED_LANDMARKS
 from mlanet.image import read_image
 
@@ -47,7 +49,8 @@ class W300LP:
 
     Attributes:
         names: Paths of the pictures below `root`, sorted in each subset.
-        skipped: Pictures without parameters, and samples that `read_samples` found broken.
+        skipped: Pictures without parameters, samples that `read_samples` found broken, and what was
+            odd in others: one whose pose is has neither rotation nor angles.
 
     Raises:
         DataError: there is no folder of a subset, or no usable picture in any.
@@ -66,7 +69,7 @@ class W300LP:
             raise DataError(f"{root}: holds none of the folders {', '.join(SUBSETS)} of 300W-LP")
         names: list[str] = []
         for folder in present:
-            files = {file.name for file in (root / folder).iterdir()}
+            files = {file.name for file in list_files(root / folder)}
             for picture in sorted(name for name in files if name.endswith(".jpg")):
                 name = f"{folder}/{picture}"
                 if picture.removesuffix(".jpg") + ".mat" in files:
@@ -85,12 +88,13 @@ class W300LP:
         image = read_image(self._read(name), upright=False, name=str(self._root / name))
         parameters = self.parameters(index)
         landmarks = self.landmarks(index, width=image.shape[1])
+        posed = not parameters.pose_oddities
         return Sample(
             name=name,
             image=image,
             landmarks_px=None if landmarks is None else landmarks.surface_px,
-            rotation=parameters.rotation,
-            angles_deg=parameters.angles_deg,
+            rotation=parameters.rotation if posed else None,
+            angles_deg=parameters.angles_deg if posed else None,
             surface_jaw=True,
         )
 
@@ -101,7 +105,9 @@ class W300LP:
             DataError: the file is malformed.
         """
         name = self.names[index].removesuffix(".jpg") + ".mat"
-        return read_parameters(self._read(name), str(self._root / name))
+        found = read_parameters(self._read(name), str(self._root / name))
+        self.skipped.note_odd(self.names[index], found.oddities)
+        return found
 
     def landmarks(self, index: int, width: int) -> LandmarkFile | None:
         """The landmarks of a picture that is `width` pixels wide; None if there is no file.
@@ -122,14 +128,11 @@ class W300LP:
     def _landmark_file(self, name: str) -> LandmarkFile:
         keys = ("pts_2d", "pts_3d")
         source = str(self._root / name)
-        found = read_variables(self._read(name), source, dict.fromkeys(keys, (68, 2)), keys)
+        found, _ = read_variables(self._read(name), source, dict.fromkeys(keys, (68, 2)), keys)
         return LandmarkFile(found["pts_2d"], found["pts_3d"])
 
     def _read(self, name: str) -> bytes:
-        try:
-            return (self._root / name).read_bytes()
-        except OSError as error:
-            raise DataError(f"{self._root / name}: cannot be read ({error})") from error
+        return read_bytes(self._root / name, DataError, MAX_MEMBER_BYTES)
 
 
 def photo_name(name: str) -> str:

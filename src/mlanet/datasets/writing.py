@@ -4,7 +4,7 @@ import io
 import json
 import tarfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from mlanet.datasets.archive import add_member
+from mlanet.datasets.archive import TarIndex, add_member
 from mlanet.datasets.dataset import BROKEN, Dataset, sample_key
 from mlanet.datasets.shards import annotation_of
 from mlanet.errors import DataError
-from mlanet.files import atomic_path
+from mlanet.files import atomic_path, parsing, read_json, read_text, remove_leftovers
 
 SETTINGS = "dataset.json"
 """File of what the samples of a folder depend on."""
@@ -48,9 +48,9 @@ def write_shards(
 
     `out/shard-000000.tar` and so on hold `KEY.webp` and `KEY.npz` of each sample (`annotation_of`);
     KEY is its number. A shard appears in one step when it is whole; shards that are there
-    already are kept, so that the same call goes on where it was stopped. Broken samples are left
-    out. `out/dataset.json` says what the shards were made of, `shard-000000.json` how many samples
-    the shard holds and what was left out.
+    already, whole and with as many samples as their log says, are kept, so that the same call goes
+    on where it was stopped. Broken samples are left out. `out/dataset.json` says what the shards
+    were made of, `shard-000000.json` how many samples the shard holds and what was left out.
 
     Args:
         dataset: any.
@@ -67,6 +67,7 @@ def write_shards(
     if per_shard < 1:
         raise ValueError(f"per_shard must be positive, got {per_shard}")
     out.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(out)
     names = "\n".join(str(name) for name in dataset.names)
     settings = {
         "layout": "webdataset",
@@ -82,12 +83,12 @@ def write_shards(
         stop = min(start + per_shard, len(dataset))
         shard = out / f"shard-{number:06d}.tar"
         log = shard.with_suffix(".json")
-        if not (shard.exists() and log.exists()):
-            _write_shard(dataset, range(start, stop), shard, log, lossless)
-        done = json.loads(log.read_text(encoding="utf-8"))
-        count += done["samples"]
-        skipped += done["skipped"].values()
-        for name, reason in done["skipped"].items():
+        done = _whole_shard(shard, log, stop - start)
+        if done is None:
+            done = _write_shard(dataset, range(start, stop), shard, log, lossless)
+        count += done.samples
+        skipped += done.skipped.values()
+        for name, reason in done.skipped.items():
             dataset.skipped.add(name, reason)
         if progress is not None:
             progress(stop, len(dataset))
@@ -116,11 +117,34 @@ def keep_settings(path: Path, text: str) -> None:
     if not path.exists():
         with atomic_path(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    elif path.read_text(encoding="utf-8") != text:
+    elif read_text(path, DataError) != text:
         raise DataError(f"{path}: the folder holds samples of other settings; choose another")
 
 
-def _write_shard(dataset: Dataset, indices: range, shard: Path, log: Path, lossless: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """How many samples a shard holds, and the reason of each that was left out."""
+
+    samples: int
+    skipped: dict[str, str]
+
+
+def _whole_shard(shard: Path, log: Path, samples: int) -> _Log | None:
+    """The log of a shard that is there, whole and of so many samples; None if it must be made."""
+    if not (shard.exists() and log.exists()):
+        return None
+    try:
+        content = read_json(log, DataError)
+        with parsing(log, "not the log of a shard", DataError):
+            done = _Log(int(content["samples"]), {**content["skipped"]})
+        members = len(TarIndex([shard]))
+    except DataError:
+        return None
+    whole = done.samples + len(done.skipped) == samples and members == 2 * done.samples
+    return done if whole else None
+
+
+def _write_shard(dataset: Dataset, indices: range, shard: Path, log: Path, lossless: bool) -> _Log:
     """The samples of a shard, and the log beside it; a shard without its log is made anew."""
     log.unlink(missing_ok=True)
     names = list(dataset.names)
@@ -141,6 +165,7 @@ def _write_shard(dataset: Dataset, indices: range, shard: Path, log: Path, lossl
             key = f"{index:08d}"
             add_member(archive, f"{key}.webp", encode_image(sample.image, lossless=lossless))
             add_member(archive, f"{key}.npz", arrays.getvalue())
+    done = _Log(len(indices) - len(skipped), skipped)
     with atomic_path(log) as temporary:
-        done = {"samples": len(indices) - len(skipped), "skipped": skipped}
-        temporary.write_text(json.dumps(done, indent=1), encoding="utf-8")
+        temporary.write_text(json.dumps(asdict(done), indent=1), encoding="utf-8")
+    return done

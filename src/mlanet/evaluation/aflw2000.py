@@ -248,17 +248,17 @@ def _score_image(
     name = annotations.names[row]
     index = dataset.index_of[name]
     sample = dataset[index]
-    if sample.angles_deg is None:
-        raise DataError(f"{name}: the head pose is missing")
     face = source(row, name, sample)
-    yaw, angles = float(annotations.yaw_deg[row]), sample.angles_deg
+    yaw = float(annotations.yaw_deg[row])
+    angles = np.full(3, np.nan) if sample.angles_deg is None else sample.angles_deg
     openings = face_openings(annotations.original_px[row])
     if face is None:
         return ImageResult(name, yaw, None, None, angles, openings=openings)
     errors = None
     if dense is not None and face.vertices_px is not None:
-        height = sample.image.shape[0]
-        errors = dense.errors(name, face.vertices_px, dataset.parameters(index), height)
+        height, parameters = sample.image.shape[0], dataset.parameters(index)
+        if not parameters.pose_oddities:
+            errors = dense.errors(name, face.vertices_px, parameters, height)
     return ImageResult(
         name=name,
         yaw_deg=yaw,
@@ -266,7 +266,9 @@ def _score_image(
         angles_deg=face.angles_deg,
         true_angles_deg=angles,
         landmarks_px=face.landmarks_px,
-        vertices_px=None if errors is None else np.asarray(face.vertices_px, dtype=np.float32),
+        vertices_px=None
+        if dense is None or face.vertices_px is None
+        else np.asarray(face.vertices_px, dtype=np.float32),
         box_px=face.box_px,
         openings=openings,
         skin_tone_deg=face.skin_tone_deg,

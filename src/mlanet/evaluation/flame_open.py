@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from mlanet.errors import AssetError
+from mlanet.files import parsing, read_npz
 from mlanet.morphable import MorphableModel
-from mlanet.morphable.archive import read_npz
 from mlanet.morphable.landmarks import SurfaceLandmarks
 from mlanet.morphable.model import UNKNOWN
 from mlanet.morphable.native import sha256_of
@@ -47,8 +47,9 @@ def read_flame_open(path: Path) -> MorphableModel:
     Raises:
         AssetError: the file is missing, damaged or another one.
     """
-    data = read_npz(path, WANTED)
-    try:
+    trouble = f"not {WANTED}"
+    data = read_npz(path, AssetError, trouble)
+    with parsing(path, trouble, AssetError):
         mean, modes = (data[name].astype(np.float64) for name in ("v_template", "shapedirs"))
         faces = data["faces"].astype(np.int64)
         if faces.ndim != 2 or faces.min() < 0 or faces.max() >= len(mean):
@@ -67,8 +68,6 @@ def read_flame_open(path: Path) -> MorphableModel:
             provenance=Provenance("flame-open", LICENCE, SOURCE, sha256_of(path)),
             landmarks=_places(data, faces, kept),
         )
-    except (KeyError, ValueError, TypeError, IndexError) as error:
-        raise AssetError(f"{path}: not {WANTED} ({' '.join(str(error).split())})") from error
     return assemble(parts, path)
 
 

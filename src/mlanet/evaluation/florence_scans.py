@@ -12,6 +12,7 @@ from mlanet.evaluation.comparison import NOSE_TIP, OUTER_EYES, START_POINTS
 from mlanet.evaluation.known_heads import read_ljson
 from mlanet.evaluation.meshes import merged_vertices
 from mlanet.evaluation.scan_landmarks import MM_OF_EYES, find_start_points
+from mlanet.files import list_files
 from mlanet.image import read_image
 from mlanet.metrics import Surface
 from mlanet.morphable.readers.wavefront import ObjMesh, read_obj
@@ -91,7 +92,7 @@ def read_scan(path: Path, annotator: Reconstructor) -> FlorenceScan:
     marked = path.with_suffix(LANDMARKS)
     if marked.exists():
         return FlorenceScan(surface, ScanPoints(file, "file", _marked_points(marked, surface)))
-    pictures = [p for p in sorted(path.parent.iterdir()) if p.suffix.lower() in TEXTURES]
+    pictures = list_files(path.parent, TEXTURES)
     texture = read_image(pictures[0]) if len(pictures) == 1 else None
     points = find_start_points(mesh, annotator, texture, str(path))
     return FlorenceScan(surface, ScanPoints(file, "network", points))

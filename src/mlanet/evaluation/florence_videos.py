@@ -1,7 +1,7 @@
 """The layout of MICC Florence: subjects, their scans, and the frames of their videos."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mlanet.errors import DataError, ImageError
+from mlanet.files import list_files
 from mlanet.image import write_image
 
 SETTINGS = ("Indoor-Cooperative", "PTZ-Indoor", "PTZ-Outdoor")
@@ -48,8 +49,8 @@ def florence_subjects(folder: Path) -> list[FlorenceSubject]:
         raise DataError(f"{folder}: no such folder")
     subjects: list[FlorenceSubject] = []
     for place in sorted(path for path in folder.glob("subject_*") if path.is_dir()):
-        found = [sorted((place / "Model" / name / "obj").glob("*.obj")) for name in SCANS]
-        files = [p for p in sorted((place / "Video").rglob("*")) if p.suffix.lower() in VIDEOS]
+        found = [_listed(place / "Model" / name / "obj", (".obj",)) for name in SCANS]
+        files = _listed(place / "Video", VIDEOS)
         videos = {
             setting: tuple(p for p in files if p.name.lower().startswith(setting.lower()))
             for setting in SETTINGS
@@ -61,6 +62,10 @@ def florence_subjects(folder: Path) -> list[FlorenceSubject]:
     if not any(subject.scans for subject in subjects):
         raise DataError(f"{folder}: holds no subject_XX/Model/frontal1/obj/*.obj")
     return subjects
+
+
+def _listed(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    return list_files(folder, suffixes, recursive=True) if folder.is_dir() else []
 
 
 def setting_name(subject: FlorenceSubject, setting: str) -> str:

@@ -12,16 +12,17 @@ from mlanet.errors import AssetError, DataError
 from mlanet.evaluation.comparison import OUTER_EYES, SEVEN_POINTS, FaceShape
 from mlanet.evaluation.name_lists import read_names
 from mlanet.export import write_ply
-from mlanet.files import atomic_path
+from mlanet.files import atomic_path, check_regular, parsing, read_npy
 from mlanet.geometry import Mesh, face_normals, fit_similarity
 from mlanet.metrics import Surface
-from mlanet.morphable.archive import array_of_file
 from mlanet.morphable.readers.wavefront import read_obj
 
 MESHES = (".obj", ".ply")
 LANDMARKS = ".npy"
 MISSED = "missed.txt"
 """File of a folder: names of the pictures in which the method found no face, one a line."""
+
+MAX_PLY_BYTES = 256 * 1024**2
 
 LARGEST = 1e7
 """Coordinates beyond this are malformed."""
@@ -115,13 +116,8 @@ class MeshFolder:
             DataError: the file is missing or malformed, or they are no face's.
         """
         path = self.folder / f"{name}{LANDMARKS}"
-        try:
-            with path.open("rb") as file:
-                points = array_of_file(file, path.stat().st_size)
-        except OSError as error:
-            raise DataError(f"{path}: no landmarks; each mesh needs seven or 68") from error
-        except ValueError as error:
-            raise DataError(f"{path}: not a readable npy file ({error})") from error
+        needed = "file of landmarks; each mesh needs seven or 68"
+        points = read_npy(path, DataError, "not a readable npy file", missing=needed)
         if points.dtype.kind not in "fiu" or points.shape not in ((len(SEVEN_POINTS), 3), (68, 3)):
             raise DataError(f"{path}: (7, 3) or (68, 3) numbers expected, got {points.shape}")
         _check_numbers(path, points)
@@ -216,14 +212,13 @@ def _read_mesh(path: Path) -> tuple[Float[np.ndarray, "v 3"], Int[np.ndarray, "f
 def _read_ply(path: Path) -> tuple[Float[np.ndarray, "v 3"], Int[np.ndarray, "f 3"]]:
     from trimesh.exchange.ply import load_ply
 
-    try:
-        with path.open("rb") as file:
-            read = load_ply(file)
+    check_regular(path, DataError, MAX_PLY_BYTES)
+    trouble = "a damaged PLY file, or one without triangles"
+    with parsing(path, trouble, DataError), path.open("rb") as file:
+        read = load_ply(file)
         vertices = np.asarray(read["vertices"], dtype=np.float64).reshape(-1, 3)
         faces = np.asarray(read.get("faces", ()), dtype=np.int64).reshape(-1, 3)
-    except Exception as error:  # damaged headers make its reader raise whatever
-        raise DataError(f"{path}: a damaged PLY file, or one without triangles") from error
-    return vertices, faces
+        return vertices, faces
 
 
 def merged_vertices(

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from mlanet.errors import DataError
+from mlanet.files import one_line, read_text
 
 
 def read_names(path: Path, known: Collection[str], what: str) -> frozenset[str]:
@@ -17,12 +18,9 @@ def read_names(path: Path, known: Collection[str], what: str) -> frozenset[str]:
     Raises:
         DataError: the file cannot be read, or it holds another name.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeError) as error:
-        raise DataError(f"{path}: not a readable text file ({error})") from error
+    lines = read_text(path, DataError).splitlines()
     names = frozenset(line.strip() for line in lines) - {""}
     unknown = sorted(names.difference(known))
     if unknown:
-        raise DataError(f"{path}: {unknown[0]} is no {what}'s name ({len(unknown)} such)")
+        raise DataError(f"{path}: {one_line(unknown[0])} is no {what}'s name ({len(unknown)} such)")
     return names

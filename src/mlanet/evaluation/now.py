@@ -18,7 +18,8 @@ from mlanet.evaluation.aflw2000 import MIN_IOU
 from mlanet.evaluation.comparison import SEVEN_POINTS
 from mlanet.evaluation.submission import Submission, Watch
 from mlanet.export import write_obj
-from mlanet.files import atomic_path
+from mlanet.files import atomic_path, check_regular, one_line, parsing, read_text
+from mlanet.files.numpyfiles import npy_header
 from mlanet.geometry import Mesh, box_iou
 from mlanet.image import read_image
 from mlanet.reconstruction import Reconstruction
@@ -33,6 +34,7 @@ CHALLENGES = (
 
 ROOTS = ("", "final_release_version", "NoW_Dataset/final_release_version")
 PICTURES, BOXES = "iphone_pictures", "detected_face"
+MAX_BOX_BYTES = 1 << 20
 SQUARE_PER_BOX = 1.2
 """Side of the crop over the longer side of NoW's box where our detector does not find its face."""
 
@@ -57,15 +59,12 @@ def read_image_list(path: Path) -> list[NowImage]:
     Raises:
         DataError: the file is missing or a line is no path of subject, challenge and file.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").split()
-    except (OSError, UnicodeError) as error:
-        raise DataError(f"{path}: not a readable image list ({error})") from error
+    lines = read_text(path, DataError, missing="image list").split()
     images: list[NowImage] = []
     for line in lines:
         parts = line.replace("\\", "/").split("/")[-3:]
         if len(parts) < 3 or parts[1] not in CHALLENGES or {"..", "."} & set(parts):
-            raise DataError(f"{path}: {line!r} is not subject/challenge/file of NoW")
+            raise DataError(f"{path}: {one_line(line)} is not subject/challenge/file of NoW")
         images.append(NowImage(*parts))
     if not images:
         raise DataError(f"{path}: names no images")
@@ -93,17 +92,13 @@ def read_box(path: Path) -> Float[np.ndarray, "4"]:
         DataError: the file is missing or malformed.
     """
     from mlanet.files.pickles import as_number, load_pickle, only_item
-    from mlanet.morphable.archive import array_kind
 
-    try:
-        with path.open("rb") as file:
-            if array_kind(file) != "O":
-                raise ValueError("no dictionary")
-            table = only_item(load_pickle(file, str(path), DataError))
+    check_regular(path, DataError, MAX_BOX_BYTES, missing="file of a box")
+    with parsing(path, "not one of NoW's boxes", DataError), path.open("rb") as file:
+        if not npy_header(file, pickled=True)[2].hasobject:
+            raise ValueError("no dictionary")
+        table = only_item(load_pickle(file, str(path), DataError))
         box = np.array([as_number(table[side]) for side in ("left", "top", "right", "bottom")])
-    except (OSError, ValueError, KeyError, TypeError, DataError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: not one of NoW's boxes ({reason})") from error
     if not np.isfinite(box).all() or (box[2:] <= box[:2]).any():
         raise DataError(f"{path}: not one of NoW's boxes (left, top, right, bottom = {box})")
     return box
@@ -121,9 +116,9 @@ def write_now(
 
     The mesh is the person at rest in millimetres (expressions are zero), since NoW's scans are at
     rest; the npy file holds `SEVEN_POINTS` on it, (7, 3). Of several faces the one is taken that
-    overlaps NoW's box best; without a box file, the largest. An image whose picture or box cannot
-    be read is passed over and named. `watch` is told each image's stem and its face, expression
-    included.
+    overlaps NoW's box best; without a box file that can be read, the largest. An image whose
+    picture cannot be read is passed over and named. `watch` is told each image's stem and its face,
+    expression included.
 
     Raises:
         DataError: the data set has another layout.
@@ -134,11 +129,12 @@ def write_now(
     missing: list[str] = []
     by_box: list[str] = []
     unreadable: dict[str, str] = {}
+    odd: dict[str, str] = {}
     for number, entry in enumerate(images):
         name, face = str(entry.stem), None
         try:
-            face = _face(reconstructor, root, entry)
-        except (ImageError, DataError) as error:
+            face = _face(reconstructor, root, entry, odd)
+        except ImageError as error:
             unreadable[name] = str(error)
         if face is None:
             missing.append(name)
@@ -157,20 +153,29 @@ def write_now(
         missing=tuple(missing),
         by_box=tuple(by_box),
         unreadable=unreadable,
+        odd=odd,
         groups=groups,
         seconds=time.perf_counter() - started,
     )
 
 
-def _face(reconstructor: Reconstructor, root: Path, entry: NowImage) -> Reconstruction | None:
+def _face(
+    reconstructor: Reconstructor, root: Path, entry: NowImage, odd: dict[str, str]
+) -> Reconstruction | None:
     """The face in an image, cut by NoW's box if the detector does not find it; None without both.
+
+    A box that cannot be read is noted in `odd`, and the image is done as one without a box.
 
     Raises:
         ImageError: the picture cannot be read.
-        DataError: the box's file is malformed.
     """
     box_path = root / BOXES / f"{entry.stem}.npy"
-    box = read_box(box_path) if box_path.exists() else None
+    box = None
+    if box_path.exists():
+        try:
+            box = read_box(box_path)
+        except DataError as error:
+            odd[str(entry.stem)] = str(error)
     image = read_image(root / PICTURES / entry.subject / entry.challenge / entry.file)
     detection = _chosen(reconstructor.detect(image), box)
     if detection is not None:

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from mlanet.errors import AssetError, DataError, ImageError
 from mlanet.evaluation.submission import Submission, Watch
 from mlanet.export import write_obj
-from mlanet.files import atomic_path
+from mlanet.files import atomic_path, list_files, parsing, read_json
 from mlanet.geometry import Mesh, SurfaceIndex, SurfacePoints
 from mlanet.morphable import MorphableModel
 from mlanet.reconstructor import Reconstructor
@@ -31,23 +31,28 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 TEMPLATE = "mlanet"
 
 
-def read_pictures(folder: Path) -> list[Path]:
-    """REALY's images in a folder, by name.
+def read_pictures(folder: Path) -> tuple[list[Path], list[str]]:
+    """REALY's images in a folder, by name, and why others are passed over, a line each.
 
     Raises:
-        DataError: there are none, or one is not named as REALY's are.
+        DataError: there are none that are named as REALY's are, or two would get one name.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; REALY's images are expected there")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    paths = list_files(folder, SUFFIXES)
     if not paths:
         raise DataError(f"{folder}: holds no images {', '.join(SUFFIXES)}")
-    for path in paths:
-        if not NAME.fullmatch(path.stem):
-            raise DataError(f"{path}: not named as REALY's images are, by numbers such as 1 or 1_2")
+    others = [
+        f"{path}: not named as REALY's images are, by numbers such as 1 or 1_2"
+        for path in paths
+        if not NAME.fullmatch(path.stem)
+    ]
+    paths = [path for path in paths if NAME.fullmatch(path.stem)]
+    if not paths:
+        raise DataError(others[0])
     if len({path.stem for path in paths}) != len(paths):
         raise DataError(f"{folder}: two images would get one name")
-    return paths
+    return paths, others
 
 
 def write_realy(
@@ -119,17 +124,19 @@ def read_keypoints(template: Path) -> Float[np.ndarray, "85 3"]:
     from mlanet.morphable.readers.wavefront import read_obj
 
     text = template.with_suffix(".txt")
+    trouble = f"not REALY's keypoints of {template.name}"
     try:
         mesh = read_obj(template)
-        table = np.array(json.loads(text.read_text(encoding="utf-8")), dtype=np.float64)
+    except AssetError as error:
+        raise DataError(f"{text}: {trouble} ({error})") from error
+    content = read_json(text, DataError, what=trouble.removeprefix("not "))
+    with parsing(text, trouble, DataError):
+        table = np.array(content, dtype=np.float64)
         if table.shape != (NUM_KEYPOINTS, 3) or not np.isfinite(table).all():
             raise ValueError(f"expected {NUM_KEYPOINTS} x 3 numbers, got {table.shape}")
         triangle = table[:, 0].astype(np.int64)
         if triangle.min() < 0 or triangle.max() >= len(mesh.faces):
             raise ValueError(f"a triangle beyond the {len(mesh.faces)} of {template.name}")
-    except (OSError, ValueError, TypeError, AssetError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{text}: not REALY's keypoints of {template.name} ({reason})") from error
     weights = np.column_stack([table[:, 1:], 1.0 - table[:, 1:].sum(axis=1)])
     return (mesh.vertices[mesh.faces[triangle]] * weights[..., None]).sum(axis=1)
 

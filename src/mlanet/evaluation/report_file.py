@@ -10,7 +10,7 @@ from typing import Any
 
 from mlanet.errors import DataError
 from mlanet.evaluation.page import Page, html, markdown
-from mlanet.files import atomic_path
+from mlanet.files import atomic_path, read_json
 
 SINGLE_ERRORS = ("per_image", "per_head", "per_subject")
 """Parts of reports that hold errors in columns, one row for each image, head or subject."""
@@ -83,10 +83,7 @@ def read_run(path: Path) -> dict[str, Any]:
         DataError: the file is missing, no report, or its errors of single images are no columns
             of one length: strings under `name`, numbers or nothing under the other names.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_int=_whole)
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not a readable report.json ({error})") from error
+    content = read_json(path, DataError, what="a readable report.json", parse_int=_whole)
     if not isinstance(content, dict) or "protocol" not in content:
         raise DataError(f"{path}: not a report.json of mlanet evaluate")
     for key in SINGLE_ERRORS:

@@ -30,6 +30,7 @@ class Submission:
         missing: these have no prediction, since no face was found or they cannot be read.
         by_box: in these a box of the benchmark had to say where the face is.
         unreadable: of `missing`, those that cannot be read, and why (with the file's path).
+        odd: images with a prediction for which a file of the benchmark could not be used, and why.
         groups: the group of each image, as the benchmark divides them; may be empty.
         versions: of weights and assets.
         seconds: that all images took.
@@ -40,6 +41,7 @@ class Submission:
     missing: tuple[str, ...]
     by_box: tuple[str, ...] = ()
     unreadable: Mapping[str, str] = field(default_factory=dict[str, str])
+    odd: Mapping[str, str] = field(default_factory=dict[str, str])
     groups: Mapping[str, str] = field(default_factory=dict[str, str])
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     seconds: float = 0.0
@@ -70,6 +72,7 @@ class Submission:
             "missing": list(self.missing),
             "by_box": list(self.by_box),
             "unreadable": dict(self.unreadable),
+            "odd": dict(self.odd),
             "versions": dict(self.versions),
             "seconds": round(self.seconds, 3),
         }

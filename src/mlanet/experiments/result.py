@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from mlanet.errors import DataError
 from mlanet.experiments.measure import AFLW2000Errors
-from mlanet.files import atomic_path
+from mlanet.files import atomic_path, parsing, read_json
 
 RESULT = "result.json"
 FORMAT = "mlanet-ablation-1"
@@ -80,8 +80,8 @@ class RunResult:
             DataError: the file is missing or malformed.
         """
         path = folder / RESULT
-        try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = read_json(path, DataError)
+        with parsing(path, "not the result of an ablation's run", DataError):
             if content.pop("format") != FORMAT:
                 raise DataError(f"{path}: not of the format {FORMAT}")
             found = content["aflw2000"]
@@ -90,8 +90,6 @@ class RunResult:
                 content["aflw2000"] = AFLW2000Errors(np.asarray(found["yaw_deg"]), errors)
             content["held_out"] = np.asarray(content["held_out"], np.float64)
             return cls(**content)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{path}: not the result of an ablation's run ({error})") from error
 
 
 def _listed(values: Float[np.ndarray, "n"]) -> list[float]:

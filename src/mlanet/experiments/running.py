@@ -1,6 +1,5 @@
 """One run of the ablation: train or go on, measure, write the result."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,9 +9,11 @@ from mlanet.errors import DataError
 from mlanet.experiments.measure import NetworkPredictor, aflw2000_errors, held_out_errors
 from mlanet.experiments.result import RESULT, RunResult
 from mlanet.experiments.rows import Run
+from mlanet.files import json_value, parsing, read_text
 from mlanet.training import TrainingConfig, train
 from mlanet.training.checkpoint import load_trained
 from mlanet.training.data import LabelledFaces
+from mlanet.training.journal import METRICS
 from mlanet.training.loop import (
     CHECKPOINT,
     ProgressCallback,
@@ -137,6 +138,9 @@ def execute(
 
 def training_speed(folder: Path) -> float:
     """Median of the crops a second that the run's log names; NaN without any."""
-    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    speeds = [float(line["images_per_s"]) for line in map(json.loads, lines) if "loss" in line]
+    path = folder / METRICS
+    lines = read_text(path, DataError).splitlines()
+    with parsing(path, "not the log of a run", DataError):
+        noted = [json_value(line) for line in lines]
+        speeds = [float(line["images_per_s"]) for line in noted if "loss" in line]
     return median(speeds) if speeds else float("nan")

@@ -45,7 +45,9 @@ MAX_NESTING = 64
 """Levels of lists and objects in a JSON file."""
 
 _JSON_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _MAX_REASON = 200
 
 
@@ -80,14 +82,31 @@ def one_line(error: object) -> str:
         return "it is nested too deeply"
     if isinstance(error, MemoryError):
         return "it takes too much memory"
-    text = " ".join(str(error).split()) or type(error).__name__
-    text = printable(text)
+    try:
+        text = str(error)
+    except RecursionError:  # it quotes what is nested too deeply
+        text = ""
+    if isinstance(error, KeyError) and text:
+        text = f"it lacks {text}"
+    text = printable(" ".join(text.split())) or type(error).__name__
     return text if len(text) <= _MAX_REASON else f"{text[:_MAX_REASON]}..."
 
 
 def printable(text: str) -> str:
     """The text with control characters, also those that turn its direction, as escapes."""
     return _CONTROL.sub(_escaped, text)
+
+
+def json_value(text: str | bytes, parse_int: Callable[[str], Any] | None = None) -> Any:
+    """What a JSON text says; use it within `parsing`.
+
+    Raises:
+        ValueError: it is no JSON, or nested more deeply than `MAX_NESTING`.
+    """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8-sig")
+    _check_nesting(text)
+    return json.loads(text, parse_int=parse_int)
 
 
 def read_json(
@@ -113,8 +132,7 @@ def read_json(
     """
     text = read_text(path, failure, max_bytes)
     with parsing(path, f"not {what}", failure):
-        _check_nesting(text)
-        return json.loads(text, parse_int=parse_int)
+        return json_value(text, parse_int)
 
 
 def _check_nesting(text: str) -> None:

@@ -6,6 +6,7 @@ afterwards from what was remembered. Neither chumpy nor torch nor Python 2 is ne
 """
 
 import pickle
+import re
 import struct
 from typing import IO, Any, ClassVar
 
@@ -13,9 +14,10 @@ import numpy as np
 from jaxtyping import Shaped
 
 from mlanet.errors import MlanetError
+from mlanet.files.parsing import parsing
 
-NUMERIC = "biuf"
-"""NumPy's letters for booleans and numbers: all that an array may hold."""
+_NUMERIC_TYPE = re.compile(r"[biuf]\d{1,2}")
+"""Booleans and numbers, as NumPy's pickles name them: all that an array may hold."""
 
 
 class Inert:
@@ -111,12 +113,55 @@ def _load_bytearray8(reader: Any) -> None:
     reader.append(bytearray(reader.read(size)))
 
 
+def _load_setitem(reader: Any) -> None:
+    """SETITEM with a plain key: Python's hash of deeply nested tuples ends the process."""
+    value, key = reader.stack.pop(), reader.stack.pop()
+    reader.stack[-1][_plain(key)] = value
+
+
+def _load_setitems(reader: Any) -> None:
+    """SETITEMS, likewise."""
+    items = reader.pop_mark()
+    table = reader.stack[-1]
+    for key, value in zip(items[::2], items[1::2], strict=True):
+        table[_plain(key)] = value
+
+
+def _load_dict(reader: Any) -> None:
+    """DICT, likewise."""
+    items = reader.pop_mark()
+    pairs = zip(items[::2], items[1::2], strict=True)
+    reader.append({_plain(key): value for key, value in pairs})
+
+
+def _load_additems(reader: Any) -> None:
+    """ADDITEMS, likewise."""
+    items = reader.pop_mark()
+    reader.stack[-1].update(map(_plain, items))
+
+
+def _load_frozenset(reader: Any) -> None:
+    """FROZENSET, likewise."""
+    reader.append(frozenset(map(_plain, reader.pop_mark())))
+
+
+def _plain(key: Any) -> Any:
+    if key is not None and type(key) not in (str, bytes, int, float, bool):
+        raise pickle.UnpicklingError(f"a key is a {type(key).__name__}")
+    return key
+
+
 class _Reader(_Unpickler):
     """An unpickler that knows the stand-ins only."""
 
     dispatch: ClassVar[dict[int, Any]] = {
         **_Unpickler.dispatch,
         pickle.BYTEARRAY8[0]: _load_bytearray8,
+        pickle.SETITEM[0]: _load_setitem,
+        pickle.SETITEMS[0]: _load_setitems,
+        pickle.DICT[0]: _load_dict,
+        pickle.ADDITEMS[0]: _load_additems,
+        pickle.FROZENSET[0]: _load_frozenset,
     }
 
     def find_class(self, module: str, name: str) -> Any:
@@ -153,27 +198,8 @@ def load_pickle(file: IO[bytes], what: str, failure: type[MlanetError] = MlanetE
         MlanetError: of the class `failure`: the pickle is truncated, malformed or names something
             that is not allowed.
     """
-    try:
+    with parsing(what, "unreadable pickle", failure):
         return _Reader(file, encoding="latin1").load()
-    except RecursionError as error:
-        raise failure(f"{what}: the pickle is too deep") from error
-    except MemoryError as error:
-        raise failure(f"{what}: the pickle is too large") from error
-    except (
-        pickle.UnpicklingError,
-        EOFError,
-        AttributeError,
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        OverflowError,
-        UnicodeError,
-        AssertionError,
-        struct.error,
-    ) as error:
-        reason = " ".join(str(error).split()) or "it is truncated"
-        raise failure(f"{what}: unreadable pickle ({reason})") from error
 
 
 def as_array(value: Any) -> Shaped[np.ndarray, "..."]:
@@ -262,7 +288,7 @@ def _dtype(value: Any) -> np.dtype[Any]:
     name = value.arguments[0]
     if isinstance(name, bytes):
         name = name.decode("latin1")
-    if not isinstance(name, str) or name[:1] not in NUMERIC:
+    if not isinstance(name, str) or not _NUMERIC_TYPE.fullmatch(name):
         raise ValueError("an array holds no numbers")
     order = value.state[1] if isinstance(value.state, tuple) and len(value.state) > 1 else "="
     return np.dtype(name).newbyteorder(order if order in ("<", ">") else "=")

@@ -21,6 +21,11 @@ from mlanet.errors import MlanetError
 _UNFINISHED = re.compile(r"\.mlanet-([0-9a-f]{6})-(\d+)-[0-9a-f]{8}-.*", re.DOTALL)
 """Machine, process, dice and the target's name."""
 
+_UNFINISHED_BEFORE = re.compile(
+    r"\.(shard-\d+|images-\d+-\d+|\d+-\d+|labels)\.[0-9a-f]{8}\.(tar|npz|json)"
+)
+"""Unfinished shards and their labels of earlier versions, which did not tell who wrote them."""
+
 _MAX_NAME_BYTES = 255
 _ABANDONED_S = 24 * 3600.0
 """Age at which an unfinished file is a leftover, where its process cannot be asked after."""
@@ -75,14 +80,18 @@ def atomic_folder(folder: str | os.PathLike[str]) -> Generator[Path, None, None]
 def remove_leftovers(folder: Path) -> None:
     """Remove what processes that no longer run left unfinished in a folder; others stay.
 
-    Only names that `atomic_path` and `atomic_folder` give are looked at. Files of another machine
-    (on a shared disk) are left for a day.
+    Only names that `atomic_path` and `atomic_folder` give, or gave to shards, are looked at. Files
+    of another machine (on a shared disk) are left for a day.
     """
     if not folder.is_dir():
         return
     for entry in folder.iterdir():
         match = _UNFINISHED.fullmatch(entry.name)
-        if match is None or not _abandoned(entry, match[1], int(match[2])):
+        if match is None:
+            gone = _UNFINISHED_BEFORE.fullmatch(entry.name) is not None
+        else:
+            gone = _abandoned(entry, match[1], int(match[2]))
+        if not gone:
             continue
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)

@@ -1,15 +1,14 @@
 """Another albedo for the embedded face model: mean and modes learnt from photos."""
 
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float
 
 from mlanet.assets import verified_path
 from mlanet.errors import AssetError
+from mlanet.files import parsing, printable, read_npz
 from mlanet.morphable.model import MorphableModel
 
 ALBEDO_FORMAT = "mlanet-albedo-1"
@@ -41,24 +40,17 @@ class AlbedoModel:
             AssetError: the file is missing, truncated or of another format.
         """
         file = verified_path("photo_albedo") if path is None else path
-        try:
-            with np.load(file, allow_pickle=False) as arrays:
-                data = {key: arrays[key] for key in arrays.files}
-        except FileNotFoundError as error:
-            raise AssetError(f"{file}: no such albedo") from error
-        except (OSError, ValueError, TypeError, BadZipFile, EOFError, zlib.error) as error:
-            raise AssetError(f"{file}: not an albedo in mlanet's npz format") from error
+        wanted = "not an albedo in mlanet's npz format"
+        data = read_npz(file, AssetError, wanted, missing="albedo")
         if str(data.get("format")) != ALBEDO_FORMAT:
-            raise AssetError(f"{file}: not an albedo in mlanet's npz format ({ALBEDO_FORMAT})")
-        try:
+            raise AssetError(f"{file}: {wanted} ({ALBEDO_FORMAT})")
+        with parsing(file, "an array of the albedo is missing or malformed", AssetError):
             albedo = cls(
-                face_model=str(data["face_model"]),
+                face_model=printable(str(data["face_model"])),
                 mean=data["mean"].astype(np.float32),
                 basis=data["basis"].astype(np.float32),
-                names=tuple(data["names"].tolist()),
+                names=tuple(printable(str(name)) for name in data["names"].tolist()),
             )
-        except KeyError as error:
-            raise AssetError(f"{file}: the albedo lacks {error}") from error
         shape = (*albedo.mean.shape, len(albedo.names))
         if albedo.mean.shape[1:] != (3,) or albedo.basis.shape != shape:
             raise AssetError(f"{file}: basis must be {shape}, got {albedo.basis.shape}")

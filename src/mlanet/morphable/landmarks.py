@@ -1,6 +1,5 @@
 """The 68 landmarks of a model: from vertices, and from files that users give."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mlanet.errors import AssetError
-from mlanet.morphable.archive import array_kind, array_of_file, read_npz
+from mlanet.files import json_value, parsing, read_npy, read_npz, read_text, start_of
+from mlanet.files.numpyfiles import npy_header
 from mlanet.morphable.model import NUM_LANDMARKS, UNKNOWN
 
 FORMS = (
@@ -61,7 +61,7 @@ def read_landmarks(path: Path, faces: Int[np.ndarray, "f 3"]) -> SurfaceLandmark
     Raises:
         AssetError: the file is missing or malformed, or does not fit the model.
     """
-    try:
+    with parsing(path, f"not 68 landmarks; expected {FORMS}", AssetError):
         content = _content(path)
         if isinstance(content, list):
             if len(content) != NUM_LANDMARKS:
@@ -77,30 +77,17 @@ def read_landmarks(path: Path, faces: Int[np.ndarray, "f 3"]) -> SurfaceLandmark
             raise ValueError(f"a face index beyond the model's {len(faces)} triangles")
         if not (np.abs(weights.sum(axis=1) - 1.0) < 1e-2).all():
             raise ValueError("weights whose sum is not one")
-    except OSError as error:
-        raise AssetError(f"{path}: no such landmark file") from error
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        OverflowError,
-        RecursionError,
-    ) as error:
-        reason = " ".join(str(error).split())
-        raise AssetError(f"{path}: not 68 landmarks ({reason}); expected {FORMS}") from error
-    return SurfaceLandmarks(index.astype(np.int32), weights)
+        return SurfaceLandmarks(index.astype(np.int32), weights)
 
 
 def _content(path: Path) -> Any:
-    with path.open("rb") as file:
-        magic = file.read(len(NPY_MAGIC))
+    magic = start_of(path, len(NPY_MAGIC), AssetError, missing="landmark file")
     if magic == NPY_MAGIC:
         return _numpy_file(path)
     if magic[:4] == b"PK\x03\x04":
-        return read_npz(path, "an npz of landmarks")
-    text = path.read_text(encoding="utf-8")
-    return json.loads(text) if text.lstrip()[:1] in ("[", "{") else _table(text)
+        return read_npz(path, AssetError, "not an npz of landmarks")
+    text = read_text(path, AssetError)
+    return json_value(text) if text.lstrip()[:1] in ("[", "{") else _table(text)
 
 
 def _table(text: str) -> tuple[Int[np.ndarray, "68 3"], Float[np.ndarray, "68 3"]]:
@@ -143,11 +130,9 @@ def _numpy_file(path: Path) -> Any:
     from mlanet.files.pickles import as_array, load_pickle, only_item
 
     with path.open("rb") as file:
-        kind = array_kind(file)
-        file.seek(0)
-        if kind != "O":
-            return array_of_file(file, path.stat().st_size).reshape(-1).tolist()
-        array_kind(file)  # leaves the file where the pickle begins
+        _, _, dtype = npy_header(file, pickled=True)
+        if not dtype.hasobject:
+            return read_npy(path, AssetError, "not an npy file of landmarks").ravel().tolist()
         table = only_item(load_pickle(file, f"{path}: not a table of landmarks", AssetError))
     return {
         "face_index": as_array(table["full_lmk_faces_idx"]),

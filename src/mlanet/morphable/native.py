@@ -9,9 +9,8 @@ from jaxtyping import Float
 
 from mlanet.assets import asset_records, verified_path
 from mlanet.errors import AssetError
-from mlanet.files import atomic_path
+from mlanet.files import atomic_path, parsing, printable, read_npz
 from mlanet.geometry import MeshTopology
-from mlanet.morphable.archive import read_npz
 from mlanet.morphable.correspondence import Correspondence
 from mlanet.morphable.linear import LinearShape
 from mlanet.morphable.model import NUM_LANDMARKS, UNKNOWN, MorphableModel
@@ -29,7 +28,16 @@ def load_embedded() -> MorphableModel:
     """
     path, record = verified_path("open_face"), asset_records()["open_face"]
     given = Provenance("mlanet", record.licence, record.source, record.sha256)
-    return model_from_arrays(read_npz(path, WANTED), path, given)
+    return model_from_arrays(read_arrays(path), path, given)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a face model's npz file.
+
+    Raises:
+        AssetError: the file is missing, damaged or too large.
+    """
+    return read_npz(path, AssetError, f"not a face model in {WANTED}", missing="face model")
 
 
 def model_from_arrays(
@@ -47,9 +55,9 @@ def model_from_arrays(
     """
     if str(data.get("format")) != FORMAT:
         raise AssetError(f"{path}: not a face model in {WANTED}")
-    try:
+    with parsing(path, "an array of the face model is missing or malformed", AssetError):
         model = MorphableModel(
-            name=str(data["name"]),
+            name=_text(data["name"]),
             shape=LinearShape(*(_single(data[key]) for key in ("mean", "identity", "expression"))),
             albedo_mean=_single(data["albedo_mean"]),
             albedo_basis=_single(data["albedo"]),
@@ -62,11 +70,11 @@ def model_from_arrays(
             mirror=data["mirror"].astype(np.int32),
             identity_mirror=_single(data["identity_mirror"]),
             expression_mirror=data["expression_mirror"].astype(np.int32),
-            identity_names=tuple(data["identity_names"].tolist()),
-            expression_names=tuple(data["expression_names"].tolist()),
-            albedo_names=tuple(data["albedo_names"].tolist()),
+            identity_names=_texts(data["identity_names"]),
+            expression_names=_texts(data["expression_names"]),
+            albedo_names=_texts(data["albedo_names"]),
             regions=dict(
-                zip(data["region_names"].tolist(), _single(data["regions"].T), strict=True)
+                zip(_texts(data["region_names"]), _single(data["regions"].T), strict=True)
             ),
             base_uv_faces=data["uv_faces"].astype(np.int32) if "uv_faces" in data else None,
             expression_bounded=bool(data.get("expression_bounded", True)),
@@ -76,11 +84,7 @@ def model_from_arrays(
             correspondence=_correspondence(data),
         )
         check_model(model, path)
-    except KeyError as error:
-        raise AssetError(f"{path}: the face model lacks {error}") from error
-    except (ValueError, TypeError, AttributeError) as error:
-        raise AssetError(f"{path}: an array of the face model is malformed") from error
-    return model
+        return model
 
 
 def save_model(model: MorphableModel, path: Path) -> None:
@@ -215,6 +219,14 @@ def _half(values: Float[np.ndarray, "..."], path: Path) -> Float[np.ndarray, "..
     return values.astype(np.float16)
 
 
+def _text(value: object) -> str:
+    return printable(str(value))
+
+
+def _texts(values: np.ndarray) -> tuple[str, ...]:
+    return tuple(map(_text, values.tolist()))
+
+
 def _names(names: tuple[str, ...]) -> np.ndarray:
     return np.array(names, dtype=np.str_)
 
@@ -226,10 +238,10 @@ def _or_none(values: np.ndarray, count: int) -> int:
 def _provenance(data: dict[str, np.ndarray], path: Path) -> Provenance:
     default = Provenance()
     return Provenance(
-        str(data.get("kind", default.kind)),
-        str(data.get("licence", default.licence)),
-        str(data.get("source", default.source)),
-        str(data["source_sha256"]) if "source_sha256" in data else sha256_of(path),
+        _text(data.get("kind", default.kind)),
+        _text(data.get("licence", default.licence)),
+        _text(data.get("source", default.source)),
+        _text(data["source_sha256"]) if "source_sha256" in data else sha256_of(path),
     )
 
 
@@ -237,7 +249,7 @@ def _correspondence(data: dict[str, np.ndarray]) -> Correspondence | None:
     if "correspondence_model" not in data:
         return None
     return Correspondence(
-        str(data["correspondence_model"]),
+        _text(data["correspondence_model"]),
         data["correspondence_faces"].astype(np.int32),
         _single(data["correspondence_barycentric"]),
         data["correspondence_covered"].astype(bool),

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from mlanet.errors import AssetError
-from mlanet.morphable.archive import read_npz
+from mlanet.files import start_of
 from mlanet.morphable.model import MorphableModel
-from mlanet.morphable.native import WANTED, load_embedded, model_from_arrays
+from mlanet.morphable.native import load_embedded, model_from_arrays, read_arrays
 
 __all__ = ["load_embedded", "read_model"]
 
@@ -37,13 +37,7 @@ def read_model(path: Path, landmarks: Path | None = None) -> MorphableModel:
         from mlanet.morphable.readers.ict import read_ict_folder
 
         return read_ict_folder(path, landmarks)
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(MATLAB_5))
-    except FileNotFoundError as error:
-        raise AssetError(f"{path}: no such face model") from error
-    except OSError as error:
-        raise AssetError(f"{path}: cannot be read ({error.strerror})") from error
+    start = start_of(path, len(MATLAB_5), AssetError, missing="face model")
     if start.startswith(ZIP):
         return _read_archive(path, landmarks)
     if start.startswith(HDF5):
@@ -64,7 +58,7 @@ def read_model(path: Path, landmarks: Path | None = None) -> MorphableModel:
 
 
 def _read_archive(path: Path, landmarks: Path | None) -> MorphableModel:
-    data = read_npz(path, WANTED)
+    data = read_arrays(path)
     if "id_basis" in data:
         from mlanet.morphable.readers.ict import ict_from_arrays
 

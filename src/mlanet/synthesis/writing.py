@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from mlanet.datasets import BROKEN, Sample, Samples, Written
-from mlanet.datasets.archive import add_member
+from mlanet.datasets.archive import TarIndex, add_member
 from mlanet.datasets.writing import SETTINGS, encode_image, keep_settings
 from mlanet.errors import DataError
-from mlanet.files import atomic_path
+from mlanet.files import atomic_path, read_npz, remove_leftovers
 from mlanet.geometry import viewer_from_camera
 
 SHARD = 500
@@ -30,7 +30,8 @@ def write_samples(
     """Write all samples as tar files of pictures beside `labels.npz`.
 
     A shard and its labels appear in one step each and only when they are whole; a shard that
-    is there already is kept, so that the same call goes on where it was stopped.
+    is there already is kept, so that the same call goes on where it was stopped. Shards and labels
+    that are damaged or do not fit each other are made anew.
 
     Args:
         samples: each with landmarks, rotation, angles and coefficients.
@@ -43,21 +44,23 @@ def write_samples(
     """
     out.mkdir(parents=True, exist_ok=True)
     (out / PARTS).mkdir(exist_ok=True)
+    remove_leftovers(out)
+    remove_leftovers(out / PARTS)
     keep_settings(out / SETTINGS, json.dumps(settings, indent=2, sort_keys=True) + "\n")
     parts: list[dict[str, np.ndarray]] = []
     for start in range(0, len(samples), SHARD):
         stop = min(start + SHARD, len(samples))
         stem = f"{start:07d}-{stop:07d}"
         part, shard = out / PARTS / f"{stem}.npz", out / f"images-{stem}.tar"
-        if not (part.exists() and shard.exists()):
+        arrays = _whole_part(part, shard, stop - start)
+        if arrays is None:
             # A shard that ended elsewhere, because fewer were asked for, is made anew.
             for stale in [*out.glob(f"images-{start:07d}-*.tar")]:
                 stale.unlink()
             for stale in [*(out / PARTS).glob(f"{start:07d}-*.npz")]:
                 stale.unlink()
-            _write_shard(samples, range(start, stop), shard, part)
-        with np.load(part, allow_pickle=False) as arrays:
-            parts.append({name: arrays[name] for name in arrays.files})
+            arrays = _write_shard(samples, range(start, stop), shard, part)
+        parts.append(arrays)
         if progress is not None:
             progress(stop, len(samples))
     skipped = tuple(str(text) for part in parts for text in part["skipped"])
@@ -72,7 +75,25 @@ def write_samples(
     return Written(len(labels["name"]), skipped)
 
 
-def _write_shard(samples: Samples, indices: range, shard: Path, part: Path) -> None:
+def _whole_part(part: Path, shard: Path, count: int) -> dict[str, np.ndarray] | None:
+    """The labels of a shard that is there, whole and of so many samples; else None."""
+    if not (part.exists() and shard.exists()):
+        return None
+    try:
+        arrays = read_npz(part, DataError, "not the labels of a shard")
+        pictures = TarIndex([shard]).names
+    except DataError:
+        return None
+    made = arrays.get("name", np.zeros(0, np.str_)).tolist()
+    skipped = arrays.get("skipped", np.zeros(0))
+    whole = len(made) + len(skipped) == count and list(pictures) == made
+    rows = {len(array) for name, array in arrays.items() if name != "skipped"}
+    return arrays if whole and rows <= {len(made)} else None
+
+
+def _write_shard(
+    samples: Samples, indices: range, shard: Path, part: Path
+) -> dict[str, np.ndarray]:
     made: list[Sample] = []
     skipped: list[str] = []
     with atomic_path(shard) as temporary, tarfile.open(temporary, "w") as archive:
@@ -96,3 +117,4 @@ def _write_shard(samples: Samples, indices: range, shard: Path, part: Path) -> N
         }
     with atomic_path(part) as temporary:
         np.savez(temporary, allow_pickle=False, **arrays)
+    return arrays

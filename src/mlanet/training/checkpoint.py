@@ -10,7 +10,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from mlanet.errors import AssetError, ConfigurationError
-from mlanet.files import atomic_path
+from mlanet.files import PARSER_ERRORS, atomic_path, check_regular, json_value, one_line, parsing
 from mlanet.network import MLANet, NetworkConfig
 
 
@@ -62,7 +62,7 @@ def load_checkpoint(
     groups = optimizer.state_dict()["param_groups"]
     expected = {index for group in groups for index in group["params"]}
     state: dict[int, dict[str, Tensor]] = {}
-    try:
+    with parsing(path, "the checkpoint is of another network", AssetError):
         network.load_state_dict(_below(tensors, "network."))
         average.load_state_dict(_below(tensors, "average."))
         for key, value in _below(tensors, "optimizer.").items():
@@ -70,12 +70,11 @@ def load_checkpoint(
             state.setdefault(int(index), {})[name] = value
         step = int(metadata["step"])
         if scaler is not None and scaler.is_enabled() and "scaler" in metadata:
-            scaler.load_state_dict(json.loads(metadata["scaler"]))
-    except (RuntimeError, ValueError) as error:
-        raise AssetError(f"{path}: the checkpoint is of another network") from error
+            scaler.load_state_dict(json_value(metadata["scaler"]))
     if set(state) != expected and (step > 0 or state):  # before the first step there is none
         raise AssetError(f"{path}: the checkpoint lacks the optimiser's state")
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    with parsing(path, "the checkpoint is of another network", AssetError):
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
     return step
 
 
@@ -104,15 +103,16 @@ def load_trained(path: Path) -> TrainedNetwork:
         AssetError: the file is no checkpoint of mlanet.
     """
     tensors, metadata = read_tensors(path)
-    try:
-        described = json.loads(metadata["config"])
-        network = MLANet(NetworkConfig.from_dict(described["network"]))
+    with parsing(path, "the checkpoint is of another network", AssetError):
+        described = json_value(metadata["config"])
+        try:
+            network = MLANet(NetworkConfig.from_dict(described["network"]))
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from error
         network.load_state_dict(_below(tensors, "average."))
         network.requires_grad_(False).eval()
         step, face_model = int(metadata["step"]), metadata.get("face_model")
         return TrainedNetwork(network, described["training"], step, face_model)
-    except (KeyError, TypeError, ValueError, RuntimeError, ConfigurationError) as error:
-        raise AssetError(f"{path}: the checkpoint is of another network") from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -123,14 +123,14 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """
     from safetensors import SafetensorError, safe_open
 
-    if not path.is_file():
-        raise AssetError(f"{path}: no such checkpoint")
+    check_regular(path, AssetError, missing="checkpoint")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = dict(file.metadata() or {})
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise AssetError(f"{path}: not a readable safetensors file ({error})") from error
+    except (*PARSER_ERRORS, SafetensorError) as error:
+        reason = one_line(error)
+        raise AssetError(f"{path}: not a readable safetensors file ({reason})") from error
     if "step" not in metadata or "config" not in metadata:
         raise AssetError(f"{path}: not a checkpoint of mlanet")
     return tensors, metadata

@@ -5,8 +5,12 @@ from dataclasses import fields, is_dataclass
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from mlanet.errors import ConfigurationError
+from mlanet.files import one_line
 
 Made = TypeVar("Made")
+
+LARGEST_WHOLE = 2**53
+"""Whole numbers below are exact in JSON, and small enough for every counter and seed."""
 
 
 def check_types(config: Any) -> None:
@@ -30,6 +34,8 @@ def check_types(config: Any) -> None:
         elif wanted is int:
             if isinstance(value, bool) or not isinstance(value, int):
                 raise ConfigurationError(f"{item.name} must be a whole number, got {value!r}")
+            if abs(value) >= LARGEST_WHOLE:
+                raise ConfigurationError(f"{item.name} must be below 2^53, got {value:.3g}")
         elif wanted in (bool, str):
             if not isinstance(value, wanted):
                 raise ConfigurationError(f"{item.name} must be a {wanted.__name__}, got {value!r}")
@@ -65,11 +71,12 @@ def build(name: str, kind: type[Made], values: Any) -> Made:
         raise ConfigurationError(f"{name} must be an object, got {values!r}")
     unknown = sorted(set(values) - {item.name for item in fields(kind)})  # pyright: ignore[reportArgumentType]
     if unknown:
-        raise ConfigurationError(f"{name}: unknown field {', '.join(map(str, unknown))}")
+        listed = one_line(", ".join(map(str, unknown)))
+        raise ConfigurationError(f"{name}: unknown field {listed}")
     try:
         return kind(**values)
     except (TypeError, ConfigurationError) as error:
-        raise ConfigurationError(f"{name}: {str(error).splitlines()[0]}") from error
+        raise ConfigurationError(f"{name}: {one_line(error)}") from error
 
 
 def build_all(name: str, kind: type[Made], values: Any) -> tuple[Made, ...]:

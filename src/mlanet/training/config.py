@@ -1,6 +1,5 @@
 """The configuration of a training run."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -9,6 +8,7 @@ from typing import Any, Literal
 
 from mlanet.coefficients import Coefficients
 from mlanet.errors import ConfigurationError
+from mlanet.files import PARSER_ERRORS, one_line, read_json
 from mlanet.network.config import PRESETS, Attention, Fusion, NetworkConfig
 from mlanet.training.augmentation import AugmentationConfig
 from mlanet.training.checks import build, build_all, check_range, check_types
@@ -256,10 +256,7 @@ class TrainingConfig:
             ConfigurationError: the file is not JSON, names an unknown field or contradicts
                 itself.
         """
-        try:
-            values: Any = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ConfigurationError(f"{path}: not a readable JSON file ({error})") from error
+        values: Any = read_json(path, ConfigurationError)
         run = values.get("training") if isinstance(values, dict) else None
         values = values if run is None else run
         if isinstance(run, dict) and isinstance(run.get("augmentation"), dict):
@@ -268,11 +265,12 @@ class TrainingConfig:
             raise ConfigurationError(f"{path}: a configuration is a JSON object")
         unknown = set(values) - {item.name for item in fields(cls)}
         if unknown:
-            raise ConfigurationError(f"{path}: unknown field {', '.join(sorted(unknown))}")
+            names = one_line(", ".join(sorted(unknown)))
+            raise ConfigurationError(f"{path}: unknown field {names}")
         try:
             return cls(**_nested({**values, **(changes or {})}))
-        except (TypeError, ConfigurationError) as error:
-            raise ConfigurationError(f"{path}: {str(error).splitlines()[0]}") from error
+        except (*PARSER_ERRORS, ConfigurationError) as error:
+            raise ConfigurationError(f"{path}: {one_line(error)}") from error
 
 
 def _nested(values: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import UInt8
 
+from mlanet.errors import DataError
+from mlanet.files import atomic_path, json_value, read_text
+
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
@@ -26,14 +29,32 @@ class Journal:
 
     @classmethod
     @contextmanager
-    def open(cls, out: Path, *, write: bool = True) -> "Generator[Journal, None, None]":
-        """The journal of a run's folder."""
+    def open(
+        cls, out: Path, *, write: bool = True, step: int = 0
+    ) -> "Generator[Journal, None, None]":
+        """The journal of a run's folder.
+
+        Args:
+            out: the folder.
+            write: whether this process writes it.
+            step: that the run goes on from. What was noted of later ones, before the run was
+                killed, goes: these steps are taken again.
+
+        Raises:
+            DataError: the journal that is there cannot be read.
+        """
         if not write:
             yield cls()
             return
+        path = out / METRICS
+        if path.exists():
+            _cut(path, step)
         from torch.utils.tensorboard import SummaryWriter
 
-        with (out / METRICS).open("a", encoding="utf-8") as lines, SummaryWriter(out) as board:
+        with (
+            path.open("a", encoding="utf-8") as lines,
+            SummaryWriter(out, purge_step=step + 1) as board,
+        ):
             yield cls(lines, board)
 
     def record(self, step: int, values: Mapping[str, float]) -> None:
@@ -65,3 +86,21 @@ class Journal:
         if self.lines is not None:
             self.lines.write(json.dumps(values) + "\n")
             self.lines.flush()
+
+
+def _cut(path: Path, step: int) -> None:
+    """Take off the lines of later steps, and a last one that was not written to its end."""
+    text = read_text(path, DataError)
+    kept = "".join(line for line in text.splitlines(keepends=True) if _is_of(line, step))
+    if kept != text:
+        with atomic_path(path) as temporary:
+            temporary.write_text(kept, encoding="utf-8", newline="\n")
+
+
+def _is_of(line: str, step: int) -> bool:
+    if not line.endswith("\n"):
+        return False
+    try:
+        return int(json_value(line)["step"]) <= step
+    except (ValueError, TypeError, LookupError):
+        return False

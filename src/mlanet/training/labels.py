@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 
 from mlanet.datasets.archive import load_arrays, positions_of
 from mlanet.errors import DataError
+from mlanet.files import printable, read_npz
 from mlanet.morphable import MorphableModel
 
 
@@ -49,8 +50,8 @@ class FittedLabels:
         blocks |= {"rotation": layout.num_rotation, "translation": 3}
         wanted: dict[str, tuple[int | None, ...]] = {name: (n,) for name, n in blocks.items()}
         found = load_arrays(path, {"name": (), "box_px": (4,), "accepted": ()})
-        with np.load(path, allow_pickle=False) as file:
-            check_model(path, str(file["face_model"]) if "face_model" in file.files else "?", model)
+        noted = read_npz(path, DataError, "not a readable npz file", names=("face_model",))
+        check_model(path, str(noted.get("face_model", "?")), model)
         found |= load_arrays(path, {"name": (), **wanted})
         others = f"{path}: labels of other pictures than those of {folder}"
         theirs = found["name"].tolist()
@@ -94,7 +95,9 @@ def check_model(path: Path, name: str, model: MorphableModel) -> None:
         DataError: they are another one's.
     """
     if name != model.name:
-        raise DataError(f"{path}: coefficients of the face model {name}, not of {model.name}")
+        raise DataError(
+            f"{path}: coefficients of the face model {printable(name)}, not of {model.name}"
+        )
 
 
 def narrowed(

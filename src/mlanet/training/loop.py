@@ -16,7 +16,7 @@ import torch
 
 from mlanet import __version__
 from mlanet.errors import ConfigurationError
-from mlanet.files import atomic_path
+from mlanet.files import atomic_path, read_bytes, read_json, remove_leftovers
 from mlanet.training.config import TrainingConfig
 from mlanet.training.data import Batch, LabelledFaces
 from mlanet.training.journal import Journal
@@ -27,6 +27,9 @@ from mlanet.training.resident import ResidentFaces
 
 CHECKPOINT = "checkpoint.safetensors"
 CONFIG = "config.json"
+
+MAX_START_BYTES = 4 * 1024**3
+"""Of a file that the weights start from."""
 
 ProgressCallback: TypeAlias = Callable[[int, int, float], None]
 """Is told of each step: steps done, steps in all, the loss."""
@@ -95,7 +98,7 @@ def train(
     last_saved = last_logged = time.monotonic()
     logged = start
     with ExitStack() as stack:
-        journal = stack.enter_context(Journal.open(out, write=processes.is_main))
+        journal = stack.enter_context(Journal.open(out, write=processes.is_main, step=start))
         held: ResidentFaces | None = None
         if config.resident:
             held = ResidentFaces(faces, config, learner.device, workers)
@@ -154,6 +157,7 @@ def prepare_folder(
             another face model.
     """
     out.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(out)
     path = out / CONFIG
     if path.exists():
         check_folder(out, config, data=data, face_model=face_model)
@@ -203,7 +207,7 @@ def check_folder(
     if other:
         what = f"the folder holds a run of another configuration ({', '.join(other)})"
         raise ConfigurationError(f"{path}: {what}")
-    described: Any = json.loads(path.read_text(encoding="utf-8"))
+    described: Any = read_json(path, ConfigurationError)
     if face_model is not None and described.get("face_model") != face_model:
         noted = described.get("face_model")
         what = f"the run is of {noted}" if noted else "an earlier version did not write it down"
@@ -232,10 +236,8 @@ def file_hashes(files: Mapping[str, Path | None]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, path in files.items():
         if path is not None:
-            try:
-                found[name] = f"{path.name}, sha256 {sha256(path.read_bytes()).hexdigest()}"
-            except OSError as error:
-                raise ConfigurationError(f"{name}: {path} cannot be read ({error})") from error
+            content = read_bytes(path, ConfigurationError, MAX_START_BYTES)
+            found[name] = f"{path.name}, sha256 {sha256(content).hexdigest()}"
     return found
 
 

@@ -1,6 +1,5 @@
 """Folders and rendered heads as samples of one kind, which say what is known of them."""
 
-import json
 import re
 from collections.abc import Sequence
 from hashlib import sha256
@@ -12,6 +11,7 @@ from jaxtyping import Float
 
 from mlanet.datasets import FaceCrops, SkippedSamples
 from mlanet.errors import DataError
+from mlanet.files import parsing, read_json
 from mlanet.image import square_from_landmarks
 from mlanet.morphable import AlbedoModel, MorphableModel
 from mlanet.synthesis import RenderedHeads
@@ -129,15 +129,13 @@ class CropFolder:
 
     def _read_description(self, path: Path, coefficients: Float[np.ndarray, "n c"]) -> None:
         """Bring the folder's coefficients into the model's order; note what is known."""
-        try:
-            found: Any = json.loads(path.read_text(encoding="utf-8"))
+        found: Any = read_json(path, DataError)
+        with parsing(path, "does not say what the coefficients are", DataError):
             theirs = {str(name): found["layout"][name] for name in ("identity", "expression")}
             albedo = int(found["layout"]["albedo"])
             named = {str(name) for name in found["known"]}
             face_model, kind, data = str(found["face_model"]), found["kind"], found.get("data")
             worn = str(found["albedo"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path}: does not say what the coefficients are ({error})") from error
         layout = self._model.layout
         check_model(path, face_model, self._model)
         same = theirs == {name: layout.sizes[name] for name in theirs}

@@ -73,7 +73,7 @@ def test_a_missing_data_set_is_named(small_face, tmp_path, name):
     path = write(small_face, tmp_path / "model.h5")
     with h5py.File(path, "a") as file:
         del file[name]
-    refused(path, f"lacks {name}; .*faces.dmi.unibas.ch")
+    refused(path, f"faces.dmi.unibas.ch.*lacks '{name}'")
 
 
 @pytest.mark.parametrize("kept", [8, 100, 5_000, 100_000, -1000])
@@ -105,6 +105,33 @@ def test_a_data_set_larger_than_memory_is_not_read(small_face, tmp_path):
             "pcaBasis", shape=(10**9, 10**6), dtype="f4", chunks=(1000, 1000), compression="gzip"
         )
     refused(path, "decompresses to more than")
+
+
+def test_data_sets_count_together_and_only_known_filters_run(small_face, tmp_path):
+    path = write(small_face, tmp_path / "model.h5")
+    with h5py.File(path, "a") as file:
+        for name in ("shape", "expression"):  # 250 MB each as double precision, in few bytes
+            del file[f"{name}/model/mean"]
+            file[f"{name}/model"].create_dataset(
+                "mean", shape=(3 * 10**7,), dtype="i1", chunks=(10**5,), compression="gzip"
+            )
+    refused(path, "decompresses to more than")
+    path = write(small_face, tmp_path / "other.h5", scaleoffset=2)
+    refused(path, "stored in a way that is not read")
+    layout = h5py.VirtualLayout(shape=(9,), dtype="f4")
+    layout[:] = h5py.VirtualSource(str(path), "shape/model/mean", shape=(9,))
+    path = write(small_face, tmp_path / "model.h5")
+    with h5py.File(path, "a") as file:
+        del file["shape/model/mean"]
+        file.create_virtual_dataset("shape/model/mean", layout)
+    refused(path, "lies in another file")
+    path = write(small_face, tmp_path / "model.h5")
+    with h5py.File(path, "a") as file:
+        del file["shape/model/mean"]
+        file["shape/model"].create_dataset(
+            "mean", (9,), "f4", external=[(str(tmp_path / "raw"), 0, 36)]
+        )
+    refused(path, "lies in another file")
 
 
 def test_malformed_arrays_are_refused(small_face, tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mlanet.errors import AssetError
+from mlanet.files import parsing
 from mlanet.geometry import face_normals
 from mlanet.morphable.landmarks import SurfaceLandmarks, landmarks_at_vertices, read_landmarks
 from mlanet.morphable.linear import LinearShape
@@ -92,7 +93,7 @@ def assemble(parts: Parts, path: Path, landmarks: Path | None = None) -> Morphab
 def _assembled(parts: Parts, path: Path, landmarks: Path | None) -> MorphableModel:
     modes = (parts.identity.shape[-1], parts.expression.shape[-1])
     vertices, colors = len(parts.mean), parts.albedo_mean is not None
-    try:
+    with parsing(path, "the face model's arrays do not fit", AssetError):
         faces = np.ascontiguousarray(parts.faces, dtype=np.int32)
         if faces.size and (faces.min() < 0 or faces.max() >= vertices):
             raise AssetError(f"{path}: triangles must index {vertices} vertices")
@@ -145,10 +146,7 @@ def _assembled(parts: Parts, path: Path, landmarks: Path | None) -> MorphableMod
             provenance=parts.provenance,
         )
         check_model(model, path)
-    except (ValueError, TypeError, IndexError) as error:
-        reason = " ".join(str(error).split())
-        raise AssetError(f"{path}: the face model's arrays do not fit ({reason})") from error
-    return model
+        return model
 
 
 def numbered(name: str, count: int) -> tuple[str, ...]:

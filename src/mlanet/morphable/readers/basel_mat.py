@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mlanet.errors import AssetError
+from mlanet.files import MAX_BYTES, parsing, printable, read_bytes, read_text
 from mlanet.morphable.model import NUM_LANDMARKS, MorphableModel
 from mlanet.morphable.native import sha256_of
 from mlanet.morphable.provenance import Provenance
@@ -54,13 +55,10 @@ def read_basel_mat(path: Path, landmarks: Path | None = None) -> MorphableModel:
         None,
     )
     if read is None:
-        listed = ", ".join(sorted(names)[:8]) or "nothing"
+        listed = printable(", ".join(sorted(names)[:8])) or "nothing"
         raise AssetError(f"{path}: not a face model: a .mat file that holds {listed}; {OBTAINED}")
-    try:
+    with parsing(path, f"a damaged Basel Face Model; {OBTAINED}", AssetError):
         parts = read(path)
-    except (ValueError, IndexError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise AssetError(f"{path}: a damaged Basel Face Model ({reason}); {OBTAINED}") from error
     return assemble(parts, path, landmarks)
 
 
@@ -170,16 +168,17 @@ def _guo_expressions(
     trimmed = required(variables, "trimIndex", index, GUO).reshape(-1).astype(np.int64) - 1
     if not len(trimmed) or trimmed.min() < 0 or trimmed.max() >= num_vertices:
         raise AssetError(f"{index}: trimIndex must index the model's {num_vertices} vertices")
-    data = binary.read_bytes()
+    data = read_bytes(binary, AssetError, MAX_BYTES)
     rows = 3 * len(trimmed)
     count = struct.unpack("<i", data[:4])[0] if len(data) >= 4 else 0
     if count < 1 or len(data) != 4 + 4 * rows * (1 + count):
         raise AssetError(f"{binary}: not the modes of {len(trimmed)} vertices; {GUO}")
     modes = np.frombuffer(data, "<f4", offset=4 + 4 * rows).reshape(count, rows)
-    try:
-        deviations = np.loadtxt(text, dtype=np.float32, max_rows=count + 1).reshape(-1)
-    except ValueError as error:
-        raise AssetError(f"{text}: not a list of numbers; {GUO}") from error
+    with parsing(text, f"not a list of numbers; {GUO}", AssetError):
+        words = read_text(text, AssetError).split()
+        if len(words) > count + 1:
+            raise ValueError(f"{len(words)} words")
+        deviations = np.array([float(word) for word in words], np.float32)
     if len(deviations) != count:
         raise AssetError(f"{text}: {len(deviations)} standard deviations for {count} modes; {GUO}")
     basis = interleaved(scaled(modes.T, deviations, binary.name), binary.name)

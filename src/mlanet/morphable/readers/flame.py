@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from mlanet.errors import AssetError
+from mlanet.files import MAX_BYTES, check_regular, parsing
 from mlanet.files.pickles import as_array, load_pickle
-from mlanet.morphable.archive import checked_size
 from mlanet.morphable.model import MorphableModel
 from mlanet.morphable.native import sha256_of
 from mlanet.morphable.provenance import Provenance
@@ -31,8 +31,8 @@ def read_flame(path: Path, landmarks: Path | None = None) -> MorphableModel:
     Raises:
         AssetError: the pickle is truncated, hostile or no FLAME model.
     """
-    checked_size(path, path.stat().st_size)
-    with path.open("rb") as file:
+    check_regular(path, AssetError, MAX_BYTES, missing="face model")
+    with parsing(path, "not a face model", AssetError), path.open("rb") as file:
         content: Any = load_pickle(file, f"{path}: not a face model", AssetError)
     if not isinstance(content, dict):
         raise AssetError(f"{path}: not a face model: the pickle holds no dictionary")
@@ -42,7 +42,7 @@ def read_flame(path: Path, landmarks: Path | None = None) -> MorphableModel:
             f"{path}: not a FLAME model: it lacks {', '.join(missing)}; FLAME is obtained from"
             f" {OBTAINED}"
         )
-    try:
+    with parsing(path, f"a damaged FLAME model; see {OBTAINED}", AssetError):
         mean, faces, modes = (as_array(content[name]) for name in NEEDED)
         if mean.ndim != 2 or modes.ndim != 3 or modes.shape[:2] != mean.shape:
             raise ValueError(f"v_template is {mean.shape}, shapedirs {modes.shape}")
@@ -50,9 +50,6 @@ def read_flame(path: Path, landmarks: Path | None = None) -> MorphableModel:
             raise ValueError(
                 f"shapedirs has {modes.shape[2]} modes, expected more than {NUM_IDENTITY}"
             )
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise AssetError(f"{path}: a damaged FLAME model ({reason}); see {OBTAINED}") from error
     parts = Parts(
         name="FLAME",
         millimetres=1000.0,

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mlanet.errors import AssetError
+from mlanet.files import parsing, printable
 from mlanet.morphable.model import MorphableModel
 from mlanet.morphable.native import sha256_of
 from mlanet.morphable.provenance import Provenance
@@ -61,10 +62,10 @@ def gnm_from_arrays(
     missing = [name for name in NPZ_KEYS if name not in data]
     if missing:
         raise AssetError(f"{path}: not a GNM head: it lacks {', '.join(missing)}; see {OBTAINED}")
-    try:
+    with parsing(path, f"a damaged GNM head; see {OBTAINED}", AssetError):
         uv, uv_faces = _shared_uv(data)
         parts = Parts(
-            name=f"GNM {data['variant']} {data['version']}",
+            name=printable(f"GNM {data['variant']} {data['version']}"),
             millimetres=MM_PER_METRE,
             mean=data["template_vertex_positions"],
             identity=np.moveaxis(data["vertex_identity_basis"].astype(np.float32), 0, -1),
@@ -76,9 +77,6 @@ def gnm_from_arrays(
             identity_names=_names(data["identity_names"]),
             expression_names=_names(data["expression_names"]),
         )
-    except (ValueError, TypeError, IndexError) as error:
-        reason = " ".join(str(error).split())
-        raise AssetError(f"{path}: a damaged GNM head ({reason}); see {OBTAINED}") from error
     model = assemble(parts, path, landmarks)
     return _with_jaw_in_order(model) if model.known_landmarks.all() else model
 
@@ -100,7 +98,7 @@ def _shared_uv(
 
 
 def _names(names: np.ndarray) -> tuple[str, ...]:
-    return tuple(str(name) for name in names.tolist())
+    return tuple(printable(str(name)) for name in names.tolist())
 
 
 def _with_jaw_in_order(model: MorphableModel) -> MorphableModel:

@@ -3,7 +3,7 @@
 Li et al., "Learning formation of physically-based face attributes", CVPR 2020. MIT licence.
 """
 
-import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.errors import AssetError
-from mlanet.morphable.archive import checked_size
+from mlanet.files import MAX_BYTES, list_files, parsing, printable, read_json
 from mlanet.morphable.arkit import arkit_name
 from mlanet.morphable.model import NUM_LANDMARKS, MorphableModel
 from mlanet.morphable.native import sha256_of
@@ -26,6 +26,7 @@ MM_PER_CM = 10.0
 MM_PER_UNIT = {"mm": 1.0, "cm": MM_PER_CM, "m": 1000.0}
 NPZ_KEYS = ("mean", "id_basis", "exp_basis", "exp_names", "faces", "lm68", "unit")
 
+IDENTITY = re.compile(r"identity[0-9].*\.obj")
 NOT_A_MODE = ("identity", "pupildilate")
 
 
@@ -44,15 +45,19 @@ def read_ict_folder(path: Path, landmarks: Path | None = None) -> MorphableModel
             f" from {OBTAINED}"
         )
     neutral = read_obj(neutral_path)
-    identity_paths = sorted(path.glob("identity[0-9]*.obj"))
+    meshes = list_files(path, (".obj",))
+    identity_paths = [file for file in meshes if IDENTITY.fullmatch(file.name)]
     if not identity_paths:
         raise AssetError(f"{path}: it lacks identity000.obj and its like; see {OBTAINED}")
     info_path = path / "vertex_indices.json"
     info = _info(info_path) if info_path.exists() else {}
-    names = _expression_names(path, info)
+    names = _expression_names(meshes, info)
     expression_paths = [path / f"{name}.obj" for name in names]
     files = [neutral_path, *identity_paths, *expression_paths]
-    checked_size(path, 24 * len(neutral.vertices) * len(files))
+    if 24 * len(neutral.vertices) * len(files) > MAX_BYTES:
+        raise AssetError(
+            f"{path}: {len(files)} meshes of {len(neutral.vertices)} vertices: too large"
+        )
     vertices = info.get("idx_to_landmark_verts", [])
     parts = Parts(
         name="ICT-FaceKit light",
@@ -85,7 +90,7 @@ def ict_from_arrays(
     unit = str(data["unit"])
     if unit not in MM_PER_UNIT:
         raise AssetError(f"{path}: unit is {unit!r}, expected one of {', '.join(MM_PER_UNIT)}")
-    try:
+    with parsing(path, "an array of the ICT-FaceKit npz is malformed", AssetError):
         parts = Parts(
             name="ICT-FaceKit light (face)",
             millimetres=MM_PER_UNIT[unit],
@@ -97,35 +102,34 @@ def ict_from_arrays(
             uv=data.get("uv"),
             uv_faces=data["uv_faces"].astype(np.int64) if "uv_faces" in data else None,
             landmarks=dict(enumerate(data["lm68"].astype(np.int64).tolist())),
-            expression_names=tuple(arkit_name(str(name)) for name in data["exp_names"].tolist()),
+            expression_names=tuple(
+                arkit_name(printable(str(name))) for name in data["exp_names"].tolist()
+            ),
             expression_bounded=True,
         )
-    except (ValueError, TypeError, AttributeError) as error:
-        raise AssetError(f"{path}: an array of the ICT-FaceKit npz is malformed") from error
     return assemble(parts, path, landmarks)
 
 
 def _info(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+    trouble = f"not ICT-FaceKit's list of indices; see {OBTAINED}"
+    content = read_json(path, AssetError, what=trouble.removeprefix("not "))
+    with parsing(path, trouble, AssetError):
         vertices, names = content.get("idx_to_landmark_verts", []), content.get("expressions", [])
         if not all(isinstance(vertex, int) for vertex in vertices):
             raise ValueError("idx_to_landmark_verts")
         if not all(isinstance(name, str) and Path(name).name == name for name in names):
             raise ValueError("expressions")
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise AssetError(f"{path}: not ICT-FaceKit's list of indices; see {OBTAINED}") from error
     return content
 
 
-def _expression_names(folder: Path, info: dict[str, Any]) -> list[str]:
+def _expression_names(meshes: list[Path], info: dict[str, Any]) -> list[str]:
     if info.get("expressions"):
         return list(info["expressions"])
-    return sorted(
+    return [
         file.stem
-        for file in folder.glob("*.obj")
+        for file in meshes
         if file.name != NEUTRAL and not file.stem.lower().startswith(NOT_A_MODE)
-    )
+    ]
 
 
 def _offsets(files: list[Path], neutral: ObjMesh) -> Float[np.ndarray, "v 3 k"]:

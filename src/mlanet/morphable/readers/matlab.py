@@ -1,4 +1,4 @@
-"""MATLAB's .mat files of unknown origin, version 5."""
+"""MATLAB's .mat files of face models, of unknown origin."""
 
 from pathlib import Path
 
@@ -6,8 +6,9 @@ import numpy as np
 from jaxtyping import Shaped
 
 from mlanet.errors import AssetError
-from mlanet.files.matfiles import decompressed_size
-from mlanet.morphable.archive import MAX_BYTES, checked_size
+from mlanet.files import MAX_BYTES, check_regular, parsing
+from mlanet.files.matfiles import Unreadable, read_matrices
+from mlanet.files.matfiles import variable_names as names_in
 
 
 def read_mat(path: Path, names: tuple[str, ...], obtained: str) -> dict[str, np.ndarray]:
@@ -21,21 +22,14 @@ def read_mat(path: Path, names: tuple[str, ...], obtained: str) -> dict[str, np.
     Raises:
         AssetError: the file is missing, truncated, too large or no .mat file of version 5.
     """
-    try:
-        checked_size(path, _decompressed_size(path), MAX_BYTES)
-        from scipy.io import loadmat
-
-        found = loadmat(str(path), variable_names=list(names))
-    except FileNotFoundError as error:
-        raise AssetError(f"{path}: no such file; {obtained}") from error
-    except AssetError:
-        raise
-    except Exception as error:  # loadmat's readers raise errors of any kind on damaged files
-        raise AssetError(f"{path}: a damaged .mat file; {obtained}") from error
-    values = {name: found[name] for name in names if name in found}
-    for name, value in values.items():
-        if not isinstance(value, np.ndarray) or value.dtype.kind not in "biuf":
+    size = check_regular(path, AssetError, missing=f"file; {obtained}")
+    with parsing(path, f"a damaged .mat file; {obtained}", AssetError), path.open("rb") as file:
+        found = read_matrices(file, size, names, MAX_BYTES)
+    values: dict[str, np.ndarray] = {}
+    for name, value in found.items():
+        if isinstance(value, Unreadable):
             raise AssetError(f"{path}: {name} is no array of numbers; {obtained}")
+        values[name] = value
     return values
 
 
@@ -45,15 +39,10 @@ def variable_names(path: Path) -> set[str]:
     Raises:
         AssetError: the file is damaged or too large.
     """
-    try:
-        checked_size(path, _decompressed_size(path), MAX_BYTES)
-        from scipy.io import whosmat
-
-        return {name for name, _, _ in whosmat(str(path))}
-    except AssetError:
-        raise
-    except Exception as error:  # as above
-        raise AssetError(f"{path}: not a face model: a damaged .mat file") from error
+    size = check_regular(path, AssetError)
+    trouble = "not a face model: a damaged .mat file"
+    with parsing(path, trouble, AssetError), path.open("rb") as file:
+        return set(names_in(file, size))
 
 
 def required(
@@ -67,8 +56,3 @@ def required(
     if name not in values:
         raise AssetError(f"{path}: it lacks the variable {name}; {obtained}")
     return values[name]
-
-
-def _decompressed_size(path: Path) -> int:
-    with path.open("rb") as file:
-        return decompressed_size(file, path.stat().st_size, MAX_BYTES)
