@@ -237,7 +237,7 @@ def test_heic_with_and_without_its_extra(tmp_path, picture, monkeypatch):
 
     phone = b"\x00\x00\x00\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    with pytest.raises(ImageError, match=r"HEIC.*pip install 'mlanet\[heic\]'"):
+    with pytest.raises(ImageError, match=r"HEIC.*pip install '(mlanet|\.)\[heic\]'"):
         read_image(phone)
     monkeypatch.undo()
     heif = pytest.importorskip("pillow_heif")
