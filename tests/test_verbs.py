@@ -20,7 +20,7 @@ from mlanet.cli import main, verbs
 from mlanet.image import read_image
 from mlanet.morphable import MorphableModel
 
-FRAMES = ("a_00.png", "a_01.png", "b_00.png", "b_01.png")
+FRAMES = ("a_00.png", "a_10.png", "b_00.png", "b_10.png")
 PHOTOS = ("image00002.jpg", "image00004.jpg")
 NEED_TRAIN = {
     "ablate": "--data DATA --out OUT",

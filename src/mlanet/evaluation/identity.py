@@ -185,7 +185,8 @@ def people_and_videos(faces: FaceCrops) -> tuple[Int[np.ndarray, "n"], Int[np.nd
     frames of a video and the others the videos: `Name_41.webp`.
 
     Raises:
-        DataError: the labels name no people, or a name is another one.
+        DataError: the labels name no people, a name is another one, or there are too few people
+            or videos to compare.
     """
     if faces.identity is None:
         raise DataError("labels.npz: needs the array 'identity' to tell people apart")
@@ -196,7 +197,11 @@ def people_and_videos(faces: FaceCrops) -> tuple[Int[np.ndarray, "n"], Int[np.nd
         if digits == stem or len(digits) < 2 or not digits.isdecimal():
             raise DataError(f"{name}: expected {identity}_ and digits of video and frame")
         videos.append(stem[:-1])
-    return _numbers(faces.identity), _numbers(np.array(videos))
+    person, video = _numbers(faces.identity), _numbers(np.array(videos))
+    owner = person[np.unique(video, return_index=True)[1]]
+    if owner.max(initial=0) == 0 or np.bincount(owner).max() < 2:
+        raise DataError("labels.npz: needs two people at least, and two videos of one of them")
+    return person, video
 
 
 def score_identity(
