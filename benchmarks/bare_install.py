@@ -2,7 +2,8 @@
 
 python -m pip install '.[test]' && mlanet reconstruct --example --out out
 python benchmarks/bare_install.py --out out
-python -m pytest -m "not data" --junitxml=tests.xml && python benchmarks/bare_install.py --tests tests.xml
+python -m pytest -m "not data" --junitxml=tests.xml
+python benchmarks/bare_install.py --tests tests.xml
 """
 
 import argparse
