@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mlanet.errors import AssetError
-from mlanet.files import start_of
+from mlanet.files import parsing, start_of
 from mlanet.morphable.model import MorphableModel
 from mlanet.morphable.native import load_embedded, model_from_arrays, read_arrays
 
@@ -33,6 +33,11 @@ def read_model(path: Path, landmarks: Path | None = None) -> MorphableModel:
         AssetError: the file is missing, truncated, hostile or of another format.
         ConfigurationError: a package that the format needs is not installed.
     """
+    with parsing(path, "not a readable face model", AssetError):
+        return _read(path, landmarks)
+
+
+def _read(path: Path, landmarks: Path | None) -> MorphableModel:
     if path.is_dir():
         from mlanet.morphable.readers.ict import read_ict_folder
 
