@@ -10,7 +10,7 @@ import pytest
 from mlanet.assets import asset_records, verified_path
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("torch", "cv2", "numba", "onnxruntime", "scipy", "trimesh", "PIL", "pygltflib")
+HEAVY = ("torch", "numpy", "cv2", "numba", "onnxruntime", "scipy", "trimesh", "PIL", "pygltflib")
 
 
 def python(*arguments):

@@ -1,3 +1,4 @@
+import importlib.metadata
 import json
 from importlib.metadata import PackageNotFoundError
 
@@ -24,7 +25,7 @@ def test_the_command_fits_the_installation(monkeypatch, recorded, command):
             assert name == "direct_url.json"
             return recorded
 
-    monkeypatch.setattr(extras, "distribution", lambda _: Installed())
+    monkeypatch.setattr(importlib.metadata, "distribution", lambda _: Installed())
     assert extras.install_command("train") == command
 
 
@@ -32,5 +33,5 @@ def test_a_folder_on_the_path_is_no_installation(monkeypatch):
     def absent(_):
         raise PackageNotFoundError("mlanet")
 
-    monkeypatch.setattr(extras, "distribution", absent)
+    monkeypatch.setattr(importlib.metadata, "distribution", absent)
     assert extras.install_command("heic") == "pip install 'mlanet[heic]'"

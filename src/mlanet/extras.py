@@ -1,7 +1,6 @@
 """What an installation lacks, and the command that adds it."""
 
 import json
-from importlib.metadata import PackageNotFoundError, distribution
 
 
 def install_command(extra: str) -> str:
@@ -11,6 +10,8 @@ def install_command(extra: str) -> str:
 
 def _origin() -> str:
     """`.` if pip was given a folder (PEP 610), else the package's name."""
+    from importlib.metadata import PackageNotFoundError, distribution  # slow to import
+
     try:
         recorded = distribution("mlanet").read_text("direct_url.json")
         described = json.loads(recorded or "{}")

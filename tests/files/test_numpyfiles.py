@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mlanet.errors import AssetError
-from mlanet.files import read_npy, read_npz
+from mlanet.files.numpyfiles import read_npy, read_npz
 from mlanet.morphable import MorphableModel
 
 

@@ -305,7 +305,8 @@ def _remove_if_empty(folder: Path) -> None:
 
 
 def _read_part(path: Path) -> "Labels":
-    from mlanet.files import parsing, read_npz
+    from mlanet.files import parsing
+    from mlanet.files.numpyfiles import read_npz
     from mlanet.fitting.labels import Labels
 
     names = [field.name for field in fields(Labels)]

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from mlanet.datasets.aflw2000 import AFLW2000
 from mlanet.datasets.archive import load_arrays
 from mlanet.errors import DataError
-from mlanet.files import read_npy
+from mlanet.files.numpyfiles import read_npy
 from mlanet.geometry import bounding_box
 
 AnnotationKind: TypeAlias = Literal["original", "reannotated"]

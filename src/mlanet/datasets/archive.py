@@ -11,7 +11,8 @@ import numpy as np
 
 from mlanet.datasets.dataset import SkippedSamples
 from mlanet.errors import DataError
-from mlanet.files import PARSER_ERRORS, check_regular, one_line, read_npz
+from mlanet.files import PARSER_ERRORS, check_regular, one_line
+from mlanet.files.numpyfiles import read_npz
 
 MAX_BYTES = 8 * 1024**3
 """What the arrays of one file may take in memory."""

@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.errors import DataError
-from mlanet.files import one_line, parsing, read_json, read_npy, read_text
+from mlanet.files import one_line, parsing, read_json, read_text
+from mlanet.files.numpyfiles import read_npy
 
 SUFFIXES = (".pts", ".npy", ".json")
 """Files of points, in the order in which a folder is searched."""

@@ -18,7 +18,8 @@ from mlanet.datasets.dataset import SkippedSamples, all_broken
 from mlanet.datasets.parameters import MICROMETRES_PER_MM, Placement
 from mlanet.datasets.sample import Sample
 from mlanet.errors import DataError
-from mlanet.files import check_regular, parsing, read_npy, read_text
+from mlanet.files import check_regular, parsing, read_text
+from mlanet.files.numpyfiles import read_npy
 from mlanet.files.pickles import as_array, load_pickle
 from mlanet.geometry import euler_from_matrix, viewer_from_camera
 from mlanet.image import read_image

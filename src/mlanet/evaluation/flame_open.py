@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from mlanet.errors import AssetError
-from mlanet.files import parsing, read_npz
+from mlanet.files import parsing
+from mlanet.files.numpyfiles import read_npz
 from mlanet.morphable import MorphableModel
 from mlanet.morphable.landmarks import SurfaceLandmarks
 from mlanet.morphable.model import UNKNOWN

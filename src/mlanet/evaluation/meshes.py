@@ -12,7 +12,8 @@ from mlanet.errors import AssetError, DataError
 from mlanet.evaluation.comparison import OUTER_EYES, SEVEN_POINTS, FaceShape
 from mlanet.evaluation.name_lists import read_names
 from mlanet.export import write_ply
-from mlanet.files import atomic_path, check_regular, parsing, read_npy
+from mlanet.files import atomic_path, check_regular, parsing
+from mlanet.files.numpyfiles import read_npy
 from mlanet.geometry import Mesh, face_normals, fit_similarity
 from mlanet.metrics import Surface
 from mlanet.morphable.readers.wavefront import read_obj

@@ -2,7 +2,6 @@
 
 from mlanet.files.listing import is_hidden, list_files
 from mlanet.files.manifest import MANIFEST, Origin, read_manifest
-from mlanet.files.numpyfiles import MAX_BYTES, read_npy, read_npz
 from mlanet.files.opening import check_regular, read_bytes, read_text, start_of
 from mlanet.files.parsing import PARSER_ERRORS, json_value, one_line, parsing, printable, read_json
 from mlanet.files.results import Result, folder_names, result_folder, without_results
@@ -10,7 +9,6 @@ from mlanet.files.writing import atomic_folder, atomic_path, remove_leftovers
 
 __all__ = [
     "MANIFEST",
-    "MAX_BYTES",
     "PARSER_ERRORS",
     "Origin",
     "Result",
@@ -27,8 +25,6 @@ __all__ = [
     "read_bytes",
     "read_json",
     "read_manifest",
-    "read_npy",
-    "read_npz",
     "read_text",
     "remove_leftovers",
     "result_folder",

@@ -8,7 +8,8 @@ from jaxtyping import Float
 
 from mlanet.assets import verified_path
 from mlanet.errors import AssetError
-from mlanet.files import parsing, printable, read_npz
+from mlanet.files import parsing, printable
+from mlanet.files.numpyfiles import read_npz
 from mlanet.morphable.model import MorphableModel
 
 ALBEDO_FORMAT = "mlanet-albedo-1"

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mlanet.errors import AssetError
-from mlanet.files import json_value, parsing, read_npy, read_npz, read_text, start_of
-from mlanet.files.numpyfiles import npy_header
+from mlanet.files import json_value, parsing, read_text, start_of
+from mlanet.files.numpyfiles import npy_header, read_npy, read_npz
 from mlanet.morphable.model import NUM_LANDMARKS, UNKNOWN
 
 FORMS = (

@@ -9,7 +9,8 @@ from jaxtyping import Float
 
 from mlanet.assets import asset_records, verified_path
 from mlanet.errors import AssetError
-from mlanet.files import atomic_path, parsing, printable, read_npz
+from mlanet.files import atomic_path, parsing, printable
+from mlanet.files.numpyfiles import read_npz
 from mlanet.geometry import MeshTopology
 from mlanet.morphable.correspondence import Correspondence
 from mlanet.morphable.linear import LinearShape

@@ -12,7 +12,8 @@ from mlanet.datasets import BROKEN, Sample, Samples, Written
 from mlanet.datasets.archive import TarIndex, add_member
 from mlanet.datasets.writing import SETTINGS, encode_image, keep_settings
 from mlanet.errors import DataError
-from mlanet.files import atomic_path, read_npz, remove_leftovers
+from mlanet.files import atomic_path, remove_leftovers
+from mlanet.files.numpyfiles import read_npz
 from mlanet.geometry import viewer_from_camera
 
 SHARD = 500

@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float
 
 from mlanet.datasets.archive import load_arrays, positions_of
 from mlanet.errors import DataError
-from mlanet.files import printable, read_npz
+from mlanet.files import printable
+from mlanet.files.numpyfiles import read_npz
 from mlanet.morphable import MorphableModel
 
 

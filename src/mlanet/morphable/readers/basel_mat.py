@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mlanet.errors import AssetError
-from mlanet.files import MAX_BYTES, parsing, printable, read_bytes, read_text
+from mlanet.files import parsing, printable, read_bytes, read_text
+from mlanet.files.numpyfiles import MAX_BYTES
 from mlanet.morphable.model import NUM_LANDMARKS, MorphableModel
 from mlanet.morphable.native import sha256_of
 from mlanet.morphable.provenance import Provenance

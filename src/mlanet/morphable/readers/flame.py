@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from mlanet.errors import AssetError
-from mlanet.files import MAX_BYTES, check_regular, parsing
+from mlanet.files import check_regular, parsing
+from mlanet.files.numpyfiles import MAX_BYTES
 from mlanet.files.pickles import as_array, load_pickle
 from mlanet.morphable.model import MorphableModel
 from mlanet.morphable.native import sha256_of

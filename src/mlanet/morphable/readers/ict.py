@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.errors import AssetError
-from mlanet.files import MAX_BYTES, list_files, parsing, printable, read_json
+from mlanet.files import list_files, parsing, printable, read_json
+from mlanet.files.numpyfiles import MAX_BYTES
 from mlanet.morphable.arkit import arkit_name
 from mlanet.morphable.model import NUM_LANDMARKS, MorphableModel
 from mlanet.morphable.native import sha256_of

@@ -6,9 +6,10 @@ import numpy as np
 from jaxtyping import Shaped
 
 from mlanet.errors import AssetError
-from mlanet.files import MAX_BYTES, check_regular, parsing
+from mlanet.files import check_regular, parsing
 from mlanet.files.matfiles import Unreadable, read_matrices
 from mlanet.files.matfiles import variable_names as names_in
+from mlanet.files.numpyfiles import MAX_BYTES
 
 
 def read_mat(path: Path, names: tuple[str, ...], obtained: str) -> dict[str, np.ndarray]:

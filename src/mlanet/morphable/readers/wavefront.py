@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mlanet.errors import AssetError
-from mlanet.files import MAX_BYTES, parsing, read_bytes
+from mlanet.files import parsing, read_bytes
+from mlanet.files.numpyfiles import MAX_BYTES
 
 MAX_FILE_BYTES = 256 * 1024**2
 MAX_WORD = 64
