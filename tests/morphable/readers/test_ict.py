@@ -151,6 +151,7 @@ def test_an_npz(same_face, arrays, tmp_path):
         ("lm68", np.zeros(3, np.int32), "apart along x|lacks|landmark"),
         ("mean", np.zeros((0, 3)), ""),
         ("exp_names", np.array(["a"]), "expression must be"),
+        ("mean", np.array(1.0), "do not fit"),
     ],
 )
 def test_a_malformed_npz_is_refused(arrays, tmp_path, name, value, message):
