@@ -77,7 +77,7 @@ def test_a_damaged_part_is_made_again_and_foreign_files_are_kept(folder, monkeyp
     (parts / "notes.txt").write_text("of the user's")
     (parts / f".{part.stem}.0123abcd.npz").write_bytes(b"of a process that was killed")
     assert label(data=folder, out=out, processes=1) == 0
-    assert f"{part} is damaged" in capsys.readouterr().err
+    assert f"{part}: damaged" in capsys.readouterr().err
     assert [path.name for path in parts.iterdir()] == ["notes.txt"]
     with np.load(out) as found:
         assert found["accepted"].tolist() == [True, True, False]

@@ -114,11 +114,11 @@ def model():
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
-        (("info", "none.npz"), 1, "none.npz: no such face model"),
-        (("sheet", "none.npz", "--out", "a.png"), 1, "none.npz: no such face model"),
+        (("info", "none.npz"), 1, "none.npz: there is no such face model"),
+        (("sheet", "none.npz", "--out", "a.png"), 1, "none.npz: there is no such face model"),
         (("convert", "none.npz", "--out", "a.txt"), 2, "--out must end in .npz"),
         (("convert", "embedded", "--out", "a.npz"), 2, "needs no conversion"),
-        (("convert", "none.npz", "--out", "a.npz"), 1, "none.npz: no such face model"),
+        (("convert", "none.npz", "--out", "a.npz"), 1, "none.npz: there is no such face model"),
     ],
 )
 def test_errors_are_one_line(capsys, tmp_path, monkeypatch, words, status, message):

@@ -111,7 +111,7 @@ def two_meshes(folder, face):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (without_landmarks, "no landmarks"),
+        (without_landmarks, "no such file of landmarks"),
         (wrong_shape, "expected, got"),
         (not_finite, "not finite"),
         (objects, "not a readable npy"),

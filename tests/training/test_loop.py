@@ -204,7 +204,7 @@ def test_a_foreign_checkpoint_is_not_exported(uninterrupted, tmp_path, make):
 
 
 def test_a_missing_checkpoint_is_named(tmp_path):
-    with pytest.raises(AssetError, match=r"none\.safetensors: no such checkpoint"):
+    with pytest.raises(AssetError, match=r"none\.safetensors: there is no such checkpoint"):
         load_trained(tmp_path / "none.safetensors")
 
 

@@ -385,7 +385,7 @@ def test_coefficients_that_nobody_describes_are_refused(root, tmp_path, text):
             (folder / path.name).symlink_to(path)
     if text is not None:
         (folder / "dataset.json").write_text(text)
-    with pytest.raises(DataError, match=r"dataset\.json: does not say"):
+    with pytest.raises(DataError, match=r"dataset\.json: .*what the coefficients are"):
         LabelledFaces(tmp_path, 4, [SourceConfig("heads")])
 
 

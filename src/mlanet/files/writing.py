@@ -22,9 +22,9 @@ _UNFINISHED = re.compile(r"\.mlanet-([0-9a-f]{6})-(\d+)-[0-9a-f]{8}-.*", re.DOTA
 """Machine, process, dice and the target's name."""
 
 _UNFINISHED_BEFORE = re.compile(
-    r"\.(shard-\d+|images-\d+-\d+|\d+-\d+|labels)\.[0-9a-f]{8}\.(tar|npz|json)"
+    r"\.(shard-\d+|images-\d+-\d+|[0-9a-f]+-\d+|labels)\.[0-9a-f]{8}\.(tar|npz|json)"
 )
-"""Unfinished shards and their labels of earlier versions, which did not tell who wrote them."""
+"""Unfinished shards and labels of earlier versions, which did not tell who wrote them."""
 
 _MAX_NAME_BYTES = 255
 _ABANDONED_S = 24 * 3600.0

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from mlanet.datasets import FaceCrops, SkippedSamples
 from mlanet.errors import DataError
-from mlanet.files import parsing, read_json
+from mlanet.files import check_regular, parsing, read_json
 from mlanet.image import square_from_landmarks
 from mlanet.morphable import AlbedoModel, MorphableModel
 from mlanet.synthesis import RenderedHeads
@@ -129,7 +129,9 @@ class CropFolder:
 
     def _read_description(self, path: Path, coefficients: Float[np.ndarray, "n c"]) -> None:
         """Bring the folder's coefficients into the model's order; note what is known."""
-        found: Any = read_json(path, DataError)
+        trouble = "a file that says what the coefficients are"
+        check_regular(path, DataError, missing=trouble)
+        found: Any = read_json(path, DataError, what=trouble)
         with parsing(path, "does not say what the coefficients are", DataError):
             theirs = {str(name): found["layout"][name] for name in ("identity", "expression")}
             albedo = int(found["layout"]["albedo"])

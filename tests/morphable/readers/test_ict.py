@@ -152,6 +152,7 @@ def test_an_npz(same_face, arrays, tmp_path):
         ("mean", np.zeros((0, 3)), ""),
         ("mean", np.array(1.0), "not a readable face model"),
         ("exp_names", np.array(["a"]), "expression must be"),
+        ("mean", np.array(1.0), "do not fit"),
     ],
 )
 def test_a_malformed_npz_is_refused(arrays, tmp_path, name, value, message):

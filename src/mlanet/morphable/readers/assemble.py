@@ -86,67 +86,69 @@ def assemble(parts: Parts, path: Path, landmarks: Path | None = None) -> Morphab
         AssetError: arrays do not fit each other, hold numbers that are not finite or indices out
             of range, or the landmarks are not those of a face in this frame and unit.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found at the end
+    with (
+        parsing(path, "the face model's arrays do not fit", AssetError),
+        np.errstate(over="ignore", invalid="ignore"),  # what is not finite is found at the end
+    ):
         return _assembled(parts, path, landmarks)
 
 
 def _assembled(parts: Parts, path: Path, landmarks: Path | None) -> MorphableModel:
     modes = (parts.identity.shape[-1], parts.expression.shape[-1])
     vertices, colors = len(parts.mean), parts.albedo_mean is not None
-    with parsing(path, "the face model's arrays do not fit", AssetError):
-        faces = np.ascontiguousarray(parts.faces, dtype=np.int32)
-        if faces.size and (faces.min() < 0 or faces.max() >= vertices):
-            raise AssetError(f"{path}: triangles must index {vertices} vertices")
-        mean = np.asarray(parts.mean, dtype=np.float64) * parts.millimetres
-        turned = not _faces_outwards(mean, faces)
-        order = slice(None, None, -1 if turned else 1)
-        # Weights belong to the corners as the file orders them.
-        if landmarks is not None:
-            places = read_landmarks(landmarks, faces)
-        elif isinstance(parts.landmarks, SurfaceLandmarks):
-            places = parts.landmarks
-        else:
-            places = landmarks_at_vertices(faces, parts.landmarks)
-        model = MorphableModel(
-            name=parts.name,
-            shape=LinearShape(
-                (mean - _origin(mean, faces, places, path)).astype(np.float32),
-                *(
-                    (basis * np.float32(parts.millimetres)).astype(np.float32)
-                    for basis in (parts.identity, parts.expression)
-                ),
+    faces = np.ascontiguousarray(parts.faces, dtype=np.int32)
+    if faces.size and (faces.min() < 0 or faces.max() >= vertices):
+        raise AssetError(f"{path}: triangles must index {vertices} vertices")
+    mean = np.asarray(parts.mean, dtype=np.float64) * parts.millimetres
+    turned = not _faces_outwards(mean, faces)
+    order = slice(None, None, -1 if turned else 1)
+    # Weights belong to the corners as the file orders them.
+    if landmarks is not None:
+        places = read_landmarks(landmarks, faces)
+    elif isinstance(parts.landmarks, SurfaceLandmarks):
+        places = parts.landmarks
+    else:
+        places = landmarks_at_vertices(faces, parts.landmarks)
+    model = MorphableModel(
+        name=parts.name,
+        shape=LinearShape(
+            (mean - _origin(mean, faces, places, path)).astype(np.float32),
+            *(
+                (basis * np.float32(parts.millimetres)).astype(np.float32)
+                for basis in (parts.identity, parts.expression)
             ),
-            albedo_mean=np.zeros((0, 3), np.float32)
-            if parts.albedo_mean is None
-            else np.asarray(parts.albedo_mean, np.float32),
-            albedo_basis=np.zeros((vertices if colors else 0, 3, 0), np.float32)
-            if parts.albedo is None
-            else np.asarray(parts.albedo, np.float32),
-            base_faces=np.ascontiguousarray(faces[:, order]),
-            base_uv=np.zeros((0, 2), np.float32)
-            if parts.uv is None
-            else np.asarray(parts.uv, np.float32),
-            midpoint_index=np.zeros((0, 8), np.int32),
-            midpoint_weight=np.zeros((0, 8), np.float32),
-            landmark_faces=places.faces,
-            landmark_barycentric=np.ascontiguousarray(places.barycentric[:, order]),
-            mirror=np.zeros(0, np.int32),
-            identity_mirror=np.zeros(0, np.float32),
-            expression_mirror=np.zeros(0, np.int32),
-            identity_names=parts.identity_names or numbered("identity", modes[0]),
-            expression_names=parts.expression_names or numbered("expression", modes[1]),
-            albedo_names=numbered("albedo", 0 if parts.albedo is None else parts.albedo.shape[-1]),
-            regions={},
-            base_uv_faces=None
-            if parts.uv_faces is None
-            else np.ascontiguousarray(parts.uv_faces[:, order], dtype=np.int32),
-            expression_bounded=parts.expression_bounded,
-            identity_sd=np.asarray(parts.identity_sd, np.float32),
-            expression_sd=np.asarray(parts.expression_sd, np.float32),
-            provenance=parts.provenance,
-        )
-        check_model(model, path)
-        return model
+        ),
+        albedo_mean=np.zeros((0, 3), np.float32)
+        if parts.albedo_mean is None
+        else np.asarray(parts.albedo_mean, np.float32),
+        albedo_basis=np.zeros((vertices if colors else 0, 3, 0), np.float32)
+        if parts.albedo is None
+        else np.asarray(parts.albedo, np.float32),
+        base_faces=np.ascontiguousarray(faces[:, order]),
+        base_uv=np.zeros((0, 2), np.float32)
+        if parts.uv is None
+        else np.asarray(parts.uv, np.float32),
+        midpoint_index=np.zeros((0, 8), np.int32),
+        midpoint_weight=np.zeros((0, 8), np.float32),
+        landmark_faces=places.faces,
+        landmark_barycentric=np.ascontiguousarray(places.barycentric[:, order]),
+        mirror=np.zeros(0, np.int32),
+        identity_mirror=np.zeros(0, np.float32),
+        expression_mirror=np.zeros(0, np.int32),
+        identity_names=parts.identity_names or numbered("identity", modes[0]),
+        expression_names=parts.expression_names or numbered("expression", modes[1]),
+        albedo_names=numbered("albedo", 0 if parts.albedo is None else parts.albedo.shape[-1]),
+        regions={},
+        base_uv_faces=None
+        if parts.uv_faces is None
+        else np.ascontiguousarray(parts.uv_faces[:, order], dtype=np.int32),
+        expression_bounded=parts.expression_bounded,
+        identity_sd=np.asarray(parts.identity_sd, np.float32),
+        expression_sd=np.asarray(parts.expression_sd, np.float32),
+        provenance=parts.provenance,
+    )
+    check_model(model, path)
+    return model
 
 
 def numbered(name: str, count: int) -> tuple[str, ...]:
