@@ -11,20 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from mlanet.errors import ImageError, UsageError
-from mlanet.files import Origin, list_files, without_results
+from mlanet.files import PHOTO_SUFFIXES, Origin, list_files, without_results
 from mlanet.files.manifest import absolute
 
 if TYPE_CHECKING:
     import numpy as np
-
-PHOTO_SUFFIXES = frozenset(
-    f".{ending}"
-    for ending in (
-        *("avif", "bmp", "gif", "heic", "heif", "hif", "j2k", "jfif", "jp2", "jpe", "jpeg"),
-        *("jpg", "pgm", "png", "ppm", "tif", "tiff", "webp"),
-    )
-)
-"""Endings by which photos are found in folders and by patterns; a file that is named needs none."""
 
 STANDARD_INPUT = "-"
 

@@ -16,10 +16,17 @@ from mlanet.assets import asset_records
 from mlanet.datasets.archive import MAX_MEMBER_BYTES
 from mlanet.detection import LOOKING, CenterFace, Detection
 from mlanet.errors import DataError, ImageError
-from mlanet.files import atomic_path, list_files, parsing, read_bytes, read_json, remove_leftovers
+from mlanet.files import (
+    PHOTO_SUFFIXES,
+    atomic_path,
+    list_files,
+    parsing,
+    read_bytes,
+    read_json,
+    remove_leftovers,
+)
 from mlanet.image import read_image
 
-PHOTOS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 PART = 64
 """Photos between two writings of the cache: what is lost at most when a run is killed."""
 
@@ -187,7 +194,7 @@ def _record_of(entry: dict[str, Any]) -> PhotoRecord:
 
 def photo_names(root: Path) -> list[str]:
     """Paths of photos below a folder, sorted, with slashes."""
-    photos = list_files(root, PHOTOS, recursive=True)
+    photos = list_files(root, PHOTO_SUFFIXES, recursive=True)
     return sorted(path.relative_to(root).as_posix() for path in photos)
 
 

@@ -7,13 +7,12 @@ from typing import Literal, TypeAlias, get_args
 from mlanet.datasets.aflw2000 import AFLW2000, FOLDER
 from mlanet.datasets.crops import FaceCrops
 from mlanet.datasets.dataset import Dataset
-from mlanet.datasets.detections import PHOTOS
 from mlanet.datasets.photos import PhotoFolder
 from mlanet.datasets.shards import Shards
 from mlanet.datasets.threeddfa import CONFIGS, ThreeDDFALists
 from mlanet.datasets.w300lp import SUBSETS, W300LP
 from mlanet.errors import DataError
-from mlanet.files import is_hidden
+from mlanet.files import PHOTO_SUFFIXES, is_hidden
 
 Layout: TypeAlias = Literal["crops", "aflw2000", "300w-lp", "3ddfa", "shards", "photos"]
 
@@ -62,7 +61,7 @@ def layout_of(path: Path) -> Layout:
         return "aflw2000"
     if any(name.endswith(".tar") for name in names):
         return "shards"
-    if folders or any(Path(name).suffix.lower() in PHOTOS for name in names):
+    if folders or any(Path(name).suffix.lower() in PHOTO_SUFFIXES for name in names):
         return "photos"
     raise DataError(f"{path}: none of the layouts {', '.join(get_args(Layout))} is seen there")
 

@@ -1,6 +1,6 @@
 """Files of the user's: listed, opened and read without trust, written whole or not at all."""
 
-from mlanet.files.listing import is_hidden, list_files
+from mlanet.files.listing import PHOTO_SUFFIXES, is_hidden, list_files
 from mlanet.files.manifest import MANIFEST, Origin, read_manifest
 from mlanet.files.opening import check_regular, read_bytes, read_text, start_of
 from mlanet.files.parsing import PARSER_ERRORS, json_value, one_line, parsing, printable, read_json
@@ -10,6 +10,7 @@ from mlanet.files.writing import atomic_folder, atomic_path, remove_leftovers
 __all__ = [
     "MANIFEST",
     "PARSER_ERRORS",
+    "PHOTO_SUFFIXES",
     "Origin",
     "Result",
     "atomic_folder",

@@ -3,6 +3,15 @@
 from collections.abc import Collection
 from pathlib import Path
 
+PHOTO_SUFFIXES = frozenset(
+    f".{ending}"
+    for ending in (
+        *("avif", "bmp", "gif", "heic", "heif", "hif", "j2k", "jfif", "jp2", "jpe", "jpeg"),
+        *("jpg", "pgm", "png", "ppm", "tif", "tiff", "webp"),
+    )
+)
+"""Endings by which photos are found in folders and by patterns; a file that is named needs none."""
+
 
 def is_hidden(path: Path) -> bool:
     """Whether the name begins with a dot, as `._photo.jpg` of macOS and unfinished files do."""

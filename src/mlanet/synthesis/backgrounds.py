@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mlanet.datasets import SkippedSamples
-from mlanet.datasets.detections import PHOTOS, photo_names
+from mlanet.datasets.detections import photo_names
 from mlanet.errors import DataError, ImageError
+from mlanet.files import PHOTO_SUFFIXES
 from mlanet.image import check_image, read_image
 from mlanet.synthesis.surroundings import SMALLEST_PART
 
@@ -95,7 +96,9 @@ class BackgroundPhotos:
     def _nothing_left(self) -> DataError:
         reasons = list(self.skipped.reasons.values())
         more = f"; the first of {len(reasons)} that cannot be read: {reasons[0]}" if reasons else ""
-        return DataError(f"{self._root}: holds no photos ({', '.join(PHOTOS)}){more}")
+        return DataError(
+            f"{self._root}: holds no photos ({', '.join(sorted(PHOTO_SUFFIXES))}){more}"
+        )
 
 
 def _reduced(image: UInt8[np.ndarray, "h w 3"], short_px: int) -> UInt8[np.ndarray, "a b 3"]:
