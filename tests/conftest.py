@@ -1,4 +1,8 @@
 import pytest
+from hypothesis import settings
+
+settings.register_profile("mlanet", deadline=None)  # no test is timed
+settings.load_profile("mlanet")
 
 
 @pytest.fixture(scope="session")
