@@ -204,5 +204,5 @@ def test_verbs_that_need_an_extra_name_it(verb, data, tmp_path, capsys):
     assert stop.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("mlanet: ")
-    assert "mlanet[train]" in line
+    assert "[train]'" in line
     assert not (tmp_path / "out").exists()
