@@ -17,7 +17,7 @@ def run(*arguments):
     [
         (("--rows", "sideways"), 2, "--rows: 'sideways' is none of plain-supervised"),
         (("--threads", 0), 2, "threads"),
-        (("--config", "none.json"), 1, "none.json: not a readable JSON file"),
+        (("--config", "none.json"), 1, "none.json: there is no such file"),
         (("--dry-run",), 1, "holds none of aflw_train"),
         ((), 1, "holds none of aflw_train"),
     ],
