@@ -66,4 +66,4 @@ def test_wrong_threads_are_one_line(capsys, tmp_path):
 def test_missing_checkpoint_is_one_line(capsys, tmp_path):
     code = run("export", "--checkpoint", tmp_path / "c.safetensors", "--out", tmp_path / "n.onnx")
     assert code == 1
-    assert "c.safetensors: no such checkpoint" in error_of(capsys)
+    assert "c.safetensors: there is no such checkpoint" in error_of(capsys)
