@@ -116,7 +116,8 @@ def _anchor_rows(skin: Skin) -> sparse.csr_matrix:
     table = json.loads(LANDMARKS.read_text())
     corners = np.array(table["base_vertices"])[ANCHORS]
     renumber = np.full(int(skin.base_index.max()) + 1, -1)
-    renumber[skin.base_index] = np.arange(len(skin.base_index))
+    known = np.flatnonzero(skin.base_index >= 0)
+    renumber[skin.base_index[known]] = known
     rows = np.repeat(np.arange(len(ANCHORS)), 3)
     weights = np.array(table["barycentric"])[ANCHORS]
     shape = (len(ANCHORS), len(skin.vertices))
@@ -139,7 +140,7 @@ def _coarse(
     goal: np.ndarray,
 ) -> np.ndarray:
     topology = MeshTopology(skin.faces, len(place))
-    smooth = _laplacian(topology)
+    smooth = laplacian(topology)
     smooth = smooth + 0.2 * smooth @ smooth
     loops, loop_goal = _loop_goals(skin, scanned, place, target)
     for stiffness, reach, side, anchor in zip(
@@ -206,7 +207,7 @@ def _fine(
     sides.append(good * ((target[front] - found.points) * normal).sum(axis=1))
     rows = sparse.vstack(blocks).tocsr()
     right = np.concatenate(sides)
-    smooth = _laplacian(MeshTopology(skin.faces, len(place)))
+    smooth = laplacian(MeshTopology(skin.faces, len(place)))
     smooth = FINE_STIFFNESS * (smooth + smooth @ smooth) + 1e-3 * sparse.identity(len(place))
     left = rows.T @ rows + sparse.block_diag([smooth] * 3)
     step = splu(left.tocsc()).solve(rows.T @ right).reshape(3, -1).T
@@ -221,7 +222,8 @@ def _plane_rows(
     return sparse.hstack([sparse.diags(weight * normals[:, k]) @ rows for k in range(3)]).tocsr()
 
 
-def _laplacian(topology: MeshTopology) -> sparse.csr_matrix:
+def laplacian(topology: MeshTopology) -> sparse.csr_matrix:
+    """The graph Laplacian (v, v)."""
     edges = topology.edges
     row = np.repeat(np.arange(len(edges)), 2)
     sign = np.tile([1.0, -1.0], len(edges))

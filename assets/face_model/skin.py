@@ -6,6 +6,7 @@ open into short rims that reach behind the front of the eyeballs.
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -14,6 +15,15 @@ from face_model.basemesh import BaseMesh
 
 COLLAR = 1496
 """Vertex of the base mesh at the nape where the neck ends."""
+
+NOSTRIL = (7147, 7148)
+"""Vertices of the base mesh that close the left nostril; the tube begins around them."""
+
+NOSTRIL_DEPTHS_MM = (2.5, 6.0, 10.0)
+NOSTRIL_SHARES = (0.95, 0.85, 0.6)
+"""Rings of the tube: how deep, and how wide relative to its mouth."""
+
+NOSTRIL_AXIS = np.array([0.0, 0.75, -0.66])
 
 LID_RINGS = 3
 """Rows of quads that stay of each eye sac."""
@@ -28,7 +38,7 @@ class Skin:
         jaw_open: (v, 3) mm.
         faces: (f, 3), exactly mirrored by `mirror`.
         mirror: (v,) partner of each vertex.
-        base_index: (v,) vertex of the base mesh.
+        base_index: (v,) vertex of the base mesh, -1 for those in the nostrils.
         lips: closed loop of vertices where the mouth's bag begins.
         lids: the same of the eyes' rims: left, right.
         bag: (v,) bool, vertices of the bag behind the loop.
@@ -68,7 +78,7 @@ def cut_skin(base: BaseMesh) -> Skin:
     bag = np.zeros(len(used), bool)
     bag[renumber[np.unique(base.quads[sacs[0]])]] = True
     lips, left, right = (renumber[loop] for loop in loops)
-    return Skin(
+    skin = Skin(
         vertices=here,
         jaw_open=jaw_open,
         faces=symmetric_triangles(renumber[base.quads[kept]], here, mirror),
@@ -79,6 +89,65 @@ def cut_skin(base: BaseMesh) -> Skin:
         bag=bag & ~on_outer,
         rims=~bag & ~on_outer,
     )
+    return _with_nostrils(skin, renumber[list(NOSTRIL)])
+
+
+def _with_nostrils(skin: Skin, cap: np.ndarray) -> Skin:
+    """The skin with tubes in place of the nostrils' flat ends; the cap's vertices end them."""
+    inside = np.isin(skin.faces, cap).any(axis=1)
+    loop = _boundary(skin.faces[inside])
+    size, vertices = len(loop), skin.vertices.copy()
+    middle = vertices[loop].mean(axis=0)
+    rings, count = [loop], len(vertices)
+    new: list[np.ndarray] = []
+    for depth, share in zip(NOSTRIL_DEPTHS_MM, NOSTRIL_SHARES, strict=True):
+        rings.append(count + len(new) + np.arange(size))
+        new += list(middle + share * (vertices[loop] - middle) + depth * NOSTRIL_AXIS)
+    # The first of the cap's vertices ends the tube, the second goes.
+    vertices[cap[0]] = middle + (NOSTRIL_DEPTHS_MM[-1] + 1.5) * NOSTRIL_AXIS
+    faces: list[list[int]] = []
+    for outer, inner in pairwise(rings):
+        for k in range(size):
+            a, b, c, d = outer[k], outer[(k + 1) % size], inner[(k + 1) % size], inner[k]
+            faces += [[a, b, c], [a, c, d]]
+    last = rings[-1]
+    faces += [[last[k], last[(k + 1) % size], cap[0]] for k in range(size)]
+    added = len(new)
+    mirror = np.concatenate(
+        [skin.mirror, count + added + np.arange(added), count + np.arange(added)]
+    )
+    left = np.array(faces)
+    right = mirror[left][:, ::-1]
+    vertices[skin.mirror[cap[0]]] = vertices[cap[0]] * [-1, 1, 1]
+    vertices = np.concatenate([vertices, new, np.array(new) * [-1, 1, 1]])
+    gone = np.isin(skin.faces, [*cap, *skin.mirror[cap]]).any(axis=1)
+    faces_now = np.concatenate([skin.faces[~gone], left, right])
+    kept = np.ones(len(vertices), bool)
+    kept[[cap[1], skin.mirror[cap[1]]]] = False
+    order = np.cumsum(kept) - 1
+    more = np.zeros(2 * added)
+    return Skin(
+        vertices=vertices[kept],
+        jaw_open=np.concatenate([skin.jaw_open, np.zeros((2 * added, 3))])[kept],
+        faces=order[faces_now].astype(np.int32),
+        mirror=order[mirror[kept]],
+        base_index=np.concatenate([skin.base_index, more - 1]).astype(int)[kept],
+        lips=order[skin.lips],
+        lids=(order[skin.lids[0]], order[skin.lids[1]]),
+        bag=np.concatenate([skin.bag, more > 0])[kept],
+        rims=np.concatenate([skin.rims, more > 0])[kept],
+    )
+
+
+def _boundary(faces: np.ndarray) -> np.ndarray:
+    """The border of a disc of triangles, in their direction."""
+    edges = set(_directed(faces))
+    following = {i: j for i, j in edges if (j, i) not in edges}
+    start = min(following)
+    loop = [start]
+    while (after := following[loop[-1]]) != start:
+        loop.append(after)
+    return np.array(loop)
 
 
 def mirror_map(vertices: np.ndarray) -> np.ndarray:
