@@ -15,10 +15,12 @@ PUPIL_DEG, IRIS_DEG = 6.5, 24.0
 GAZE_DEG = {"eyeLookUp": 22.0, "eyeLookDown": 25.0, "eyeLookIn": 28.0, "eyeLookOut": 28.0}
 
 
-def eyeball() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Left ball around the origin: unit vertices (v, 3), faces, angle from the axis (v,), UV (v, 2).
+def eyeball() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Left ball around the origin: unit vertices (v, 3), faces, angles from the axis (v,), UV.
 
-    The texture's centre is the pupil; distance from it is the angle from the axis.
+    The texture's centre is the pupil; distance from it grows with the angle from the axis. The
+    pole at the back has one coordinate for each of its triangles. The last two arrays are the
+    coordinates (t, 2) and their triangles.
     """
     polar = np.radians(RING_ANGLES_DEG)
     around = 2 * np.pi * np.arange(SIDES) / SIDES
@@ -48,8 +50,13 @@ def eyeball() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     # The front half fills most of the island.
     radius = 0.5 * (angle / np.pi) ** 0.8
     uv = 0.5 + radius[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1)
-    uv[-1] = 0.5 + 0.5 * np.array([1.0, 0.0])
-    return vertices, np.array(faces, dtype=np.int32), angle, uv
+    middle = around + np.pi / SIDES
+    ends = 0.5 + 0.5 * np.stack([np.cos(middle), np.sin(middle)], axis=1)
+    triangles = np.array(faces, dtype=np.int32)
+    corners = triangles.copy()
+    for k, row in enumerate(np.flatnonzero((triangles == back).any(axis=1))):
+        corners[row] = np.where(triangles[row] == back, back + k, triangles[row])
+    return vertices, triangles, angle, np.concatenate([uv[:-1], ends]), corners
 
 
 def gaze_motion(sphere: np.ndarray, name: str, *, left: bool) -> np.ndarray:

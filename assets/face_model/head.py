@@ -46,6 +46,7 @@ class Head:
         eye_angle: (v,) angle from the axis of gaze, radians; NaN on other parts.
         mouth_parts: teeth and tongue by name.
         skin: topology of the first part.
+        origin: (3,) of the model frame in the scanned head's.
     """
 
     mean: np.ndarray
@@ -60,6 +61,7 @@ class Head:
     eye_angle: np.ndarray
     mouth_parts: dict[str, Part]
     skin: Skin
+    origin: np.ndarray
 
 
 def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
@@ -71,7 +73,7 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
     identity, balls = _skin_identity(skin, scanned, carrier, mean, grid, centre)
     fields = _skin_expressions(skin, scanned, carrier, mean, grid, centre)
 
-    sphere, ball_faces, angle, _ = eyeball()
+    sphere, ball_faces, angle, *_ = eyeball()
     ball_mirror = sphere * FLIP
     upper, lower = teeth(upper=True), teeth(upper=False)
     rest, out = tongue()
@@ -134,6 +136,7 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
         eye_angle=angles,
         mouth_parts={"teeth_upper": upper, "teeth_lower": lower, "tongue": rest},
         skin=skin,
+        origin=origin,
     )
 
 
