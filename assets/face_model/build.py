@@ -126,10 +126,11 @@ def main() -> None:
             ),
             script="assets/face_model/build.py",
         )
-    face = whole.matrix @ np.maximum(regions["face"], regions["eyes"])
+    face = whole.matrix @ regions["face"]
     print(
         f"{len(head.mean)} vertices, {len(whole.mirror)} decoded, "
-        f"{int((face > 0.5).sum())} of face and eyes, {out.stat().st_size / 1e6:.2f} MB"
+        f"{int((face > 0.5).sum())} of the face, {out.stat().st_size / 1e6:.2f} MB, "
+        f"origin {np.round(head.origin, 3)}"
     )
 
 

@@ -69,7 +69,7 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
     mean = carrier.mean()
     grid = lid_grid(skin, mean)
     centre = ball_centre(mean, grid)
-    mean = _mirror_eye(with_rim(mean, grid, centre), skin, grid, 1.0)
+    mean = _mirror_eye(with_rim(mean, grid, centre, mean), skin, grid, 1.0)
     identity, balls = _skin_identity(skin, scanned, carrier, mean, grid, centre)
     fields = _skin_expressions(skin, scanned, carrier, mean, grid, centre)
 

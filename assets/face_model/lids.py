@@ -16,17 +16,18 @@ OUTER_ROWS = 6
 RADIUS_MM = 13.8
 """Of the eyeball: the rows that touch it lie on a sphere of 14.0 mm in the mean, within 0.05."""
 
-RIM_MM = 0.10
-RIM_ANGLES_DEG = (3.0, 9.0, 17.0)
+RIM_MM = (0.10, 0.35, 0.80)
+RIM_ANGLES_DEG = (2.5, 7.0, 12.0)
 """The rim's rows behind the lid: how far from the ball, and how far from the lid's edge."""
 
 EDGE = 2
 """Outer row at the lid's visible edge, counted from the one that touches."""
 
-APERTURE_KEPT = 0.35
-"""Share of how far people's eyes are open that stays in identity; expressions say the rest.
+UPPER_KEPT, LOWER_KEPT = 0.3, 0.6
+"""Share of how the lids' heights on the ball differ between people that stays in identity.
 
-A blink adds the same displacement to everybody, so that it cannot close eyes of all heights.
+A blink adds the same displacement to everybody, so that it cannot close eyes of all heights; how
+far eyes are open is said by expressions.
 """
 
 UPPER_SHARE = 0.75
@@ -141,18 +142,27 @@ def ball_centre(mean: np.ndarray, grid: LidGrid) -> np.ndarray:
     return x[:3]
 
 
-def with_rim(place: np.ndarray, grid: LidGrid, centre: np.ndarray) -> np.ndarray:
-    """Vertices with the rim's rows on the ball, hidden behind the touching row."""
-    loop = place[grid.outer[0]]
+def with_rim(
+    place: np.ndarray, grid: LidGrid, centre: np.ndarray, open_eye: np.ndarray
+) -> np.ndarray:
+    """Vertices with the rim's rows on the ball, hidden behind the touching row.
+
+    Args:
+        place: (v, 3).
+        grid: the eye's rows.
+        centre: of the ball.
+        open_eye: (v, 3) at rest: away from its opening is behind the lids.
+    """
+    loop, rest = place[grid.outer[0]], open_eye[grid.outer[0]]
     arm = loop - centre
     arm /= np.linalg.norm(arm, axis=1, keepdims=True)
-    back = loop - loop.mean(axis=0)
+    back = rest - rest.mean(axis=0)
     back -= (back * arm).sum(axis=1, keepdims=True) * arm
     back /= np.linalg.norm(back, axis=1, keepdims=True)
     place = place.copy()
-    for row, degrees in zip(grid.rim[::-1], RIM_ANGLES_DEG, strict=True):
+    for row, degrees, off in zip(grid.rim[::-1], RIM_ANGLES_DEG, RIM_MM, strict=True):
         angle = np.radians(degrees)
-        place[row] = centre + (RADIUS_MM + RIM_MM) * (np.cos(angle) * arm + np.sin(angle) * back)
+        place[row] = centre + (RADIUS_MM + off) * (np.cos(angle) * arm + np.sin(angle) * back)
     return place
 
 
@@ -170,39 +180,43 @@ def identity_lids(
 ) -> tuple[np.ndarray, BallMode]:
     """An identity mode (v, 3) whose lids keep touching the ball, and the ball's part of it."""
     field = field.copy()
-    _narrow(field, grid, mean)
     outer = grid.outer
-    normals = mean[outer[0]] - centre
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    radial = (field[outer[0]] * normals).sum(axis=1)
-    system = np.concatenate([normals, np.ones((len(normals), 1))], axis=1)
+    touching = _outward(mean[outer[0]], centre)
+    radial = (field[outer[0]] * touching).sum(axis=1)
+    system = np.concatenate([touching, np.ones((len(touching), 1))], axis=1)
     known = np.append(guess.shift, guess.growth)
-    prior = 0.05 * len(normals)
+    prior = 0.05 * len(touching)
     left = system.T @ system + prior * np.eye(4)
     ball = np.linalg.solve(left, system.T @ radial + prior * known)
     mode = BallMode(ball[:3], float(ball[3]))
     rest = radial - system @ ball
+    gone = np.where(grid.upper, 1 - UPPER_KEPT, 1 - LOWER_KEPT)
+    gone = gone * np.sin(np.pi * grid.along) ** 0.5
+    edge = outer[EDGE]
+    slide = _upward(mean[edge], centre)
+    height = ((field[edge] - mode.shift) * slide).sum(axis=1) * gone
     for row, share in zip(outer, ROW_FALLOFF, strict=True):
-        field[row] -= share * rest[:, None] * normals
+        field[row] -= share * rest[:, None] * touching
+        field[row] -= share * height[:, None] * _upward(mean[row], centre)
     # The rim slides along the ball as the lid does.
     for row in grid.rim:
-        arm = mean[row] - centre
-        arm /= np.linalg.norm(arm, axis=1, keepdims=True)
+        arm = _outward(mean[row], centre)
         own = field[outer[0]] - mode.shift
         own -= (own * arm).sum(axis=1, keepdims=True) * arm
         field[row] = mode.shift + mode.growth * arm + own
     return field, mode
 
 
-def _narrow(field: np.ndarray, grid: LidGrid, mean: np.ndarray) -> None:
-    """Leave only a share of the lids' motion towards each other in a mode."""
-    edge = grid.outer[EDGE]
-    other = _facing(field[edge], grid)
-    apart = (field[edge] - other) * (1 - APERTURE_KEPT)
-    share = np.where(grid.upper, UPPER_SHARE, 1 - UPPER_SHARE)
-    calm = np.sin(np.pi * grid.along)[:, None] ** 0.5
-    for row, falloff in zip(grid.outer, ROW_FALLOFF, strict=True):
-        field[row] -= falloff * calm * share[:, None] * apart
+def _outward(points: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    arm = points - centre
+    return arm / np.linalg.norm(arm, axis=1, keepdims=True)
+
+
+def _upward(points: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Unit directions (n, 3) along the ball, up."""
+    arm = _outward(points, centre)
+    up = np.array([0.0, 1.0, 0.0]) - arm * arm[:, 1:2]
+    return up / np.linalg.norm(up, axis=1, keepdims=True)
 
 
 def _facing(values: np.ndarray, grid: LidGrid) -> np.ndarray:
@@ -235,11 +249,11 @@ def expression_lids(
     moved = np.linalg.norm((place - mean)[outer[EDGE]], axis=1)
     lift = 0.06 * moved  # half-way to the end, straight paths cut into the ball
     if closes:
-        lift += np.where(grid.upper, 0.25, 0.0)
+        lift += np.where(grid.upper, 0.5, 0.1)
     for row, falloff in zip(outer, ROW_FALLOFF, strict=True):
         before = np.linalg.norm(mean[row] - centre, axis=1) - RADIUS_MM
         arm = place[row] - centre
         now = np.linalg.norm(arm, axis=1)
         wanted = np.maximum(now, RADIUS_MM + before * 0.95 + lift * falloff)
         place[row] = centre + arm * (wanted / now)[:, None]
-    return with_rim(place, grid, centre) - mean
+    return with_rim(place, grid, centre, mean) - mean
