@@ -70,8 +70,9 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
     grid = lid_grid(skin, mean)
     centre = ball_centre(mean, grid)
     mean = _mirror_eye(with_rim(mean, grid, centre, mean), skin, grid, 1.0)
-    identity, balls = _skin_identity(skin, scanned, carrier, mean, grid, centre)
     fields = _skin_expressions(skin, scanned, carrier, mean, grid, centre)
+    closed = mean + fields["eyeBlinkLeft"]
+    identity, balls = _skin_identity(skin, scanned, carrier, mean, closed, grid, centre)
 
     sphere, ball_faces, angle, *_ = eyeball()
     ball_mirror = sphere * FLIP
@@ -145,6 +146,7 @@ def _skin_identity(
     scanned: ScannedHead,
     carrier: Carrier,
     mean: np.ndarray,
+    closed: np.ndarray,
     grid: LidGrid,
     centre: np.ndarray,
 ) -> tuple[list[np.ndarray], list[BallMode]]:
@@ -158,7 +160,7 @@ def _skin_identity(
         growth = ((motion - motion.mean(axis=0)) * spread).sum() / (spread**2).sum()
         guess = BallMode(motion.mean(axis=0) - growth * arm.mean(axis=0), growth * RADIUS_MM)
         field = _signed(carrier.offsets(mode), skin.mirror, sign)
-        field, ball = identity_lids(field, mean, grid, centre, guess)
+        field, ball = identity_lids(field, mean, closed, grid, centre, guess)
         modes.append(_mirror_eye(field, skin, grid, sign))
         balls.append(ball)
     return modes, balls

@@ -1,7 +1,7 @@
 """Lids that wrap the eyeballs: rows of vertices around the eye, and what is made exact there.
 
 Around an eye the base mesh has closed rows of 28 vertices, one inside the other. Three rows of the
-rim lie behind the row where the lid touches the ball, six before it. Everything is worked out on
+rim lie behind the row where the lid touches the ball, eight before it. Everything is worked out on
 the left eye and mirrored.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from face_model.skin import LID_RINGS, Skin
 
-OUTER_ROWS = 6
+OUTER_ROWS = 8
 RADIUS_MM = 13.8
 """Of the eyeball: the rows that touch it lie on a sphere of 14.0 mm in the mean, within 0.05."""
 
@@ -36,8 +36,12 @@ UPPER_SHARE = 0.75
 OVERLAP_MM = 1.2
 """By which the upper lid passes the lower one in a blink, so that it closes wider eyes, too."""
 
-ROW_FALLOFF = (1.0, 1.0, 1.0, 0.75, 0.45, 0.2)
+ROW_FALLOFF = (1.0, 1.0, 1.0, 0.75, 0.45, 0.2, 0.08, 0.0)
 """How far the outer rows follow corrections at the lid's edge."""
+
+COVER_KEPT = (1.0, 1.0, 1.0, 0.9, 0.75, 0.65, 0.6, 0.65)
+"""Share that stays in identity of how deep each row of the upper lid lies when it covers the ball:
+what is a hollow above an open eye must not let the ball through a closed lid."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class LidGrid:
     """Rows of one eye, left.
 
     Attributes:
-        rows: (9, 28) vertices, from the deepest of the rim outwards; `rows[LID_RINGS]` touches.
+        rows: (11, 28) vertices, from the deepest of the rim outwards; `rows[LID_RINGS]` touches.
         upper: (28,) bool, columns of the upper lid.
         along: (28,) place of each column between the corners, 0 at the inner one.
     """
@@ -61,7 +65,7 @@ class LidGrid:
 
     @property
     def outer(self) -> np.ndarray:
-        """(6, 28): the row that touches, and those before it."""
+        """(8, 28): the row that touches, and those before it."""
         return self.rows[LID_RINGS:]
 
 
@@ -176,9 +180,23 @@ class BallMode:
 
 
 def identity_lids(
-    field: np.ndarray, mean: np.ndarray, grid: LidGrid, centre: np.ndarray, guess: BallMode
+    field: np.ndarray,
+    mean: np.ndarray,
+    closed: np.ndarray,
+    grid: LidGrid,
+    centre: np.ndarray,
+    guess: BallMode,
 ) -> tuple[np.ndarray, BallMode]:
-    """An identity mode (v, 3) whose lids keep touching the ball, and the ball's part of it."""
+    """An identity mode (v, 3) whose lids keep touching the ball, and the ball's part of it.
+
+    Args:
+        field: the mode.
+        mean: (v, 3) with the eye open.
+        closed: (v, 3) with the eye closed.
+        grid: the eye's rows.
+        centre: of the ball.
+        guess: the ball's part before the lids are looked at.
+    """
     field = field.copy()
     outer = grid.outer
     touching = _outward(mean[outer[0]], centre)
@@ -198,6 +216,11 @@ def identity_lids(
     for row, share in zip(outer, ROW_FALLOFF, strict=True):
         field[row] -= share * rest[:, None] * touching
         field[row] -= share * height[:, None] * _upward(mean[row], centre)
+    calm = grid.upper * np.sin(np.pi * grid.along) ** 0.5
+    for row, kept in zip(outer, COVER_KEPT, strict=True):
+        arm = _outward(closed[row], centre)
+        deep = ((field[row] - mode.shift) * arm).sum(axis=1) - mode.growth
+        field[row] -= ((1 - kept) * calm * deep)[:, None] * arm
     # The rim slides along the ball as the lid does.
     for row in grid.rim:
         arm = _outward(mean[row], centre)
@@ -244,7 +267,7 @@ def expression_lids(
         # The whole way to the lower lid, and past it.
         down = np.where(grid.upper, -OVERLAP_MM * calm, 0.0)
         for row, falloff in zip(outer, ROW_FALLOFF, strict=True):
-            moved = np.where(grid.upper, falloff * calm, 0.0)
+            moved = np.where(grid.upper, falloff, 0.0)
             place[row, 1] += moved * gap[:, 1] + falloff * down
     moved = np.linalg.norm((place - mean)[outer[EDGE]], axis=1)
     lift = 0.06 * moved  # half-way to the end, straight paths cut into the ball
