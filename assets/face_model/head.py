@@ -17,6 +17,7 @@ from face_model.lids import (
     lid_grid,
     with_rim,
 )
+from face_model.lips import Lips, teeth_following
 from face_model.mouth import Part, affine_motion, teeth, tongue
 from face_model.scanned import BALL, LOWER_TEETH, UPPER_TEETH, ScannedHead
 from face_model.skin import Skin
@@ -88,6 +89,8 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
         tongue_mean,
     ]
     names = expressions.names()
+    lips = Lips(skin, mean, upper, lower)
+    above, below = lips.before(mean, np.concatenate([upper.vertices, lower.vertices]))
     modes = []
     for k, (skin_mode, ball) in enumerate(zip(identity, balls, strict=True)):
         field = scanned.identity[k].astype(np.float64)
@@ -95,6 +98,8 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
         parts = [skin_mode, left, scanned.identity_sign[k] * left * FLIP]
         for part, source in ((upper, UPPER_TEETH), (lower, LOWER_TEETH), (rest, LOWER_TEETH)):
             motion = affine_motion(scanned.mean[source], field[source], part.vertices)
+            before = above if part is upper else below
+            motion = teeth_following(motion, part.vertices, mean[before], skin_mode[before])
             parts.append(_signed(motion, part.mirror, scanned.identity_sign[k]))
         modes.append(np.concatenate(parts))
     moved = {}
@@ -105,6 +110,8 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
             parts.append(affine_motion(scanned.mean[source], field[source], part.vertices))
         if name == "tongueOut":
             parts[-1] = out - rest.vertices
+        bite = np.concatenate([upper.vertices + parts[3], lower.vertices + parts[4]])
+        parts[0] = lips.cleared(mean, parts[0], bite)
         moved[name] = np.concatenate(parts)
     sizes = [len(part) for part in means]
     starts = np.concatenate([[0], np.cumsum(sizes)])

@@ -23,7 +23,7 @@ RIM_ANGLES_DEG = (2.5, 7.0, 12.0)
 EDGE = 2
 """Outer row at the lid's visible edge, counted from the one that touches."""
 
-UPPER_KEPT, LOWER_KEPT = 0.3, 0.6
+UPPER_KEPT, LOWER_KEPT = 0.3, 0.45
 """Share of how the lids' heights on the ball differ between people that stays in identity.
 
 A blink adds the same displacement to everybody, so that it cannot close eyes of all heights; how
@@ -33,7 +33,7 @@ far eyes are open is said by expressions.
 UPPER_SHARE = 0.75
 """Of what closes an eye: the rest is the lower lid's."""
 
-OVERLAP_MM = 1.2
+OVERLAP_MM = 1.9
 """By which the upper lid passes the lower one in a blink, so that it closes wider eyes, too."""
 
 ROW_FALLOFF = (1.0, 1.0, 1.0, 0.75, 0.45, 0.2, 0.08, 0.0)

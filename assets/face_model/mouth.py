@@ -22,6 +22,9 @@ LOWER = np.array([
 ])  # fmt: skip
 CROWN_MM = np.array([9.2, 8.4, 8.8, 7.4, 7.0, 6.4])
 
+BEHIND_LIPS_MM = 1.0
+"""Teeth stand this much farther back than those of the scanned head: lips must not pass them."""
+
 GUM, TOOTH = 0, 1
 TOOTH_ROWS = (GUM, GUM, TOOTH, TOOTH, TOOTH, TOOTH, GUM)
 SIDE = 0.13
@@ -99,6 +102,7 @@ def teeth(upper: bool) -> Part:
         (-(0.2 + 0.5 * molar) * half + 0.4, 0.15 + 0.8 * groove),
         (-half - 0.5, high + 2.0),
     ]
+    place = place - [0.0, BEHIND_LIPS_MM]
     up = 1.0 if upper else -1.0
     points = np.array([
         np.stack([
