@@ -26,6 +26,9 @@ FLIP = np.array([-1.0, 1.0, 1.0])
 
 PARTS = ("skin", "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue")
 
+BAG_ROOM_MM = 0.8
+"""Between teeth and skin at rest."""
+
 EAR_BOX_MM = ((70.0, 110.0), (-34.0, 50.0), (-30.0, 28.0))
 """Where the ears of the mean lie: |x|, y, z in the scanned head's frame."""
 
@@ -80,6 +83,11 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
     upper, lower = teeth(upper=True), teeth(upper=False)
     rest, out = tongue()
     tongue_mean = rest.vertices
+    names = expressions.names()
+    bite = np.concatenate([upper.vertices, lower.vertices])
+    lips = Lips(skin, mean, upper, lower)
+    mean = mean + lips.cleared(mean, np.zeros_like(mean), bite, BAG_ROOM_MM)
+    mean = (mean + mean[skin.mirror] * FLIP) / 2
     means = [
         mean,
         centre + RADIUS_MM * sphere,
@@ -88,9 +96,7 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
         lower.vertices,
         tongue_mean,
     ]
-    names = expressions.names()
-    lips = Lips(skin, mean, upper, lower)
-    above, below = lips.before(mean, np.concatenate([upper.vertices, lower.vertices]))
+    above, below = lips.before(mean, bite)
     modes = []
     for k, (skin_mode, ball) in enumerate(zip(identity, balls, strict=True)):
         field = scanned.identity[k].astype(np.float64)
@@ -101,6 +107,8 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
             before = above if part is upper else below
             motion = teeth_following(motion, part.vertices, mean[before], skin_mode[before])
             parts.append(_signed(motion, part.mirror, scanned.identity_sign[k]))
+        parts[0] = lips.with_bag(parts[0], np.concatenate(parts[3:5]))
+        parts[0] = _signed(parts[0], skin.mirror, scanned.identity_sign[k])
         modes.append(np.concatenate(parts))
     moved = {}
     for name in names:
@@ -110,8 +118,9 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
             parts.append(affine_motion(scanned.mean[source], field[source], part.vertices))
         if name == "tongueOut":
             parts[-1] = out - rest.vertices
-        bite = np.concatenate([upper.vertices + parts[3], lower.vertices + parts[4]])
-        parts[0] = lips.cleared(mean, parts[0], bite)
+        motion = np.concatenate(parts[3:5])
+        parts[0] = lips.with_bag(parts[0], motion)
+        parts[0] = lips.cleared(mean, parts[0], bite + motion)
         moved[name] = np.concatenate(parts)
     sizes = [len(part) for part in means]
     starts = np.concatenate([[0], np.cumsum(sizes)])

@@ -14,7 +14,7 @@ REACH_MM = 6.0
 CLEAR_MM = 0.25
 """Room that is kept between lips and teeth in every expression."""
 
-ROUNDS = 12
+ROUNDS = 40
 SMOOTHNESS = 0.6
 
 
@@ -31,18 +31,29 @@ class Lips:
         found = SurfaceIndex(teeth, self._topology).query(mean)
         near = (found.distance < REACH_MM) & ~skin.bag & ~skin.rims
         near[skin.lips] = True
-        self.vertices = np.flatnonzero(near)
+        self.vertices = np.flatnonzero(near | skin.bag)
+        self._before = np.flatnonzero(near)
+        self.bag_rows, self._bag_teeth, self._bag_share = _hold_of_bag(skin, mean, teeth)
         smooth = laplacian(MeshTopology(skin.faces, len(mean)))
         self._spread = sparse.identity(len(mean)) + SMOOTHNESS * smooth
 
     def before(self, mean: np.ndarray, teeth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Which touching vertices lie before the upper teeth, and before the lower ones."""
-        found = SurfaceIndex(teeth, self._topology).query(mean[self.vertices])
+        found = SurfaceIndex(teeth, self._topology).query(mean[self._before])
         above = found.face_index < self._upper_faces
         close = found.distance < 3.5
-        return self.vertices[above & close], self.vertices[~above & close]
+        return self._before[above & close], self._before[~above & close]
 
-    def cleared(self, mean: np.ndarray, field: np.ndarray, teeth: np.ndarray) -> np.ndarray:
+    def with_bag(self, field: np.ndarray, teeth_motion: np.ndarray) -> np.ndarray:
+        """A field (v, 3) in which the bag's walls go along with the teeth (t, 3) beside them."""
+        field = field.copy()
+        along = teeth_motion[self._bag_teeth]
+        field[self.bag_rows] += self._bag_share[:, None] * (along - field[self.bag_rows])
+        return field
+
+    def cleared(
+        self, mean: np.ndarray, field: np.ndarray, teeth: np.ndarray, room: float = CLEAR_MM
+    ) -> np.ndarray:
         """An expression (v, 3) of the skin whose lips stay before the teeth (t, 3)."""
         from scipy.sparse.linalg import splu
 
@@ -56,20 +67,34 @@ class Lips:
             normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
             normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12
             height = ((here - found.points) * normal).sum(axis=1)
-            inside = (height < CLEAR_MM) & (np.abs(height) > 0.8 * found.distance)
-            inside &= found.distance < 4.0
+            inside = (height < room) & (np.abs(height) > 0.8 * found.distance)
             if not inside.any():
                 break
             push = np.zeros_like(place)
-            # Out of the mouth, not through the edges.
+            # Lips go out of the mouth, whichever side of a tooth is nearer.
+            lip = ~self._skin.bag[self.vertices[inside]]
             outward = normal[inside] + np.array([0.0, 0.0, 0.6])
+            outward[lip & (outward[:, 2] < 0.7)] = [0.0, 0.0, 1.0]
             outward /= np.linalg.norm(outward, axis=1, keepdims=True)
-            push[self.vertices[inside]] = (CLEAR_MM - height[inside])[:, None] * outward
+            push[self.vertices[inside]] = (room - height[inside])[:, None] * outward
             spread = solver.solve(push)
             largest = np.linalg.norm(spread, axis=1).max()
             wanted = np.linalg.norm(push, axis=1).max()
             place = place + spread * min(wanted / max(largest, 1e-9), 2.0)
         return place - mean
+
+
+def _hold_of_bag(
+    skin: Skin, mean: np.ndarray, teeth: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Vertices of the bag, the nearest vertex of the teeth, and how much it takes them along."""
+    from scipy.spatial import cKDTree
+
+    rows = np.flatnonzero(skin.bag)
+    distance, nearest = cKDTree(teeth).query(mean[rows])
+    from_lips, _ = cKDTree(mean[skin.lips]).query(mean[rows])
+    share = np.clip(1.3 - distance / 8.0, 0, 1) * np.clip((from_lips - 2.0) / 6.0, 0, 1)
+    return rows, nearest, share
 
 
 def teeth_following(

@@ -63,7 +63,7 @@ class Part:
 
 
 def teeth(upper: bool) -> Part:
-    """A row of twelve teeth with its gums: a strip folded over the edge.
+    """A row of twelve teeth with its gums: a closed tube along the arch.
 
     Each tooth has two columns of vertices, and between two teeth there is a narrow groove.
     """
@@ -94,13 +94,13 @@ def teeth(upper: bool) -> Part:
     molar = np.clip((half - 2.2) / 2.0, 0, 1)
     # Each row: distance outwards, height from the edge.
     rows = [
-        (half + 0.8, high + 6.0),
+        (half + 0.4, high + 3.0),
         (half + 0.75 - 0.2 * groove, high + 0.3 - 1.5 * groove),
         (half + 0.25 - 0.5 * groove, high - 0.3 - 1.5 * groove),
         (half + 0.45 - 1.1 * groove, 0.45 * high),
         ((0.5 + 0.35 * molar) * half + 0.4 - 0.9 * groove, 0.05 + 0.8 * groove),
         (-(0.2 + 0.5 * molar) * half + 0.4, 0.15 + 0.8 * groove),
-        (-half - 0.5, high + 2.0),
+        (-half, high + 1.5),
     ]
     place = place - [0.0, BEHIND_LIPS_MM]
     up = 1.0 if upper else -1.0
@@ -114,10 +114,11 @@ def teeth(upper: bool) -> Part:
     index = np.arange(count * size).reshape(count, size)
     mirror = index[:, ::-1].ravel()
     vertices = points.reshape(-1, 3)
+    faces = _tube_faces(index, turned=upper)
     u = (columns - columns[0]) / (columns[-1] - columns[0])
     return Part(
         vertices=(vertices + vertices[mirror] * [-1, 1, 1]) / 2,
-        faces=_grid_faces(index, turned=upper),
+        faces=faces,
         mirror=mirror,
         uv=np.stack([np.tile(u, count), np.repeat(np.linspace(0, 1, count), size)], axis=1),
         shade=np.repeat(np.array(TOOTH_ROWS, float), size),
@@ -173,15 +174,18 @@ def tongue() -> tuple[Part, np.ndarray]:
     return part, shape(TONGUE_OUT)
 
 
-def _grid_faces(index: np.ndarray, *, turned: bool) -> np.ndarray:
-    """Triangles of a grid of vertices, mirrored left to right; an odd number of columns."""
+def _tube_faces(index: np.ndarray, *, turned: bool) -> np.ndarray:
+    """Triangles of a closed tube of rows and columns, mirrored left to right, with flat ends."""
     faces: list[list[int]] = []
     rows, columns = index.shape
-    for r in range(rows - 1):
+    for r in range(rows):
         for c in range(columns - 1):
-            a, b, d, e = index[r, c], index[r, c + 1], index[r + 1, c + 1], index[r + 1, c]
-            two = [[a, b, d], [a, d, e]] if c < columns // 2 else [[a, b, e], [b, d, e]]
-            faces += two
+            a, b = index[r, c], index[r, c + 1]
+            d, e = index[(r + 1) % rows, c + 1], index[(r + 1) % rows, c]
+            faces += [[a, b, d], [a, d, e]] if c < columns // 2 else [[a, b, e], [b, d, e]]
+    for r in range(1, rows - 1):
+        faces.append([index[0, 0], index[r, 0], index[r + 1, 0]])
+        faces.append([index[0, -1], index[r + 1, -1], index[r, -1]])
     array = np.array(faces, dtype=np.int32)
     return np.ascontiguousarray(array[:, ::-1]) if turned else array
 
