@@ -159,7 +159,7 @@ def texture_coordinates(
             corners = ball_uv_faces if left else ball_uv_faces[:, ::-1]
         else:
             part = head.mouth_parts[name]
-            square, corners = part.uv, part.faces
+            square, corners = part.uv, part.uv_faces
         coordinates.append(placed(name, square))
         triangles.append(corners + start)
         start += len(square)

@@ -6,7 +6,7 @@ from scipy import sparse
 from face_model.mouth import Part
 from face_model.registration import laplacian
 from face_model.skin import Skin
-from mlanet.geometry import MeshTopology, SurfaceIndex
+from mlanet.geometry import MeshTopology, SurfaceIndex, vertex_normals
 
 REACH_MM = 6.0
 """Skin nearer to the teeth than this, at rest, is what may touch them."""
@@ -59,15 +59,18 @@ class Lips:
 
         place = mean + field
         index = SurfaceIndex(teeth, self._topology)
+        topology = self._topology
+        normals = vertex_normals(teeth, topology.faces, topology.faces_of_vertex)
         solver = splu(self._spread.tocsc())
         for _ in range(ROUNDS):
             here = place[self.vertices]
             found = index.query(here)
-            corner = teeth[self._teeth_faces[found.face_index]]
-            normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+            corner = self._teeth_faces[found.face_index]
+            normal = (normals[corner] * found.barycentric[..., None]).sum(axis=1)
             normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12
-            height = ((here - found.points) * normal).sum(axis=1)
-            inside = (height < room) & (np.abs(height) > 0.8 * found.distance)
+            within = ((here - found.points) * normal).sum(axis=1) < 0
+            height = np.where(within, -found.distance, found.distance)
+            inside = height < room
             if not inside.any():
                 break
             push = np.zeros_like(place)
@@ -114,8 +117,9 @@ def teeth_following(
     apart = lip_motion - motion[nearest]
     x, z = lips[:, 0] / 20.0, (lips[:, 2] - lips[:, 2].max()) / 20.0
     system = np.stack([np.ones_like(x), x, z], axis=1)
-    depth, *_ = np.linalg.lstsq(system, apart[:, 2], rcond=None)
-    wide = (apart[:, 0] * x).sum() / ((x * x).sum() + 1.0)
+    prior = len(lips) * np.diag([0.0, 0.05, 0.05])
+    depth = np.linalg.solve(system.T @ system + prior, system.T @ apart[:, 2])
+    wide = (apart[:, 0] * x).sum() / ((x * x).sum() + 0.1 * len(lips))
     here = teeth[:, 0] / 20.0, np.maximum((teeth[:, 2] - lips[:, 2].max()) / 20.0, -1.2)
     moved = motion.copy()
     moved[:, 2] += depth[0] + depth[1] * here[0] + depth[2] * here[1]

@@ -30,6 +30,9 @@ TOOTH_ROWS = (GUM, GUM, TOOTH, TOOTH, TOOTH, TOOTH, GUM)
 SIDE = 0.13
 """Share of a tooth's width from the groove to where its face begins."""
 
+CAP_WIDTH = 0.03
+"""Share of a texture island's width for each flat end of a row of teeth."""
+
 TONGUE_SIDES = 10
 # Along the tongue at rest, from the root to the tip: height, depth, half width, half thickness.
 TONGUE = np.array([
@@ -47,9 +50,11 @@ TONGUE_OUT = np.array([
 
 @dataclass(frozen=True)
 class Part:
-    """A separate mesh: vertices (v, 3), triangles, partner of each vertex, UV (v, 2) in a square.
+    """A separate mesh: vertices (v, 3), triangles, partner of each vertex.
 
     Attributes:
+        uv: (t, 2) in a square.
+        uv_faces: (f, 3) triangles of `uv`.
         shade: (v,) what is painted: `GUM`, `TOOTH` or between; darkness of gaps in `dark`.
         dark: (v,) in [0, 1].
     """
@@ -58,6 +63,7 @@ class Part:
     faces: np.ndarray
     mirror: np.ndarray
     uv: np.ndarray
+    uv_faces: np.ndarray
     shade: np.ndarray
     dark: np.ndarray
 
@@ -115,12 +121,14 @@ def teeth(upper: bool) -> Part:
     mirror = index[:, ::-1].ravel()
     vertices = points.reshape(-1, 3)
     faces = _tube_faces(index, turned=upper)
-    u = (columns - columns[0]) / (columns[-1] - columns[0])
+    share = (columns - columns[0]) / (columns[-1] - columns[0])
+    uv, uv_faces = _tube_uv(index, CAP_WIDTH + (1 - 2 * CAP_WIDTH) * share, turned=upper)
     return Part(
         vertices=(vertices + vertices[mirror] * [-1, 1, 1]) / 2,
         faces=faces,
         mirror=mirror,
-        uv=np.stack([np.tile(u, count), np.repeat(np.linspace(0, 1, count), size)], axis=1),
+        uv=uv,
+        uv_faces=uv_faces,
         shade=np.repeat(np.array(TOOTH_ROWS, float), size),
         dark=(groove * np.isin(np.arange(count), [2, 3, 4, 5])[:, None]).ravel(),
     )
@@ -161,13 +169,13 @@ def tongue() -> tuple[Part, np.ndarray]:
     oriented = np.array(faces, dtype=np.int32)
     if _volume(rest, oriented) < 0:
         oriented = oriented[:, ::-1]
-    v = np.repeat(np.linspace(0, 0.95, count), TONGUE_SIDES)
-    round_ = np.tile(0.5 + 0.5 * np.cos(angles) * np.where(np.sin(angles) > 0, 0.7, 1.0), count)
+    uv, uv_faces = _round_uv(oriented, count)
     part = Part(
         vertices=rest,
         faces=np.ascontiguousarray(oriented),
         mirror=mirror,
-        uv=np.stack([np.append(round_, 0.5), np.append(v, 1.0)], axis=1),
+        uv=uv,
+        uv_faces=uv_faces,
         shade=np.zeros(len(rest)),
         dark=np.append(np.repeat(np.linspace(0.7, 0.0, count), TONGUE_SIDES), 0.0),
     )
@@ -188,6 +196,64 @@ def _tube_faces(index: np.ndarray, *, turned: bool) -> np.ndarray:
         faces.append([index[0, -1], index[r + 1, -1], index[r, -1]])
     array = np.array(faces, dtype=np.int32)
     return np.ascontiguousarray(array[:, ::-1]) if turned else array
+
+
+def _tube_uv(
+    index: np.ndarray, across: np.ndarray, *, turned: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates of a tube that is slit along its first row, with its ends beside it."""
+    rows, columns = index.shape
+    slit = np.concatenate([index, index.max() + 1 + np.arange(columns)[None]])
+    heights = np.linspace(0.0, 1.0, rows + 1)
+    uv = [np.stack([np.tile(across, rows + 1), np.repeat(heights, columns)], axis=1)]
+    faces: list[list[int]] = []
+    for r in range(rows):
+        for c in range(columns - 1):
+            a, b, d, e = slit[r, c], slit[r, c + 1], slit[r + 1, c + 1], slit[r + 1, c]
+            faces += [[a, b, d], [a, d, e]] if c < columns // 2 else [[a, b, e], [b, d, e]]
+    angle = 2 * np.pi * np.arange(rows) / rows
+    first = slit.size
+    for r in range(1, rows - 1):
+        faces += [[first, first + r, first + r + 1]]
+        faces += [[first + rows, first + rows + r + 1, first + rows + r]]
+    radius = 0.4 * CAP_WIDTH
+    for middle, way in ((0.5 * CAP_WIDTH, 1.0), (1 - 0.5 * CAP_WIDTH, -1.0)):
+        ring = np.stack([radius * np.cos(angle), 0.3 * way * np.sin(angle)], axis=1)
+        uv.append([middle, 0.5] + ring)
+    found, array = np.concatenate(uv), np.array(faces, dtype=np.int32)
+    if turned:
+        return found * [1, -1] + [0, 1], np.ascontiguousarray(array[:, ::-1])
+    return found, array
+
+
+def _round_uv(faces: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates of the tongue, slit along its underside; its last vertex is the tip."""
+    tip = count * TONGUE_SIDES
+    known: dict[tuple[int, float], int] = {}
+    corners: list[list[int]] = []
+    places: list[tuple[float, float]] = []
+    for face in faces.tolist():
+        columns = [float(k % TONGUE_SIDES) for k in face if k != tip]
+        wraps = max(columns) > TONGUE_SIDES / 2
+        columns = [TONGUE_SIDES if wraps and k == 0 else k for k in columns]
+        corner: list[int] = []
+        for vertex in face:
+            if vertex == tip:
+                place = (sum(columns) / len(columns) / TONGUE_SIDES, 1.0)
+            else:
+                column = vertex % TONGUE_SIDES
+                column = TONGUE_SIDES if wraps and column == 0 else column
+                place = (column / TONGUE_SIDES, 0.95 * (vertex // TONGUE_SIDES) / (count - 1))
+            key = (vertex, place[0])
+            if key not in known:
+                known[key] = len(places)
+                places.append(place)
+            corner.append(known[key])
+        corners.append(corner)
+    uv, triangles = np.array(places), np.array(corners, dtype=np.int32)
+    a, b, c = (uv[triangles[:, k]] for k in range(3))
+    turned = ((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]).sum() < 0
+    return (uv * [-1, 1] + [1, 0] if turned else uv), triangles
 
 
 def _volume(vertices: np.ndarray, faces: np.ndarray) -> float:
