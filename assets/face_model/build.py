@@ -23,9 +23,9 @@ from face_model.appearance import albedo_model, regions_of
 from face_model.basemesh import read_base_mesh
 from face_model.carrying import Carrier
 from face_model.eyes import eyeball
-from face_model.head import PARTS, Head, build_head, ear_mask
+from face_model.head import PARTS, Head, build_head
 from face_model.landmarks import place_landmarks
-from face_model.registration import JAW, Correspondence
+from face_model.registration import JAW, Correspondence, landmark_table
 from face_model.registration import register as lay_onto
 from face_model.scanned import read_scanned
 from face_model.skin import cut_skin
@@ -67,17 +67,16 @@ def main() -> None:
     opened = head.mean + JAW * head.expression[names.index("jawOpen")]
     count = head.starts[1]
     outside = ~(skin.bag | skin.rims)[skin.faces].any(axis=1)
-    goal = scanned.mean + JAW * scanned.expression["jawOpen"]
-    # Any vertex tells how far the origin was moved.
-    goal = goal[scanned.landmarks] - head.origin
-    numbers, weights = place_landmarks(
-        opened[:count], skin.faces[outside], skin.mirror, goal
-    )
+    corners, weights = landmark_table("places")
+    renumber = {int(old): new for new, old in enumerate(skin.base_index) if old >= 0}
+    corners = np.array([[renumber[vertex] for vertex in row] for row in corners.tolist()])
+    goal = (opened[corners] * weights[..., None]).sum(axis=1)
+    numbers, weights = place_landmarks(opened[:count], skin.faces[outside], skin.mirror, goal)
     places = np.flatnonzero(outside)[numbers]
     points = (head.mean[head.faces[places]] * weights[..., None]).sum(axis=1)
 
     ears = np.zeros(len(head.mean))
-    ears[:count] = ear_mask(head.mean[:count] + head.origin)
+    ears[:count] = head.ears
     average = neighbour_mean(head.faces, len(head.mean))
     regions = regions_of(head, points, ears, average)
     albedo_mean, albedo, albedo_names = albedo_model(head, points, regions)
@@ -129,8 +128,7 @@ def main() -> None:
     face = whole.matrix @ regions["face"]
     print(
         f"{len(head.mean)} vertices, {len(whole.mirror)} decoded, "
-        f"{int((face > 0.5).sum())} of the face, {out.stat().st_size / 1e6:.2f} MB, "
-        f"origin {np.round(head.origin, 3)}"
+        f"{int((face > 0.5).sum())} of the face, {out.stat().st_size / 1e6:.2f} MB"
     )
 
 

