@@ -24,11 +24,11 @@ from mlanet.morphable import MorphableModel
 from mlanet.morphable.model import NUM_LANDMARKS
 from mlanet.network.runtime import METADATA_KEY
 
-SIDE_NOISE_MM, DEPTH_NOISE_MM = 1.5, 4.0
+SIDE_NOISE_MM, DEPTH_NOISE_MM = 0.6, 3.0
 """Of the network's landmarks across and along the line of sight, for people seen from the front: a
 network knows little of depth."""
 
-JAW, JAW_WEIGHT = slice(0, 17), 0.25
+JAW, JAW_WEIGHT = slice(0, 17), 0.5
 """Of the jaw's landmarks beside the others."""
 
 RIDGE_COLOUR = 0.01
