@@ -28,7 +28,7 @@ PARTS = ("skin", "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue"
 
 PITCH_DEG, SHIFT_MM = 3.73, np.array([0.0, 6.2, 3.2])
 """From the scanned head's frame, its origin between the ears, to the model's: its 68 landmarks then
-lie as those of version 4 do (least squares, the jaw's at a fifth), so that poses keep their meaning.
+lie as those of version 4 do (least squares, the jaw's at a fifth), and poses keep their meaning.
 """
 
 BAG_ROOM_MM = 0.8
@@ -257,5 +257,3 @@ def ear_mask(mean: np.ndarray) -> np.ndarray:
         for k, (low, high) in enumerate(EAR_BOX_MM)
     ])  # fmt: skip
     return np.clip(inside / 3.0, 0, 1)
-
-

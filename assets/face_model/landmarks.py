@@ -54,5 +54,3 @@ def _on_middle(
     weight = np.zeros(3)
     weight[corners[best]] = 1 - along[best], along[best]
     return int(rows[best]), weight
-
-

@@ -219,7 +219,7 @@ def _tube_uv(
     radius = 0.4 * CAP_WIDTH
     for middle, way in ((0.5 * CAP_WIDTH, 1.0), (1 - 0.5 * CAP_WIDTH, -1.0)):
         ring = np.stack([radius * np.cos(angle), 0.3 * way * np.sin(angle)], axis=1)
-        uv.append([middle, 0.5] + ring)
+        uv.append(ring + np.array([middle, 0.5]))
     found, array = np.concatenate(uv), np.array(faces, dtype=np.int32)
     if turned:
         return found * [1, -1] + [0, 1], np.ascontiguousarray(array[:, ::-1])

@@ -66,9 +66,7 @@ class _Region:
         self.rows = rows
         self.topology = MeshTopology(faces[rows], len(vertices))
         self.index = SurfaceIndex(vertices, self.topology)
-        self.normals = vertex_normals(
-            vertices, self.topology.faces, self.topology.faces_of_vertex
-        )
+        self.normals = vertex_normals(vertices, self.topology.faces, self.topology.faces_of_vertex)
 
     def query(
         self, points: np.ndarray
@@ -249,9 +247,7 @@ def _loop_goals(
         here, there = place[mine], target[theirs]
         goal = np.zeros_like(here)
         for half in _halves(here):
-            other = min(
-                _halves(there), key=lambda part, half=half: _apart(here[half], there[part])
-            )
+            other = min(_halves(there), key=lambda part, half=half: _apart(here[half], there[part]))
             goal[half] = _at_lengths(there[other], _lengths(here[half]))
         goals.append(goal)
     return np.concatenate([mine for mine, _ in pairs]), np.concatenate(goals)

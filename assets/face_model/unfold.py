@@ -110,7 +110,9 @@ def skin_uv(
         hub = len(place)
         place = np.concatenate([place, place[loop].mean(axis=0, keepdims=True)])
         weight = np.append(weight, weight[loop].mean())
-        patches.append(np.array([[j, i, hub] for i, j in zip(loop, [*loop[1:], loop[0]], strict=True)]))
+        patches.append(
+            np.array([[j, i, hub] for i, j in zip(loop, [*loop[1:], loop[0]], strict=True)])
+        )
         hubs[loop[0]] = hub
         lids.append(loop)
     first, second = (next(hub for start, hub in hubs.items() if start in loop) for loop in lids)

@@ -119,7 +119,7 @@ def altered(tmp_path, **changes):
         ({"format": np.array("x")}, "not an albedo"),
         ({"mean": None}, "lacks 'mean'"),
         ({"basis": np.zeros((3, 3, 2))}, "basis must be"),
-        ({"mean": np.full((3131, 3), np.nan)}, "not finite"),
+        ({"mean": np.full((4955, 3), np.nan)}, "not finite"),
     ],
 )
 def test_malformed(tmp_path, changes, message):

@@ -110,7 +110,9 @@ def test_parts_are_separate_meshes_open_at_neck_and_eyes_alone(model):
         mine = faces[model.faces_of(name)]
         # Of the skin the neck and two lids, of the tongue its root.
         assert borders(mine) == {"skin": 3, "tongue": 1}.get(name, 0)
-        assert trimesh.Trimesh(np.zeros((count, 3)), mine, process=False).body_count == 1
+        rows, local = np.unique(mine, return_inverse=True)
+        points = np.zeros((len(rows), 3))
+        assert trimesh.Trimesh(points, local.reshape(-1, 3), process=False).body_count == 1
     assert sum(model.faces_of(name).sum() for name in model.part_names) == len(faces)
     with pytest.raises(ValueError, match=r"no part \['hat'\]; there are \('skin'"):
         model.faces_of("hat")
@@ -230,7 +232,7 @@ def weighted_quantile(values, weights, share):
     return values[order][np.searchsorted(total, share * total[-1])]
 
 
-@pytest.mark.parametrize("region", ["face", "lips", "nose"])
+@pytest.mark.parametrize("region", ["face", "cheeks"])
 def test_a_texture_of_1024_gives_every_part_of_the_face_its_share(model, region):
     sizes, area = texel_sizes(model, 1024, region)
     density, shear = np.sqrt(sizes.prod(axis=1)), sizes[:, 0] / sizes[:, 1]

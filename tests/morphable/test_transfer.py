@@ -59,6 +59,10 @@ def other(model):
         identity_mirror=np.zeros(0, np.float32),
         expression_mirror=np.zeros(0, np.int32),
         regions={},
+        base_uv_faces=None,
+        part_names=(),
+        vertex_parts=np.zeros(0, np.int32),
+        eye_poles=np.zeros((0, 2), np.int32),
     )
     return found, order
 
