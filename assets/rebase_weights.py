@@ -5,7 +5,8 @@
 Identity and albedo heads are linear, so an affine change of coefficients folds into their
 weights and biases. Identity becomes what the new model's prior makes of the network's 68 landmarks;
 colours are regressed. The new model is thought to lie in the old one's frame but for its size,
-which goes into the depth. Writes `mobile.onnx` and registers it; rotation, expression and light stay as they are.
+which goes into the depth. Writes `mobile.onnx` and registers it; rotation, expression and light
+stay as they are.
 """
 
 import argparse

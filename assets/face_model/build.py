@@ -149,7 +149,7 @@ def texture_coordinates(
     uv, faces = skin_uv(opened[:count], skin.faces, skin.mirror, weight)
     coordinates, triangles = [uv], [faces]
     start = len(uv)
-    _, ball_faces, _, ball_uv, ball_uv_faces = eyeball()
+    _, _ball_faces, _, ball_uv, ball_uv_faces = eyeball()
     for name in PARTS[1:]:
         if name.startswith("eye"):
             left = name == "eye_left"
