@@ -19,8 +19,8 @@ import onnx
 from register import DATA, register
 
 from mlanet.assets import asset_records
+from mlanet.files import atomic_path
 from mlanet.geometry import MeshTopology, SurfaceIndex, fit_similarity
-from mlanet.image import atomic_path
 from mlanet.morphable import MorphableModel
 from mlanet.morphable.model import NUM_LANDMARKS
 from mlanet.network.runtime import METADATA_KEY

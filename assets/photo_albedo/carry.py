@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from register import DATA, register
 
 from mlanet.assets import asset_records
+from mlanet.files import atomic_path
 from mlanet.geometry import MeshTopology, SurfaceIndex, fit_similarity
-from mlanet.image import atomic_path
 from mlanet.morphable import MorphableModel
 
 INNER = slice(17, 68)
