@@ -17,10 +17,11 @@ from face_model.lids import (
     lid_grid,
     with_rim,
 )
-from face_model.lips import Lips, teeth_following
+from face_model.lips import Lips, calmed, closed, teeth_following
 from face_model.mouth import Part, affine_motion, teeth, tongue
 from face_model.scanned import BALL, LOWER_TEETH, UPPER_TEETH, ScannedHead
 from face_model.skin import Skin
+from face_model.subdivision import Subdivision
 
 FLIP = np.array([-1.0, 1.0, 1.0])
 
@@ -75,13 +76,13 @@ class Head:
 
 def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
     """All parts with their modes."""
-    mean = carrier.mean()
+    mean = closed(carrier.mean(), skin, Subdivision(skin.faces, skin.mirror).matrix)
     grid = lid_grid(skin, mean)
     centre = ball_centre(mean, grid)
     mean = _mirror_eye(with_rim(mean, grid, centre, mean), skin, grid, 1.0)
     fields = _skin_expressions(skin, scanned, carrier, mean, grid, centre)
-    closed = mean + fields["eyeBlinkLeft"]
-    identity, balls = _skin_identity(skin, scanned, carrier, mean, closed, grid, centre)
+    shut = mean + fields["eyeBlinkLeft"]
+    identity, balls = _skin_identity(skin, scanned, carrier, mean, shut, grid, centre)
 
     sphere, ball_faces, angle, *_ = eyeball()
     ball_mirror = sphere * FLIP
@@ -115,6 +116,9 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
         parts[0] = lips.with_bag(parts[0], np.concatenate(parts[3:5]))
         parts[0] = _signed(parts[0], skin.mirror, scanned.identity_sign[k])
         modes.append(np.concatenate(parts))
+    modes = np.stack(modes)
+    tail = slice(-len(bite) - len(rest.vertices), -len(rest.vertices))
+    modes[:, : len(mean)] = calmed(modes[:, : len(mean)], modes[:, tail], mean, bite, lips)
     moved = {}
     for name in names:
         field = expressions.composed(name, scanned.expression).astype(np.float64)
@@ -145,7 +149,7 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
     angles[starts[2] : starts[3]] = angle
     return Head(
         mean=((whole_mean + whole_mean[mirror] * FLIP) / 2 - origin) @ turn.T + SHIFT_MM,
-        identity=np.stack(modes) @ turn.T,
+        identity=modes @ turn.T,
         identity_sign=scanned.identity_sign,
         expression=np.stack([moved[name] for name in names]) @ turn.T,
         faces=np.concatenate(

@@ -246,14 +246,14 @@ def _loop_goals(
     for mine, theirs in pairs:
         here, there = place[mine], target[theirs]
         goal = np.zeros_like(here)
-        for half in _halves(here):
-            other = min(_halves(there), key=lambda part, half=half: _apart(here[half], there[part]))
+        for half in chains(here):
+            other = min(chains(there), key=lambda part, half=half: _apart(here[half], there[part]))
             goal[half] = _at_lengths(there[other], _lengths(here[half]))
         goals.append(goal)
     return np.concatenate([mine for mine, _ in pairs]), np.concatenate(goals)
 
 
-def _halves(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def chains(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Two chains of a loop's points from its right corner (least x) to its left one."""
     first, last = int(np.argmin(points[:, 0])), int(np.argmax(points[:, 0]))
     count = len(points)
