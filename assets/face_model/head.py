@@ -12,6 +12,7 @@ from face_model.lids import (
     BallMode,
     LidGrid,
     ball_centre,
+    calmed_lids,
     expression_lids,
     identity_lids,
     lid_grid,
@@ -76,7 +77,8 @@ class Head:
 
 def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
     """All parts with their modes."""
-    mean = closed(carrier.mean(), skin, Subdivision(skin.faces, skin.mirror).matrix)
+    opening = carrier.offsets(scanned.expression["jawOpen"])
+    mean = closed(carrier.mean(), skin, Subdivision(skin.faces, skin.mirror).matrix, opening)
     grid = lid_grid(skin, mean)
     centre = ball_centre(mean, grid)
     mean = _mirror_eye(with_rim(mean, grid, centre, mean), skin, grid, 1.0)
@@ -91,7 +93,7 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
     tongue_mean = rest.vertices
     names = expressions.names()
     bite = np.concatenate([upper.vertices, lower.vertices])
-    lips = Lips(skin, mean, upper, lower)
+    lips = Lips(skin, mean, upper, lower, opening)
     mean = mean + lips.cleared(mean, np.zeros_like(mean), bite, BAG_ROOM_MM)
     mean = (mean + mean[skin.mirror] * FLIP) / 2
     means = [
@@ -129,7 +131,9 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
             parts[-1] = out - rest.vertices
         motion = np.concatenate(parts[3:5])
         parts[0] = lips.with_bag(parts[0], motion)
-        parts[0] = lips.cleared(mean, parts[0], bite + motion)
+        parts[0] = lips.cleared(
+            mean, parts[0], bite + motion, rolls=name.startswith("mouthRoll")
+        )
         moved[name] = np.concatenate(parts)
     sizes = [len(part) for part in means]
     starts = np.concatenate([[0], np.cumsum(sizes)])
@@ -186,8 +190,11 @@ def _skin_identity(
         guess = BallMode(motion.mean(axis=0) - growth * arm.mean(axis=0), growth * RADIUS_MM)
         field = _signed(carrier.offsets(mode), skin.mirror, sign)
         field, ball = identity_lids(field, mean, closed, grid, centre, guess)
-        modes.append(_mirror_eye(field, skin, grid, sign))
+        modes.append(field)
         balls.append(ball)
+    modes = calmed_lids(modes, balls, mean, grid, centre)
+    signs = scanned.identity_sign
+    modes = [_mirror_eye(mode, skin, grid, sign) for mode, sign in zip(modes, signs, strict=True)]
     return modes, balls
 
 

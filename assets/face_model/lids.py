@@ -33,7 +33,7 @@ far eyes are open is said by expressions.
 UPPER_SHARE = 0.75
 """Of what closes an eye: the rest is the lower lid's."""
 
-OVERLAP_MM = 1.9
+OVERLAP_MM = 2.2
 """By which the upper lid passes the lower one in a blink, so that it closes wider eyes, too."""
 
 ROW_FALLOFF = (1.0, 1.0, 1.0, 0.75, 0.45, 0.2, 0.08, 0.0)
@@ -42,6 +42,10 @@ ROW_FALLOFF = (1.0, 1.0, 1.0, 0.75, 0.45, 0.2, 0.08, 0.0)
 COVER_KEPT = (1.0, 1.0, 1.0, 0.9, 0.75, 0.65, 0.6, 0.65)
 """Share that stays in identity of how deep each row of the upper lid lies when it covers the ball:
 what is a hollow above an open eye must not let the ball through a closed lid."""
+
+
+CALM_SD = 3.0
+"""Standard deviations of identity at which lids still clear the ball."""
 
 
 @dataclass(frozen=True)
@@ -228,6 +232,29 @@ def identity_lids(
         own -= (own * arm).sum(axis=1, keepdims=True) * arm
         field[row] = mode.shift + mode.growth * arm + own
     return field, mode
+
+
+def calmed_lids(
+    modes: list[np.ndarray],
+    balls: list[BallMode],
+    mean: np.ndarray,
+    grid: LidGrid,
+    centre: np.ndarray,
+) -> list[np.ndarray]:
+    """Modes (v, 3) whose lids clear the ball up to `CALM_SD` standard deviations of identity."""
+    rows = grid.outer.ravel()
+    arm = _outward(mean[rows], centre)
+    room = np.linalg.norm(mean[rows] - centre, axis=1) - RADIUS_MM
+    heights = np.array([
+        ((mode[rows] - ball.shift) * arm).sum(axis=1) - ball.growth
+        for mode, ball in zip(modes, balls, strict=True)
+    ])  # fmt: skip
+    spread = np.sqrt((heights**2).sum(axis=0))
+    gone = 1 - np.clip(room / (CALM_SD * spread + 1e-9), 0, 1)
+    calm = [mode.copy() for mode in modes]
+    for mode, height in zip(calm, heights, strict=True):
+        mode[rows] -= (gone * height)[:, None] * arm
+    return calm
 
 
 def _outward(points: np.ndarray, centre: np.ndarray) -> np.ndarray:

@@ -34,6 +34,9 @@ MEETING_MM, BRAKE_MM = 0.0, 1.2
 OVERLAP_MM, CLOSING_MM = 0.2, 4.0
 """Closed lips press into each other by so much; so far from their line they are moved for it."""
 
+LIP_MM = 12.0
+"""Skin so near to the line where the mouth's bag begins belongs to the lips."""
+
 CALM_SD = 3.5
 """Standard deviations of identity at which lips still clear the teeth."""
 
@@ -41,8 +44,11 @@ CALM_SD = 3.5
 class Lips:
     """The skin before the teeth."""
 
-    def __init__(self, skin: Skin, mean: np.ndarray, upper: Part, lower: Part) -> None:
+    def __init__(
+        self, skin: Skin, mean: np.ndarray, upper: Part, lower: Part, jaw_open: np.ndarray
+    ) -> None:
         self._skin = skin
+        self._below = below_mouth(mean, skin, jaw_open)
         count = len(upper.vertices)
         self._teeth_faces = np.concatenate([upper.faces, lower.faces + count])
         self._topology = MeshTopology(self._teeth_faces, count + len(lower.vertices))
@@ -78,10 +84,18 @@ class Lips:
         return field
 
     def cleared(
-        self, mean: np.ndarray, field: np.ndarray, teeth: np.ndarray, room: float = CLEAR_MM
+        self,
+        mean: np.ndarray,
+        field: np.ndarray,
+        teeth: np.ndarray,
+        room: float = CLEAR_MM,
+        *,
+        rolls: bool = False,
     ) -> np.ndarray:
         """An expression (v, 3) of the skin whose lips stay before the teeth (t, 3)."""
-        place = self._slid(mean, mean + field, teeth)
+        place = mean + field
+        if rolls:
+            place = self._slid(mean, place, teeth)
         index = SurfaceIndex(teeth, self._topology)
         topology = self._topology
         normals = vertex_normals(teeth, topology.faces, topology.faces_of_vertex)
@@ -135,7 +149,7 @@ class Lips:
         rows = self._rolling
         line = mean[self._skin.lips]
         at = np.interp(np.abs(mean[rows, 0]), *_middle_of(line))
-        lower = mean[rows, 1] < at
+        lower = self._below[rows]
         before, _ = self._beyond(mean[rows], lower, self._at_rest)
         here = place[rows]
         found, outward = self._beyond(here, lower, teeth)
@@ -167,45 +181,47 @@ class Lips:
         )
 
 
-def closed(mean: np.ndarray, skin: Skin, decoding: sparse.csr_matrix) -> np.ndarray:
+def closed(
+    mean: np.ndarray, skin: Skin, decoding: sparse.csr_matrix, jaw_open: np.ndarray
+) -> np.ndarray:
     """The mean skin (v, 3) with lips that touch: the scanned ones are a little apart.
 
     Args:
         mean: (v, 3).
         skin: its topology.
         decoding: (w, v), what subdivides it.
+        jaw_open: (v, 3), which tells the lower lip from the upper one.
     """
-    loop = mean[skin.lips]
-    halves = sorted(chains(loop), key=lambda half: -loop[half, 1].mean())
-    upper = [cKDTree(loop[half[1:-1]]) for half in halves]
-    half_width = np.abs(loop[:, 0]).max()
+    half_width = np.abs(mean[skin.lips, 0]).max()
     across = np.linspace(0.0, half_width, 15)
+    at = np.abs(mean[:, 0])
+    near = cKDTree(mean[skin.lips]).query(mean)[0] < LIP_MM
+    lower = below_mouth(mean, skin, jaw_open)
+    sides = [near & ~lower, near & lower]
+    decoded_sides = [decoding @ side.astype(float) > 0.99 for side in sides]
+    fade = np.clip((half_width - across) / 4.0, 0, 1)
     for _ in range(3):
         decoded = decoding @ mean
-        above, below = _lips_of(decoded, upper)
         x = np.abs(decoded[:, 0])
         top, bottom = np.zeros_like(across), np.zeros_like(across)
         for k, place in enumerate(across):
-            here = np.abs(x - place) < 1.5
-            top[k] = decoded[here & above, 1].min()
-            bottom[k] = decoded[here & below, 1].max()
-        fade = np.clip((half_width - across) / 4.0, 0, 1)
+            above, below = (decoded[side & (np.abs(x - place) < 1.5), 1] for side in decoded_sides)
+            top[k], bottom[k] = above.min(), below.max()
         need = np.clip(top - bottom + OVERLAP_MM, 0, None) * fade
-        at = np.abs(mean[:, 0])
         rise = np.interp(at, across, need, right=0.0) / 2
         meet = np.interp(at, across, (top + bottom) / 2)
-        near = np.exp(-(((mean[:, 1] - meet) / CLOSING_MM) ** 2))
-        above, below = _lips_of(mean, upper)
-        mean = mean.copy()
-        mean[:, 1] += rise * near * (below.astype(float) - above)
+        share = np.exp(-(((mean[:, 1] - meet) / CLOSING_MM) ** 2)) * rise
+        mean = mean + (share * (sides[1].astype(float) - sides[0]))[:, None] * [0.0, 1.0, 0.0]
     return mean
 
 
-def _lips_of(place: np.ndarray, halves: list[cKDTree]) -> tuple[np.ndarray, np.ndarray]:
-    """Which places (n, 3) belong to the upper lip and to the lower one."""
-    above, below = (half.query(place)[0] for half in halves)
-    near = np.minimum(above, below) < 3 * CLOSING_MM
-    return near & (above < below), near & (above >= below)
+def below_mouth(mean: np.ndarray, skin: Skin, jaw_open: np.ndarray) -> np.ndarray:
+    """Which vertices (v,) the jaw takes along, as the lower lip at the same place across."""
+    across = np.linspace(0.0, np.abs(mean[skin.lips, 0]).max(), 15)
+    at = np.abs(mean[:, 0])
+    near = cKDTree(mean[skin.lips]).query(mean)[0] < LIP_MM
+    drop = [-jaw_open[near & (np.abs(at - place) < 2.5), 1].min() for place in across]
+    return -jaw_open[:, 1] > np.interp(at, across, drop) / 2
 
 
 def calmed(
