@@ -78,7 +78,8 @@ class Head:
 def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
     """All parts with their modes."""
     opening = carrier.offsets(scanned.expression["jawOpen"])
-    mean = closed(carrier.mean(), skin, Subdivision(skin.faces, skin.mirror).matrix, opening)
+    decoding = Subdivision(skin.faces, skin.mirror).matrix
+    mean = closed(carrier.mean(), skin, decoding, opening)
     grid = lid_grid(skin, mean)
     centre = ball_centre(mean, grid)
     mean = _mirror_eye(with_rim(mean, grid, centre, mean), skin, grid, 1.0)
@@ -131,9 +132,10 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
             parts[-1] = out - rest.vertices
         motion = np.concatenate(parts[3:5])
         parts[0] = lips.with_bag(parts[0], motion)
-        parts[0] = lips.cleared(
-            mean, parts[0], bite + motion, rolls=name.startswith("mouthRoll")
-        )
+        rolls = name.startswith("mouthRoll")
+        parts[0] = lips.cleared(mean, parts[0], bite + motion, rolls=rolls)
+        if rolls:
+            parts[0] = closed(mean + parts[0], skin, decoding, opening) - mean
         moved[name] = np.concatenate(parts)
     sizes = [len(part) for part in means]
     starts = np.concatenate([[0], np.cumsum(sizes)])
