@@ -11,6 +11,8 @@ from scipy import sparse
 
 from face_model.eyes import IRIS_DEG, PUPIL_DEG
 from face_model.head import PARTS, Head
+from mlanet.geometry import matrix_from_euler
+from mlanet.render import rasterize
 
 # sRGB of skin, from very light to dark; intermediate tones are mixtures.
 LIGHT_SKIN = np.array([0.88, 0.71, 0.63])
@@ -22,6 +24,8 @@ MOUTH_INSIDE = np.array([0.22, 0.09, 0.09])
 TOOTH = np.array([0.88, 0.84, 0.76])
 GUMS = np.array([0.72, 0.40, 0.38])
 TONGUE = np.array([0.68, 0.36, 0.35])
+
+VIEW_PX, VIEW_PX_PER_MM = 1536, 4.0
 
 CORRELATED = (
     (("skin redness", "lips redness", "cheeks redness", "nose redness"), 0.6),
@@ -51,7 +55,6 @@ def regions_of(
     outside = skin & ~inside_mouth & ~rims
     front = outside & (z > 0.35 * landmarks[30, 2])
     eyes = rims | (head.part == 1) | (head.part == 2)
-    mouth = inside_mouth | (head.part >= 3)
 
     def inside(polygon: np.ndarray, soft_mm: float) -> np.ndarray:
         outline = polygon[:, :2].astype(np.float32)
@@ -61,6 +64,8 @@ def regions_of(
         return np.clip(0.5 + signed / (2 * soft_mm), 0, 1)
 
     lips = inside(landmarks[48:60], 0.8) * front
+    # Of lips that meet nobody sees, or scans, the inner side.
+    mouth = inside_mouth | (head.part >= 3) | ((lips > 0) & ~shown(vertices, head.faces))
     brows = np.zeros(len(vertices))
     for chain in (landmarks[17:22], landmarks[22:27]):
         outline = np.concatenate(
@@ -100,6 +105,17 @@ def regions_of(
         "brows": brows, "nose": nose * front, "cheeks": cheeks, "beard": beard, "ears": ears,
         "neck": neck, "scalp": scalp,
     }  # fmt: skip
+
+
+def shown(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Vertices (v,) of triangles that are seen from the front, either side, above or below."""
+    seen = np.zeros(len(vertices), bool)
+    for pitch, yaw in ((0, 0), (0, 50), (0, -50), (25, 0), (-25, 0)):
+        turned = vertices @ matrix_from_euler(np.radians([pitch, yaw, 0.0])).T
+        points = turned * VIEW_PX_PER_MM + [VIEW_PX / 2, VIEW_PX / 2, 2000.0]
+        found = rasterize(points, faces, (VIEW_PX, VIEW_PX), cull_backfaces=True).face_index
+        seen[faces[np.unique(found[found >= 0])]] = True
+    return seen
 
 
 def albedo_model(

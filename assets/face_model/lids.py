@@ -44,7 +44,7 @@ COVER_KEPT = (1.0, 1.0, 1.0, 0.9, 0.75, 0.65, 0.6, 0.65)
 what is a hollow above an open eye must not let the ball through a closed lid."""
 
 
-CALM_SD = 3.0
+CALM_SD = 3.5
 """Standard deviations of identity at which lids still clear the ball."""
 
 
