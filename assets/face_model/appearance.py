@@ -82,7 +82,9 @@ def regions_of(
     depth_ok = z > np.interp(azimuth, [0, limit], [chin[2] - 28.0, -50.0])
     not_ear = outside * (ears < 0.3)
     margin = np.minimum.reduce([hairline - y, y - jaw_y, (limit - azimuth) * 1.2])
-    face = np.clip(margin / 4.0, 0, 1) * depth_ok * not_ear
+    nostrils = np.zeros(len(x), bool)
+    nostrils[: head.starts[1]] = head.skin.base_index < 0
+    face = np.clip(margin / 4.0, 0, 1) * depth_ok * not_ear * ~nostrils
     below = np.where(azimuth < limit, jaw_y, jaw[-1, 1] - 12.0 - 0.55 * (azimuth - limit))
     neck = np.clip((below - y) / 6.0, 0, 1) * not_ear
     neck = np.where(depth_ok | (azimuth > limit), neck, np.clip((brow_y - y) / 6, 0, 1) * not_ear)
