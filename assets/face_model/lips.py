@@ -124,7 +124,6 @@ class Lips:
             place = place + spread * min(wanted / max(largest, 1e-9), 2.0)
         return place - mean
 
-
     def room(
         self, mean: np.ndarray, teeth: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
@@ -157,9 +156,9 @@ class Lips:
         room = SLIDE_MM - SLIDE_ROOM_MM
         slowed = SLIDE_ROOM_MM + room * np.exp(np.minimum(found - SLIDE_MM, 0) / room)
         push = np.zeros_like(place)
-        push[rows[:, None], [0, 2]] = (
-            (inward * np.where(found < SLIDE_MM, slowed - found, 0.0))[:, None] * outward
-        )
+        push[rows[:, None], [0, 2]] = (inward * np.where(found < SLIDE_MM, slowed - found, 0.0))[
+            :, None
+        ] * outward
         side = np.where(lower, -1.0, 1.0)
         over = side * (here[:, 1] - at) - MEETING_MM
         slowed = BRAKE_MM * np.exp(np.minimum(over / BRAKE_MM - 1, 0))
