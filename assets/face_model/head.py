@@ -121,7 +121,11 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
         modes.append(np.concatenate(parts))
     modes = np.stack(modes)
     tail = slice(-len(bite) - len(rest.vertices), -len(rest.vertices))
-    modes[:, : len(mean)] = calmed(modes[:, : len(mean)], modes[:, tail], mean, bite, lips)
+    calm = calmed(modes[:, : len(mean)], modes[:, tail], mean, bite, lips)
+    modes[:, : len(mean)] = [
+        _signed(mode, skin.mirror, sign)
+        for mode, sign in zip(calm, scanned.identity_sign, strict=True)
+    ]
     moved = {}
     for name in names:
         field = expressions.composed(name, scanned.expression).astype(np.float64)

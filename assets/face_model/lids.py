@@ -33,7 +33,7 @@ far eyes are open is said by expressions.
 UPPER_SHARE = 0.75
 """Of what closes an eye: the rest is the lower lid's."""
 
-OVERLAP_MM = 2.2
+OVERLAP_MM = 2.9
 """By which the upper lid passes the lower one in a blink, so that it closes wider eyes, too."""
 
 ROW_FALLOFF = (1.0, 1.0, 1.0, 0.75, 0.45, 0.2, 0.08, 0.0)
