@@ -38,7 +38,7 @@ LOOKING = 2
 """Version of the way pictures are looked at: what other versions found is not what this one finds.
 """
 
-SCORE_THRESHOLD = 0.4
+SCORE_THRESHOLD = 0.5
 """What a face's score exceeds; docs/detection.md has what other values would find."""
 
 MAX_OVERLAP = 0.3
