@@ -52,7 +52,7 @@ def reconstruct(
 
     Args:
         photos: Files, folders, patterns such as '*.jpg', or - for standard input. JPEG, PNG, WebP,
-            GIF, BMP, TIFF, AVIF.
+            GIF, BMP, TIFF, AVIF; HEIC with the extra heic.
         out: Folder for the results.
         recursive: Look into the folders of given folders, too.
         example: Use the photo that ships with mlanet (Eileen Collins; NASA, public domain).
