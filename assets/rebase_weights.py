@@ -3,9 +3,10 @@
     python assets/rebase_weights.py --before OLD_open_face.npz --network OLD.onnx --version 0.1.2
 
 Identity and albedo heads are linear, so an affine change of coefficients folds into their
-weights and biases. The change is the ridge regression of the old model's faces on the new one's:
-vertices of the face in mm, and the landmarks, which the network was trained to place. Writes
-`mobile.onnx` and registers it; pose, expression and light stay as they are.
+weights and biases. Identity becomes what the new model's prior makes of the network's 68 landmarks;
+colours are regressed. The new model is thought to lie in the old one's frame but for its size,
+which goes into the depth. Writes `mobile.onnx` and registers it; rotation, expression and light
+stay as they are.
 """
 
 import argparse
@@ -19,14 +20,17 @@ from register import DATA, register
 
 from mlanet.assets import asset_records
 from mlanet.files import atomic_path
+from mlanet.geometry import MeshTopology, SurfaceIndex, fit_similarity
 from mlanet.morphable import MorphableModel
+from mlanet.morphable.model import NUM_LANDMARKS
 from mlanet.network.runtime import METADATA_KEY
 
-LANDMARK_WEIGHT = 60.0
-"""A landmark counts as much as this many vertices of the face."""
+SIDE_NOISE_MM, DEPTH_NOISE_MM = 0.6, 3.0
+"""Of the network's landmarks across and along the line of sight, for people seen from the front: a
+network knows little of depth."""
 
-RIDGE_MM = 0.03
-"""Of vertices' positions, against a standard deviation of each coefficient."""
+JAW, JAW_WEIGHT = slice(0, 17), 0.5
+"""Of the jaw's landmarks beside the others."""
 
 RIDGE_COLOUR = 0.01
 
@@ -47,8 +51,8 @@ def main() -> None:
     parser.add_argument("--version", required=True)
     arguments = parser.parse_args()
     before, after = MorphableModel.load(arguments.before), MorphableModel.load()
-    if before.expression_names != after.expression_names:
-        raise SystemExit("the face models differ in more than identity and albedo modes")
+    if set(before.expression_names) != set(after.expression_names):
+        raise SystemExit("the face models have other expressions")
     network = onnx.load(arguments.network)
     (metadata,) = (p for p in network.metadata_props if p.key == METADATA_KEY)
     described = json.loads(metadata.value)
@@ -60,7 +64,12 @@ def main() -> None:
         "albedo": after.layout.albedo,
     }
     metadata.value = json.dumps(described)
-    fold(network, "heads.identity", identity_change(before, after))
+    scale = size_change(before, after)
+    order = [before.expression_names.index(name) for name in after.expression_names]
+    fold(network, "heads.identity", identity_change(before, after, scale))
+    fold(network, "heads.expression", Affine(np.eye(len(order))[order], np.zeros(len(order))))
+    # A face that is larger in millimetres is farther away.
+    fold(network, "heads.depth", Affine(np.eye(1), np.array([np.log(scale)])))
     fold(network, "heads.albedo", albedo_change(before, after))
     (output,) = network.graph.output
     output.type.tensor_type.shape.dim[1].dim_value = after.layout.size
@@ -79,25 +88,61 @@ def main() -> None:
     )
 
 
-def identity_change(before: MorphableModel, after: MorphableModel) -> Affine:
-    """The identity of the new model that is nearest to one of the old model."""
-    weight = np.maximum.reduce([before.regions[name] for name in ("face", "eyes", "mouth")])
-    weight = np.concatenate([weight, np.full(len(before.landmarks.mean), LANDMARK_WEIGHT)])
-    stacked = [
-        tuple(
-            np.concatenate([getattr(model.shape, part), getattr(model.landmarks, part)])
-            for part in ("mean", "identity")
-        )
-        for model in (before, after)
-    ]
-    return _change(*stacked, weight, RIDGE_MM)
+def identity_change(before: MorphableModel, after: MorphableModel, scale: float) -> Affine:
+    """The likeliest identity of the new model for landmarks that the old model gives.
+
+    The posterior mean under the new model's prior: shape that 68 landmarks do not show is its
+    mean, not what the old model made of it.
+
+    Args:
+        before: the old model.
+        after: the new model.
+        scale: old millimetres for one of the new model.
+    """
+    old, new = before.landmarks, after.landmarks
+    weight = np.tile([1 / SIDE_NOISE_MM, 1 / SIDE_NOISE_MM, 1 / DEPTH_NOISE_MM], (NUM_LANDMARKS, 1))
+    weight[JAW] *= JAW_WEIGHT**0.5
+    flat = lambda basis: (weight[..., None] * basis).reshape(-1, basis.shape[-1]).astype(np.float64)  # noqa: E731
+    basis = flat(new.identity)
+    targets = np.concatenate(
+        [flat(old.identity) / scale, flat((old.mean / scale - new.mean)[..., None])], axis=1
+    )
+    normal = basis.T @ basis + np.eye(basis.shape[1])
+    found = np.linalg.solve(normal, basis.T @ targets)
+    left = (targets[:, -1] - basis @ found[:, -1]).reshape(-1, 3) / weight
+    print(f"landmarks of the means are {np.linalg.norm(left, axis=1).mean():.2f} mm apart")
+    return Affine(found[:, :-1], found[:, -1])
+
+
+def size_change(before: MorphableModel, after: MorphableModel) -> float:
+    """Old millimetres for one of the new model: by how much its mean face is larger."""
+    inner = slice(JAW.stop, None)
+    motion = fit_similarity(
+        after.landmarks.mean[inner].astype(float), before.landmarks.mean[inner].astype(float)
+    )
+    return motion.scale
 
 
 def albedo_change(before: MorphableModel, after: MorphableModel) -> Affine:
-    """The albedo of the new model that is nearest to one of the old model."""
-    weight = np.maximum.reduce([before.regions[name] for name in ("face", "eyes", "mouth")])
+    """The albedo of the new model that is nearest to one of the old model, on the skin.
+
+    Meshes may differ: colours are compared where the old mesh, its mean face laid onto the new
+    one by their landmarks, is nearest.
+    """
+    inner = slice(JAW.stop, None)
+    motion = fit_similarity(
+        before.landmarks.mean[inner].astype(float), after.landmarks.mean[inner].astype(float)
+    )
+    topology = MeshTopology(before.base_faces, before.num_base_vertices)
+    found = SurfaceIndex(motion.apply(before.shape.mean), topology).query(after.shape.mean)
+    corners, share = before.base_faces[found.face_index], found.barycentric
+
+    def carried(values: np.ndarray) -> np.ndarray:
+        return np.einsum("vk,vk...->v...", share, values[corners])
+
+    weight = after.regions["face"] * (1 - np.maximum(after.regions["eyes"], after.regions["mouth"]))
     return _change(
-        (before.albedo_mean, before.albedo_basis),
+        (carried(before.albedo_mean), carried(before.albedo_basis)),
         (after.albedo_mean, after.albedo_basis),
         weight,
         RIDGE_COLOUR,

@@ -1,4 +1,4 @@
-"""Stage 2c of the embedded face model: regions and the procedural albedo.
+"""Regions and the drawn albedo.
 
 Nothing here was measured on people: skin tones follow published ranges of the individual
 typology angle (Chardon et al., 1991; very light above 55 degrees, dark below -30), regions are
@@ -7,14 +7,25 @@ drawn around the landmarks.
 
 import cv2
 import numpy as np
+from scipy import sparse
+
+from face_model.eyes import IRIS_DEG, PUPIL_DEG
+from face_model.head import PARTS, Head
+from mlanet.geometry import matrix_from_euler
+from mlanet.render import rasterize
 
 # sRGB of skin, from very light to dark; intermediate tones are mixtures.
 LIGHT_SKIN = np.array([0.88, 0.71, 0.63])
 MIDDLE_SKIN = np.array([0.70, 0.51, 0.42])
 DARK_SKIN = np.array([0.34, 0.22, 0.17])
 SCLERA = np.array([0.86, 0.83, 0.81])
-IRIS = np.array([0.22, 0.16, 0.13])
-MOUTH_INSIDE = np.array([0.42, 0.22, 0.21])
+IRIS = np.array([0.33, 0.24, 0.19])
+MOUTH_INSIDE = np.array([0.22, 0.09, 0.09])
+TOOTH = np.array([0.88, 0.84, 0.76])
+GUMS = np.array([0.72, 0.40, 0.38])
+TONGUE = np.array([0.68, 0.36, 0.35])
+
+VIEW_PX, VIEW_PX_PER_MM = 1536, 4.0
 
 CORRELATED = (
     (("skin redness", "lips redness", "cheeks redness", "nose redness"), 0.6),
@@ -25,15 +36,25 @@ CORRELATED = (
 
 
 def regions_of(
-    vertices: np.ndarray,
-    landmarks: np.ndarray,
-    ear_motion: np.ndarray,
-    eyes: np.ndarray,
-    mouth: np.ndarray,
+    head: Head, landmarks: np.ndarray, ears: np.ndarray, smooth: sparse.csr_matrix
 ) -> dict[str, np.ndarray]:
-    """Region masks (V,) in [0, 1] on the base mesh."""
+    """Region masks (v,) in [0, 1] on the base mesh.
+
+    Args:
+        head: the mean's vertices and parts.
+        landmarks: (68, 3) on the mean.
+        ears: (v,) in [0, 1].
+        smooth: (v, v), the mean of each vertex's neighbours.
+    """
+    vertices, skin = head.mean, head.part == 0
     x, y, z = vertices.T
-    front = z > 0.35 * z.max()
+    inside_mouth = np.zeros(len(x), bool)
+    inside_mouth[: head.starts[1]] = head.skin.bag
+    rims = np.zeros(len(x), bool)
+    rims[: head.starts[1]] = head.skin.rims
+    outside = skin & ~inside_mouth & ~rims
+    front = outside & (z > 0.35 * landmarks[30, 2])
+    eyes = rims | (head.part == 1) | (head.part == 2)
 
     def inside(polygon: np.ndarray, soft_mm: float) -> np.ndarray:
         outline = polygon[:, :2].astype(np.float32)
@@ -42,28 +63,33 @@ def regions_of(
         )
         return np.clip(0.5 + signed / (2 * soft_mm), 0, 1)
 
-    lips = inside(landmarks[48:60], 0.8) * front * ~mouth
+    lips = inside(landmarks[48:60], 0.8) * front
+    # Of lips that meet nobody sees, or scans, the inner side.
+    mouth = inside_mouth | (head.part >= 3) | ((lips > 0) & ~shown(vertices, head.faces))
     brows = np.zeros(len(vertices))
     for chain in (landmarks[17:22], landmarks[22:27]):
         outline = np.concatenate(
             [chain + np.array([0, 2.0, 0]), chain[::-1] - np.array([0, 4.0, 0])]
         )
         brows = np.maximum(brows, inside(outline, 1.5) * front)
-    ears = np.clip((ear_motion / ear_motion.max() - 0.3) / 0.3, 0, 1) * (z < 0.35 * z.max())
-
-    brow_y = landmarks[17:27, 1].mean()
-    chin_y = landmarks[8, 1]
-    azimuth = np.degrees(np.arctan2(x, z))
-    jaw = landmarks[:17]
-    jaw_azimuth = np.degrees(np.arctan2(jaw[:, 0], jaw[:, 2]))
-    limit = np.abs(jaw_azimuth[[0, 16]]).mean() + 4.0
+    brow_y, chin = landmarks[17:27, 1].mean(), landmarks[8]
+    azimuth = np.degrees(np.arctan2(np.abs(x), z))
+    jaw = landmarks[8:17]
+    jaw_azimuth = np.degrees(np.arctan2(np.abs(jaw[:, 0]), jaw[:, 2]))
+    limit = jaw_azimuth[-1] + 4.0
     hairline = brow_y + 48.0 * np.sqrt(np.clip(1 - (azimuth / (limit + 6)) ** 2, 0, 1))
     jaw_y = np.interp(azimuth, jaw_azimuth, jaw[:, 1]) - 3.0
-    depth_ok = z > np.interp(np.abs(azimuth), [0, limit], [landmarks[8, 2] - 28.0, -50.0])
-    margin = np.minimum.reduce([hairline - y, y - jaw_y, (limit - np.abs(azimuth)) * 1.2])
-    face = np.clip(margin / 4.0, 0, 1) * depth_ok * (ears < 0.3)
-    neck = np.clip((jaw_y - y) / 6.0, 0, 1) * (ears < 0.3)
-    scalp = np.clip((y - hairline) / 6.0, 0, 1) * (ears < 0.3)
+    depth_ok = z > np.interp(azimuth, [0, limit], [chin[2] - 28.0, -50.0])
+    not_ear = outside * (ears < 0.3)
+    margin = np.minimum.reduce([hairline - y, y - jaw_y, (limit - azimuth) * 1.2])
+    nostrils = np.zeros(len(x), bool)
+    nostrils[: head.starts[1]] = head.skin.base_index < 0
+    face = np.clip(margin / 4.0, 0, 1) * depth_ok * not_ear * ~nostrils
+    below = np.where(azimuth < limit, jaw_y, jaw[-1, 1] - 12.0 - 0.55 * (azimuth - limit))
+    neck = np.clip((below - y) / 6.0, 0, 1) * not_ear
+    neck = np.where(depth_ok | (azimuth > limit), neck, np.clip((brow_y - y) / 6, 0, 1) * not_ear)
+    behind = np.clip((azimuth - limit) / 4.0, 0, 1) * np.clip((y - below) / 6.0, 0, 1)
+    scalp = np.maximum(np.clip((y - hairline) / 6.0, 0, 1) * (azimuth < limit), behind) * not_ear
     nose_tip = landmarks[30]
     nose = np.clip(1.5 - np.linalg.norm((vertices - nose_tip) / [14, 16, 20], axis=1), 0, 1)
     cheeks = np.zeros(len(vertices))
@@ -72,8 +98,10 @@ def regions_of(
         cheeks = np.maximum(cheeks, np.exp(-(((vertices - centre)[:, :2] / 17.0) ** 2).sum(1)))
     cheeks = cheeks * front
     beard_y = np.interp(np.abs(x), [0, 60], [landmarks[33, 1] - 4, landmarks[48, 1] + 8])
-    beard = np.clip((beard_y - y) / 6.0, 0, 1) * np.clip((y - chin_y + 14) / 10.0, 0, 1)
-    beard = beard * (1 - lips) * (z > 0) * ~mouth
+    beard = np.clip((beard_y - y) / 6.0, 0, 1) * np.clip((y - chin[1] + 14) / 10.0, 0, 1)
+    beard = beard * (1 - lips) * (z > 0) * outside * (azimuth < limit)
+    for _ in range(2):
+        scalp = np.where(outside, (scalp + smooth @ scalp) / 2, scalp)
     return {
         "face": face, "eyes": eyes.astype(float), "mouth": mouth.astype(float), "lips": lips,
         "brows": brows, "nose": nose * front, "cheeks": cheeks, "beard": beard, "ears": ears,
@@ -81,24 +109,51 @@ def regions_of(
     }  # fmt: skip
 
 
+def shown(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Vertices (v,) of triangles that are seen from the front, either side, above or below."""
+    seen = np.zeros(len(vertices), bool)
+    for pitch, yaw in ((0, 0), (0, 50), (0, -50), (25, 0), (-25, 0)):
+        turned = vertices @ matrix_from_euler(np.radians([pitch, yaw, 0.0])).T
+        points = turned * VIEW_PX_PER_MM + [VIEW_PX / 2, VIEW_PX / 2, 2000.0]
+        found = rasterize(points, faces, (VIEW_PX, VIEW_PX), cull_backfaces=True).face_index
+        seen[faces[np.unique(found[found >= 0])]] = True
+    return seen
+
+
 def albedo_model(
-    vertices: np.ndarray, landmarks: np.ndarray, regions: dict[str, np.ndarray]
+    head: Head, landmarks: np.ndarray, regions: dict[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Mean (V, 3), modes (A, V, 3) scaled by their standard deviation, and their names."""
+    vertices = head.mean
     ones = np.ones(len(vertices))
-    eyes, mouth, lips = regions["eyes"], regions["mouth"], regions["lips"]
-    skin = 1 - np.maximum(eyes, mouth)
+    lips = regions["lips"]
+    balls, teeth, gums, tongue = (np.zeros(len(vertices)) for _ in range(4))
+    balls[np.isfinite(head.eye_angle)] = 1.0
+    for name, part in head.mouth_parts.items():
+        rows = slice(*head.starts[[PARTS.index(name), PARTS.index(name) + 1]])
+        if name == "tongue":
+            tongue[rows] = 1 - 0.6 * part.dark
+        else:
+            teeth[rows] = part.shade * (1 - 0.45 * part.dark)
+            gums[rows] = 1 - part.shade
+    bag = np.zeros(len(vertices))
+    bag[: head.starts[1]] = head.skin.bag
+    skin = (head.part == 0) * (1 - bag)
     mean = np.tile(MIDDLE_SKIN, (len(vertices), 1))
     mean += lips[:, None] * [-0.06, -0.13, -0.10]
     mean += (regions["cheeks"] + 0.6 * regions["nose"])[:, None] * [0.03, -0.015, -0.015]
     mean *= 1 - 0.45 * regions["brows"][:, None]
     mean *= 1 - 0.06 * regions["beard"][:, None]
-    iris = np.zeros(len(vertices))
-    for eye in (landmarks[36:42].mean(0), landmarks[42:48].mean(0)):
-        distance = np.linalg.norm((vertices - eye)[:, :2], axis=1)
-        iris = np.maximum(iris, np.clip((6.4 - distance) / 1.2, 0, 1))
+    rims = np.zeros(len(vertices))
+    rims[: head.starts[1]] = head.skin.rims
+    mean += rims[:, None] * [0.04, -0.10, -0.08]
+    degrees = np.degrees(np.nan_to_num(head.eye_angle, nan=180.0))
+    iris, ring, pupil = iris_masks(degrees, 1.0)
     eye_color = SCLERA + iris[:, None] * (IRIS - SCLERA)
-    mean = mean * skin[:, None] + eyes[:, None] * eye_color + mouth[:, None] * MOUTH_INSIDE
+    eye_color = eye_color * (1 - 0.45 * ring[:, None]) * (1 - 0.93 * pupil[:, None])
+    painted = ((skin, mean), (balls, eye_color), (bag, MOUTH_INSIDE), (teeth, TOOTH), (gums, GUMS))
+    mean = np.sum([mask[:, None] * color for mask, color in painted], axis=0)
+    mean += tongue[:, None] * TONGUE
 
     tone = (LIGHT_SKIN - DARK_SKIN) / 4.0
     table: list[tuple[str, np.ndarray, np.ndarray]] = [
@@ -112,9 +167,12 @@ def albedo_model(
         ("lips redness", lips, np.array([0.022, -0.016, -0.013])),
         ("cheeks redness", regions["cheeks"], np.array([0.018, -0.009, -0.009])),
         ("nose redness", regions["nose"], np.array([0.012, -0.008, -0.008])),
-        ("iris", iris * eyes, np.array([0.08, 0.10, 0.12])),
-        ("sclera", eyes * (1 - iris), np.array([0.04, 0.04, 0.04])),
-        ("mouth inside", mouth, np.array([0.09, 0.08, 0.075])),
+        ("iris", iris * (1 - pupil), np.array([0.08, 0.10, 0.12])),
+        ("iris warmth", iris * (1 - pupil), np.array([0.05, 0.01, -0.04])),
+        ("iris size", _size_step(degrees), IRIS - SCLERA),
+        ("sclera", balls * (1 - iris), np.array([0.04, 0.04, 0.04])),
+        ("mouth inside", np.maximum(bag, tongue), np.array([0.06, 0.045, 0.045])),
+        ("teeth", teeth, np.array([0.04, 0.045, 0.06])),
         ("scalp", regions["scalp"], np.array([0.07, 0.065, 0.06])),
     ]
     for name, centre in (
@@ -134,6 +192,20 @@ def albedo_model(
     modes = np.stack([mask[:, None] * color for _, mask, color in table])
     modes = np.tensordot(np.linalg.cholesky(correlation(names)).T, modes, axes=1)
     return np.clip(mean, 0.02, 0.98), modes, names
+
+
+def iris_masks(degrees: np.ndarray, size: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Iris, its dark rim and the pupil (v,) in [0, 1] by the angle from the axis of gaze."""
+    edge = IRIS_DEG * size
+    iris = np.clip((edge + 1.25 - degrees) / 2.5, 0, 1)
+    rim = np.clip(1 - np.abs(degrees - edge + 1.5) / 2.5, 0, 1)
+    pupil = np.clip((PUPIL_DEG + 1.5 - degrees) / 3.0, 0, 1)
+    return iris, rim * iris, pupil
+
+
+def _size_step(degrees: np.ndarray) -> np.ndarray:
+    """How the iris' mask changes with its size, for a deviation of 4 %."""
+    return iris_masks(degrees, 1.04)[0] - iris_masks(degrees, 1.0)[0]
 
 
 def correlation(names: list[str]) -> np.ndarray:

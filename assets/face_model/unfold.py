@@ -1,56 +1,151 @@
-"""Stage 2d of the embedded face model: texture coordinates.
+"""Texture coordinates of the skin, which is cut along the back of the head and unfolded.
 
-The mesh is a disc and is unfolded into a rounded square, exactly left-right symmetric. What
-people look at gets more texels for a millimetre than ears, neck and scalp.
+The seam runs up the middle of the nape to the crown. What is left is a disc with holes at the
+eyes; it is unfolded into a rounded rectangle, exactly left-right symmetric. What people look at
+gets more texels for a millimetre than skull, neck and the inside of the mouth. Eyes, teeth and
+tongue have islands of their own below.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
-from face_model.modes import mirrored
-from face_model.topology import outer_boundary
-
-MARGIN = 0.005
+MARGIN = 0.004
 """Free border of the texture."""
+
+SKIN_BELOW = 0.13
+"""The skin's outline fills the texture above this height; islands lie below."""
 
 CORNER_POWER = 4.0
 """The outline is the superellipse |x|⁴ + |y|⁴ = 1: convex, and it fills most of the texture."""
 
-STRETCH_STEPS = 2
+STRETCH_STEPS = 3
 STRETCH_POWER = 0.5
 """How often and how fully local stretch is compensated; more of it shears ears and neck."""
 
-JAW_OPEN = 0.5
-"""The lips are parted before unfolding, so that the mouth between them has room."""
+ISLANDS = {
+    "eye_left": (0.505, 0.004, 0.118, 0.118),
+    "eye_right": (0.377, 0.004, 0.118, 0.118),
+    "teeth_upper": (0.66, 0.068, 0.336, 0.054),
+    "teeth_lower": (0.66, 0.004, 0.336, 0.054),
+    "tongue": (0.20, 0.004, 0.165, 0.118),
+}
+"""Left, bottom, width and height of the islands of the other parts."""
 
-OUTSIDE_WEIGHT = 0.5
-DETAIL_WEIGHT = 0.35
-"""Texels for a millimetre: the face counts 1, the rest of the head 0.5, details 0.35 more."""
+
+@dataclass(frozen=True)
+class Cut:
+    """The skin cut open along a seam.
+
+    Attributes:
+        faces: (f, 3) corners among the cut skin's vertices.
+        source: (n,) vertex of the skin that each one is.
+        mirror: (n,) partner of each.
+    """
+
+    faces: np.ndarray
+    source: np.ndarray
+    mirror: np.ndarray
 
 
-def face_uv(
-    mean: np.ndarray,
-    jaw_open: np.ndarray,
-    faces: np.ndarray,
-    mirror: np.ndarray,
-    regions: dict[str, np.ndarray],
-) -> np.ndarray:
-    """Texture coordinates (V, 2) in [0, 1] of the mean (V, 3) and its expression jawOpen.
+def cut_skin_open(vertices: np.ndarray, faces: np.ndarray, mirror: np.ndarray) -> Cut:
+    """Cut along the middle of the back, from the border to the crown.
+
+    Args:
+        vertices: (v, 3) of the skin.
+        faces: (f, 3), of which no one crosses the middle.
+        mirror: (v,).
+    """
+    count = len(vertices)
+    middle = mirror == np.arange(count)
+    edges = [edge for edge in directed_edges(faces) if middle[edge[0]] and middle[edge[1]]]
+    beside: dict[int, set[int]] = {}
+    for i, j in edges:
+        beside.setdefault(i, set()).add(j)
+        beside.setdefault(j, set()).add(i)
+    ends = [k for k in beside if len(beside[k]) == 1]
+    seam = [min(ends, key=lambda k: vertices[k, 2])]
+    while True:
+        ahead = beside[seam[-1]] - set(seam)
+        if not ahead or vertices[(after := ahead.pop()), 1] < vertices[seam[-1], 1] - 1e-9:
+            break
+        seam.append(after)
+    doubled = np.array(seam[:-1])
+    copy = np.arange(count)
+    copy[doubled] = count + np.arange(len(doubled))
+    right = vertices[faces, 0].sum(axis=1) < 0
+    cut = faces.copy()
+    cut[right] = copy[faces[right]]
+    cut_mirror = np.concatenate([mirror, doubled])
+    cut_mirror[doubled] = copy[doubled]
+    return Cut(cut, np.concatenate([np.arange(count), doubled]), cut_mirror)
+
+
+def skin_uv(
+    vertices: np.ndarray, faces: np.ndarray, mirror: np.ndarray, importance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Texture coordinates (n, 2) of the cut skin and their triangles (f, 3).
+
+    Args:
+        vertices: (v, 3) of the skin, lips parted.
+        faces: (f, 3).
+        mirror: (v,).
+        importance: (v,) texels for a millimetre, relative.
 
     Raises:
         SystemExit: triangles overlap.
     """
-    vertices = mean.astype(float) + JAW_OPEN * jaw_open.astype(float)
-    vertices = (vertices + mirrored(vertices, mirror)) / 2
-    blur = neighbour_mean(faces, len(vertices))
-    face = np.maximum.reduce([regions["face"], regions["eyes"], regions["mouth"]]).astype(float)
-    eyes = smoothed(regions["eyes"].astype(float), blur, 6)
-    nose = smoothed(regions["nose"].astype(float), blur, 4)
-    details = np.maximum.reduce([eyes / eyes.max(), nose, regions["lips"].astype(float)])
-    importance = smoothed(OUTSIDE_WEIGHT + (1 - OUTSIDE_WEIGHT) * face, blur, 3)
-    importance += DETAIL_WEIGHT * details
-    return unfold(vertices, faces, mirror, (importance + importance[mirror]) / 2)
+    cut = cut_skin_open(vertices, faces, mirror)
+    place, weight, partner = vertices[cut.source], importance[cut.source], cut.mirror
+    lids: list[list[int]] = []
+    loops = boundary_loops(cut.faces)
+    outline = max(loops, key=len)
+    patches = [cut.faces]
+    hubs: dict[int, int] = {}
+    for loop in loops:
+        if loop is outline:
+            continue
+        hub = len(place)
+        place = np.concatenate([place, place[loop].mean(axis=0, keepdims=True)])
+        weight = np.append(weight, weight[loop].mean())
+        patches.append(
+            np.array([[j, i, hub] for i, j in zip(loop, [*loop[1:], loop[0]], strict=True)])
+        )
+        hubs[loop[0]] = hub
+        lids.append(loop)
+    first, second = (next(hub for start, hub in hubs.items() if start in loop) for loop in lids)
+    partner = np.concatenate([partner, [second, first]])
+    closed = np.concatenate(patches)
+    uv = unfold(place, closed, partner, weight)[: len(cut.source)]
+    uv[:, 1] = SKIN_BELOW + (1 - SKIN_BELOW) * uv[:, 1]
+    return uv, cut.faces
+
+
+def placed(name: str, uv: np.ndarray) -> np.ndarray:
+    """Coordinates (n, 2) of a square in the island of a part."""
+    left, bottom, width, height = ISLANDS[name]
+    return np.array([left, bottom]) + uv * [width, height]
+
+
+def boundary_loops(faces: np.ndarray) -> list[list[int]]:
+    """Closed chains of border edges, in the triangles' direction."""
+    edges = set(directed_edges(faces))
+    following = {i: j for i, j in edges if (j, i) not in edges}
+    loops: list[list[int]] = []
+    while following:
+        start = min(following)
+        loop = [start]
+        while (after := following.pop(loop[-1])) != start:
+            loop.append(after)
+        loops.append(loop)
+    return loops
+
+
+def directed_edges(faces: np.ndarray) -> list[tuple[int, int]]:
+    """All directed edges of the triangles."""
+    return list(map(tuple, faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2).tolist()))
 
 
 def unfold(
@@ -89,7 +184,8 @@ def outline_positions(
     vertices: np.ndarray, faces: np.ndarray, mirror: np.ndarray, importance: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Border vertices (b,) and their texture coordinates (b, 2), spaced by weighted length."""
-    loop = np.array(outer_boundary(faces))
+    (only,) = boundary_loops(faces)
+    loop = np.array(only)
     points = vertices[loop]
     top = int(np.argmax(points[:, 1] - 10 * np.abs(points[:, 0])))
     loop, points = np.roll(loop, -top), np.roll(points, -top, axis=0)

@@ -55,7 +55,7 @@ def observe(model: MorphableModel, folder: Path, rows: np.ndarray) -> Observatio
     if labels.shape[2] == 2:
         weight[:, :17] = JAW_WEIGHT_2D
     fit = fit_landmarks(model.landmarks, OrthographicView(), labels[..., :2], weight, FITTING)
-    topology, count = model.topology, len(model.base_uv)
+    topology, count = model.topology, model.num_base_vertices
     found: list[tuple[np.ndarray, ...]] = []
     for k, row in enumerate(rows.tolist()):
         vertices = model.vertices(

@@ -1,4 +1,4 @@
-"""A network carried over to another face model, on models of forty vertices."""
+"""A network carried over to another face model, on small ones."""
 
 from types import SimpleNamespace
 
@@ -11,38 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mlanet.morphable import LinearShape
 
-VERTICES, IDENTITY, ALBEDO, FEATURES = 40, 5, 3, 6
-
-
-def small_model(rng):
-    """Modes of some millimetres; the landmarks are vertices."""
-    mean, identity = (
-        50.0 * rng.normal(size=(VERTICES, 3)),
-        4.0 * rng.normal(size=(VERTICES, 3, IDENTITY)),
-    )
-    return SimpleNamespace(
-        shape=LinearShape(mean, identity, np.zeros((VERTICES, 3, 0))),
-        landmarks=LinearShape(mean[:8], identity[:8], np.zeros((8, 3, 0))),
-        albedo_mean=rng.uniform(0.2, 0.8, (VERTICES, 3)),
-        albedo_basis=0.3 * rng.normal(size=(VERTICES, 3, ALBEDO)),
-        regions=dict.fromkeys(("face", "eyes", "mouth"), np.ones(VERTICES)),
-    )
-
-
-def rewritten(model, rng, more=2):
-    """The same faces by other coefficients: mixed modes, another mean among them, more modes."""
-    identity = model.shape.identity @ np.linalg.qr(rng.normal(size=(IDENTITY, IDENTITY)))[0]
-    extra = 4.0 * rng.normal(size=(VERTICES, 3, more))
-    identity = np.concatenate([1.3 * identity, extra], axis=-1)
-    mean = model.shape.mean + identity @ np.linspace(-0.5, 0.5, IDENTITY + more)
-    albedo = model.albedo_basis @ np.linalg.qr(rng.normal(size=(ALBEDO, ALBEDO)))[0]
-    return SimpleNamespace(
-        shape=LinearShape(mean, identity, model.shape.expression),
-        landmarks=LinearShape(mean[:8], identity[:8], model.landmarks.expression),
-        albedo_mean=model.albedo_mean + albedo @ np.array([0.2, -0.1, 0.3]),
-        albedo_basis=albedo,
-        regions=model.regions,
-    )
+IDENTITY, ALBEDO, FEATURES = 5, 3, 6
 
 
 def small_network(rng):
@@ -81,47 +50,47 @@ def rng():
     return np.random.default_rng(0)
 
 
-def test_faces_stay_what_they_were_up_to_half_precision(rng):
+def test_a_change_behind_a_head_is_folded_into_it(rng):
     import rebase_weights
 
-    before = small_model(rng)
-    after = rewritten(before, rng)
     network = small_network(rng)
     features = rng.normal(size=(20, FEATURES, 1, 1)).astype(np.float32)
     identity, albedo = answers(network, features)
-    shape_change = rebase_weights.identity_change(before, after)
-    colour_change = rebase_weights.albedo_change(before, after)
-    rebase_weights.fold(network, "heads.identity", shape_change)
-    rebase_weights.fold(network, "heads.albedo", colour_change)
+    change = rebase_weights.Affine(rng.normal(size=(7, IDENTITY)), rng.normal(size=7))
+    rebase_weights.fold(network, "heads.identity", change)
     onnx.checker.check_model(network, full_check=True)
-    new_identity, new_albedo = answers(network, features)
-    assert new_identity.shape == (20, IDENTITY + 2)
-
-    expected = before.shape.mean + np.einsum("vdk,bk->bvd", before.shape.identity, identity)
-    found = after.shape.mean + np.einsum("vdk,bk->bvd", after.shape.identity, new_identity)
-    moved = np.abs(expected - before.shape.mean).max()
-    assert np.abs(found - expected).max() < 2e-3 * moved
-    colours = before.albedo_mean + np.einsum("vdk,bk->bvd", before.albedo_basis, albedo)
-    after_colours = after.albedo_mean + np.einsum("vdk,bk->bvd", after.albedo_basis, new_albedo)
-    spread = np.abs(colours - before.albedo_mean).max()
-    assert np.abs(after_colours - colours).max() < 4e-3 * spread
+    found, same = answers(network, features)
+    expected = identity @ change.matrix.T + change.offset
+    assert found.shape == (20, 7)
+    np.testing.assert_allclose(found, expected, atol=5e-3 * np.abs(expected).max())
+    np.testing.assert_array_equal(same, albedo)
 
 
-def test_what_the_new_model_cannot_do_is_approached_where_landmarks_are(rng):
-    """With a mode less, the landmarks keep more of the old face than the other vertices."""
+def test_landmarks_stay_and_what_they_do_not_show_is_the_mean(rng, monkeypatch):
+    """Two modes move landmarks; a third one does not, whatever the old model made of it."""
     import rebase_weights
 
-    before = small_model(rng)
-    less = before.shape.identity[..., :-1]
-    after = SimpleNamespace(
-        shape=LinearShape(before.shape.mean, less, before.shape.expression),
-        landmarks=LinearShape(before.shape.mean[:8], less[:8], before.landmarks.expression),
-        regions=before.regions,
+    count = rebase_weights.NUM_LANDMARKS
+    monkeypatch.setattr(rebase_weights, "SIDE_NOISE_MM", 1e-3)
+    monkeypatch.setattr(rebase_weights, "DEPTH_NOISE_MM", 1e-3)
+    mean, seen = 50.0 * rng.normal(size=(count, 3)), 4.0 * rng.normal(size=(count, 3, 2))
+    none = np.zeros((count, 3, 1))
+    old = LinearShape(mean, np.concatenate([seen, none], axis=-1), none)
+    new = LinearShape(mean / 0.9 - seen @ np.array([0.5, 1.0]), np.concatenate(
+        [none, seen @ np.array([[0.0, 2.0], [2.0, 0.0]])], axis=-1
+    ), none)  # fmt: skip
+    before, after = SimpleNamespace(landmarks=old), SimpleNamespace(landmarks=new)
+    change = rebase_weights.identity_change(before, after, scale=0.9)
+    np.testing.assert_allclose(change.offset, [0.0, 0.5, 0.25], atol=1e-4)
+    expected = [[0.0, 0.0, 0.0], [0.0, 0.5 / 0.9, 0.0], [0.5 / 0.9, 0.0, 0.0]]
+    np.testing.assert_allclose(change.matrix, expected, atol=1e-4)
+
+
+def test_a_larger_face_of_the_same_proportions_is_a_matter_of_distance(rng):
+    import rebase_weights
+
+    mean = 50.0 * rng.normal(size=(rebase_weights.NUM_LANDMARKS, 3))
+    before, after = (
+        SimpleNamespace(landmarks=SimpleNamespace(mean=scale * mean)) for scale in (0.9, 1.0)
     )
-    change = rebase_weights.identity_change(before, after)
-    assert change.matrix.shape == (IDENTITY - 1, IDENTITY)
-    np.testing.assert_allclose(change.matrix[:, :-1], np.eye(IDENTITY - 1), atol=1e-3)
-    left = before.shape.identity[..., -1] - less @ change.matrix[:, -1]
-    lost = np.linalg.norm(left, axis=1) / np.linalg.norm(before.shape.identity[..., -1], axis=1)
-    assert lost[:8].mean() < lost[8:].mean()
-    np.testing.assert_allclose(change.offset, 0.0, atol=1e-9)
+    assert rebase_weights.size_change(before, after) == pytest.approx(0.9)

@@ -22,7 +22,7 @@ def test_it_replaces_the_models_own(model, albedo):
     assert other.layout.albedo == len(albedo.names) >= 40
     assert other.layout.identity == model.layout.identity
     colors = other.albedo(np.zeros(other.layout.albedo, np.float32))
-    assert colors.shape == (len(model.uv), 3)
+    assert colors.shape == (model.topology.num_vertices, 3)
     skin = (model.region("face") > 0.9) & (model.region("eyes", "mouth", "brows", "lips") < 0.1)
     red, green, blue = colors[skin].mean(axis=0)
     assert 0.9 > red > green > blue > 0.15
@@ -119,7 +119,7 @@ def altered(tmp_path, **changes):
         ({"format": np.array("x")}, "not an albedo"),
         ({"mean": None}, "lacks 'mean'"),
         ({"basis": np.zeros((3, 3, 2))}, "basis must be"),
-        ({"mean": np.full((3131, 3), np.nan)}, "not finite"),
+        ({"mean": np.full((4955, 3), np.nan)}, "not finite"),
     ],
 )
 def test_malformed(tmp_path, changes, message):

@@ -8,6 +8,7 @@ import trimesh
 from scipy.spatial import cKDTree
 
 from mlanet.geometry import face_normals
+from mlanet.render import rasterize
 
 # ARKit's names, ARFaceAnchor.BlendShapeLocation in Apple's documentation.
 ONE_SIDED = [
@@ -36,24 +37,22 @@ def mirrored(points):
 
 
 def test_modes_and_their_names(model):
-    kinds = Counter(name.split()[0] for name in model.identity_names)
-    assert kinds["principal"] >= 80
-    assert kinds["smooth"] >= 60
+    assert model.identity_names == tuple(f"ict {k}" for k in range(100))
+    power = np.sqrt((model.shape.identity**2).sum(axis=(0, 1)) / model.num_base_vertices)
+    assert power[:5].mean() > 5 * power[50:].mean()
     assert len(ARKIT) == 52
     assert set(model.expression_names) == ARKIT
     assert len(model.expression_names) == 52
     assert model.layout.albedo == len(model.albedo_names) >= 10
-    still = np.abs(model.shape.expression).max(axis=(0, 1)) == 0
-    assert [n for n, none in zip(model.expression_names, still, strict=True) if none] == [
-        "tongueOut"
-    ]
+    assert (np.abs(model.shape.expression).max(axis=(0, 1)) > 1.5).all()  # mm
 
 
 def test_counts_after_subdivision(model):
-    assert 2_500 < len(model.base_uv) < 3_500
-    assert len(model.uv) == len(model.base_uv) + len(model.midpoint_index)
+    assert model.num_base_vertices <= 5_000
+    assert model.topology.num_vertices <= 20_000
+    assert model.topology.num_vertices == model.num_base_vertices + len(model.midpoint_index)
     assert len(model.topology.faces) == 4 * len(model.base_faces)
-    assert 6_000 <= (model.region("face", "eyes", "mouth") > 0.5).sum() <= 9_000
+    assert 6_000 <= (model.region("face") > 0.5).sum() <= 9_000
 
 
 def test_millimetres_and_origin(model, face_with):
@@ -82,29 +81,67 @@ def test_triangles_are_counter_clockwise_seen_from_outside(model, face_with):
     normals = face_normals(vertices, faces)
     area = np.linalg.norm(normals, axis=1)
     outward = (normals * vertices[faces].mean(axis=1)).sum(axis=1) > 0
-    assert area[outward].sum() > 0.97 * area.sum()  # nostrils, lids and lips fold back
+    assert area[outward].sum() > 0.96 * area.sum()  # nostrils, lids and lips fold back
     fine = model.subdivide(vertices)
     tip = np.linalg.norm(fine - face_with("landmarks")[30], axis=1).argmin()
     assert model.normals(fine)[tip, 2] > 0.9
 
 
-def test_the_mesh_is_a_disc_with_closed_eyes_and_lips(model):
-    for faces, count in (
-        (model.base_faces, len(model.base_uv)),
-        (model.topology.faces, model.topology.num_vertices),
-    ):
-        directed = Counter(map(tuple, faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2).tolist()))
-        assert max(directed.values()) == 1  # a manifold, consistently turned
-        border = {a: b for a, b in directed if (b, a) not in directed}
-        start = vertex = next(iter(border))
-        length = 1
-        while (vertex := border[vertex]) != start:
-            length += 1
-        assert length == len(border)  # one loop
-        edges = len({tuple(sorted(edge)) for edge in directed})
-        assert count - edges + len(faces) == 1  # Euler: a disc
-        assert len(np.unique(faces)) == count
-    assert trimesh.Trimesh(np.zeros((count, 3)), faces, process=False).body_count == 1
+def borders(faces):
+    """Number of closed chains of border edges; triangles must be consistently turned."""
+    directed = Counter(map(tuple, faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2).tolist()))
+    assert max(directed.values()) == 1
+    following = {a: b for a, b in directed if (b, a) not in directed}
+    loops = 0
+    while following:
+        loops += 1
+        start, vertex = following.popitem()
+        while vertex != start:
+            vertex = following.pop(vertex)
+    return loops
+
+
+def test_parts_are_separate_meshes_open_at_neck_and_eyes_alone(model):
+    assert model.part_names[:3] == ("skin", "eye_left", "eye_right")
+    assert {"teeth_upper", "teeth_lower", "tongue"} <= set(model.part_names)
+    faces, count = model.topology.faces, model.topology.num_vertices
+    assert len(np.unique(faces)) == count
+    for name in model.part_names:
+        mine = faces[model.faces_of(name)]
+        # Of the skin the neck and two lids, of the tongue its root.
+        assert borders(mine) == {"skin": 3, "tongue": 1}.get(name, 0)
+        rows, local = np.unique(mine, return_inverse=True)
+        points = np.zeros((len(rows), 3))
+        assert trimesh.Trimesh(points, local.reshape(-1, 3), process=False).body_count == 1
+    assert sum(model.faces_of(name).sum() for name in model.part_names) == len(faces)
+    with pytest.raises(ValueError, match=r"no part \['hat'\]; there are \('skin'"):
+        model.faces_of("hat")
+
+
+def test_eyeballs_are_spheres_around_their_centres(model, face_with):
+    rng = np.random.default_rng(4)
+    identity = rng.normal(size=model.layout.identity).astype(np.float32)
+    vertices = model.vertices(identity, np.zeros(model.layout.expression, np.float32))
+    centres = model.eye_centres(vertices)
+    assert centres[0, 0] > 25 > -25 > centres[1, 0]
+    for name, centre in zip(("eye_left", "eye_right"), centres, strict=True):
+        ball = vertices[np.unique(model.topology.faces[model.faces_of(name)])]
+        radius = np.linalg.norm(ball - centre, axis=1)
+        assert 11 < radius.mean() < 17
+        assert np.ptp(radius) < 0.4
+
+
+def test_looks_turn_one_eyeball_in_its_place(model, face_with):
+    rest = model.subdivide(face_with())
+    for name, axis, way in (
+        ("eyeLookUpLeft", 1, 1), ("eyeLookDownLeft", 1, -1), ("eyeLookOutLeft", 0, 1),
+        ("eyeLookInLeft", 0, -1),
+    ):  # fmt: skip
+        turned = model.subdivide(face_with(**{name: 1.0}))
+        moved = (turned - rest)[model.eye_poles]
+        assert way * moved[0, 0, axis] > 4  # the front of the left eye
+        assert np.abs(moved[1]).max() < 1e-6
+        np.testing.assert_allclose(model.eye_centres(turned), model.eye_centres(rest), atol=0.05)
 
 
 def test_mirroring_coefficients_mirrors_the_mesh(model):
@@ -115,11 +152,9 @@ def test_mirroring_coefficients_mirrors_the_mesh(model):
     vertices = model.shape(identity, expression)
     other = model.shape(identity * model.identity_mirror, expression[model.expression_mirror])
     np.testing.assert_allclose(other, mirrored(vertices[model.mirror]), atol=0.02)
-    # Diagonals of quads are not mirrored, so the finer mesh agrees as a surface, not by vertex.
     fine, fine_other = model.subdivide(vertices), mirrored(model.subdivide(other))
     apart, _ = cKDTree(fine).query(fine_other)
-    assert np.median(apart) < 0.02
-    assert np.quantile(apart, 0.95) < 0.02
+    assert apart.max() < 0.05
 
 
 def test_mirror_maps_are_involutions(model):
@@ -152,24 +187,30 @@ def test_landmarks_are_68_symmetric_points_inside_triangles(model, face_with):
 def test_texture_coordinates_neither_overlap_nor_leave_the_square(model):
     assert model.uv.min() >= 0
     assert model.uv.max() <= 1
-    a, b, c = (model.uv[model.topology.faces[:, k]].astype(float) for k in range(3))
+    a, b, c = (model.uv[model.uv_faces[:, k]].astype(float) for k in range(3))
     (ux, uy), (vx, vy) = (b - a).T, (c - a).T
-    # The border is convex, so equal orientation of all triangles excludes any overlap.
-    assert (ux * vy - uy * vx).min() > 0
-    partner = model.base_uv[model.mirror]
-    np.testing.assert_allclose(partner[:, 0], 1 - model.base_uv[:, 0], atol=1e-6)
-    np.testing.assert_allclose(partner[:, 1], model.base_uv[:, 1], atol=1e-6)
-    up, left = model.base_uv[:, 1], model.base_uv[:, 0]
-    vertices = model.shape.mean
-    assert np.corrcoef(up, vertices[:, 1])[0, 1] > 0.9  # v goes up the face
-    assert np.corrcoef(left, vertices[:, 0])[0, 1] > 0.8  # u to the subject's left
+    # Outlines of islands are convex or nearly so: equal orientation excludes overlaps in them.
+    area = (ux * vy - uy * vx) / 2
+    assert area.min() > 0
+    assert 0.75 < area.sum() < 1
+    skin = model.faces_of("skin")
+    islands = [model.uv[model.uv_faces[model.faces_of(name)]] for name in model.part_names[1:]]
+    assert all(island[..., 1].max() < model.uv[model.uv_faces[skin], 1].min() for island in islands)
+    corners = np.zeros((model.topology.num_vertices, 2))
+    corners[model.topology.faces[skin]] = model.uv[model.uv_faces[skin]]
+    vertices = model.subdivide(model.shape.mean)
+    front = model.region("face") > 0.5
+    assert np.corrcoef(corners[front, 1], vertices[front, 1])[0, 1] > 0.9  # v goes up the face
+    assert np.corrcoef(corners[front, 0], vertices[front, 0])[0, 1] > 0.9  # u to the left
 
 
 def texel_sizes(model, texture_size, *regions):
     """Texels for a millimetre along the axes of most and least, (f, 2), and areas in mm²."""
     faces = model.base_faces
     mask = np.maximum.reduce([model.regions[name] for name in regions])
-    faces = faces[mask[faces].mean(axis=1) > 0.5]
+    chosen = mask[faces].mean(axis=1) > 0.5
+    chosen &= model.vertex_parts[faces[:, 0]] == 0
+    faces, uv_faces = faces[chosen], model.base_uv_faces[chosen]
     p = model.shape.mean[faces].astype(float)
     first, second = p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]
     length = np.linalg.norm(first, axis=1)
@@ -180,7 +221,7 @@ def texel_sizes(model, texture_size, *regions):
     flat[:, 0, 0] = length
     flat[:, 0, 1] = (second * first).sum(axis=1) / length
     flat[:, 1, 1] = (second * across).sum(axis=1)
-    q = model.base_uv[faces].astype(float) * texture_size
+    q = model.base_uv[uv_faces].astype(float) * texture_size
     jacobian = np.stack([q[:, 1] - q[:, 0], q[:, 2] - q[:, 0]], axis=2) @ np.linalg.inv(flat)
     return np.linalg.svd(jacobian, compute_uv=False), area / 2
 
@@ -191,11 +232,11 @@ def weighted_quantile(values, weights, share):
     return values[order][np.searchsorted(total, share * total[-1])]
 
 
-@pytest.mark.parametrize("region", ["face", "eyes", "lips", "nose"])
+@pytest.mark.parametrize("region", ["face", "cheeks"])
 def test_a_texture_of_1024_gives_every_part_of_the_face_its_share(model, region):
     sizes, area = texel_sizes(model, 1024, region)
     density, shear = np.sqrt(sizes.prod(axis=1)), sizes[:, 0] / sizes[:, 1]
-    assert weighted_quantile(density, area, 0.05) > 2.4  # texels for a millimetre
+    assert weighted_quantile(density, area, 0.05) > 1.5  # texels for a millimetre
     assert weighted_quantile(shear, area, 0.5) < 1.9
     assert weighted_quantile(shear, area, 0.9) < 2.7
 
@@ -207,7 +248,7 @@ def test_regions(model):
         assert mask.min() >= 0
         assert mask.max() <= 1
         np.testing.assert_allclose(mask[model.mirror], mask, atol=0.01)
-    fine, coarse = model.region("face", "neck"), len(model.base_uv)
+    fine, coarse = model.region("face", "neck"), model.num_base_vertices
     both = np.maximum(model.regions["face"], model.regions["neck"])
     np.testing.assert_array_equal(fine[:coarse], both)
     with pytest.raises(ValueError, match=r"no region \['hat'\]; there are \['beard'"):
@@ -217,7 +258,7 @@ def test_regions(model):
 def test_albedo_is_a_colour(model):
     zero = np.zeros(model.layout.albedo, np.float32)
     mean = model.albedo(zero)
-    assert mean.shape == (len(model.uv), 3)
+    assert mean.shape == (model.topology.num_vertices, 3)
     assert mean.min() > 0
     assert mean.max() < 1
     skin = mean[(model.region("face") > 0.9) & (model.region("eyes", "mouth", "brows") < 0.1)]
@@ -228,25 +269,25 @@ def test_albedo_is_a_colour(model):
     tone[model.albedo_names.index("skin tone")] = 1.0
     assert model.albedo(tone).mean() > mean.mean() + 0.05
     extreme = model.albedo(np.stack([zero + 9, zero - 9]))
-    assert extreme.shape == (2, len(model.uv), 3)
+    assert extreme.shape == (2, model.topology.num_vertices, 3)
     assert extreme.min() >= 0
     assert extreme.max() <= 1
 
 
-def opening_of_eye(model, vertices, side):
-    """Area of an eye's opening seen from the front, mm²; side 1 is the subject's left."""
-    eyes = model.regions["eyes"] > 0.5
-    faces = model.base_faces[eyes[model.base_faces].any(axis=1)]
-    faces = faces[np.sign(model.shape.mean[faces].mean(axis=1)[:, 0]) == side]
-    return face_normals(vertices, faces)[:, 2].sum() / 2
+def seen_of_eye(model, vertices, side):
+    """Area of an eyeball that is seen from the front, mm²."""
+    pixels = 4.0
+    points = vertices * [pixels, -pixels, -1.0] + [400.0, 400.0, 1000.0]
+    found = rasterize(points, model.topology.faces, (800, 800), cull_backfaces=True).face_index
+    return model.faces_of(f"eye_{side}")[found[found >= 0]].sum() / pixels**2
 
 
 def test_eye_blink_closes_that_eye_only(model, face_with):
-    closed = face_with(eyeBlinkLeft=1.0)
-    left, right = (opening_of_eye(model, face_with(), side) for side in (1, -1))
-    assert left > 100
-    assert opening_of_eye(model, closed, 1) < 0.3 * left
-    assert opening_of_eye(model, closed, -1) == pytest.approx(right)
+    rest, closed = (model.subdivide(face_with(eyeBlinkLeft=extent)) for extent in (0.0, 1.0))
+    left, right = (seen_of_eye(model, rest, side) for side in ("left", "right"))
+    assert left > 80
+    assert seen_of_eye(model, closed, "left") < 0.5
+    assert seen_of_eye(model, closed, "right") == pytest.approx(right)
 
 
 def test_expressions_do_what_their_names_say(face_with):
@@ -276,7 +317,7 @@ def test_expressions_do_what_their_names_say(face_with):
 def test_identity_leaves_the_mouth_closed(model):
     basis = model.landmarks.identity
     apart = np.linalg.norm(basis[[61, 62, 63]] - basis[[67, 66, 65]], axis=-1)  # pairs of rims
-    assert (apart * apart).sum(axis=0).max() < 3 * 0.7**2  # mm
+    assert (apart * apart).sum(axis=0).max() < 3 * 1.1**2  # mm
     mean = model.landmarks.mean
     assert np.linalg.norm(mean[[61, 62, 63]] - mean[[67, 66, 65]], axis=-1).max() < 3.0
 
@@ -286,15 +327,3 @@ def test_a_blink_closes_the_eye(model, face_with):
         opened, closed = face_with("landmarks"), face_with("landmarks", **{f"eyeBlink{side}": 1.0})
         assert ((opened[upper] - opened[lower])[:, 1] > 6).all()
         assert ((closed[upper] - closed[lower])[:, 1] < 2.5).all()
-
-
-def test_modes_are_ordered_within_their_kind(model):
-    """Anthropometric modes come first, each kind ordered by how far it moves the face."""
-    names = model.identity_names
-    kinds = [name.split()[0] for name in names]
-    assert kinds == ["principal"] * 80 + ["smooth"] * 100
-    face = model.regions["face"] > 0.5
-    power = np.sqrt((model.shape.identity[face] ** 2).sum(axis=(0, 1)) / face.sum())
-    assert power[0] > 0.7  # mm
-    assert power[:5].mean() > 3 * power[70:80].mean()
-    assert power[80:85].mean() > 2 * power[170:].mean()

@@ -13,21 +13,21 @@ def subdivided_slowly(model, values):
 
 
 def test_subdivision_keeps_the_base_and_adds_midpoints(model):
-    values = np.random.default_rng(0).normal(size=(2, len(model.base_uv), 2))
+    values = np.random.default_rng(0).normal(size=(2, model.num_base_vertices, 2))
     found = model.subdivide(values)
-    np.testing.assert_array_equal(found[:, : len(model.base_uv)], values)
+    np.testing.assert_array_equal(found[:, : model.num_base_vertices], values)
     np.testing.assert_allclose(found[1], subdivided_slowly(model, values[1]), atol=1e-12)
     np.testing.assert_allclose(model.subdivide(0 * values + 3.0), 3.0, rtol=1e-6)
 
 
 def test_new_vertices_lie_at_the_edges_in_the_topology_s_order(model):
-    edges = MeshTopology(model.base_faces, len(model.base_uv)).edges
+    edges = MeshTopology(model.base_faces, model.num_base_vertices).edges
     np.testing.assert_array_equal(np.sort(model.midpoint_index[:, :2], axis=1), edges)
     vertices = model.shape.mean
     straight = vertices[edges].mean(axis=1)
     length = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1)
     away = np.linalg.norm(model.subdivide(vertices)[len(vertices) :] - straight, axis=1)
-    assert (away < 0.7 * length).all()  # most where the ears fold
+    assert np.quantile(away / length, 0.99) < 0.5  # more where ears, lips and nostrils fold
     assert 0 < np.median(away / length) < 0.1
 
 
@@ -36,7 +36,7 @@ def test_vertices_are_the_subdivided_shape(model):
     identity = rng.normal(size=(2, model.layout.identity)).astype(np.float32)
     expression = rng.uniform(size=(2, model.layout.expression)).astype(np.float32)
     found = model.vertices(identity, expression)
-    assert found.shape == (2, len(model.uv), 3)
+    assert found.shape == (2, model.topology.num_vertices, 3)
     for k in range(2):
         slow = model.shape.mean + model.shape.identity @ identity[k]
         slow = slow + model.shape.expression @ expression[k]
@@ -53,7 +53,9 @@ def test_mesh_is_complete_and_coloured(model):
     np.testing.assert_array_equal(mesh.vertices[: len(model.shape.mean)], model.shape.mean)
     assert mesh.colors is not None
     assert mesh.uv is not None
-    assert len(mesh.vertices) == len(mesh.colors) == len(mesh.uv)
+    assert len(mesh.vertices) == len(mesh.colors)
+    assert mesh.uv_faces.shape == mesh.faces.shape
+    assert mesh.uv_faces.max() == len(mesh.uv) - 1
     assert mesh.faces.max() == len(mesh.vertices) - 1
     expected = vertex_normals(mesh.vertices, mesh.faces, model.topology.faces_of_vertex)
     np.testing.assert_array_equal(model.normals(mesh.vertices), expected)
@@ -104,9 +106,9 @@ def test_the_first_modes_alone(model):
     assert len(few.identity_names) == 7
     assert few.name == model.name
     for counts, message in (
-        ((181, 52, 18), "identity: 181 of the model's 180 modes"),
-        ((180, 52, -1), "albedo: -1 of"),
-        ((180, 1, 18), "expression: mode 1 parts a pair"),
+        ((101, 52, 18), "identity: 101 of the model's 100 modes"),
+        ((100, 52, -1), "albedo: -1 of"),
+        ((100, 1, 18), "expression: mode 1 parts a pair"),
     ):
         with pytest.raises(ConfigurationError, match=message):
             model.first_modes(*counts)

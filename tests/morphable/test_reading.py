@@ -114,7 +114,7 @@ def with_value(array, index, value):
         ("landmark_faces", lambda a: a[:51]),
         ("landmark_faces", lambda a: with_value(a, 7, 99_999)),
         ("landmark_barycentric", lambda a: a[:51]),
-        ("mirror", lambda a: with_value(a, 7, 3131)),
+        ("mirror", lambda a: with_value(a, 7, 4955)),
         ("regions", lambda a: a[:, :-1]),
         ("regions", lambda a: a[:-1]),
     ],

@@ -54,6 +54,11 @@ class MorphableModel:
         expression_sd: the same of the expression modes.
         provenance: whose model it is.
         correspondence: to the embedded model, where the file stores it.
+        part_names: separate meshes of the head: `skin`, `eye_left`, `teeth_upper` and the like;
+            empty where the model is one surface.
+        vertex_parts: number of each base vertex's part; without parts `(0,)`.
+        eye_poles: base vertices at the front and at the back of the left and of the right
+            eyeball, whose middle is its centre; without eyeballs `(0, 2)`.
     """
 
     name: str
@@ -79,6 +84,9 @@ class MorphableModel:
     expression_sd: Float[np.ndarray, "e"] = field(default_factory=lambda: np.zeros(0, np.float32))
     provenance: Provenance = field(default_factory=Provenance)
     correspondence: Correspondence | None = None
+    part_names: tuple[str, ...] = ()
+    vertex_parts: Int[np.ndarray, "v"] = field(default_factory=lambda: np.zeros(0, np.int32))
+    eye_poles: Int[np.ndarray, "k 2"] = field(default_factory=lambda: np.zeros((0, 2), np.int32))
 
     @classmethod
     def load(cls, path: Path | None = None, landmarks: Path | None = None) -> "MorphableModel":
@@ -196,12 +204,43 @@ class MorphableModel:
     @cached_property
     def uv(self) -> Float[np.ndarray, "t 2"]:
         """Texture coordinates of the decoded mesh, indexed by `uv_faces`; `(0, 2)` if none."""
-        return self._spread(self.base_uv) if len(self.base_uv) else self.base_uv
+        if not len(self.base_uv) or not self.subdivided:
+            return self.base_uv
+        if self.base_uv_faces is None:
+            return self._spread(self.base_uv)
+        _, edges = subdivide_faces(self.base_uv_faces, len(self.base_uv))
+        return np.concatenate([self.base_uv, self.base_uv[edges].mean(axis=1)])
 
-    @property
+    @cached_property
     def uv_faces(self) -> Int[np.ndarray, "g 3"]:
         """Triangles of texture coordinates: those of the mesh where the texture has no seams."""
-        return self.topology.faces if self.base_uv_faces is None else self.base_uv_faces
+        if self.base_uv_faces is None:
+            return self.topology.faces
+        if not self.subdivided:
+            return self.base_uv_faces
+        return subdivide_faces(self.base_uv_faces, len(self.base_uv))[0]
+
+    def faces_of(self, *names: str) -> Bool[np.ndarray, "g"]:
+        """Which triangles of the decoded mesh belong to some of the parts.
+
+        Raises:
+            ValueError: there is no such part; the message lists them.
+        """
+        unknown = set(names) - set(self.part_names)
+        if unknown:
+            raise ValueError(f"no part {sorted(unknown)}; there are {self.part_names or 'none'}")
+        wanted = np.isin(self.vertex_parts, [self.part_names.index(name) for name in names])
+        base = wanted[self.base_faces[:, 0]]
+        return np.repeat(base, 4) if self.subdivided else base
+
+    def eye_centres(self, vertices: Float[Array, "*b w 3"]) -> Float[Array, "*b k 3"]:
+        """Centres of the left and the right eyeball among decoded vertices; none without them."""
+        xp = array_namespace(vertices)
+        front, back = (
+            xp.take(vertices, xp.asarray(ends, device=device(vertices)), axis=-2)
+            for ends in self.eye_poles.T
+        )
+        return (front + back) / 2
 
     def subdivide(self, values: Float[Array, "*b v c"]) -> Float[Array, "*b w c"]:
         """Values at base vertices carried to the decoded mesh (butterfly scheme)."""

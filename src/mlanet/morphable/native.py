@@ -83,6 +83,9 @@ def model_from_arrays(
             expression_sd=_single(data.get("expression_sd", np.zeros(0))),
             provenance=provenance or _provenance(data, path),
             correspondence=_correspondence(data),
+            part_names=tuple(data["part_names"].tolist()) if "part_names" in data else (),
+            vertex_parts=data.get("vertex_parts", np.zeros(0)).astype(np.int32),
+            eye_poles=data.get("eye_poles", np.zeros((0, 2))).astype(np.int32),
         )
         check_model(model, path)
         return model
@@ -130,6 +133,10 @@ def save_model(model: MorphableModel, path: Path) -> None:
     }
     if model.base_uv_faces is not None:
         arrays["uv_faces"] = model.base_uv_faces
+    if model.part_names:
+        arrays["part_names"] = _names(model.part_names)
+        arrays["vertex_parts"] = model.vertex_parts.astype(np.uint8)
+        arrays["eye_poles"] = model.eye_poles
     if model.correspondence is not None:
         arrays["correspondence_model"] = model.correspondence.model_sha256
         arrays["correspondence_faces"] = model.correspondence.face_index
@@ -167,9 +174,12 @@ def check_model(model: MorphableModel, path: Path) -> None:
         "expression_mirror": (model.expression_mirror, (_or_none(model.expression_mirror, x),)),
         "identity_sd": (model.identity_sd, (_or_none(model.identity_sd, i),)),
         "expression_sd": (model.expression_sd, (_or_none(model.expression_sd, x),)),
+        "vertex_parts": (model.vertex_parts, (v if model.part_names else 0,)),
+        "eye_poles": (model.eye_poles, (len(model.eye_poles), 2)),
         **{f"regions ({name})": (mask, (v,)) for name, mask in model.regions.items()},
     }
     bounds = {"faces": v, "midpoint_index": v, "mirror": v, "expression_mirror": x}
+    bounds |= {"vertex_parts": len(model.part_names), "eye_poles": v}
     if model.base_uv_faces is not None:
         expected["uv_faces"] = (model.base_uv_faces, (f, 3))
         bounds["uv_faces"] = t
@@ -192,8 +202,6 @@ def check_model(model: MorphableModel, path: Path) -> None:
         raise AssetError(f"{path}: landmark_faces must index {f} elements")
     if e and e != (edges := len(MeshTopology(model.base_faces, v).edges)):
         raise AssetError(f"{path}: midpoint_index must have a row for each of {edges} edges")
-    if e and model.base_uv_faces is not None:
-        raise AssetError(f"{path}: a subdivided model must have one texture coordinate a vertex")
 
 
 def sha256_of(*paths: Path) -> str:

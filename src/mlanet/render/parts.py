@@ -186,7 +186,7 @@ def _inside(model: MorphableModel) -> Float[np.ndarray, "v p"]:
 
 def _region(model: MorphableModel, name: str) -> Float[np.ndarray, "v"]:
     known = name in model.regions
-    return model.region(name) if known else np.zeros(len(model.uv), dtype=np.float32)
+    return model.region(name) if known else np.zeros(model.topology.num_vertices, dtype=np.float32)
 
 
 def _nose(model: MorphableModel, vertices: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v"]:

@@ -87,7 +87,10 @@ def draw_uv(
     def color(head: PosedHead) -> Float[np.ndarray, "v 3"]:
         if not len(head.model.uv):
             raise RenderError(f"the face model {head.model.name} has no texture coordinates")
-        return np.column_stack([head.model.uv, np.zeros(len(head.model.uv))])
+        model = head.model
+        colors = np.zeros((model.topology.num_vertices, 3), np.float32)
+        colors[model.topology.faces, :2] = model.uv[model.uv_faces]  # along a seam, of either side
+        return colors
 
     return _draw(image, heads, color)
 
