@@ -36,6 +36,9 @@ UPPER_SHARE = 0.75
 OVERLAP_MM = 2.9
 """By which the upper lid passes the lower one in a blink, so that it closes wider eyes, too."""
 
+OVERLAP_POWER = 0.15
+"""Of the sine that takes the overlap to nothing at the corners: heads differ close to them, too."""
+
 ROW_FALLOFF = (1.0, 1.0, 1.0, 0.75, 0.45, 0.2, 0.08, 0.0)
 """How far the outer rows follow corrections at the lid's edge."""
 
@@ -290,7 +293,7 @@ def expression_lids(
     if closes:
         edge = place[outer[EDGE]]
         gap = _facing(edge, grid) - edge
-        calm = np.sin(np.pi * grid.along) ** 0.5
+        calm = np.sin(np.pi * grid.along) ** OVERLAP_POWER
         # The whole way to the lower lid, and past it.
         down = np.where(grid.upper, -OVERLAP_MM * calm, 0.0)
         for row, falloff in zip(outer, ROW_FALLOFF, strict=True):
