@@ -36,10 +36,10 @@ VERSION = "5"
 NAME = f"open-{VERSION}"
 """Networks name the model whose coefficients they regress: another version is another model."""
 
-IMPORTANCE = {"face": 1.0, "eyes": 0.5, "mouth": 0.12, "ears": 0.6, "rest": 0.42}
+IMPORTANCE = {"face": 1.0, "eyes": 0.5, "mouth": 0.12, "ears": 0.6, "rest": 0.36}
 """Texels for a millimetre, relative."""
 
-DETAIL = 0.35
+DETAIL = 0.45
 """More of them for lids, lips and nose."""
 
 

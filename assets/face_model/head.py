@@ -18,7 +18,7 @@ from face_model.lids import (
     lid_grid,
     with_rim,
 )
-from face_model.lips import Lips, calmed, closed, teeth_following
+from face_model.lips import Lips, calmed, closed, meeting, teeth_following
 from face_model.mouth import Part, affine_motion, teeth, tongue
 from face_model.scanned import BALL, LOWER_TEETH, UPPER_TEETH, ScannedHead
 from face_model.skin import Skin
@@ -122,6 +122,7 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
     modes = np.stack(modes)
     tail = slice(-len(bite) - len(rest.vertices), -len(rest.vertices))
     calm = calmed(modes[:, : len(mean)], modes[:, tail], mean, bite, lips)
+    calm = meeting(calm, mean, skin, decoding, opening)
     modes[:, : len(mean)] = [
         _signed(mode, skin.mirror, sign)
         for mode, sign in zip(calm, scanned.identity_sign, strict=True)

@@ -34,11 +34,17 @@ MEETING_MM, BRAKE_MM = 0.0, 1.2
 OVERLAP_MM, CLOSING_MM = 0.2, 4.0
 """Closed lips press into each other by so much; so far from their line they are moved for it."""
 
+CLOSING_ROUNDS = 3
+
 LIP_MM = 12.0
 """Skin so near to the line where the mouth's bag begins belongs to the lips."""
 
 CALM_SD = 3.5
 """Standard deviations of identity at which lips still clear the teeth."""
+
+EDGE_MM, ACROSS_MM = 0.5, 1.5
+"""How fast vertices above an edge of the lips count less for where it is, and their reach across.
+"""
 
 
 class Lips:
@@ -199,7 +205,7 @@ def closed(
     sides = [near & ~lower, near & lower]
     decoded_sides = [decoding @ side.astype(float) > 0.99 for side in sides]
     fade = np.clip((half_width - across) / 4.0, 0, 1)
-    for _ in range(3):
+    for _ in range(CLOSING_ROUNDS):
         decoded = decoding @ mean
         x = np.abs(decoded[:, 0])
         top, bottom = np.zeros_like(across), np.zeros_like(across)
@@ -212,6 +218,47 @@ def closed(
         share = np.exp(-(((mean[:, 1] - meet) / CLOSING_MM) ** 2)) * rise
         mean = mean + (share * (sides[1].astype(float) - sides[0]))[:, None] * [0.0, 1.0, 0.0]
     return mean
+
+
+def meeting(
+    modes: np.ndarray,
+    mean: np.ndarray,
+    skin: Skin,
+    decoding: sparse.csr_matrix,
+    jaw_open: np.ndarray,
+) -> np.ndarray:
+    """Identity modes (k, v, 3) that keep closed lips closed: what would part them is shared out.
+
+    Args:
+        modes: of the skin.
+        mean: (v, 3), lips closed.
+        skin: its topology.
+        decoding: (w, v), what subdivides it.
+        jaw_open: (v, 3), which tells the lower lip from the upper one.
+    """
+    half_width = np.abs(mean[skin.lips, 0]).max()
+    across = np.linspace(-half_width, half_width, 29)
+    near = cKDTree(mean[skin.lips]).query(mean)[0] < LIP_MM
+    lower = below_mouth(mean, skin, jaw_open)
+    decoded = decoding @ mean
+    edges, rows = [], []
+    for side, way in ((near & ~lower, 1.0), (near & lower, -1.0)):
+        kept = decoding @ side.astype(float) > 0.99
+        height = way * decoded[:, 1]
+        close = kept & (np.abs(decoded[:, 0] - across[:, None]) < ACROSS_MM)
+        lowest = np.where(close, height, np.inf).min(axis=1)
+        weight = close * np.exp(np.minimum((lowest[:, None] - height) / EDGE_MM, 0.0))
+        rows.append(sparse.csr_matrix(weight / weight.sum(axis=1, keepdims=True)) @ decoding)
+        edges.append(way * lowest)
+    parting = (rows[0] - rows[1]).tocsr()
+    meet = np.interp(mean[:, 0], across, (edges[0] + edges[1]) / 2)
+    share = np.exp(-(((mean[:, 1] - meet) / CLOSING_MM) ** 2)) * near
+    share *= np.where(lower, 0.5, -0.5) * (np.abs(mean[:, 0]) < half_width)
+    modes = modes.copy()
+    for mode in modes:
+        for _ in range(CLOSING_ROUNDS):
+            mode[:, 1] += share * np.interp(mean[:, 0], across, parting @ mode[:, 1])
+    return modes
 
 
 def below_mouth(mean: np.ndarray, skin: Skin, jaw_open: np.ndarray) -> np.ndarray:
