@@ -29,9 +29,8 @@ FLIP = np.array([-1.0, 1.0, 1.0])
 PARTS = ("skin", "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue")
 
 PITCH_DEG, SHIFT_MM = 3.73, np.array([0.0, 6.2, 3.2])
-"""From the scanned head's frame, its origin between the ears, to the model's: its 68 landmarks then
-lie as those of version 4 do (least squares, the jaw's at a fifth), and poses keep their meaning.
-"""
+"""From the scanned head's frame, its origin between the ears, to the model's, in which poses have
+had their meaning before: a least-squares fit of 68 landmarks, the jaw's at a fifth."""
 
 BAG_ROOM_MM = 0.8
 """Between teeth and skin at rest."""

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from face_model.mouth import TOOTH_ROWS, Part
 from face_model.registration import chains, laplacian
@@ -200,7 +200,7 @@ def closed(
     half_width = np.abs(mean[skin.lips, 0]).max()
     across = np.linspace(0.0, half_width, 15)
     at = np.abs(mean[:, 0])
-    near = cKDTree(mean[skin.lips]).query(mean)[0] < LIP_MM
+    near = KDTree(mean[skin.lips]).query(mean)[0] < LIP_MM
     lower = below_mouth(mean, skin, jaw_open)
     sides = [near & ~lower, near & lower]
     decoded_sides = [decoding @ side.astype(float) > 0.99 for side in sides]
@@ -238,7 +238,7 @@ def meeting(
     """
     half_width = np.abs(mean[skin.lips, 0]).max()
     across = np.linspace(-half_width, half_width, 29)
-    near = cKDTree(mean[skin.lips]).query(mean)[0] < LIP_MM
+    near = KDTree(mean[skin.lips]).query(mean)[0] < LIP_MM
     lower = below_mouth(mean, skin, jaw_open)
     decoded = decoding @ mean
     edges, rows = [], []
@@ -265,7 +265,7 @@ def below_mouth(mean: np.ndarray, skin: Skin, jaw_open: np.ndarray) -> np.ndarra
     """Which vertices (v,) the jaw takes along, as the lower lip at the same place across."""
     across = np.linspace(0.0, np.abs(mean[skin.lips, 0]).max(), 15)
     at = np.abs(mean[:, 0])
-    near = cKDTree(mean[skin.lips]).query(mean)[0] < LIP_MM
+    near = KDTree(mean[skin.lips]).query(mean)[0] < LIP_MM
     drop = [-jaw_open[near & (np.abs(at - place) < 2.5), 1].min() for place in across]
     return -jaw_open[:, 1] > np.interp(at, across, drop) / 2
 
@@ -327,8 +327,8 @@ def _hold_of_bag(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Vertices of the bag, the nearest vertex of the teeth, and how much it takes them along."""
     rows = np.flatnonzero(skin.bag)
-    distance, nearest = cKDTree(teeth).query(mean[rows])
-    from_lips, _ = cKDTree(mean[skin.lips]).query(mean[rows])
+    distance, nearest = KDTree(teeth).query(mean[rows])
+    from_lips, _ = KDTree(mean[skin.lips]).query(mean[rows])
     share = np.clip(1.3 - distance / 8.0, 0, 1) * np.clip((from_lips - 2.0) / 6.0, 0, 1)
     return rows, nearest, share
 
@@ -344,7 +344,7 @@ def teeth_following(
         lips: (k, 3) vertices before them.
         lip_motion: (k, 3).
     """
-    _, nearest = cKDTree(teeth).query(lips)
+    _, nearest = KDTree(teeth).query(lips)
     apart = lip_motion - motion[nearest]
     x, z = lips[:, 0] / 20.0, (lips[:, 2] - lips[:, 2].max()) / 20.0
     system = np.stack([np.ones_like(x), x, z], axis=1)

@@ -220,21 +220,22 @@ def mean_value_weights(vertices: np.ndarray, faces: np.ndarray) -> sparse.csr_ma
         values += [half_tangent / a, half_tangent / b]
     index = np.concatenate(rows), np.concatenate(columns)
     shape = (len(vertices), len(vertices))
-    return sparse.coo_matrix((np.concatenate(values), index), shape=shape).tocsr()
+    return sparse.csr_matrix((np.concatenate(values), index), shape=shape)
 
 
 def fixed_border_solution(
     weights: sparse.csr_matrix, loop: np.ndarray, outline: np.ndarray
 ) -> np.ndarray:
     """Positions (V, 2) that are weighted means of their neighbours', given the border's."""
-    count = weights.shape[0]
-    laplacian = (sparse.diags(np.asarray(weights.sum(axis=1)).ravel()) - weights).tocsr()
+    total = np.asarray(weights.sum(axis=1)).ravel()
+    count = len(total)
+    laplacian = (sparse.diags(total) - weights).tocsr()
     free = np.ones(count, bool)
     free[loop] = False
     uv = np.zeros((count, 2))
     uv[loop] = outline
     right = -laplacian[free][:, ~free] @ uv[~free]
-    uv[free] = spsolve(laplacian[free][:, free].tocsc(), right)
+    uv[free] = np.asarray(spsolve(laplacian[free][:, free].tocsc(), right))
     return uv
 
 
@@ -263,7 +264,7 @@ def neighbour_mean(faces: np.ndarray, count: int) -> sparse.csr_matrix:
     """The matrix (V, V) that averages over the neighbours of each vertex."""
     pairs = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     pairs = np.unique(np.concatenate([pairs, pairs[:, ::-1]]), axis=0)
-    matrix = sparse.coo_matrix((np.ones(len(pairs)), pairs.T), shape=(count, count)).tocsr()
+    matrix = sparse.csr_matrix((np.ones(len(pairs)), pairs.T), shape=(count, count))
     return sparse.diags(1 / np.asarray(matrix.sum(axis=1)).ravel()) @ matrix
 
 

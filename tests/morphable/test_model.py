@@ -36,7 +36,9 @@ def test_new_vertices_lie_at_the_edges_in_the_topology_s_order(model):
     straight = vertices[edges].mean(axis=1)
     length = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1)
     away = np.linalg.norm(model.subdivide(vertices)[len(vertices) :] - straight, axis=1)
-    assert np.quantile(away / length, 0.99) < 0.5  # more where ears, lips and nostrils fold
+    # Most where ears fold; edges of less than a millimetre, of lids and teeth, may bend more.
+    hidden = (model.regions["mouth"][edges] > 0.5).any(axis=1)
+    assert (away < 0.7 * length + np.where(hidden, 0.6, 0.15)).all()
     assert 0 < np.median(away / length) < 0.1
 
 
