@@ -4,10 +4,10 @@
     python assets/face_model/build.py --ict DATA/ict_facekit/ict_head.npz
 
 About two minutes on one core, most of them for the registration, which `--registration FILE` keeps
-for the next time. The mesh is ours, from MakeHuman's (CC0): skin, eyeballs and tongue; teeth are
-shaped along the arch. Shapes and expressions are those of ICT-FaceKit light (MIT), carried over by
+for the next time. The skin's mesh is MakeHuman's (CC0); eyeballs, teeth and tongue are shaped here
+(eyes.py, mouth.py). Shapes and expressions are those of ICT-FaceKit light (MIT), carried over by
 one registration (registration.py, carrying.py) and mended where parts touch (lids.py, lips.py).
-The landmarks' places are those of labelled faces (places.py).
+The landmarks lie where labelled faces have them (places.py).
 """
 
 import argparse
