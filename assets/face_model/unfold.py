@@ -26,13 +26,14 @@ STRETCH_POWER = 0.5
 """How often and how fully local stretch is compensated; more of it shears ears and neck."""
 
 ISLANDS = {
-    "eye_left": (0.505, 0.004, 0.118, 0.118),
-    "eye_right": (0.377, 0.004, 0.118, 0.118),
-    "teeth_upper": (0.66, 0.068, 0.336, 0.054),
-    "teeth_lower": (0.66, 0.004, 0.336, 0.054),
-    "tongue": (0.20, 0.004, 0.165, 0.118),
+    "eye_left": (0.592, 0.004, 0.118, 0.118),
+    "eye_right": (0.290, 0.004, 0.118, 0.118),
+    "teeth_upper": (0.716, 0.068, 0.28, 0.054),
+    "teeth_lower": (0.716, 0.004, 0.28, 0.054),
+    "tongue": (0.4175, 0.004, 0.165, 0.118),
 }
-"""Left, bottom, width and height of the islands of the other parts."""
+"""Left, bottom, width and height of the islands of the other parts. The mirror image of the texture
+shows that of the eyes and the tongue, and nothing where the teeth are."""
 
 
 @dataclass(frozen=True)

@@ -204,6 +204,21 @@ def test_texture_coordinates_neither_overlap_nor_leave_the_square(model):
     assert np.corrcoef(corners[front, 0], vertices[front, 0])[0, 1] > 0.9  # u to the left
 
 
+def test_mirroring_the_texture_mirrors_the_face(model):
+    """A photo's other side is completed so; teeth have no partner there."""
+    faces, uv_faces = model.topology.faces, model.uv_faces
+    centres = model.uv[uv_faces].mean(axis=1)
+    vertices = model.subdivide(model.shape.mean)[faces].mean(axis=1)
+    paired = model.faces_of("skin", "eye_left", "eye_right", "tongue")
+    apart, other = cKDTree(centres[paired]).query([1, 0] + centres[paired] * [-1, 1])
+    assert apart.max() < 1e-4
+    image = mirrored(vertices[paired][other])
+    np.testing.assert_allclose(image, vertices[paired], atol=0.1)
+    teeth = centres[~paired]
+    apart, _ = cKDTree(centres).query([1, 0] + teeth * [-1, 1])
+    assert apart.min() > 0.004
+
+
 def texel_sizes(model, texture_size, chosen):
     """Texels for a millimetre of some of the base triangles.
 
