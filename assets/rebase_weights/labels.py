@@ -61,7 +61,7 @@ BLINK_SD, GAZE_SD, SCORED_SD = 0.1, 0.08, 0.15
 """How far expressions are from what the scores say; of those without one see `FITTING`."""
 
 FITTING = FittingConfig(noise=0.02, steps=6)
-"""Joined points are off by about as much as a network's, in face sizes."""
+"""The points' noise is in face sizes: 2 %, about what the network's are off."""
 
 JAW_WEIGHT = 0.35
 """Of a jaw point beside the others, in fits and their residuals."""
