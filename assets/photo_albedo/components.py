@@ -39,16 +39,17 @@ def robust(weight: np.ndarray, error: np.ndarray) -> np.ndarray:
 
 
 def expectation_maximisation(
-    samples: np.ndarray, weight: np.ndarray, count: int, rounds: int
+    samples: np.ndarray, weight: np.ndarray, importance: np.ndarray, count: int, rounds: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean (v, 3) and basis (v, 3, count) of unit-normal modes of samples (n, v, 3).
 
     Probabilistic principal components (Tipping and Bishop, 1999) with missing values and
-    robust weights.
+    robust weights. A sample of importance (n,) 2 counts as if there were two of it.
     """
     rng = np.random.default_rng(0)
     n, v = weight.shape
-    mean = (samples * weight[..., None]).sum(0) / np.maximum(weight.sum(0), 1e-3)[:, None]
+    counted = weight * importance[:, None]
+    mean = (samples * counted[..., None]).sum(0) / np.maximum(counted.sum(0), 1e-3)[:, None]
     picks = rng.choice(n, count, replace=False)
     basis = ((samples[picks] - mean) * (weight[picks] > 0)[..., None]).transpose(1, 2, 0)
     basis = (basis / np.sqrt(count)).astype(np.float32)
@@ -67,6 +68,7 @@ def expectation_maximisation(
             one = np.column_stack([z, np.ones(len(z))])
             second = one[:, :, None] * one[:, None]
             second[:, :count, :count] += covariance
+            used = used * importance[start : start + BATCH, None]
             moments += used.T @ second.reshape(len(z), -1)
             seen = (used[..., None] * sample).reshape(len(z), -1)
             right += (seen.T @ one).reshape(v, 3, size)
