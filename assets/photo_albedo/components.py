@@ -33,9 +33,22 @@ def posterior(
     return (covariance @ right[..., None])[..., 0], covariance
 
 
-def robust(weight: np.ndarray, error: np.ndarray) -> np.ndarray:
+def robust(weight: np.ndarray, error: np.ndarray, noise: float = NOISE) -> np.ndarray:
     """Weights (b, v) by Student's t of the colours' errors (b, v, 3)."""
-    return weight * TAIL / (TAIL + (error**2).mean(axis=-1) / NOISE**2)
+    return weight * TAIL / (TAIL + (error**2).mean(axis=-1) / noise**2)
+
+
+def agreement(
+    mean: np.ndarray, basis: np.ndarray, samples: np.ndarray, weight: np.ndarray, noise: float
+) -> np.ndarray:
+    """(n, v) how well modes explain samples: 1 without error, Student's t's weights."""
+    parts = []
+    for start in range(0, len(samples), BATCH):
+        residual, trust = samples[start : start + BATCH] - mean, weight[start : start + BATCH]
+        z, _ = posterior(basis, residual, trust)
+        shown = (z @ basis.reshape(-1, basis.shape[-1]).T).reshape(residual.shape)
+        parts.append(robust(np.ones_like(trust), residual - shown, noise))
+    return np.concatenate(parts)
 
 
 def expectation_maximisation(

@@ -13,19 +13,23 @@ ROBUST_ROUNDS = 4
 LIGHT_TOLERANCE = 0.05
 """Colours that the light leaves unexplained by more count less for it."""
 
+SHARED_RIDGE = 0.002
+LEAST_PHOTOS = 8
+"""Vertices that fewer photos show do not tell of the light that photos share."""
+
 LEAST_SHADING = 0.35
 """Where the light leaves less, the photo says nothing of the albedo."""
 
-LEAST_SEEN = 0.25
-"""Photos that show less of the face's skin are left out."""
-
-MOST_DIFFERENT = 0.25
+MOST_DIFFERENT = 0.2
 """Skin whose logarithm of colour, relative to the photo's and to the mean face, is off by more is
 taken for hair, spectacles or a highlight, except where beard and brows grow."""
 
 BRIGHTNESS_SHARE, HUE_SHARE = 0.7, 0.35
 """How much of the variation of a photo's skin colour is taken for skin, along the line of skin
 tones and off it, where cameras and lights differ; the rest is theirs."""
+
+STUDIO_SHARE = 0.5
+"""How far neutral light lies from the studio's to the mean of the others'."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +54,23 @@ def without_light(model: MorphableModel, seen: Observations) -> Samples:
     """Colours divided by grey shading.
 
     Light and albedo are told apart by two assumptions: the light of a photo has one colour,
-    and it leaves the face's brightness as it is on average. What photos have in common at a
-    vertex, whatever their light, is the mean albedo, which is estimated in turns.
+    and it leaves the brightness of the cheeks as it is. What photos have in common at a vertex,
+    whatever their light, is the mean albedo, estimated in turns; what a light could explain of
+    it is taken for light that the photos share.
     """
     skin = skin_mask(model)
+    shared = skin * (seen.weight.sum(axis=0) > LEAST_PHOTOS)
+    total = np.maximum(seen.weight.sum(axis=0), 1e-6)[:, None]
+    common = (seen.harmonics * seen.weight[..., None]).sum(axis=0) / total
     grey = seen.colors.mean(axis=-1)
     reference = np.ones(grey.shape[1])
     shading = np.ones_like(grey)
     for _ in range(LIGHT_ROUNDS):
         shading = np.stack(
             [
-                fitted_shading(grey[k], reference, seen.harmonics[k], seen.weight[k] * skin)
+                fitted_shading(
+                    grey[k], reference, seen.harmonics[k], seen.weight[k] * skin, LIGHT_RIDGE
+                )
                 for k in range(len(grey))
             ]
         )
@@ -70,13 +80,24 @@ def without_light(model: MorphableModel, seen: Observations) -> Samples:
         relative = divided / np.maximum(level, 0.02)[:, None]
         reference = robust_mean(relative[..., None], trust)[:, 0]
         reference = (reference + reference[model.mirror]) / 2
+        level = (reference * shared).sum() / shared.sum()
+        reference /= fitted_shading(
+            reference, np.full_like(reference, level), common, shared, SHARED_RIDGE
+        )
+    cheeks = seen.weight * model.regions["cheeks"]
+    level = (cheeks * shading).sum(axis=1) / np.maximum(cheeks.sum(axis=1), 1e-6)
+    shading /= np.maximum(level, 1e-3)[:, None]
     trust = seen.weight * (shading > LEAST_SHADING)
     colors = seen.colors / np.maximum(shading, LEAST_SHADING)[..., None]
     return Samples(np.clip(colors, 0, 1.2), trust)
 
 
 def fitted_shading(
-    grey: np.ndarray, reference: np.ndarray, harmonics: np.ndarray, trust: np.ndarray
+    grey: np.ndarray,
+    reference: np.ndarray,
+    harmonics: np.ndarray,
+    trust: np.ndarray,
+    ridge: float,
 ) -> np.ndarray:
     """Shading (v,) with a mean of 1 by which a reference becomes nearest to a photo's greys."""
     total = np.maximum(trust.sum(), 1e-6)
@@ -85,8 +106,8 @@ def fitted_shading(
     light = np.zeros(harmonics.shape[1])
     for _ in range(ROBUST_ROUNDS):
         normal = rows.T @ (rows * used[:, None])
-        ridge = LIGHT_RIDGE * normal[0, 0] * np.eye(len(normal))
-        light = np.linalg.solve(normal + ridge, rows.T @ (used * target))
+        damped = normal + ridge * normal[0, 0] * np.eye(len(normal))
+        light = np.linalg.solve(damped, rows.T @ (used * target))
         left = np.abs(target - rows @ light)
         used = trust * np.minimum(1.0, LIGHT_TOLERANCE / np.maximum(left, 1e-6))
     shade = 1.0 + harmonics @ light
@@ -128,8 +149,14 @@ def without_hair(model: MorphableModel, samples: Samples) -> Samples:
     return Samples(samples.colors, trust)
 
 
-def without_cast(model: MorphableModel, samples: Samples, studio: Samples) -> Samples:
-    """Samples of many cameras and lights moved to the skin tones of one studio's."""
+def without_cast(
+    model: MorphableModel, samples: Samples, studio: Samples
+) -> tuple[Samples, Samples]:
+    """Samples of many cameras and lights moved to the skin tones of one studio's, and those.
+
+    The studio's light may be cooler or warmer than the others' on average; the mean of both is
+    taken for neutral.
+    """
     line, own = skin_colors(model, studio), skin_colors(model, samples)
     line, own = (np.log(np.maximum(colors, 0.02)) for colors in (line, own))
     tone, own_tone = line.mean(axis=1), own.mean(axis=1)
@@ -139,9 +166,17 @@ def without_cast(model: MorphableModel, samples: Samples, studio: Samples) -> Sa
     on_line = kept_tone[:, None] * slope[0] + slope[1]
     expected = own_tone[:, None] * slope[0] + slope[1] - own_tone[:, None]
     off_line = hue - expected
-    off_line -= np.median(off_line, axis=0)
-    gain = np.exp(on_line + HUE_SHARE * off_line - own)
-    return Samples(np.clip(samples.colors * gain[:, None], 0, 1.2), samples.weight)
+    warmer = np.median(off_line, axis=0)
+    gain = on_line + HUE_SHARE * (off_line - warmer) - own
+    return (
+        Samples(tinted(samples.colors, gain + STUDIO_SHARE * warmer), samples.weight),
+        Samples(tinted(studio.colors, STUDIO_SHARE * warmer[None]), studio.weight),
+    )
+
+
+def tinted(colors: np.ndarray, logarithm: np.ndarray) -> np.ndarray:
+    """Colours (n, v, 3) times the exponential of (n or 1, 3)."""
+    return np.clip(colors * np.exp(logarithm)[:, None], 0, 1.2)
 
 
 def symmetric(model: MorphableModel, samples: Samples) -> Samples:
