@@ -23,11 +23,12 @@ from register import DATA, register
 
 from mlanet.evaluation.groups import typology_angle_deg
 from mlanet.files import atomic_path
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import LinearShape, MorphableModel
 from mlanet.morphable.albedo import ALBEDO_FORMAT
 from photo_albedo.components import agreement, expectation_maximisation
 from photo_albedo.light import (
     Samples,
+    near_border,
     skin_colors,
     skin_mask,
     symmetric,
@@ -84,9 +85,7 @@ def main() -> None:
     samples, importance = prepared(model, studio, others)
     weight = samples.weight
     print(f"{len(weight)} samples, vertices of the face seen {weight.sum(0).mean():.0f} times")
-    mean, basis = expectation_maximisation(
-        samples.colors, weight, importance, NUM_MODES, ROUNDS
-    )
+    mean, basis = expectation_maximisation(samples.colors, weight, importance, NUM_MODES, ROUNDS)
     mean, basis = completed(model, mean, basis, weight.sum(axis=0))
     write(model, mean, basis, len(weight))
 
@@ -97,7 +96,7 @@ def kept(data: Path, source: str) -> Portraits:
     return portraits.only(np.flatnonzero(~portraits.held_out))
 
 
-def observed(model: MorphableModel, points, portraits: Portraits) -> Observations:
+def observed(model: MorphableModel, points: LinearShape, portraits: Portraits) -> Observations:
     """Colours of portraits that look ahead and show enough skin."""
     fit = fit_portraits(points, portraits)
     seen = observe(model, portraits.images(), fit)
@@ -150,7 +149,8 @@ def completed(
     neighbours = neighbour_mean(model.base_faces, len(mean))
     smooth = neighbours @ (neighbours @ filled[..., 0])
     filled[..., 0] += SHARPENING * (filled[..., 0] - smooth)
-    skin = (skin_mask(model) * (1 - model.regions["beard"]) * known[:, 0, 0])[:, None, None]
+    skin = skin_mask(model) * (1 - model.regions["beard"]) * near_border(model)
+    skin = (skin * known[:, 0, 0])[:, None, None]
     plain = (skin * filled).sum(axis=0) / skin.sum()
     filled = known * filled + (1 - known) * plain
     drawn = drawn_share(model)[:, None]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from face_model.unfold import neighbour_mean
 
 from mlanet.morphable import MorphableModel
 from photo_albedo.observe import Observations
@@ -24,9 +25,16 @@ MOST_DIFFERENT = 0.2
 """Skin whose logarithm of colour, relative to the photo's and to the mean face, is off by more is
 taken for hair, spectacles or a highlight, except where beard and brows grow."""
 
-BRIGHTNESS_SHARE, HUE_SHARE = 0.7, 0.35
+RIM_RINGS, RIM_DARKNESS = 6, -0.08
+"""So many rings of vertices inside the face's border skin is expected to be at least as bright
+(logarithm, relative to the face's)."""
+
+BRIGHTNESS_SHARE, HUE_SHARE = 0.85, 0.35
 """How much of the variation of a photo's skin colour is taken for skin, along the line of skin
 tones and off it, where cameras and lights differ; the rest is theirs."""
+
+LIGHTER = 0.6
+"""Quantile of the studio's tones that the others' median has: more of the House are white."""
 
 STUDIO_SHARE = 0.5
 """How far neutral light lies from the studio's to the mean of the others'."""
@@ -135,18 +143,32 @@ def skin_colors(model: MorphableModel, samples: Samples) -> np.ndarray:
 
 
 def without_hair(model: MorphableModel, samples: Samples) -> Samples:
-    """Less trust in colours that are no skin's of the same face."""
+    """Less trust in colours that are no skin's of the same face.
+
+    Near the face's border, where most photos show hair, skin is expected to be as elsewhere.
+    """
     places = skin_mask(model) * (1.0 - model.regions["beard"])
     own = np.log(np.maximum(skin_colors(model, samples), 0.02))[:, None]
     relative = np.log(np.maximum(samples.colors, 0.02)) - own
+    least = np.where(near_border(model), RIM_DARKNESS, -np.inf)[:, None]
     trust = samples.weight
     for _ in range(3):
         total = np.maximum(trust.sum(axis=0), 1e-3)
-        mean = (relative * trust[..., None]).sum(axis=0) / total[:, None]
+        mean = np.maximum((relative * trust[..., None]).sum(axis=0) / total[:, None], least)
         off = np.sqrt(((relative - mean) ** 2).mean(axis=-1))
         kept = np.clip(2.0 - off / MOST_DIFFERENT, 0.0, 1.0)
         trust = samples.weight * (1.0 - places + places * kept)
     return Samples(samples.colors, trust)
+
+
+def near_border(model: MorphableModel) -> np.ndarray:
+    """(v,) bool: within some rings of ears, neck and scalp."""
+    neighbours = neighbour_mean(model.base_faces, model.num_base_vertices)
+    features = np.maximum.reduce([model.regions[k] for k in ("eyes", "mouth", "face")])
+    beyond = (model.vertex_parts == model.part_names.index("skin")) & (features < 0.5)
+    for _ in range(RIM_RINGS):
+        beyond = beyond | (neighbours @ beyond.astype(float) > 0)
+    return beyond
 
 
 def without_cast(
@@ -162,7 +184,7 @@ def without_cast(
     tone, own_tone = line.mean(axis=1), own.mean(axis=1)
     slope = np.stack([np.polyfit(tone, channel, 1) for channel in line.T], axis=1)
     hue = own - own_tone[:, None]
-    kept_tone = np.median(tone) + BRIGHTNESS_SHARE * (own_tone - np.median(own_tone))
+    kept_tone = np.quantile(tone, LIGHTER) + BRIGHTNESS_SHARE * (own_tone - np.median(own_tone))
     on_line = kept_tone[:, None] * slope[0] + slope[1]
     expected = own_tone[:, None] * slope[0] + slope[1] - own_tone[:, None]
     off_line = hue - expected

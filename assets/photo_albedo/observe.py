@@ -39,9 +39,7 @@ class Observations:
     weight: np.ndarray
 
 
-def observe(
-    model: MorphableModel, images: Iterable[np.ndarray], fit: LandmarkFit
-) -> Observations:
+def observe(model: MorphableModel, images: Iterable[np.ndarray], fit: LandmarkFit) -> Observations:
     """Colours of photos (RGB, uint8) in which the model was placed by a scaled orthographic fit.
 
     The albedo is linear on base triangles. Its colours are those that come nearest to all

@@ -87,6 +87,9 @@ def test_skin_tones_are_many(model, albedo):
     tones = np.stack([albedo.on(model).albedo(row) for row in z])
     tones = tones[:, model.region("cheeks") > 0.8].mean(axis=1)
     assert tones.mean(axis=1).max() - tones.mean(axis=1).min() > 0.25
+    angles = [typology_angle_deg(tone) for tone in tones]
+    assert min(angles) < -30.0  # dark by the typology of Chardon et al. (1991)
+    assert max(angles) > 41.0  # light
     lab = cv2.cvtColor(np.clip(tones, 0, 1)[None].astype(np.float32), cv2.COLOR_RGB2Lab)[0]
     distinct: list[np.ndarray] = []
     for tone in lab:  # a difference of 2.3 (CIE 1976) is just noticeable
@@ -96,7 +99,27 @@ def test_skin_tones_are_many(model, albedo):
 
 
 def test_its_terms_are_stated():
-    assert "non-commercial" in asset_records()["photo_albedo"].licence
+    record = asset_records()["photo_albedo"]
+    assert "CC-BY-4.0" in record.licence
+    assert "10.6084/m9.figshare.5047666" in record.source
+    assert "non-commercial" not in record.licence
+
+
+def test_eyes_and_mouth_are_the_models_own(model, albedo):
+    apart = model.vertex_parts != model.part_names.index("skin")
+    np.testing.assert_allclose(albedo.mean[apart], model.albedo_mean[apart], atol=0.02)
+    assert np.abs(albedo.basis[apart]).max() == 0.0
+
+
+def test_skin_beyond_the_face_is_plain(model, albedo):
+    """Ears, neck and scalp have one colour, which goes over into the face's without a step."""
+    regions = np.maximum.reduce([model.regions[name] for name in ("ears", "neck", "scalp")])
+    plain = (regions > 0.99) & (model.regions["beard"] < 0.01)
+    assert np.ptp(albedo.mean[plain], axis=0).max() < 0.02
+    skin = np.isin(model.base_faces, np.flatnonzero(model.regions["face"] < 0.5)).all(axis=1)
+    skin &= np.isin(model.base_faces, np.flatnonzero(regions > 0.5)).any(axis=1)
+    steps = np.ptp(albedo.mean[model.base_faces[skin]], axis=1)
+    assert steps.max() < 0.06
 
 
 def test_of_another_face_model(model, albedo):
