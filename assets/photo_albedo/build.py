@@ -84,7 +84,7 @@ def main() -> None:
     studio, others = (observed(model, points, source) for source in (london, house))
     samples, importance = prepared(model, studio, others)
     weight = samples.weight
-    print(f"{len(weight)} samples, vertices of the face seen {weight.sum(0).mean():.0f} times")
+    print(f"{len(weight)} samples, vertices seen {weight.sum(0).mean():.0f} times on average")
     mean, basis = expectation_maximisation(samples.colors, weight, importance, NUM_MODES, ROUNDS)
     mean, basis = completed(model, mean, basis, weight.sum(axis=0))
     write(model, mean, basis, len(weight))
