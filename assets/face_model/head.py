@@ -18,7 +18,7 @@ from face_model.lids import (
     lid_grid,
     with_rim,
 )
-from face_model.lips import Lips, calmed, closed, teeth_following
+from face_model.lips import Lips, calmed, closed, meeting, teeth_following
 from face_model.mouth import Part, affine_motion, teeth, tongue
 from face_model.scanned import BALL, LOWER_TEETH, UPPER_TEETH, ScannedHead
 from face_model.skin import Skin
@@ -29,9 +29,8 @@ FLIP = np.array([-1.0, 1.0, 1.0])
 PARTS = ("skin", "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue")
 
 PITCH_DEG, SHIFT_MM = 3.73, np.array([0.0, 6.2, 3.2])
-"""From the scanned head's frame, its origin between the ears, to the model's: its 68 landmarks then
-lie as those of version 4 do (least squares, the jaw's at a fifth), and poses keep their meaning.
-"""
+"""From the scanned head's frame, its origin between the ears, to the model's, in which poses have
+had their meaning before: a least-squares fit of 68 landmarks, the jaw's at a fifth."""
 
 BAG_ROOM_MM = 0.8
 """Between teeth and skin at rest."""
@@ -122,6 +121,7 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
     modes = np.stack(modes)
     tail = slice(-len(bite) - len(rest.vertices), -len(rest.vertices))
     calm = calmed(modes[:, : len(mean)], modes[:, tail], mean, bite, lips)
+    calm = meeting(calm, mean, skin, decoding, opening)
     modes[:, : len(mean)] = [
         _signed(mode, skin.mirror, sign)
         for mode, sign in zip(calm, scanned.identity_sign, strict=True)

@@ -30,11 +30,11 @@ A blink adds the same displacement to everybody, so that it cannot close eyes of
 far eyes are open is said by expressions.
 """
 
-UPPER_SHARE = 0.75
-"""Of what closes an eye: the rest is the lower lid's."""
-
 OVERLAP_MM = 2.9
 """By which the upper lid passes the lower one in a blink, so that it closes wider eyes, too."""
+
+OVERLAP_POWER = 0.15
+"""Of the sine that takes the overlap to nothing at the corners: heads differ close to them, too."""
 
 ROW_FALLOFF = (1.0, 1.0, 1.0, 0.75, 0.45, 0.2, 0.08, 0.0)
 """How far the outer rows follow corrections at the lid's edge."""
@@ -42,7 +42,6 @@ ROW_FALLOFF = (1.0, 1.0, 1.0, 0.75, 0.45, 0.2, 0.08, 0.0)
 COVER_KEPT = (1.0, 1.0, 1.0, 0.9, 0.75, 0.65, 0.6, 0.65)
 """Share that stays in identity of how deep each row of the upper lid lies when it covers the ball:
 what is a hollow above an open eye must not let the ball through a closed lid."""
-
 
 CALM_SD = 3.5
 """Standard deviations of identity at which lids still clear the ball."""
@@ -290,7 +289,7 @@ def expression_lids(
     if closes:
         edge = place[outer[EDGE]]
         gap = _facing(edge, grid) - edge
-        calm = np.sin(np.pi * grid.along) ** 0.5
+        calm = np.sin(np.pi * grid.along) ** OVERLAP_POWER
         # The whole way to the lower lid, and past it.
         down = np.where(grid.upper, -OVERLAP_MM * calm, 0.0)
         for row, falloff in zip(outer, ROW_FALLOFF, strict=True):

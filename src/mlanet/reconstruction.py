@@ -346,9 +346,7 @@ def draw_faces(
 
 @lru_cache(maxsize=4)
 def _atlas(model: MorphableModel, size: int) -> UvAtlas:
-    flat = np.concatenate([model.uv, np.zeros_like(model.uv[:, :1])], axis=1)
-    faces = model.topology.faces
-    return UvAtlas.of_mesh(Mesh(flat, faces, uv=model.uv, uv_faces=faces), size)
+    return UvAtlas.of_mesh(model.mesh_of(model.subdivide(model.shape.mean)), size)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -131,8 +131,11 @@ def test_a_shape_is_carried_onto_its_surface(model, other, connected):
     edges = MeshTopology(other[0].base_faces, len(carried)).edges
     edges = edges[(edges < len(order)).all(axis=1)]
     edges = edges[(model.vertex_parts[order[edges]] == 0).all(axis=1)]
-    length = np.linalg.norm(carried[edges[:, 0]] - carried[edges[:, 1]], axis=1)
-    assert np.quantile(length, 0.999) < 30.0
+    found, own = (
+        np.linalg.norm(shape[edges[:, 0]] - shape[edges[:, 1]], axis=1)
+        for shape in (carried, vertices[np.append(order, np.zeros(4, int))])
+    )
+    assert (found - own).max() < 12.0  # nothing is torn: inside the mouth edges stretch most
 
 
 def test_values_are_carried(model, connected):

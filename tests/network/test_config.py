@@ -12,7 +12,7 @@ from mlanet.network.config import BASEL_LAYOUT, OPEN_LAYOUT
 
 def test_layouts_count_what_their_models_have():
     assert BASEL_LAYOUT.size == 257  # as the paper counts
-    assert OPEN_LAYOUT.size == 180 + 52 + 18 + 6 + 3 + 27
+    assert OPEN_LAYOUT.size == 100 + 52 + 21 + 6 + 3 + 27
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))

@@ -11,7 +11,7 @@ BackboneName: TypeAlias = Literal["mobilenetv2_050", "mobilenetv2_100", "resnet5
 Attention: TypeAlias = Literal["none", "coordinate"]
 Fusion: TypeAlias = Literal["none", "bottom-up", "top-down"]
 
-OPEN_LAYOUT = CoefficientLayout(identity=180, expression=52, albedo=18, rotation="6d")
+OPEN_LAYOUT = CoefficientLayout(identity=100, expression=52, albedo=21, rotation="6d")
 """Coefficients of the embedded face model."""
 
 BASEL_LAYOUT = CoefficientLayout(identity=80, expression=64, albedo=80, rotation="euler")

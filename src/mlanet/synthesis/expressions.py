@@ -40,8 +40,11 @@ TOGETHER: Mapping[str, tuple[str, ...]] = {
 SECOND, SECOND_STRENGTH = 0.3, 0.5
 """How often a part makes two movements at once, and the strength of the second one."""
 
-UNEVEN, WEAKER_SIDE = 0.15, 0.3
+UNEVEN, WEAKER_SIDE = 0.35, 0.0
 """How often the sides of the face differ, and the least that the weaker one shows."""
+
+SHUT = 0.4
+"""How often an eye that blinks is shut wholly: lids spend little time between open and shut."""
 
 CLOSED, MOST_CLOSED = 0.15, 0.5
 """How often lips meet over an open jaw (`mouthClose` corrects it), and how far at most."""
@@ -53,7 +56,7 @@ def random_expression(
     """Amounts in [0, 1] of the ARKit blend shapes `names`; others than those of `PARTS` rest.
 
     Each part of the face rests or makes one movement, seldom two, of any strength, on both sides
-    alike or nearly so.
+    alike or, one time in three, less on one side: from uneven smiles to winks.
 
     Args:
         names: of the expression modes.
@@ -72,6 +75,8 @@ def random_expression(
         for order, number in enumerate(chosen):
             modes = _modes(list(known)[int(number)], places)
             strength = float(rng.beta(1.3, 1.3)) * (SECOND_STRENGTH if order else 1.0)
+            if list(known)[int(number)] == "eyeBlink" and rng.random() < SHUT:
+                strength = 1.0
             amounts[modes] = strength
             if len(modes) > 1 and rng.random() < UNEVEN:
                 amounts[modes[int(rng.integers(len(modes)))]] *= rng.uniform(WEAKER_SIDE, 1.0)
