@@ -1,0 +1,139 @@
+"""`mlanet evaluate now` and `realy`: prediction files for benchmarks that score themselves."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlanet.cli.evaluate.common import Method, positive, progress_bar
+from mlanet.cli.outputs import check_folder
+from mlanet.cli.status import EXIT_FAILED, EXIT_OK
+from mlanet.errors import UsageError
+
+if TYPE_CHECKING:
+    from mlanet.evaluation.submissions.submission import Submission, Watch
+
+
+def now(
+    *, data: Path, images: Path, out: Path, threads: int = 1, weights: Path | None = None
+) -> int:
+    """Prediction files for NoW's own evaluation: a mesh at rest and seven landmarks an image.
+
+    OUT.report receives report.json, images.csv, report.md and report.html: counts and pictures. An
+    image whose picture or box cannot be read has no prediction.
+
+    Args:
+        data: NoW_Dataset, or its folder final_release_version.
+        images: imagepathsvalidation.txt or imagepathstest.txt.
+        out: Folder for subject/challenge/NAME.obj and .npy.
+        threads: CPU threads.
+        weights: A network of your own, written by mlanet export.
+
+    Returns:
+        Exit status: 0 all written, 1 an image has no prediction (each named on stderr).
+    """
+    positive(threads)
+    _report_folder(out)
+    from mlanet.evaluation import read_image_list, write_now
+    from mlanet.reconstructor import Reconstructor
+
+    listed = read_image_list(images)
+    reconstructor = Reconstructor.load(threads=threads, weights=weights)
+
+    def write(watch: "Watch", progress: Callable[[int, int], None]) -> "Submission":
+        return write_now(reconstructor, data, listed, out, progress, watch)
+
+    return _hand_in("NoW", [str(image.stem) for image in listed], write, out, weights)
+
+
+def realy(
+    *,
+    images: Path,
+    out: Path,
+    reference: Path | None = None,
+    threads: int = 1,
+    weights: Path | None = None,
+) -> int:
+    """Prediction files for REALY's own evaluation: one OBJ an image, template, 85 keypoints.
+
+    OUT.report receives report.json, images.csv, report.md and report.html: counts and pictures. A
+    picture that cannot be read has no prediction.
+
+    Args:
+        images: Folder of REALY's images.
+        out: Folder for predictions/NAME.obj, mlanet.obj and mlanet.txt.
+        reference: A template of REALY's repository (data/HIFI3D.obj, HIFI3D.txt beside it), from
+            which the keypoints that iBUG lacks are carried over; without it there is no mlanet.txt.
+        threads: CPU threads.
+        weights: A network of your own, written by mlanet export.
+
+    Returns:
+        Exit status: 0 all written, 1 an image has no prediction (each named on stderr).
+    """
+    positive(threads)
+    _report_folder(out)
+    from mlanet.evaluation import read_pictures, write_realy
+    from mlanet.reconstructor import Reconstructor
+
+    paths, others = read_pictures(images)
+    for line in others:
+        print(f"mlanet: warning: {line}", file=sys.stderr)
+    reconstructor = Reconstructor.load(threads=threads, weights=weights)
+
+    def write(watch: "Watch", progress: Callable[[int, int], None]) -> "Submission":
+        return write_realy(reconstructor, paths, out, reference, progress, watch)
+
+    return _hand_in("REALY", [path.name for path in paths], write, out, weights)
+
+
+def _report_folder(out: Path) -> Path:
+    """The report's folder: beside that of the predictions, and named after it.
+
+    Raises:
+        UsageError: there is no such place, or one of the two cannot be written to.
+    """
+    named = out.resolve() if out.name in ("", "..") else out
+    if not named.name:
+        raise UsageError(f"--out {out} is the root of the file system; the report goes beside it")
+    folder = named.with_name(f"{named.name}.report")
+    check_folder("--out", out)
+    check_folder("the report's folder", folder)
+    return folder
+
+
+def _hand_in(
+    benchmark: str,
+    names: Sequence[str],
+    write: "Callable[[Watch, Callable[[int, int], None]], Submission]",
+    out: Path,
+    weights: Path | None,
+) -> int:
+    """Write predictions and report, name what has no prediction."""
+    from mlanet.evaluation.submissions.submission import SubmissionPictures, submission_report
+
+    pictures = SubmissionPictures(names)
+    started = time.perf_counter()
+    with progress_bar(benchmark) as progress:
+        submission = write(pictures, progress)
+    seconds = time.perf_counter() - started
+    written = f"{submission.written} of {len(names)} images written, unit mm"
+    print(f"{out}: {written}")
+    if submission.by_box:
+        number = len(submission.by_box)
+        print(f"{number} faces that the detector did not find were cut by {benchmark}'s box")
+    report = submission_report(
+        submission,
+        versions=Method(weights=weights).versions(),
+        seconds=seconds,
+        pictures=pictures.grids(),
+    )
+    folder = _report_folder(out)
+    report.write(folder)
+    print(f"{folder / 'report.html'} written")
+    for line in submission.odd.values():
+        print(f"mlanet: warning: {line}", file=sys.stderr)
+    for name in submission.missing:
+        why = submission.unreadable.get(name, f"{name}: no face was found")
+        print(f"mlanet: {why}", file=sys.stderr)
+    return EXIT_FAILED if submission.missing else EXIT_OK

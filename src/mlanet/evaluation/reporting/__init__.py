@@ -1,0 +1,1 @@
+"""One report for all protocols: tables, curves and pictures, written, read and compared."""
