@@ -7,11 +7,11 @@ torch = pytest.importorskip("torch", reason="needs the extra train")
 
 from mlanet.geometry import Camera, MeshTopology, Pose, matrix_from_euler, vertex_normals
 from mlanet.geometry import viewer_from_camera as turned
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 from mlanet.render import Fragments, interpolate, rasterize, shade, viewer_normals
 from mlanet.render._torch.antialias import antialias_tensors
 from mlanet.render._torch.rasterize import nearest_faces
-from mlanet.render.attributes import interpolated
+from mlanet.render.weights import interpolated
 
 from .scenes import bumpy_balls, triangle_soup
 
@@ -20,7 +20,7 @@ SIZE = (23, 31)
 
 def heads(count, size):
     """Projected vertices (count, v, 3) of random heads and their topology."""
-    model = MorphableModel.load()
+    model = load_model()
     rng = np.random.default_rng(0)
     layout = model.layout
     vertices = model.vertices(

@@ -6,9 +6,8 @@ from jaxtyping import Float, Int
 
 from mlanet.coefficients import Array
 from mlanet.errors import RenderError
-from mlanet.render.checks import as_batch, check_edges
+from mlanet.render.checks import Backend, as_batch, as_points, check_backend, check_edges
 from mlanet.render.fragments import Fragments
-from mlanet.render.rasterize import Backend, as_points, check_backend
 from mlanet.render.rules import GUARD_PX, NEAR_DEPTH_MM
 
 

@@ -1,15 +1,14 @@
 """Attributes of vertices at pixels, and normals of vertices."""
 
 import numpy as np
-from array_api_compat import array_namespace, device, is_torch_array
+from array_api_compat import is_torch_array
 from jaxtyping import Float, Int
 
 from mlanet.coefficients import Array
 from mlanet.errors import RenderError
 from mlanet.geometry import MeshTopology
-from mlanet.render.checks import as_batch, check_faces
+from mlanet.render.checks import Backend, as_batch, as_points, check_backend, check_faces
 from mlanet.render.fragments import Fragments
-from mlanet.render.rasterize import Backend, as_points, check_backend
 
 
 def interpolate(
@@ -66,28 +65,6 @@ def _check_triangles(fragments: Fragments, count: int) -> None:
     found = fragments.face_index
     if 0 not in found.shape and int(found.max()) >= count:
         raise RenderError(f"the fragments see more triangles than the {count} of faces")
-
-
-def interpolated(
-    face_index: Int[Array, "b h w"],
-    barycentric: Float[Array, "b h w 3"],
-    faces: Int[Array, "f 3"],
-    attributes: Float[Array, "b v c"],
-) -> Float[Array, "b h w c"]:
-    """`interpolate` by array operations: the oracle of the loops, and what devices run."""
-    xp = array_namespace(attributes)
-    batch, count, channels = attributes.shape
-    if faces.shape[0] == 0:
-        shape = (*face_index.shape, channels)
-        return xp.zeros(shape, dtype=attributes.dtype, device=device(attributes))
-    face = xp.reshape(xp.where(face_index >= 0, face_index, 0), (-1,))
-    picture = xp.arange(batch, device=device(attributes))[:, None, None] * count
-    picture = xp.reshape(xp.broadcast_to(picture, face_index.shape), (-1, 1))
-    corner = xp.take(faces, face, axis=0) + picture
-    flat = xp.reshape(attributes, (-1, channels))
-    values = xp.take(flat, xp.reshape(corner, (-1,)), axis=0)
-    values = xp.reshape(values, (*face_index.shape, 3, channels))
-    return xp.sum(values * barycentric[..., None], axis=-2)
 
 
 def viewer_normals(

@@ -1,5 +1,7 @@
 """Arguments that compiled loops may trust."""
 
+from typing import Literal, TypeAlias, get_args
+
 import numpy as np
 from array_api_compat import array_namespace
 from jaxtyping import Float, Int
@@ -7,6 +9,23 @@ from jaxtyping import Float, Int
 from mlanet.coefficients import Array
 from mlanet.errors import RenderError
 from mlanet.render.rules import NEAR_DEPTH_MM
+
+Backend: TypeAlias = Literal["numba", "torch"]
+
+
+def check_backend(backend: str | None) -> None:
+    """See that there is such a backend.
+
+    Raises:
+        RenderError: there is none.
+    """
+    if backend not in (None, *get_args(Backend)):
+        raise RenderError(f"backend must be one of {', '.join(get_args(Backend))}, got {backend!r}")
+
+
+def as_points(vertices: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v 3"]:
+    """Vertices of one picture as the loops read them: contiguous, in double precision."""
+    return np.ascontiguousarray(vertices, dtype=np.float64)
 
 
 def as_batch(array: Array, rank: int) -> Array:

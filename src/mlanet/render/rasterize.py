@@ -1,19 +1,22 @@
 """Which triangle each pixel sees."""
 
-from typing import Literal, TypeAlias, get_args
-
 import numpy as np
 from array_api_compat import is_torch_array
 from jaxtyping import Float, Int
 
 from mlanet.coefficients import Array
 from mlanet.errors import RenderError
-from mlanet.render.checks import as_batch, checked_mesh, checked_size, checked_threads
+from mlanet.render.checks import (
+    Backend,
+    as_batch,
+    check_backend,
+    checked_mesh,
+    checked_size,
+    checked_threads,
+)
+from mlanet.render.coverage import coverage
 from mlanet.render.fragments import Fragments
-from mlanet.render.parallel import for_each_image, for_each_part
-from mlanet.render.rules import GUARD_PX, NEAR_DEPTH_MM
-
-Backend: TypeAlias = Literal["numba", "torch"]
+from mlanet.render.parallel import for_each_image
 
 
 def rasterize(
@@ -74,43 +77,3 @@ def rasterize(
     if points.ndim == 2:
         return Fragments(found[0], barycentric[0], depth[0], cull_backfaces)
     return Fragments(found, barycentric, depth, cull_backfaces)
-
-
-def check_backend(backend: str | None) -> None:
-    """See that there is such a backend.
-
-    Raises:
-        RenderError: there is none.
-    """
-    if backend not in (None, *get_args(Backend)):
-        raise RenderError(f"backend must be one of {', '.join(get_args(Backend))}, got {backend!r}")
-
-
-def as_points(vertices: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v 3"]:
-    """Vertices of one picture as the loops read them: contiguous, in double precision."""
-    return np.ascontiguousarray(vertices, dtype=np.float64)
-
-
-def coverage(
-    vertices: Float[np.ndarray, "b v 3"],
-    faces: Int[np.ndarray, "f 3"],
-    image_size: tuple[int, int],
-    *,
-    cull_backfaces: bool,
-    threads: int,
-) -> Int[np.ndarray, "b h w"]:
-    """Indices of the nearest triangles by the compiled loops, of arguments that were checked."""
-    from mlanet.render._numba.coverage import nearest_faces
-
-    found = np.empty((len(vertices), *image_size), dtype=np.int32)
-
-    def find(indices: range) -> None:
-        nearness = np.empty(image_size, dtype=np.float32)
-        for k in indices:
-            points = as_points(vertices[k])
-            nearest_faces(
-                points, faces, cull_backfaces, NEAR_DEPTH_MM, GUARD_PX, nearness, found[k]
-            )
-
-    for_each_part(find, len(vertices), threads)
-    return found

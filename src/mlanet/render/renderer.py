@@ -10,10 +10,11 @@ from mlanet.errors import RenderError
 from mlanet.geometry import Camera, MeshTopology, Pose
 from mlanet.render.antialias import antialias
 from mlanet.render.attributes import interpolate, viewer_normals
+from mlanet.render.checks import Backend
 from mlanet.render.fragments import Fragments
 from mlanet.render.inputs import as_one_batch, check_input, check_uv
 from mlanet.render.lookup import sample_texture, texel_distance
-from mlanet.render.rasterize import Backend, rasterize
+from mlanet.render.rasterize import rasterize
 from mlanet.render.sampling import texels_from_uv
 from mlanet.render.shade import shade
 from mlanet.render.weights import without_gradient

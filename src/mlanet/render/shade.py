@@ -6,8 +6,7 @@ from jaxtyping import Float
 
 from mlanet.coefficients import Array
 from mlanet.geometry import AMBIENT_WHITE, harmonics_basis, shading
-from mlanet.render.checks import as_batch
-from mlanet.render.rasterize import Backend
+from mlanet.render.checks import Backend, as_batch
 
 CLAY = (0.88, 0.86, 0.84)
 """The albedo, sRGB, of a mesh without colours: a warm light grey."""

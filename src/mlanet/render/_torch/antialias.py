@@ -16,10 +16,9 @@ from mlanet.render._torch.tensors import (
     check_device,
     use_loops,
 )
-from mlanet.render.checks import as_batch, check_edges
+from mlanet.render.checks import Backend, as_batch, as_points, check_edges
 from mlanet.render.fragments import Fragments
 from mlanet.render.parallel import for_each_image
-from mlanet.render.rasterize import Backend, as_points
 from mlanet.render.rules import (
     GUARD_PX,
     HALF,

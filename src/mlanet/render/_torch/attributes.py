@@ -18,11 +18,10 @@ from mlanet.render._torch.tensors import (
     check_floats,
     use_loops,
 )
-from mlanet.render.attributes import interpolated
-from mlanet.render.checks import as_batch, check_faces
+from mlanet.render.checks import Backend, as_batch, check_faces
 from mlanet.render.fragments import Fragments
 from mlanet.render.parallel import for_each_image
-from mlanet.render.rasterize import Backend
+from mlanet.render.weights import interpolated
 
 
 def interpolate_tensors(

@@ -17,10 +17,17 @@ from mlanet.render._torch.tensors import (
     check_floats,
     use_loops,
 )
-from mlanet.render.checks import as_batch, check_faces, check_vertices, checked_threads
+from mlanet.render.checks import (
+    Backend,
+    as_batch,
+    as_points,
+    check_faces,
+    check_vertices,
+    checked_threads,
+)
+from mlanet.render.coverage import coverage
 from mlanet.render.fragments import Fragments
 from mlanet.render.parallel import for_each_image
-from mlanet.render.rasterize import Backend, as_points, coverage
 from mlanet.render.rules import GUARD_PX, HALF, NEAR_DEPTH_MM, SUBPIXEL_BITS, SUBPIXELS
 from mlanet.render.weights import surface_weights
 

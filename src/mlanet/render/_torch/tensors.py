@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mlanet.coefficients import Array
 from mlanet.errors import RenderError
-from mlanet.render.rasterize import Backend, check_backend
+from mlanet.render.checks import Backend, check_backend
 
 
 def as_loop_indices(indices: Int[Array, "f k"]) -> Int[np.ndarray, "f k"]:

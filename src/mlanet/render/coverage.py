@@ -1,0 +1,33 @@
+"""Which triangle owns each pixel, by the compiled loops."""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from mlanet.render.checks import as_points
+from mlanet.render.parallel import for_each_part
+from mlanet.render.rules import GUARD_PX, NEAR_DEPTH_MM
+
+
+def coverage(
+    vertices: Float[np.ndarray, "b v 3"],
+    faces: Int[np.ndarray, "f 3"],
+    image_size: tuple[int, int],
+    *,
+    cull_backfaces: bool,
+    threads: int,
+) -> Int[np.ndarray, "b h w"]:
+    """Indices of the nearest triangles by the compiled loops, of arguments that were checked."""
+    from mlanet.render._numba.coverage import nearest_faces
+
+    found = np.empty((len(vertices), *image_size), dtype=np.int32)
+
+    def find(indices: range) -> None:
+        nearness = np.empty(image_size, dtype=np.float32)
+        for k in indices:
+            points = as_points(vertices[k])
+            nearest_faces(
+                points, faces, cull_backfaces, NEAR_DEPTH_MM, GUARD_PX, nearness, found[k]
+            )
+
+    for_each_part(find, len(vertices), threads)
+    return found
