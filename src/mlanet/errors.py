@@ -1,5 +1,7 @@
 """The exceptions that users meet. Each message is one line: what, which file, what to do."""
 
+from collections.abc import Iterable
+
 
 class MlanetError(Exception):
     """Base of every error that mlanet raises on purpose."""
@@ -39,3 +41,11 @@ class CacheWarning(UserWarning):
 
 class ImageWarning(UserWarning):
     """A picture was read although its file is damaged; the message names file and damage."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """What ends a message about an unknown word: the nearest known one; empty if none is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""

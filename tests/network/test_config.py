@@ -27,7 +27,7 @@ def test_input_size_is_a_multiple_of_the_last_stride(size):
         NetworkConfig(input_size=size)
 
 
-@pytest.mark.parametrize("field", ["backbone", "attention", "fusion"])
+@pytest.mark.parametrize("field", ["attention", "fusion"])
 def test_a_kind_that_does_not_exist_is_named(field):
     with pytest.raises(ConfigurationError, match=f"{field}: 'sideways' is none of"):
         NetworkConfig(**{field: "sideways"})

@@ -6,9 +6,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra train")
 
-from mlanet.errors import AssetError
+from mlanet.errors import AssetError, ConfigurationError
 from mlanet.geometry import decode_pose
-from mlanet.network import PRESETS, MLANet, load_backbone_weights
+from mlanet.network import PRESETS, Backbone, MLANet, NetworkConfig, load_backbone_weights
+from mlanet.network.backbones import BACKBONES
 
 MOBILE = replace(PRESETS["mobile"], input_size=32)
 PAPER = replace(PRESETS["paper"], input_size=64)
@@ -38,7 +39,7 @@ def test_parameters_of_the_papers_network():
 
 
 def test_parameters_of_the_mobile_network():
-    assert millions(PRESETS["mobile"]) == pytest.approx(2.354, abs=0.001)
+    assert millions(PRESETS["mobile"]) == pytest.approx(2.329, abs=0.001)
 
 
 def fusion_parameters(channels, fusion):
@@ -79,6 +80,24 @@ def perturbed(config):
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.ones_(module.weight)
     return network
+
+
+@pytest.mark.parametrize("name", sorted(BACKBONES))
+def test_the_table_of_backbones_tells_their_stages(name):
+    backbone = Backbone(NetworkConfig(backbone=name, attention="none")).eval()
+    with torch.no_grad():
+        maps = backbone(torch.zeros(1, 3, 64, 64))
+    shapes = [tuple(each.shape[1:]) for each in maps]
+    assert shapes == [
+        (c, 64 // k, 64 // k) for c, k in zip(backbone.channels, (4, 8, 16, 32), strict=True)
+    ]
+    info = backbone.body.feature_info
+    assert [stage.last_module for stage in backbone.stages] == info.module_name()
+
+
+def test_an_unknown_backbone_is_named():
+    with pytest.raises(ConfigurationError, match=r"'resnet5' is none of .* did you mean resnet50"):
+        MLANet(NetworkConfig(backbone="resnet5"))
 
 
 @each_variant

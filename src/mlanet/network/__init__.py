@@ -10,10 +10,12 @@ from mlanet.network.config import BASEL_LAYOUT, OPEN_LAYOUT, PRESETS, NetworkCon
 
 if TYPE_CHECKING:
     from mlanet.network.attention import CoordinateAttention
-    from mlanet.network.backbone import Backbone, load_backbone_weights
+    from mlanet.network.backbone import Backbone
+    from mlanet.network.backbones import BackboneEntry, BackboneStage, register_backbone
     from mlanet.network.dlib_face_net import DlibFaceNet
     from mlanet.network.fusion import AttentionalFeatureFusion, BottomUpFusion, TopDownFusion
     from mlanet.network.mlanet import MLANet
+    from mlanet.network.pretrained import load_backbone_weights
 
 __all__ = [
     "BASEL_LAYOUT",
@@ -21,6 +23,8 @@ __all__ = [
     "PRESETS",
     "AttentionalFeatureFusion",
     "Backbone",
+    "BackboneEntry",
+    "BackboneStage",
     "BottomUpFusion",
     "CoordinateAttention",
     "DlibFaceNet",
@@ -28,17 +32,21 @@ __all__ = [
     "NetworkConfig",
     "TopDownFusion",
     "load_backbone_weights",
+    "register_backbone",
 ]
 
 _HOMES = {
     "AttentionalFeatureFusion": "mlanet.network.fusion",
     "Backbone": "mlanet.network.backbone",
+    "BackboneEntry": "mlanet.network.backbones",
+    "BackboneStage": "mlanet.network.backbones",
     "BottomUpFusion": "mlanet.network.fusion",
     "CoordinateAttention": "mlanet.network.attention",
     "DlibFaceNet": "mlanet.network.dlib_face_net",
     "MLANet": "mlanet.network.mlanet",
     "TopDownFusion": "mlanet.network.fusion",
-    "load_backbone_weights": "mlanet.network.backbone",
+    "load_backbone_weights": "mlanet.network.pretrained",
+    "register_backbone": "mlanet.network.backbones",
 }
 
 

@@ -7,7 +7,6 @@ from mlanet.coefficients import CoefficientLayout
 from mlanet.errors import ConfigurationError
 from mlanet.files import PARSER_ERRORS, one_line
 
-BackboneName: TypeAlias = Literal["mobilenetv2_050", "mobilenetv2_100", "resnet50"]
 Attention: TypeAlias = Literal["none", "coordinate"]
 Fusion: TypeAlias = Literal["none", "bottom-up", "top-down"]
 
@@ -23,7 +22,7 @@ class NetworkConfig:
     """Configuration of `MLANet`; presets are instances (`PRESETS`).
 
     Attributes:
-        backbone: timm's name of the hierarchical backbone.
+        backbone: name of the hierarchical backbone in the table of `mlanet.network.backbones`.
         attention: level 1, inside the backbone's blocks.
         fusion: level 2, between the stages.
         layout: the coefficients to regress.
@@ -34,7 +33,7 @@ class NetworkConfig:
         std: RGB standard deviation likewise.
     """
 
-    backbone: BackboneName = "mobilenetv2_100"
+    backbone: str = "mobilenetv2_100"
     attention: Attention = "coordinate"
     fusion: Fusion = "bottom-up"
     layout: CoefficientLayout = OPEN_LAYOUT
@@ -44,7 +43,7 @@ class NetworkConfig:
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
     def __post_init__(self) -> None:
-        kinds = {"backbone": BackboneName, "attention": Attention, "fusion": Fusion}
+        kinds = {"attention": Attention, "fusion": Fusion}
         for name, kind in kinds.items():
             if getattr(self, name) not in get_args(kind):
                 known = ", ".join(get_args(kind))
