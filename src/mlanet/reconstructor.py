@@ -13,13 +13,14 @@ from mlanet.detection import (
     SCORE_THRESHOLD,
     CenterFace,
     Detection,
+    Detector,
     square_from_detection,
     turns_to_upright,
 )
 from mlanet.errors import AssetError, ImageError
 from mlanet.geometry import turn_coefficients_back
 from mlanet.image import Crop, ImageSource, crop_square, read_image
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import MorphableModel, load_model
 from mlanet.network.runtime import CoefficientRegressor
 from mlanet.reconstruction import Reconstruction, facing_others
 
@@ -36,12 +37,12 @@ class Reconstructor:
             face.save("out")
 
     Attributes:
-        detector: finds faces.
+        detector: finds faces; `mlanet.detection.Detector` says what others must do.
         regressor: predicts coefficients from crops.
         model: turns coefficients into meshes.
     """
 
-    detector: CenterFace
+    detector: Detector
     regressor: CoefficientRegressor
     model: MorphableModel
 
@@ -53,6 +54,7 @@ class Reconstructor:
         weights: str | os.PathLike[str] | None = None,
         model: str | os.PathLike[str] | None = None,
         min_score: float = SCORE_THRESHOLD,
+        detector: Detector | None = None,
     ) -> "Reconstructor":
         """The shipped detector, network and face model, or a network and a model of the user's.
 
@@ -62,7 +64,9 @@ class Reconstructor:
             weights: an ONNX file that `mlanet export` wrote.
             model: the face model whose coefficients that network regresses, if it is not the
                 embedded one (docs/face-models.md).
-            min_score: what a detection must exceed to be a face (docs/detection.md).
+            min_score: what a detection of the shipped detector must exceed to be a face
+                (docs/detection.md).
+            detector: finds faces instead of the shipped one.
 
         Raises:
             AssetError: a file is missing, altered or does not fit the face model.
@@ -70,7 +74,7 @@ class Reconstructor:
         """
         threads = min(threads, os.cpu_count() or 1)
         regressor = CoefficientRegressor.load(None if weights is None else Path(weights), threads)
-        face_model = MorphableModel.load(None if model is None else Path(model))
+        face_model = load_model(None if model is None else Path(model))
         name, layout = weights or "the shipped network", regressor.config.layout
         same_layout = replace(layout, rotation=face_model.layout.rotation) == face_model.layout
         if regressor.face_model != face_model.name or not same_layout:
@@ -78,7 +82,8 @@ class Reconstructor:
                 f"{name}: drives the face model {regressor.face_model!r} with {layout}, "
                 f"this one is {face_model.name!r} with {face_model.layout}"
             )
-        return cls(CenterFace.load(threads, min_score), regressor, face_model)
+        finder = CenterFace.load(threads, min_score) if detector is None else detector
+        return cls(finder, regressor, face_model)
 
     @overload
     def __call__(
@@ -133,7 +138,7 @@ class Reconstructor:
 
     def detect(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Detection]:
         """Faces in an RGB picture, best score first."""
-        return self.detector(image)
+        return list(self.detector(image))
 
     def crop_box(self, detection: Detection) -> Float[np.ndarray, "4"]:
         """The square (left, top, right, bottom; pixels) that the network sees of a detection."""

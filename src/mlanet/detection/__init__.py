@@ -2,6 +2,7 @@
 
 from mlanet.detection.centerface import LOOKING, SCORE_THRESHOLD, CenterFace
 from mlanet.detection.detection import Detection
+from mlanet.detection.detector import Detector
 from mlanet.detection.framing import square_from_detection, turns_to_upright
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "SCORE_THRESHOLD",
     "CenterFace",
     "Detection",
+    "Detector",
     "square_from_detection",
     "turns_to_upright",
 ]
