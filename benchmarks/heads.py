@@ -16,7 +16,7 @@ from mlanet.evaluation.scans.known_heads import known_heads
 from mlanet.evaluation.scans.visible_surface import visible_surface
 from mlanet.evaluation.surfaces.face_shape import START_POINTS, FaceComparison, FaceShape
 from mlanet.metrics import Surface, SurfaceDistance
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import MorphableModel, load_model
 from mlanet.morphable.transfer import connect
 
 ICT_FILE = Path("ict_facekit") / "ict_face_light_9409.npz"
@@ -51,7 +51,7 @@ def scan_figures(model: MorphableModel, data: Path) -> dict[str, float]:
 
 def flame_figures(model: MorphableModel, data: Path, count: int) -> dict[str, float]:
     """The mean face, ICT-FaceKit's and the fitted face against random heads of FLAME Open."""
-    ict = connect(model, MorphableModel.load(data / ICT_FILE))[0]
+    ict = connect(model, load_model(data / ICT_FILE))[0]
     ours, theirs = FaceComparison(model).face(), FaceComparison(ict).face()
     heads = flame_heads(data, count)
     mean = float(np.mean([distance_mm(ours, head) for head in heads]))

@@ -49,7 +49,7 @@ from ict_registration import ict_figures
 from mlanet.assets import asset_records
 from mlanet.fitting import FittingConfig, OrthographicView, fit_landmarks
 from mlanet.metrics import nme_2d_68
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import MorphableModel, load_model
 
 PRIOR = FittingConfig(noise=0.003)
 LEFT_OUT = 17
@@ -104,7 +104,7 @@ def measured(given: argparse.Namespace) -> dict[str, Callable[[], Figures]]:
     if given.data is None:
         raise SystemExit("say where the data lie: --data, or MLANET_DATA")
     data: Path = given.data
-    model = MorphableModel.load(given.model)
+    model = load_model(given.model)
     path = given.model or asset_records()["open_face"].path
     return {
         "size": lambda: {"decode_ms": decode_ms(model), "asset_mb": path.stat().st_size / 1e6},

@@ -33,7 +33,7 @@ from mlanet.datasets import Sample
 from mlanet.evaluation.aflw2000.groups import SkinTone
 from mlanet.geometry import decode_pose, euler_from_matrix, viewer_from_camera
 from mlanet.image import crop_square, square_from_landmarks
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import MorphableModel, load_model
 from mlanet.network import MLANet
 from mlanet.synthesis import HeadsConfig, RenderedHeads
 from mlanet.training import (
@@ -142,7 +142,7 @@ def minutes_of(out: Path) -> float:
 
 def measure(checkpoint: Path) -> dict[str, float]:
     """Figures of the averaged weights, at the crop size that they were last trained with."""
-    network, model = load_trained(checkpoint).network, MorphableModel.load()
+    network, model = load_trained(checkpoint).network, load_model()
     found, truth = answers(network, RenderedHeads(model, count=HEADS, seed=SEED))
     both = predicted, wanted = [model.layout.split(vectors) for vectors in (found, truth)]
     matrices = [decode_pose(part.rotation, part.translation).rotation for part in both]

@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mlanet.geometry import Camera, Mesh, MeshTopology, Pose, matrix_from_euler
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 from mlanet.render import (
     Renderer,
     UvAtlas,
@@ -164,7 +164,7 @@ def overdraw_step(size: int = 224) -> Callable[[], object]:
 
 def batch_step(count: int, size: int = 128) -> Callable[[], object]:
     """Heads of the embedded model, all vertices, as training draws them: both directions."""
-    model = MorphableModel.load()
+    model = load_model()
     rng = np.random.default_rng(0)
     layout = model.layout
     vertices = torch.from_numpy(

@@ -27,7 +27,7 @@ from mlanet.datasets import FaceCrops
 from mlanet.fitting import CropView, fit_landmarks
 from mlanet.image import square_from_landmarks, transform_points
 from mlanet.image.crop import square_transform
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 from mlanet.training import Stage, TrainingConfig
 from mlanet.training.data import LabelledFaces
 from mlanet.training.learner import Learner
@@ -105,7 +105,7 @@ def loader_per_s(faces: LabelledFaces, config: TrainingConfig) -> float:
 
 def fits_per_s(crops: FaceCrops) -> float:
     """Landmark fits per second on two threads: `FITS` faces, 68 points with depth, best of two."""
-    model = MorphableModel.load()
+    model = load_model()
     rows = np.linspace(0, len(crops) - 1, FITS).astype(int)
     points = crops.landmarks_px[rows].astype(np.float64)
     for k, row in enumerate(points):

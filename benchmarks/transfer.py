@@ -19,7 +19,7 @@ import tyro
 
 from mlanet.geometry import Camera, Mesh, Pose, SurfaceIndex, face_normals, matrix_from_euler
 from mlanet.image import write_image
-from mlanet.morphable import MorphableModel, Transfer, connect
+from mlanet.morphable import MorphableModel, Transfer, connect, load_model
 from mlanet.morphable.readers.basel_h5 import IBUG_NUMBER
 from mlanet.morphable.registration import landmarks_of
 from mlanet.render import composite, render_mesh
@@ -160,8 +160,8 @@ def picture(embedded: MorphableModel, other: MorphableModel) -> np.ndarray:
 
 def main(options: Options) -> None:
     """Measure, print, write."""
-    embedded = MorphableModel.load()
-    ict = MorphableModel.load(options.data / "ict_facekit" / "ict_face_light_9409.npz")
+    embedded = load_model()
+    ict = load_model(options.data / "ict_facekit" / "ict_face_light_9409.npz")
     truth = ict.landmarks.mean
     connected, _ = connect(embedded, ict)
     figures = {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import MorphableModel, load_model
 
 PAGE = Path(__file__).resolve().parent / "morphable-model.md"
 START, END = "<!-- expressions: make_expression_table.py -->", "<!-- end of expressions -->"
@@ -28,7 +28,7 @@ def main() -> None:
     page = PAGE.read_text()
     before, rest = page.split(START)
     _, after = rest.split(END)
-    table = "\n".join(table_lines(MorphableModel.load(given.model)))
+    table = "\n".join(table_lines(load_model(given.model)))
     PAGE.write_text(f"{before}{START}\n{table}\n{END}{after}")
 
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mlanet.files import atomic_path
 from mlanet.image import crop_square, draw_points, square_from_landmarks
 from mlanet.metrics import nme_2d_68
-from mlanet.morphable import AlbedoModel, MorphableModel
+from mlanet.morphable import AlbedoModel, MorphableModel, load_model
 from mlanet.reconstructor import Reconstructor
 from mlanet.synthesis import HeadsConfig, RenderedHeads
 
@@ -95,7 +95,7 @@ def row(
 
 def main() -> None:
     """Draw all conditions."""
-    model = AlbedoModel.load().on(MorphableModel.load())
+    model = AlbedoModel.load().on(load_model())
     network = Reconstructor.load()
     rows = [row(text, *what, model, network) for text, what in CONDITIONS.items()]
     with atomic_path(FILE) as temporary:

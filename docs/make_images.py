@@ -29,7 +29,7 @@ from mlanet.assets import verified_path
 from mlanet.datasets import Sample
 from mlanet.geometry import Pose
 from mlanet.image import crop_square, draw_points, draw_polylines, read_image
-from mlanet.morphable import AlbedoModel, MorphableModel
+from mlanet.morphable import AlbedoModel, MorphableModel, load_model
 from mlanet.reconstruction import draw_faces
 from mlanet.reconstructor import Reconstructor
 from mlanet.render import AXIS_COLORS, PICTURES, Renderer, headlight
@@ -297,9 +297,9 @@ def main() -> None:
     if unknown := set(given.names) - set(DRAWN):
         parser.error(f"no picture {sorted(unknown)}; there are {list(DRAWN)}")
     FOLDER.mkdir(exist_ok=True)
-    model = MorphableModel.load(given.model)
+    model = load_model(given.model)
     if given.beside is not None:
-        draw_beside(model, MorphableModel.load(given.beside))
+        draw_beside(model, load_model(given.beside))
         return
     for name in given.names or DRAWN:
         DRAWN[name](model)

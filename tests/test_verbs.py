@@ -17,7 +17,7 @@ from mlanet.assets import verified_path
 from mlanet.cli import main, verbs
 from mlanet.evaluation import Column, Protocol, Report, Table
 from mlanet.image import read_image
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 
 FRAMES = ("a_00.png", "a_10.png", "b_00.png", "b_10.png")
 PHOTOS = ("image00002.jpg", "image00004.jpg")
@@ -145,7 +145,7 @@ def write_model(path):
     mean = np.stack([x, y, z], axis=-1).reshape(-1, 3)
     corner = (np.arange(40)[:, None] * 33 + np.arange(32)).reshape(-1, 1)
     faces = np.concatenate([corner + half for half in ([[0, 1, 34]], [[0, 34, 33]])])
-    marks = np.asarray(MorphableModel.load().landmarks.mean)
+    marks = np.asarray(load_model().landmarks.mean)
     apart = np.linalg.norm(marks[:, None, :2] - mean[None, :, :2], axis=-1)
     modes = np.random.default_rng(0).normal(size=(3, len(mean), 3))
     np.savez(
@@ -169,7 +169,7 @@ def one_scan(monkeypatch):
     from mlanet.metrics import Surface
     from mlanet.morphable import AlbedoModel
 
-    model = AlbedoModel.load().on(MorphableModel.load())
+    model = AlbedoModel.load().on(load_model())
     rest = [np.zeros(count) for count in (model.layout.identity, model.layout.expression)]
     mesh = model.mesh(*rest, np.zeros(model.layout.albedo))
     marks = model.landmarks(*rest)

@@ -22,7 +22,7 @@ from face_model.landmarks import place_landmarks
 from face_model.registration import JAW, LANDMARKS
 from face_model.skin import Skin, cut_skin
 from mlanet.fitting import FittingConfig, LandmarkFit, OrthographicView, fit_landmarks
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import MorphableModel, load_model
 
 NUM_FACES, ROUNDS = 2000, 6
 CONFIG = FittingConfig(noise=0.01)
@@ -46,7 +46,7 @@ def main() -> None:
         odd = np.arange(1, len(labels["pts68_px"]), 2)
         rows = np.random.default_rng(0).choice(odd, NUM_FACES, replace=False)
         points = labels["pts68_px"][rows, :, :2].astype(float)
-    model, skin = MorphableModel.load(arguments.model), cut_skin(read_base_mesh())
+    model, skin = load_model(arguments.model), cut_skin(read_base_mesh())
     begun = parted_landmarks(model)
     for number in range(ROUNDS):
         fit = fit_landmarks(model.landmarks, OrthographicView(), points, None, CONFIG)

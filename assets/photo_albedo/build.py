@@ -19,11 +19,11 @@ from scipy.sparse.linalg import splu
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from face_model.unfold import neighbour_mean
+from mlanet.evaluation.groups import typology_angle_deg
 from register import DATA, register
 
-from mlanet.evaluation.groups import typology_angle_deg
 from mlanet.files import atomic_path
-from mlanet.morphable import LinearShape, MorphableModel
+from mlanet.morphable import LinearShape, MorphableModel, load_model
 from mlanet.morphable.albedo import ALBEDO_FORMAT
 from photo_albedo.components import agreement, expectation_maximisation
 from photo_albedo.light import (
@@ -78,7 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     arguments = parser.parse_args()
-    model = MorphableModel.load()
+    model = load_model()
     london, house = (kept(arguments.data, source) for source in ("london", "us_house"))
     points = located_points(model, london.only(london.neutral))
     studio, others = (observed(model, points, source) for source in (london, house))

@@ -31,7 +31,7 @@ from register import DATA, register
 
 from mlanet.assets import asset_records
 from mlanet.files import atomic_path
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import MorphableModel, load_model
 from rebase_weights.albedo import albedo_change
 from rebase_weights.examples import Examples, examples_of
 from rebase_weights.graph import Affine, describe, face_model_of, fold, write_head
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--version", required=True, help="of the network that is written")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    before, after = MorphableModel.load(arguments.before), MorphableModel.load()
+    before, after = load_model(arguments.before), load_model()
     network = onnx.load(arguments.network)
     if face_model_of(network) != before.name:
         raise SystemExit(f"{arguments.network}: drives another face model than {before.name}")

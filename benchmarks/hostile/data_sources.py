@@ -12,7 +12,7 @@ from scipy.io import savemat
 
 from mlanet.export import write_ply
 from mlanet.geometry import Mesh, matrix_from_euler, viewer_from_camera
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 
 from .source import Source
 from .ways_in import command
@@ -36,7 +36,7 @@ def data_sources(root: Path, face: Image.Image) -> list[Source]:
 
 def _points(side: int) -> np.ndarray:
     """The mean face's landmarks (68, 3) in a picture."""
-    mean = np.asarray(MorphableModel.load().landmarks.mean) * [1.0, -1.0, 1.0]
+    mean = np.asarray(load_model().landmarks.mean) * [1.0, -1.0, 1.0]
     low, extent = mean.min(axis=0), np.ptp(mean, axis=0).max()
     return (mean - low) / extent * side * 0.5 + side * 0.25
 
@@ -184,7 +184,7 @@ def _meshes(root: Path) -> list[Source]:
     """Predicted meshes as other methods write them."""
     folder = root / "meshes"
     folder.mkdir()
-    model = MorphableModel.load()
+    model = load_model()
     vertices = np.asarray(model.shape.mean, np.float64)
     write_ply(folder / "ply.ply", Mesh(vertices, model.base_faces))
     lines = ["v {:.3f} {:.3f} {:.3f}".format(*vertex) for vertex in vertices]

@@ -13,7 +13,7 @@ from scipy.io import savemat
 
 from mlanet.assets import verified_path
 from mlanet.image import read_image
-from mlanet.morphable import MorphableModel, save_model
+from mlanet.morphable import load_model, save_model
 
 from .data_sources import data_sources
 from .source import Source
@@ -100,7 +100,7 @@ def small_face() -> SmallFace:
     corner = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).reshape(-1, 1)
     halves = np.array([[0, 1, columns + 1], [0, columns + 1, columns]])
     faces = np.concatenate([corner + half for half in halves]).astype(np.int32)
-    landmarks = np.asarray(MorphableModel.load().landmarks.mean, np.float64)
+    landmarks = np.asarray(load_model().landmarks.mean, np.float64)
     apart = np.linalg.norm(landmarks[:, None, :2] - mean[None, :, :2], axis=-1)
     modes = [rng.normal(size=(len(mean), 3, n)).astype(np.float32) for n in (4, 3)]
     return SmallFace(mean, modes[0], modes[1], faces, apart.argmin(axis=1))
@@ -190,7 +190,7 @@ def _write_ict_npz(face: SmallFace, path: Path) -> None:
 def _write_native(face: SmallFace, path: Path) -> None:
     source = path.with_name("source.npz")
     _write_ict_npz(face, source)
-    save_model(MorphableModel.load(source), path)
+    save_model(load_model(source), path)
     source.unlink()
 
 

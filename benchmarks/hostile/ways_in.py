@@ -80,9 +80,9 @@ def _reconstructor() -> "Reconstructor":
 
 @cache
 def _typical() -> np.ndarray:
-    from mlanet.morphable import MorphableModel
+    from mlanet.morphable import load_model
 
-    return np.asarray(MorphableModel.load().landmarks.mean)
+    return np.asarray(load_model().landmarks.mean)
 
 
 def warm_up() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from mlanet.fitting import LandmarkFit
 from mlanet.geometry import viewer_from_camera
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 from mlanet.render import rasterize
 
 SIZE, SCALE = 400, 1.6
@@ -15,7 +15,7 @@ SIZE, SCALE = 400, 1.6
 
 @pytest.fixture(scope="module")
 def model():
-    return MorphableModel.load()
+    return load_model()
 
 
 def script(name: str):

@@ -7,7 +7,7 @@ import pytest
 
 from mlanet.fitting import LandmarkFit, OrthographicView
 from mlanet.geometry import matrix_from_euler
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 
 FACES = 150
 JAW, NOSE_TIP, LIP = 5, 30, 51
@@ -15,7 +15,7 @@ JAW, NOSE_TIP, LIP = 5, 30, 51
 
 @pytest.fixture(scope="module")
 def model():
-    return MorphableModel.load()
+    return load_model()
 
 
 def labelled(model, offsets):

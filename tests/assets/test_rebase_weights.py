@@ -19,7 +19,7 @@ from mlanet.geometry import (
     landmarks_in_pixels,
     matrix_from_euler,
 )
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 
 IDENTITY, ALBEDO, FEATURES = 5, 3, 6
 SIZE = 128
@@ -63,7 +63,7 @@ def rng():
 
 @pytest.fixture(scope="module")
 def model():
-    return MorphableModel.load().first_modes(identity=4, expression=2, albedo=0)
+    return load_model().first_modes(identity=4, expression=2, albedo=0)
 
 
 def turned_heads(rng, count, most_yaw_deg=80.0):
@@ -74,7 +74,7 @@ def turned_heads(rng, count, most_yaw_deg=80.0):
 
 def seen(rotation):
     """Points of a made-up face that is turned like this, in pixels."""
-    face = MorphableModel.load().landmarks.mean.astype(float)
+    face = load_model().landmarks.mean.astype(float)
     return 60.0 + 0.5 * (face @ rotation.transpose(0, 2, 1))[..., :2]
 
 
@@ -131,7 +131,7 @@ def test_pooled_features_are_told_beside_the_answers(rng):
 def test_skin_keeps_its_colour_where_the_model_stays(rng):
     from rebase_weights.albedo import albedo_change
 
-    model = MorphableModel.load()
+    model = load_model()
     change = albedo_change(model, model)
     coefficients = rng.normal(size=(20, model.layout.albedo))
     carried = coefficients @ change.matrix.T + change.offset

@@ -17,12 +17,12 @@ from mlanet.errors import DataError, UsageError
 from mlanet.fitting import FittingConfig
 from mlanet.fitting.labels import constant_rotation, label_faces
 from mlanet.geometry import angle_between, matrix_from_6d, viewer_from_camera
-from mlanet.morphable import MorphableModel, save_model
+from mlanet.morphable import load_model, save_model
 
 
 @pytest.fixture
 def folder(tmp_path):
-    points = MorphableModel.load().landmarks.mean * [1.0, -1.0, 1.0] + [200.0, 200.0, 0.0]
+    points = load_model().landmarks.mean * [1.0, -1.0, 1.0] + [200.0, 200.0, 0.0]
     many = np.stack([points, points * 1.1, np.full_like(points, 3.0)]).astype(np.float32)
     np.savez(tmp_path / "labels.npz", name=np.array(["a", "b", "c"]), pts68_px=many)
     return tmp_path
@@ -34,7 +34,7 @@ def test_every_face_has_its_row_and_parts_are_cleaned_away(folder, capsys):
     with np.load(out) as found:
         assert found["name"].tolist() == ["a", "b", "c"]
         assert found["accepted"].tolist() == [True, True, False]
-        assert str(found["face_model"]) == MorphableModel.load().name
+        assert str(found["face_model"]) == load_model().name
     assert "2 of 3 faces accepted" in capsys.readouterr().out
     assert sorted(path.name for path in folder.iterdir()) == ["fits.npz", "labels.npz"]
 
@@ -84,7 +84,7 @@ def test_a_damaged_part_is_made_again_and_foreign_files_are_kept(folder, monkeyp
 
 
 def test_parts_of_another_size_are_not_mixed_in(monkeypatch):
-    points, model = np.zeros((1, 68, 2)), MorphableModel.load()
+    points, model = np.zeros((1, 68, 2)), load_model()
     before = module._settings(points, model, 1.5, 1.0, 1.0)
     monkeypatch.setattr(module, "PART_FACES", 2)
     assert module._settings(points, model, 1.5, 1.0, 1.0) != before
@@ -100,11 +100,11 @@ def test_what_the_jaw_is(folder, jaw, columns, weight):
     points[:, :5, 0] -= 20.0
     np.savez(folder / "labels.npz", name=names, pts68_px=points)
     assert label(data=folder, out=folder / "fits.npz", processes=1, jaw=jaw) == 0
-    expected = label_faces(MorphableModel.load(), points, jaw_weight=weight)
+    expected = label_faces(load_model(), points, jaw_weight=weight)
     with np.load(folder / "fits.npz") as found:
         assert found["jaw_weight"] == weight
         np.testing.assert_array_equal(found["residual_percent"], expected.residual_percent)
-    settings = [module._settings(points, MorphableModel.load(), 1.5, w, 1.0) for w in (0.05, 1.0)]
+    settings = [module._settings(points, load_model(), 1.5, w, 1.0) for w in (0.05, 1.0)]
     assert settings[0] != settings[1]
 
 
@@ -114,8 +114,8 @@ def test_depth_counts_as_little_as_it_is_told_to(folder):
     points[..., 2] *= 1.5
     np.savez(folder / "labels.npz", name=names, pts68_px=points)
     assert label(data=folder, out=folder / "fits.npz", processes=1, depth_weight=0.01) == 0
-    expected = label_faces(MorphableModel.load(), points, FittingConfig(depth_weight=0.01))
-    trusting = label_faces(MorphableModel.load(), points)
+    expected = label_faces(load_model(), points, FittingConfig(depth_weight=0.01))
+    trusting = label_faces(load_model(), points)
     with np.load(folder / "fits.npz") as found:
         assert found["depth_weight"] == 0.01
         np.testing.assert_array_equal(found["identity"], expected.identity)
@@ -182,7 +182,7 @@ def test_faces_that_cannot_be_fitted_are_rejected(folder, capsys):
 
 def test_a_model_of_the_user_s_is_fitted(folder):
     """Half of the identity modes: another model, whose parts must not be mixed with the first's."""
-    embedded = MorphableModel.load()
+    embedded = load_model()
     kept = embedded.layout.identity // 2
     shape = embedded.shape
     other = replace(

@@ -13,7 +13,7 @@ from PIL import Image
 from mlanet.assets import asset_records, verified_path
 from mlanet.cli import main
 from mlanet.geometry import MeshTopology, SurfaceIndex
-from mlanet.morphable import MorphableModel, save_model
+from mlanet.morphable import load_model, save_model
 
 no_data = pytest.mark.skipif("MLANET_DATA" not in os.environ, reason="MLANET_DATA is not set")
 
@@ -108,7 +108,7 @@ def test_a_sheet_of_a_model_without_colours_and_blend_shapes(tmp_path, model):
 
 @pytest.fixture(scope="module")
 def model():
-    return MorphableModel.load()
+    return load_model()
 
 
 @pytest.mark.parametrize(
@@ -157,12 +157,12 @@ def test_convert_info_and_sheet(converted, tmp_path, capsys):
 @pytest.mark.data
 @no_data
 def test_a_converted_models_name_tells_its_source(converted, tmp_path):
-    found = MorphableModel.load(converted)
+    found = load_model(converted)
     assert len(found.provenance.sha256) == 64
     assert found.name == f"ICT-FaceKit light (face) {found.provenance.sha256[:8]}"
     again = tmp_path / "again.npz"
     assert run("models", "convert", converted, "--out", again, "--modes", 3, 0, 0) == 0
-    assert MorphableModel.load(again).name == found.name
+    assert load_model(again).name == found.name
 
 
 @pytest.mark.data
@@ -170,7 +170,7 @@ def test_a_converted_models_name_tells_its_source(converted, tmp_path):
 def test_convert_with_few_modes(ict, tmp_path, capsys):
     options = ("--out", tmp_path / "few.npz", "--modes", 9, 0, 0)
     assert run("models", "convert", ict, *options) == 0
-    layout = MorphableModel.load(tmp_path / "few.npz").layout
+    layout = load_model(tmp_path / "few.npz").layout
     assert (layout.identity, layout.expression, layout.albedo) == (9, 0, 0)
     capsys.readouterr()
     assert run("models", "convert", ict, "--out", tmp_path / "x.npz", "--modes", 999, 0, 0) == 1
@@ -183,7 +183,7 @@ def test_reconstruct_in_its_topology(converted, tmp_path):
     options = ("--out", tmp_path, "--topology", converted)
     assert run("reconstruct", "--example", *options) == 0
     base = tmp_path / "astronaut" / "face_00.topology"
-    model = MorphableModel.load(converted)
+    model = load_model(converted)
     mesh = trimesh.load(base.with_name(f"{base.name}.obj"), process=False, maintain_order=True)
     assert mesh.faces.shape == model.base_faces.shape
     lines = base.with_name(f"{base.name}.obj").read_text().splitlines()

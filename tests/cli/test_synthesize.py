@@ -8,7 +8,7 @@ from scipy.io import savemat
 
 from mlanet.cli import main
 from mlanet.datasets import FaceCrops, write_shards
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 from mlanet.synthesis import HeadsConfig, RenderedHeads, write_samples
 
 SIZE = 48
@@ -22,7 +22,7 @@ def run(*arguments):
 
 @pytest.fixture(scope="module")
 def heads():
-    return RenderedHeads(MorphableModel.load(), SIZE, count=4, config=HeadsConfig(yaw_deg=15.0))
+    return RenderedHeads(load_model(), SIZE, count=4, config=HeadsConfig(yaw_deg=15.0))
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 import pytest
 
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 
 
 @pytest.fixture(scope="session")
 def model():
     """The embedded face model."""
-    return MorphableModel.load()
+    return load_model()

@@ -10,7 +10,7 @@ from scipy.io import savemat
 torch = pytest.importorskip("torch", reason="needs the extra train")
 
 from mlanet.experiments import REDUCED
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 
 YAWS = (0.0, -40.0, 70.0, 10.0, 50.0, -80.0)
 SIDE = 72
@@ -33,7 +33,7 @@ def tiny():
 @pytest.fixture(scope="session")
 def points_px():
     """The mean face's 68 landmarks (68, 3) in a picture of 72 px."""
-    mean = MorphableModel.load().landmarks.mean * [1.0, -1.0, 1.0]
+    mean = load_model().landmarks.mean * [1.0, -1.0, 1.0]
     low, extent = mean.min(axis=0), np.ptp(mean, axis=0).max()
     return (mean - low) / extent * 40.0 + 16.0
 

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from mlanet.errors import ConfigurationError, DataError
 from mlanet.experiments import Origin, Run, RunResult, ablation_rows, execute, finished
 from mlanet.experiments.measure import NetworkPredictor, held_out_errors
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 from mlanet.network import PRESETS
 from mlanet.training.checkpoint import load_trained
 from mlanet.training.data import LabelledFaces
@@ -50,7 +50,7 @@ def test_held_out_errors_are_those_that_the_training_reports(done):
 
 def test_a_face_in_a_box_is_the_face_in_its_crop(done, data):
     network = load_trained(done[0] / "checkpoint.safetensors").network
-    predictor = NetworkPredictor(network, MorphableModel.load())
+    predictor = NetworkPredictor(network, load_model())
     batch = next(LabelledFaces(data, 4).held_out_batches(64, 2))
     in_crops = predictor.crop_landmarks_px(batch.images)
     in_box = predictor.predict_in_box(batch.images[1], np.array([0.0, 0.0, 64.0, 64.0]))

@@ -8,7 +8,7 @@ import pytest
 
 from mlanet.errors import AssetError
 from mlanet.files.numpyfiles import read_npy, read_npz
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 
 
 def bomb(path, claimed):
@@ -26,7 +26,7 @@ def test_a_zip_bomb_is_refused_before_it_goes_off(tmp_path):
     np.savez_compressed(path, mean=np.zeros(50_000_000, np.int8))  # 400 MB in double precision
     assert path.stat().st_size < 60_000
     with pytest.raises(AssetError, match=re.escape(str(path)) + ".*decompresses to more than"):
-        MorphableModel.load(path)
+        load_model(path)
     np.save(tmp_path / "a.npy", np.zeros(1000, np.int8))
     with pytest.raises(AssetError, match="takes more than"):
         read_npy(tmp_path / "a.npy", AssetError, "no", max_bytes=7999)
@@ -37,7 +37,7 @@ def test_a_member_that_is_larger_than_it_says(tmp_path):
     path = tmp_path / "liar.npz"
     bomb(path, 200)
     with pytest.raises(AssetError, match="not a face model"):
-        MorphableModel.load(path)
+        load_model(path)
 
 
 @pytest.mark.parametrize("shape", [(10**12, 3), (-1, 3), (10**20,), (4,)])

@@ -24,9 +24,9 @@ from mlanet.geometry import (
 )
 from mlanet.geometry.camera import Pose
 from mlanet.image.crop import square_transform
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 
-MODEL = MorphableModel.load()
+MODEL = load_model()
 
 
 def faces():

@@ -14,14 +14,14 @@ from mlanet.fitting import (
     fit_landmarks,
 )
 from mlanet.geometry import angle_between, matrix_from_euler
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 
 PRECISE = FittingConfig(noise=1e-4, steps=15)
 
 
 @pytest.fixture(scope="module")
 def model():
-    return MorphableModel.load()
+    return load_model()
 
 
 def faces(model, view, count=6, seed=0):

@@ -7,7 +7,7 @@ import numpy as np
 
 from mlanet.geometry import Camera, Pose, landmarks_in_pixels, matrix_from_euler
 from mlanet.image import draw_points, write_image
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import MorphableModel, load_model
 from mlanet.render import composite, render_mesh
 
 FOLDER = Path(__file__).resolve().parent
@@ -57,7 +57,7 @@ def draw_numbered_landmarks(
 
 def main() -> None:
     """Write every picture beside this file."""
-    model = MorphableModel.load()
+    model = load_model()
     for name, angles in VIEWS_DEG.items():
         write_image(FOLDER / f"{name}.png", draw_numbered_landmarks(model, angles))
 

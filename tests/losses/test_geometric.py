@@ -3,7 +3,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra train")
 
 from mlanet.losses import edge_length_distance, flip_distance, symmetry_distance
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 
 MIRROR = torch.tensor([1, 0, 2])
 
@@ -19,7 +19,7 @@ def test_a_symmetric_head_costs_nothing():
 
 
 def test_the_embedded_mean_face_is_symmetric():
-    model = MorphableModel.load()
+    model = load_model()
     vertices = torch.from_numpy(model.shape.mean)[None]
     assert symmetry_distance(vertices, torch.from_numpy(model.mirror).long()).item() < 0.05
 

@@ -281,10 +281,10 @@ data = os.environ.get("MLANET_DATA")
 @pytest.mark.data
 @pytest.mark.skipif(data is None, reason="MLANET_DATA is not set")
 def test_heads_of_ict_facekit_come_back():
-    from mlanet.morphable import MorphableModel
+    from mlanet.morphable import load_model
 
     assert data is not None
-    model = MorphableModel.load(Path(data) / "ict_facekit" / "ict_face_light_9409.npz")
+    model = load_model(Path(data) / "ict_facekit" / "ict_face_light_9409.npz")
     layout, rng = model.layout, np.random.default_rng(0)
     identity = rng.normal(size=layout.identity).astype(np.float32)
     rest = np.zeros(layout.expression, np.float32)
@@ -314,10 +314,10 @@ def test_heads_of_ict_facekit_come_back():
 @pytest.mark.data
 @pytest.mark.skipif(data is None, reason="MLANET_DATA is not set")
 def test_a_known_offset_of_an_ict_head_comes_back_and_sampling_does_not_matter():
-    from mlanet.morphable import MorphableModel
+    from mlanet.morphable import load_model
 
     assert data is not None
-    model = MorphableModel.load(Path(data) / "ict_facekit" / "ict_face_light_9409.npz")
+    model = load_model(Path(data) / "ict_facekit" / "ict_face_light_9409.npz")
     head = model.shape.mean.astype(np.float64)
     scan, tip = Surface(head, model.base_faces), model.landmarks.mean[30].astype(np.float64)
     grown = head + 1.3 * model.normals(head)
@@ -334,10 +334,10 @@ def test_a_known_offset_of_an_ict_head_comes_back_and_sampling_does_not_matter()
 @pytest.mark.skipif(data is None, reason="MLANET_DATA is not set")
 def test_sampling_of_heads_of_ict_facekit_does_not_matter():
     """A random head against the mean one. The crop's border and ICP's 2,500 points differ."""
-    from mlanet.morphable import MorphableModel
+    from mlanet.morphable import load_model
 
     assert data is not None
-    model = MorphableModel.load(Path(data) / "ict_facekit" / "ict_face_light_9409.npz")
+    model = load_model(Path(data) / "ict_facekit" / "ict_face_light_9409.npz")
     layout = model.layout
     identity = np.random.default_rng(0).normal(size=layout.identity).astype(np.float32)
     rest = np.zeros(layout.expression, np.float32)

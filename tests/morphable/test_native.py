@@ -8,7 +8,7 @@ import pytest
 
 from mlanet.assets import asset_records
 from mlanet.errors import AssetError
-from mlanet.morphable import Correspondence, MorphableModel, Provenance, save_model
+from mlanet.morphable import Correspondence, Provenance, load_model, save_model
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def bare(model):
 
 def test_what_is_saved_is_read(bare, tmp_path):
     save_model(bare, tmp_path / "bare.npz")
-    found = MorphableModel.load(tmp_path / "bare.npz")
+    found = load_model(tmp_path / "bare.npz")
     assert [path.name for path in tmp_path.iterdir()] == ["bare.npz"]
     assert found.name == "bare"
     assert found.provenance == bare.provenance
@@ -88,7 +88,7 @@ def test_seams_of_the_texture_are_kept(bare, tmp_path):
         bare, base_uv=np.zeros((5, 2), np.float32), base_uv_faces=bare.base_faces * 0 + 4
     )
     save_model(seams, tmp_path / "seams.npz")
-    found = MorphableModel.load(tmp_path / "seams.npz")
+    found = load_model(tmp_path / "seams.npz")
     np.testing.assert_array_equal(found.uv_faces, 4)
     mesh = found.mesh_of(found.shape.mean)
     assert mesh.uv is not None
@@ -101,7 +101,7 @@ def test_provenance_of_the_embedded_model(model, tmp_path):
     assert model.expression_bounded
     path = tmp_path / "copy.npz"
     path.write_bytes(record.path.read_bytes())
-    found = MorphableModel.load(path).provenance
+    found = load_model(path).provenance
     assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest() == record.sha256
     assert found.licence == "not stated"
 
@@ -131,4 +131,4 @@ def test_malformed_optional_arrays_are_refused(bare, tmp_path, name, value):
         arrays = dict(file)
     np.savez(path, **{**arrays, name: value})
     with pytest.raises(AssetError, match=str(path)):
-        MorphableModel.load(path)
+        load_model(path)

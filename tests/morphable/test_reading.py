@@ -6,7 +6,7 @@ import pytest
 
 from mlanet.assets import verified_path
 from mlanet.errors import AssetError
-from mlanet.morphable import MorphableModel, read_model
+from mlanet.morphable import load_model, read_model
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def refused(tmp_path):
 def test_a_file_of_one_s_own_reads_like_the_embedded_one(arrays, model, tmp_path):
     path = tmp_path / "mine.npz"
     np.savez(path, **{**arrays, "name": np.array("mine")})
-    found = MorphableModel.load(path)
+    found = load_model(path)
     assert found.name == "mine"
     assert found.layout == model.layout
     np.testing.assert_array_equal(found.shape.identity, model.shape.identity)

@@ -9,7 +9,7 @@ import pytest
 
 from mlanet.errors import AssetError
 from mlanet.geometry import MeshTopology, face_normals, matrix_from_euler
-from mlanet.morphable import LinearShape, MorphableModel, Transfer, connect, save_model
+from mlanet.morphable import LinearShape, Transfer, connect, load_model, save_model
 from mlanet.morphable.registration import landmarks_of, register
 
 EXTRA_MM = [0.0, 0.0, -60.0]
@@ -180,7 +180,7 @@ def test_expressions_of_the_same_names_keep_their_weights(model, connected):
 
 def test_a_file_keeps_the_correspondence(model, connected, tmp_path):
     save_model(connected[0], tmp_path / "other.npz")
-    read = MorphableModel.load(tmp_path / "other.npz")
+    read = load_model(tmp_path / "other.npz")
     vertices = model.subdivide(model.shape.mean)
     np.testing.assert_allclose(
         Transfer(model, read).vertices(vertices),
@@ -209,7 +209,7 @@ def test_what_cannot_be_transferred(model, other, connected):
 def test_ict_facekit_s_mean(model):
     """Bounds leave room for other versions of the embedded model (docs/face-models.md)."""
     path = Path(os.environ["MLANET_DATA"]) / "ict_facekit" / "ict_face_light_9409.npz"
-    ict = MorphableModel.load(path)
+    ict = load_model(path)
     bare = replace(ict, landmark_faces=np.where(np.arange(68) < 17, -1, ict.landmark_faces))
     found, registration = connect(model, bare)
     covered = found.correspondence.covered

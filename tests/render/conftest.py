@@ -3,7 +3,7 @@ import pytest
 import trimesh
 
 from mlanet.geometry import Camera, Mesh, MeshTopology, Pose, matrix_from_euler
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import MorphableModel, load_model
 from mlanet.morphable.linear import LinearShape
 from mlanet.render import PosedHead
 
@@ -94,7 +94,7 @@ def ball(ball_model, frontal, camera):
 @pytest.fixture(scope="session")
 def turned_mean():
     """The embedded model's mean head in 200 x 200 pixels, by (pitch, yaw, roll) in degrees."""
-    model = MorphableModel.load()
+    model = load_model()
     vertices = model.subdivide(model.shape.mean.astype(np.float64))
 
     def turn(*angles_deg):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mlanet.morphable import LinearShape, MorphableModel, Transfer
+from mlanet.morphable import LinearShape, Transfer, load_model
 from mlanet.morphable.correspondence import Correspondence
 from mlanet.render import carry_textured
 
@@ -14,7 +14,7 @@ SIZE = 256
 
 @pytest.fixture(scope="module")
 def model():
-    return MorphableModel.load()
+    return load_model()
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from mlanet.geometry import (
     matrix_from_euler,
     six_d_from_matrix,
 )
-from mlanet.morphable import LinearShape, MorphableModel
+from mlanet.morphable import LinearShape, load_model
 from mlanet.render import Renderer, shade, viewer_normals
 
 SIZE = 96
@@ -142,7 +142,7 @@ def check_recovery(scene, seed):
 
 
 def test_the_embedded_model_comes_back():
-    model = MorphableModel.load()
+    model = load_model()
     names = [
         "jawOpen",
         "mouthSmileLeft",

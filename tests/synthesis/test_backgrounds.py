@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from mlanet.errors import DataError
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 from mlanet.synthesis import BackgroundPhotos, RenderedHeads, backgrounds
 from mlanet.synthesis.surroundings import SMALLEST_PART
 
@@ -59,7 +59,7 @@ def test_few_photos_are_in_memory_at_a_time(folder, monkeypatch):
 
 
 def test_heads_depend_on_the_seed_alone_whoever_asks_in_what_order(folder):
-    model = MorphableModel.load()
+    model = load_model()
     heads = RenderedHeads(model, SIZE, count=12, photos=BackgroundPhotos(folder, SIZE))
     there = [heads[index].image for index in range(12)]
     other = RenderedHeads(model, SIZE, count=12, photos=BackgroundPhotos(folder, SIZE))

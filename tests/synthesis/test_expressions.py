@@ -1,12 +1,12 @@
 import numpy as np
 
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 from mlanet.synthesis import random_expression
 from mlanet.synthesis.expressions import PARTS, _modes
 
 
 def drawn(count=300, moving=0.5):
-    names = MorphableModel.load().expression_names
+    names = load_model().expression_names
     rng = np.random.default_rng(0)
     return names, np.stack([random_expression(names, moving, rng) for _ in range(count)])
 
@@ -44,7 +44,7 @@ def test_a_face_at_rest_and_modes_that_move_nothing():
 
 
 def test_every_movement_is_known_to_the_embedded_model():
-    places = {name: k for k, name in enumerate(MorphableModel.load().expression_names)}
+    places = {name: k for k, name in enumerate(load_model().expression_names)}
     assert all(_modes(name, places) for part in PARTS.values() for name in part)
 
 

@@ -4,13 +4,13 @@ import pytest
 from mlanet.errors import ConfigurationError
 from mlanet.geometry import Camera, decode_pose, landmarks_in_pixels
 from mlanet.image import square_from_landmarks
-from mlanet.morphable import AlbedoModel, MorphableModel
+from mlanet.morphable import AlbedoModel, load_model
 from mlanet.synthesis import HeadsConfig, RenderedHeads
 
 
 @pytest.fixture(scope="module")
 def model():
-    return MorphableModel.load()
+    return load_model()
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from mlanet.geometry import (
     matrix_from_euler,
     six_d_from_matrix,
 )
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 from mlanet.render import Renderer
 from mlanet.synthesis import HeadsConfig, ProfiledFaces, RenderedHeads, fit_face, turn_face
 from mlanet.synthesis.pose import framed_translation
@@ -23,7 +23,7 @@ BARE = HeadsConfig(yaw_deg=15.0, hair=0.0, glasses=0.0, occluder=0.0, expression
 
 @pytest.fixture(scope="module")
 def model():
-    return MorphableModel.load()
+    return load_model()
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 from mlanet.synthesis.shapes import glasses, glasses_faces, hair, hair_faces
 
 
 @pytest.fixture(scope="module")
 def model():
-    return MorphableModel.load()
+    return load_model()
 
 
 def test_topologies_fit_the_vertices(model):

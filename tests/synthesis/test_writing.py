@@ -6,7 +6,7 @@ import pytest
 from mlanet.cli import main
 from mlanet.datasets import FaceCrops
 from mlanet.errors import DataError
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 from mlanet.synthesis import ProfiledFaces, RenderedHeads, write_samples, writing
 
 
@@ -24,7 +24,7 @@ class Flawed(RenderedHeads):
 
 
 def test_what_was_written_is_read_back(tmp_path):
-    made = RenderedHeads(MorphableModel.load(), size=32, count=3)
+    made = RenderedHeads(load_model(), size=32, count=3)
     assert write_samples(made, tmp_path, {"seed": 0}).count == 3
     crops = FaceCrops(tmp_path)
     for index in range(3):
@@ -37,7 +37,7 @@ def test_what_was_written_is_read_back(tmp_path):
 
 def test_a_stopped_run_goes_on_and_broken_samples_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(writing, "SHARD", 2)
-    made = Flawed(MorphableModel.load(), size=32, count=5)
+    made = Flawed(load_model(), size=32, count=5)
     first = write_samples(made, tmp_path, {"seed": 0})
     assert (first.count, first.skipped) == (4, ("head 1: broken",))
     kept = tmp_path / "images-0000000-0000002.tar"
@@ -63,7 +63,7 @@ def test_commands(tmp_path, capsys):
 
 
 def test_a_face_without_room_to_turn_is_an_error(tmp_path):
-    made = RenderedHeads(MorphableModel.load(), size=48, count=3)
+    made = RenderedHeads(load_model(), size=48, count=3)
     write_samples(made, tmp_path, {})
     turned = ProfiledFaces(made.model, FaceCrops(tmp_path), size=48, step_deg=90.0, steps=1)
     with pytest.raises(DataError, match="cannot be turned"):
@@ -72,7 +72,7 @@ def test_a_face_without_room_to_turn_is_an_error(tmp_path):
 
 def test_leftovers_go_and_damaged_shards_are_made_again(tmp_path, monkeypatch):
     monkeypatch.setattr(writing, "SHARD", 2)
-    made = RenderedHeads(MorphableModel.load(), size=32, count=5)
+    made = RenderedHeads(load_model(), size=32, count=5)
     first = write_samples(made, tmp_path, {})
     (tmp_path / ".images-0000000-0000002.0123abcd.tar").write_bytes(b"half")
     (tmp_path / "parts" / "0000000-0000002.npz").write_bytes(b"PK")

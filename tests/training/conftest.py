@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="needs the extra train")
 from mlanet.coefficients import Coefficients
 from mlanet.geometry import Camera, decode_pose, landmarks_in_pixels, six_d_from_matrix
 from mlanet.geometry import matrix_from_euler as rotation
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 from mlanet.training import AugmentationConfig, Stage, TrainingConfig
 
 SIDE = 64
@@ -47,7 +47,7 @@ def _one_thread():
 
 @pytest.fixture(scope="session")
 def model():
-    return MorphableModel.load()
+    return load_model()
 
 
 @dataclass(frozen=True)

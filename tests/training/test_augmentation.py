@@ -105,9 +105,9 @@ def test_mirrored_landmarks_are_an_involution_that_keeps_the_middle():
 
 
 def test_mirrored_landmarks_fit_the_face_models_symmetry():
-    from mlanet.morphable import MorphableModel
+    from mlanet.morphable import load_model
 
-    mean = MorphableModel.load().landmarks.mean
+    mean = load_model().landmarks.mean
     mirrored = mean[MIRRORED_LANDMARKS] * [-1, 1, 1]
     assert np.linalg.norm(mirrored - mean, axis=1).max() < 3.0  # mm
 

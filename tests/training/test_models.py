@@ -17,7 +17,7 @@ from mlanet.evaluation import FacePictures, NetworkSource, aflw2000_report, scor
 from mlanet.experiments.measure import NetworkPredictor
 from mlanet.fitting.labels import label_faces
 from mlanet.geometry import euler_from_matrix, matrix_from_6d
-from mlanet.morphable import LinearShape, MorphableModel, save_model
+from mlanet.morphable import LinearShape, load_model, save_model
 from mlanet.network import PRESETS
 from mlanet.reconstructor import Reconstructor
 from mlanet.training import (
@@ -90,7 +90,7 @@ def labelled(data, path, tmp_path_factory):
     (root / "aflw_train").symlink_to(data / "aflw_train")
     with np.load(data / "aflw_train" / "labels.npz") as file:
         names, points = file["name"], file["pts68_px"]
-    labels = label_faces(MorphableModel.load(path), points, max_residual_percent=100.0)
+    labels = label_faces(load_model(path), points, max_residual_percent=100.0)
     columns = {n: getattr(labels, n) for n in type(labels).__slots__}
     np.savez(root / "fits.npz", name=names, face_model=np.array("another"), **columns)
     return root
@@ -185,11 +185,11 @@ def test_mirror_images_have_unknown_shapes(labelled, path, config):
         assert batch.known[:, cut["rotation"]].all()
         assert batch.known[:, cut["identity"]].all() == known
         assert batch.known[:, cut["identity"]].any() == known
-    assert known_of_mirror_images(MorphableModel.load()).all()
+    assert known_of_mirror_images(load_model()).all()
 
 
 def test_known_rotations_become_euler_angles(model, path, make_faces):
-    other = MorphableModel.load(path)
+    other = load_model(path)
     layout = replace(LAYOUT, rotation="euler")
     objective = Objective(other, layout, TrainingConfig())
     rng = np.random.default_rng(0)
@@ -254,7 +254,7 @@ def test_a_poorer_model_from_training_to_pictures(lacking, model, config, data, 
     found = train(plain, data=data, out=tmp_path / "run")
     assert np.isfinite(found["held_out_nme"])
     network = load_trained(tmp_path / "run" / "checkpoint.safetensors").network
-    predictor = NetworkPredictor(network, MorphableModel.load(file))
+    predictor = NetworkPredictor(network, load_model(file))
     face = predictor.predict_in_box(GREY, BOX)
     assert face.has_texture == (lacking == "expression")
     kinds = [written.suffix for written in face.save(tmp_path / "out")]

@@ -216,12 +216,12 @@ def test_what_fails_while_reading_stops_the_rendering(root, tiny, monkeypatch):
 
 KILLED = """
 import sys, time
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import MorphableModel, load_model
 from mlanet.synthesis import RenderedHeads
 from mlanet.training.resident_heads import RenderedBeside
 
 if __name__ == "__main__":
-    model = MorphableModel.load()
+    model = load_model()
     beside = RenderedBeside(RenderedHeads(model, size=32, count=10**6), model, "cpu", 2)
     while not beside.ready:
         time.sleep(0.05)

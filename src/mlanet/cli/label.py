@@ -260,9 +260,9 @@ def _begin_worker() -> None:
 
 @lru_cache(maxsize=1)
 def _model(path: Path | None, landmarks: Path | None) -> "MorphableModel":
-    from mlanet.morphable import MorphableModel
+    from mlanet.morphable import load_model
 
-    return MorphableModel.load(path, landmarks)
+    return load_model(path, landmarks)
 
 
 def _fit_part(part: _Part) -> None:

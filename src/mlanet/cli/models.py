@@ -93,7 +93,7 @@ def convert(
         raise UsageError(f"--out must end in .npz, got {out}")
     if str(source) == EMBEDDED:
         raise UsageError("the embedded model needs no conversion")
-    from mlanet.morphable import MorphableModel, save_model
+    from mlanet.morphable import load_model, save_model
     from mlanet.morphable.transfer import connect
 
     model = load(source, landmarks)
@@ -104,7 +104,7 @@ def convert(
     digits = model.provenance.sha256[:NAME_DIGITS]
     if not model.name.endswith(digits):
         model = replace(model, name=f"{model.name} {digits}")
-    connected, registration = connect(MorphableModel.load(), model)
+    connected, registration = connect(load_model(), model)
     save_model(connected, out)
     covered = registration.correspondence.covered
     close = registration.distance_mm[covered]
@@ -162,11 +162,11 @@ def load(path: Path, landmarks: Path | None) -> "MorphableModel":
     Raises:
         AssetError: it cannot be read.
     """
-    from mlanet.morphable import MorphableModel
+    from mlanet.morphable import load_model
 
     if str(path) == EMBEDDED and not path.exists():
-        return MorphableModel.load()
-    return MorphableModel.load(path, landmarks)
+        return load_model()
+    return load_model(path, landmarks)
 
 
 def describe(model: "MorphableModel") -> list[tuple[str, str]]:

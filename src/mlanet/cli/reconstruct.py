@@ -228,9 +228,9 @@ def load_transfer(reconstructor: "Reconstructor", path: Path) -> "Transfer":
     Raises:
         AssetError: the file is no face model, or was not converted for this one.
     """
-    from mlanet.morphable import MorphableModel, Transfer
+    from mlanet.morphable import Transfer, load_model
 
-    return Transfer(reconstructor.model, MorphableModel.load(path))
+    return Transfer(reconstructor.model, load_model(path))
 
 
 def _refined(faces: "Sequence[Reconstruction]") -> "list[Reconstruction]":

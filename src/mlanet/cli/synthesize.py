@@ -45,13 +45,13 @@ def heads(
         raise UsageError(f"--yaw-deg must be in 0..90, got {yaw_deg}")
     from dataclasses import asdict
 
-    from mlanet.morphable import AlbedoModel, MorphableModel
+    from mlanet.morphable import AlbedoModel, load_model
     from mlanet.synthesis import BackgroundPhotos, HeadsConfig, RenderedHeads
 
     if backgrounds is not None and not backgrounds.is_dir():
         raise UsageError(f"--backgrounds {backgrounds}: no such folder")
     photos = None if backgrounds is None else BackgroundPhotos(backgrounds, size)
-    model = MorphableModel.load()
+    model = load_model()
     if albedo == "photo":
         model = AlbedoModel.load().on(model)
     config = HeadsConfig(yaw_deg=yaw_deg)
@@ -103,11 +103,11 @@ def profiles(
         raise UsageError("--size must be in 16..512, --steps positive, --step-deg in 0..90")
     if not 0.0 <= depth_weight <= 1.0:
         raise UsageError(f"--depth-weight must be in 0..1, got {depth_weight}")
-    from mlanet.morphable import MorphableModel
+    from mlanet.morphable import load_model
     from mlanet.synthesis import ProfiledFaces
 
     dataset = _labelled(data)
-    model = MorphableModel.load()
+    model = load_model()
     made = ProfiledFaces(
         model,
         dataset,

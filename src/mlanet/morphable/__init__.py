@@ -7,19 +7,27 @@ from mlanet.morphable.linear import LinearShape, linear_combination
 from mlanet.morphable.model import MorphableModel
 from mlanet.morphable.native import save_model
 from mlanet.morphable.provenance import Provenance
-from mlanet.morphable.reading import read_model
+from mlanet.morphable.readers.assemble import Parts, assemble
+from mlanet.morphable.readers.formats import FaceModelFormat, Signature, register_format
+from mlanet.morphable.reading import load_model, read_model
 from mlanet.morphable.transfer import Transfer, connect
 
 __all__ = [
     "AlbedoModel",
     "Correspondence",
+    "FaceModelFormat",
     "FittedShape",
     "LinearShape",
     "MorphableModel",
+    "Parts",
     "Provenance",
+    "Signature",
     "Transfer",
+    "assemble",
     "connect",
     "linear_combination",
+    "load_model",
     "read_model",
+    "register_format",
     "save_model",
 ]

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -88,21 +87,6 @@ class MorphableModel:
     part_names: tuple[str, ...] = ()
     vertex_parts: Int[np.ndarray, "v"] = field(default_factory=lambda: np.zeros(0, np.int32))
     eye_poles: Int[np.ndarray, "k 2"] = field(default_factory=lambda: np.zeros((0, 2), np.int32))
-
-    @classmethod
-    def load(cls, path: Path | None = None, landmarks: Path | None = None) -> "MorphableModel":
-        """The embedded model, or a user's in any of the formats of docs/face-models.md.
-
-        Args:
-            path: a file or folder; its content, not its name, tells the format.
-            landmarks: a file with the places of the 68 landmarks, for models without them.
-
-        Raises:
-            AssetError: the file is missing, truncated, hostile or of another format.
-        """
-        from mlanet.morphable.reading import load_embedded, read_model
-
-        return load_embedded() if path is None else read_model(path, landmarks)
 
     @property
     def num_base_vertices(self) -> int:

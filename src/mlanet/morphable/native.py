@@ -41,6 +41,18 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     return read_npz(path, AssetError, f"not a face model in {WANTED}", missing="face model")
 
 
+def read_native(path: Path, landmarks: Path | None = None) -> MorphableModel:
+    """A model from a file in our format.
+
+    Raises:
+        AssetError: the file is missing, damaged or of another format, or landmarks are given.
+    """
+    data = read_arrays(path)
+    if landmarks is not None:
+        raise AssetError(f"{path}: our own format holds its landmarks; --landmarks is for others")
+    return model_from_arrays(data, path)
+
+
 def model_from_arrays(
     data: dict[str, np.ndarray], path: Path, provenance: Provenance | None = None
 ) -> MorphableModel:

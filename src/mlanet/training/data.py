@@ -13,7 +13,7 @@ from mlanet.coefficients import Array
 from mlanet.datasets import BROKEN
 from mlanet.errors import ConfigurationError, DataError
 from mlanet.image import crop_square, transform_points
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import MorphableModel, load_model
 from mlanet.training.augmentation import AugmentationConfig, random_change, random_look
 from mlanet.training.config import SourceConfig, TrainingConfig
 from mlanet.training.following import follow, known_of_mirror_images
@@ -117,7 +117,7 @@ class LabelledFaces:
         seed: int = 0,
         model: MorphableModel | None = None,
     ) -> None:
-        self.model = MorphableModel.load() if model is None else model
+        self.model = load_model() if model is None else model
         if not labelled and not any((root / name).is_dir() for name in FOLDERS):
             raise DataError(f"{root}: holds none of {', '.join(FOLDERS)}")
         self.broken: dict[tuple[int, int | str], str] = {}

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlanet.errors import ConfigurationError
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import MorphableModel, load_model
 from mlanet.network import NetworkConfig
 from mlanet.training.config import TrainingConfig
 
@@ -23,8 +23,8 @@ def open_face_model(config: TrainingConfig) -> MorphableModel:
         ConfigurationError: the model lacks what the configuration asks for.
     """
     if not config.face_model:
-        return MorphableModel.load()
-    model = MorphableModel.load(Path(config.face_model))
+        return load_model()
+    model = load_model(Path(config.face_model))
     lacking = [name for name in REGIONS if name not in model.regions]
     if lacking:
         raise ConfigurationError(

@@ -41,7 +41,7 @@ from mlanet.export import write_obj
 from mlanet.geometry import Camera, Mesh, Pose, matrix_from_euler
 from mlanet.image import crop_square, read_image, square_from_landmarks
 from mlanet.metrics import Surface
-from mlanet.morphable import AlbedoModel, MorphableModel
+from mlanet.morphable import AlbedoModel, load_model
 from mlanet.morphable.readers.wavefront import ObjMesh
 from mlanet.reconstructor import Reconstructor
 from mlanet.render import composite, headlight, render_mesh
@@ -58,7 +58,7 @@ def reconstructor():
 
 @pytest.fixture(scope="module")
 def model():
-    return AlbedoModel.load().on(MorphableModel.load())
+    return AlbedoModel.load().on(load_model())
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,14 @@ import trimesh
 from mlanet.errors import AssetError
 from mlanet.evaluation.scans import flame_open
 from mlanet.evaluation.scans.flame_open import FLAME_FILE, MEDIAPIPE_POINTS, read_flame_open
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 
 data = os.environ.get("MLANET_DATA")
 
 
 @pytest.fixture(scope="module")
 def model():
-    return MorphableModel.load()
+    return load_model()
 
 
 @pytest.fixture

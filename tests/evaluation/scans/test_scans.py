@@ -52,7 +52,7 @@ from mlanet.evaluation.surfaces.mesh_folder import MeshFolder, MeshWriter
 from mlanet.geometry import shading
 from mlanet.image import read_image
 from mlanet.metrics import Surface
-from mlanet.morphable import AlbedoModel, MorphableModel
+from mlanet.morphable import AlbedoModel, load_model
 from mlanet.reconstructor import Reconstructor
 
 ANGLES = ("", ", |yaw| <= 30", ", |yaw| > 30")
@@ -63,7 +63,7 @@ needs_data = pytest.mark.skipif(data is None, reason="MLANET_DATA is not set")
 
 @pytest.fixture(scope="module")
 def model():
-    return AlbedoModel.load().on(MorphableModel.load())
+    return AlbedoModel.load().on(load_model())
 
 
 @pytest.fixture(scope="module")
@@ -450,7 +450,7 @@ def test_the_printed_table_names_groups_without_markup(capsys, monkeypatch):
 @needs_data
 def test_the_scans_and_a_head_of_flame_open():
     assert data is not None
-    model = MorphableModel.load()
+    model = load_model()
     heads = known_heads(Path(data), model, num_random=1)
     assert [head.name for head in heads] == ["lee_perry_smith", "james", "flame-00"]
     right, left = (START_POINTS.index(k) for k in OUTER_EYES)

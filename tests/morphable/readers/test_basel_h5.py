@@ -9,7 +9,7 @@ import pytest
 
 from mlanet.errors import AssetError, ConfigurationError
 from mlanet.extras import install_command
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 
 h5py = pytest.importorskip("h5py", reason="needs the extra models")
 
@@ -51,7 +51,7 @@ def write(face, path, **options):
 
 def test_basel_2017(small_face, same_face, tmp_path):
     path = write(small_face, tmp_path / "model", compression="gzip")
-    found = MorphableModel.load(path)
+    found = load_model(path)
     same_face(found, landmarks=sorted(NAMES))
     assert not found.expression_bounded
     assert found.provenance.kind == "basel 2017/2019"
@@ -63,7 +63,7 @@ def test_landmarks_as_bytes_of_characters(small_face, tmp_path):
         text = file["metadata/landmarks/json"][()]
         del file["metadata/landmarks/json"]
         file["metadata/landmarks/json"] = np.frombuffer(text, np.int8)
-    assert MorphableModel.load(path).known_landmarks.sum() == len(NAMES)
+    assert load_model(path).known_landmarks.sum() == len(NAMES)
 
 
 @pytest.mark.parametrize(
@@ -159,10 +159,10 @@ def test_without_h5py_the_extra_is_named(small_face, tmp_path, monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ConfigurationError, match=re.escape(install_command("models"))):
-        MorphableModel.load(path)
+        load_model(path)
 
 
 def refused(path, message=""):
     with pytest.raises(AssetError, match=re.escape(str(path)) + ".*" + message) as caught:
-        MorphableModel.load(path)
+        load_model(path)
     assert "\n" not in str(caught.value)

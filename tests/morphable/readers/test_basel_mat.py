@@ -8,7 +8,7 @@ import pytest
 from scipy.io import savemat
 
 from mlanet.errors import AssetError
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 
 SD_IDENTITY = np.array([3e5, 2e5, 1e5, 5e4])
 SD_EXPRESSION = np.array([2.0, 1.0, 0.5])
@@ -74,7 +74,7 @@ def write_guo(face, folder, modes, rows):
 def test_deep3d(small_face, same_face, tmp_path, compressed):
     path = tmp_path / "anything"
     savemat(path, deep3d(small_face), appendmat=False, do_compression=compressed)
-    found = MorphableModel.load(path)
+    found = load_model(path)
     same_face(found)
     assert not found.expression_bounded
     assert found.provenance.kind == "basel 2009 (Deep3DFaceRecon)"
@@ -85,7 +85,7 @@ def test_deep3d(small_face, same_face, tmp_path, compressed):
 def test_the_original_without_expressions(small_face, tmp_path):
     path = tmp_path / "01_MorphableModel.mat"
     savemat(path, original(small_face))
-    found = MorphableModel.load(path)
+    found = load_model(path)
     assert found.layout.sizes["identity"] == 4
     assert found.layout.expression == 0
     assert not found.known_landmarks.any()
@@ -103,7 +103,7 @@ def test_the_original_with_the_expressions_of_guo(small_face, same_face, tmp_pat
     savemat(tmp_path / "BFM_exp_idx.mat", {"trimIndex": (kept + 3)[:, None].astype(np.float64)})
     write_guo(face, tmp_path, face.expression * 1000 / SD_EXPRESSION, len(kept))
     savemat(tmp_path / "model_info.mat", {"keypoints": (face.keypoints[None] + 1.0)})
-    found = MorphableModel.load(tmp_path / "01_MorphableModel.mat")
+    found = load_model(tmp_path / "01_MorphableModel.mat")
     same_face(found)
     assert found.provenance.kind == "basel 2009"
 
@@ -118,7 +118,7 @@ def with_extra_vertices(face):
 
 
 def test_three_ddfa_and_its_parameters(small_face, same_face, tmp_path):
-    found = MorphableModel.load(write_three_ddfa(small_face, tmp_path))
+    found = load_model(write_three_ddfa(small_face, tmp_path))
     same_face(found, albedo=False)
     assert found.provenance.kind == "basel 2009 (3DDFA)"
     shape_para, exp_para = 2.0 * SD_IDENTITY, -1.0 * SD_EXPRESSION  # as 300W-LP has them
@@ -132,18 +132,18 @@ def test_a_missing_variable_is_named(small_face, tmp_path, name):
     path = tmp_path / "BFM_model_front.mat"
     savemat(path, {key: value for key, value in deep3d(small_face).items() if key != name})
     with pytest.raises(AssetError, match=f"lacks the variable {name}; .*faces.dmi.unibas.ch"):
-        MorphableModel.load(path)
+        load_model(path)
 
 
 def test_a_missing_companion_is_named(small_face, tmp_path):
     path = write_three_ddfa(small_face, tmp_path)
     (tmp_path / "Model_Expression.mat").unlink()
     with pytest.raises(AssetError, match=r"Model_Expression.mat: there is no such file; .*3DDFA"):
-        MorphableModel.load(path)
+        load_model(path)
     savemat(tmp_path / "01_MorphableModel.mat", original(small_face))
     write_guo(small_face, tmp_path, small_face.expression, len(small_face.mean))
     with pytest.raises(AssetError, match=r"BFM_exp_idx.mat: missing beside Exp_Pca.bin"):
-        MorphableModel.load(tmp_path / "01_MorphableModel.mat")
+        load_model(tmp_path / "01_MorphableModel.mat")
 
 
 def test_a_truncated_companion(small_face, tmp_path):
@@ -154,7 +154,7 @@ def test_a_truncated_companion(small_face, tmp_path):
     binary = tmp_path / "Exp_Pca.bin"
     binary.write_bytes(binary.read_bytes()[:-100])
     with pytest.raises(AssetError, match=r"Exp_Pca.bin: not the modes of"):
-        MorphableModel.load(tmp_path / "01_MorphableModel.mat")
+        load_model(tmp_path / "01_MorphableModel.mat")
 
 
 @pytest.mark.parametrize("kept", [20, 200, 50_000, -1])
@@ -204,5 +204,5 @@ def test_a_bomb_is_refused_before_it_goes_off(tmp_path, monkeypatch):
 
 def refused(path, message=""):
     with pytest.raises(AssetError, match=re.escape(str(path)) + ".*" + message) as caught:
-        MorphableModel.load(path)
+        load_model(path)
     assert "\n" not in str(caught.value)

@@ -7,7 +7,7 @@ import pytest
 from scipy.io import savemat
 
 from mlanet.errors import AssetError
-from mlanet.morphable import MorphableModel, save_model
+from mlanet.morphable import load_model, save_model
 
 ROUNDS = 40
 
@@ -79,7 +79,7 @@ def gnm(face, path):
 def native(face, path):
     source = path.with_suffix(".source")
     ict(face, source)
-    save_model(MorphableModel.load(source), path)
+    save_model(load_model(source), path)
 
 
 @pytest.mark.parametrize("write", [deep3d, flame, basel_h5, ict, gnm, native])
@@ -87,7 +87,7 @@ def test_random_damage(small_face, tmp_path, write):
     path = tmp_path / "model"
     write(small_face, path)
     whole = path.read_bytes()
-    assert MorphableModel.load(path).num_base_vertices == len(small_face.mean)
+    assert load_model(path).num_base_vertices == len(small_face.mean)
     rng = np.random.default_rng(0)
     messages = []
     for _ in range(ROUNDS):
@@ -102,7 +102,7 @@ def test_random_damage(small_face, tmp_path, write):
             content[k] = int(rng.integers(256))
         path.write_bytes(content)
         try:
-            found = MorphableModel.load(path)
+            found = load_model(path)
         except AssetError as error:
             messages.append(str(error))
         else:

@@ -16,7 +16,7 @@ import pytest
 from scipy.sparse import csc_matrix
 
 from mlanet.errors import AssetError
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 
 NUM_IDENTITY, NUM_EXPRESSION = 300, 100
 
@@ -101,7 +101,7 @@ DUMPS = [python_2, *(partial(pickle.dumps, protocol=protocol) for protocol in (0
 def test_flame(small_face, content, landmarks, tmp_path, dump):
     path = tmp_path / "generic_model.pkl"
     path.write_bytes(dump(content))
-    found = MorphableModel.load(path, landmarks)
+    found = load_model(path, landmarks)
     assert found.layout.sizes["identity"] == NUM_IDENTITY
     assert found.layout.expression == NUM_EXPRESSION
     assert not found.expression_bounded
@@ -120,7 +120,7 @@ def test_chumpy_s_selections_are_followed(small_face, content, chumpy, tmp_path)
     content["v_template"] = chumpy.Select(chumpy.Ch(values), index[::-1].copy(), values.shape)
     path = tmp_path / "flame.pkl"
     path.write_bytes(python_2(content))
-    found = MorphableModel.load(path)
+    found = load_model(path)
     backwards = small_face.mean.reshape(-1)[::-1].reshape(-1, 3)
     np.testing.assert_allclose(found.shape.mean, backwards, atol=2e-3)
 
@@ -128,7 +128,7 @@ def test_chumpy_s_selections_are_followed(small_face, content, chumpy, tmp_path)
 def test_without_landmarks_the_file_s_origin_stays(small_face, content, tmp_path):
     path = tmp_path / "flame.pkl"
     path.write_bytes(python_2(content))
-    found = MorphableModel.load(path)
+    found = load_model(path)
     assert not found.known_landmarks.any()
     np.testing.assert_allclose(found.shape.mean, small_face.mean, atol=2e-3)
 
@@ -136,7 +136,7 @@ def test_without_landmarks_the_file_s_origin_stays(small_face, content, tmp_path
 def test_deca_s_landmark_file(small_face, content, landmarks, tmp_path, torch):
     path = tmp_path / "flame.pkl"
     path.write_bytes(python_2(content))
-    by_vertex = MorphableModel.load(path, landmarks)
+    by_vertex = load_model(path, landmarks)
     embedding = {
         "full_lmk_faces_idx": by_vertex.landmark_faces[None].astype(np.int64),
         "full_lmk_bary_coords": by_vertex.landmark_barycentric[None].astype(np.float64),
@@ -145,7 +145,7 @@ def test_deca_s_landmark_file(small_face, content, landmarks, tmp_path, torch):
     }
     file = tmp_path / "landmark_embedding.npy"
     np.save(file, np.array(embedding, dtype=object), allow_pickle=True)
-    found = MorphableModel.load(path, file)
+    found = load_model(path, file)
     np.testing.assert_array_equal(found.landmark_faces, by_vertex.landmark_faces)
     np.testing.assert_allclose(found.landmarks.mean, by_vertex.landmarks.mean, atol=1e-4)
 
@@ -185,7 +185,7 @@ def test_nothing_in_a_pickle_is_executed(content, chumpy, tmp_path, place, proto
     else:
         path.write_bytes(pickle.dumps({**content, "shapedirs": chumpy.Ch(payload)}, protocol))
     with pytest.raises(AssetError, match=r"it would run \w+\.|not a face model") as caught:
-        MorphableModel.load(path, landmarks)
+        load_model(path, landmarks)
     assert str(landmarks or path) in str(caught.value)
     assert not proof.exists()
 
@@ -195,7 +195,7 @@ def test_names_that_look_like_chumpy_s_are_inert(content, tmp_path):
     path = tmp_path / "flame.pkl"
     path.write_bytes(b"\x80\x02cchumpy.ch\nos.system\n(X\x02\x00\x00\x00lstR.")
     with pytest.raises(AssetError, match="holds no dictionary"):
-        MorphableModel.load(path)
+        load_model(path)
 
 
 @pytest.mark.parametrize("kept", [2, 100, 10_000, -1, -500])
@@ -245,7 +245,7 @@ def test_an_array_that_claims_to_be_huge(content, tmp_path):
 
 def refused(path, message=""):
     with pytest.raises(AssetError, match=re.escape(str(path)) + ".*" + message) as caught:
-        MorphableModel.load(path)
+        load_model(path)
     assert "\n" not in str(caught.value)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from mlanet.cli import main
 from mlanet.errors import AssetError
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 
 JOINTS, EYE_MM, EYE_TILE = 4, 20.0, 4
 JAW_AS_FILED = (0, 1, 6, 5, 4, 3, 2, *range(7, 68))
@@ -81,7 +81,7 @@ def landmarks(small_face, tmp_path):
 
 
 def test_gnm(small_face, gnm, landmarks):
-    found = MorphableModel.load(gnm, landmarks)
+    found = load_model(gnm, landmarks)
     assert found.name == "GNM head 3.0"
     assert found.provenance.kind == "gnm"
     assert found.provenance.licence == "Apache-2.0"
@@ -96,7 +96,7 @@ def test_gnm(small_face, gnm, landmarks):
 
 
 def test_texture_coordinates_belong_to_corners_and_are_shared(small_face, gnm):
-    found = MorphableModel.load(gnm)
+    found = load_model(gnm)
     corners = found.base_uv[found.base_uv_faces]
     np.testing.assert_allclose(corners, corners_of(small_face), atol=1e-6)
     assert len(small_face.mean) < len(found.base_uv) < 1.2 * len(small_face.mean)
@@ -108,24 +108,24 @@ def test_triangles_the_other_way_round_keep_their_texture(small_face, tmp_path):
     for name in ("triangles", "triangle_uvs"):
         arrays[name] = arrays[name][:, ::-1]
     np.savez(path, **arrays)
-    found = MorphableModel.load(path)
+    found = load_model(path)
     np.testing.assert_array_equal(found.base_faces, small_face.faces)
     corners = found.base_uv[found.base_uv_faces]
     np.testing.assert_allclose(corners, corners_of(small_face), atol=1e-6)
 
 
 def test_landmarks_come_in_order_along_the_jaw(small_face, gnm, landmarks):
-    found = MorphableModel.load(gnm, landmarks)
+    found = load_model(gnm, landmarks)
     truth = found.shape.mean[small_face.keypoints]
     assert np.linalg.norm(found.landmarks.mean - truth, axis=1).max() < 0.1
     assert (np.diff(found.landmarks.mean[:9, 1]) <= 0).all()
     # A file in iBUG's order means the same.
     rows = landmark_rows(small_face)
     landmarks.write_text("\n".join(rows[k] for k in np.argsort(JAW_AS_FILED)))
-    again = MorphableModel.load(gnm, landmarks)
+    again = load_model(gnm, landmarks)
     np.testing.assert_array_equal(again.landmarks.mean, found.landmarks.mean)
     landmarks.write_text(json.dumps(small_face.keypoints.tolist()))
-    plain = MorphableModel.load(gnm, landmarks)
+    plain = load_model(gnm, landmarks)
     truth = plain.shape.mean[small_face.keypoints]
     np.testing.assert_allclose(plain.landmarks.mean, truth, atol=1e-4)
 
@@ -144,7 +144,7 @@ def test_landmarks_come_in_order_along_the_jaw(small_face, gnm, landmarks):
 def test_other_rows_are_refused(small_face, gnm, landmarks, rows, message):
     landmarks.write_text("\n".join(rows(landmark_rows(small_face))))
     with pytest.raises(AssetError, match=message) as caught:
-        MorphableModel.load(gnm, landmarks)
+        load_model(gnm, landmarks)
     assert str(caught.value).startswith(str(landmarks))
 
 
@@ -165,7 +165,7 @@ def test_what_does_not_fit_is_one_line(small_face, gnm, name, values, message):
     arrays = gnm_arrays(small_face) | {name: values}
     np.savez(gnm, **{key: value for key, value in arrays.items() if value is not None})
     with pytest.raises(AssetError, match=message) as caught:
-        MorphableModel.load(gnm)
+        load_model(gnm)
     assert str(caught.value).startswith(f"{gnm}: ")
     assert "\n" not in str(caught.value)
 
@@ -180,7 +180,7 @@ def test_objects_are_never_unpickled(small_face, gnm):
     arrays = gnm_arrays(small_face) | {"joint_names": np.array([Attack()], dtype=object)}
     np.savez(gnm, **arrays)
     with pytest.raises(AssetError, match="not a face model"):
-        MorphableModel.load(gnm)
+        load_model(gnm)
     assert not attacked.exists()
 
 
@@ -190,7 +190,7 @@ def test_the_command_converts_it(gnm, landmarks, tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["models", "convert", str(gnm), "--landmarks", str(landmarks), "--out", str(out)])
     assert stop.value.code == 0
-    found = MorphableModel.load(out)
+    found = load_model(out)
     assert found.correspondence is not None
     assert found.correspondence.covered.mean() > 0.8
     assert found.provenance.licence == "Apache-2.0"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mlanet.errors import AssetError
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 from mlanet.morphable.arkit import HALVES, are_arkit, arkit_name, weights_by_name
 
 EXPRESSIONS = ["browInnerUp_L", "jawOpen", "mouthSmile_R"]
@@ -56,7 +56,7 @@ def quads(small_face):
 
 
 def test_a_folder(small_face, same_face, folder):
-    found = MorphableModel.load(folder)
+    found = load_model(folder)
     faces = found.base_faces
     half = len(faces) // 2
     order = np.concatenate([np.arange(0, 2 * half, 2), np.arange(1, 2 * half, 2)])
@@ -77,12 +77,12 @@ def test_a_folder(small_face, same_face, folder):
 
 def test_without_the_list_of_indices(small_face, folder):
     (folder / "vertex_indices.json").unlink()
-    found = MorphableModel.load(folder)
+    found = load_model(folder)
     assert found.expression_names == ("browInnerUpLeft", "jawOpen", "mouthSmileRight")
     assert not found.known_landmarks.any()
     landmarks = folder / "landmarks.json"
     landmarks.write_text(json.dumps(small_face.keypoints.tolist()))
-    assert MorphableModel.load(folder, landmarks).known_landmarks.all()
+    assert load_model(folder, landmarks).known_landmarks.all()
 
 
 def test_folders_without_the_model(folder, tmp_path):
@@ -113,7 +113,7 @@ def test_damaged_files_are_named(folder, file, text, message):
     if text is not None:
         (folder / file).write_text(text)
     with pytest.raises(AssetError, match=re.escape(str(folder)) + ".*" + message):
-        MorphableModel.load(folder)
+        load_model(folder)
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def arrays(small_face):
 def test_an_npz(same_face, arrays, tmp_path):
     path = tmp_path / "ict.npz"
     np.savez(path, **arrays)
-    found = MorphableModel.load(path)
+    found = load_model(path)
     same_face(found, albedo=False)
     assert found.uv.shape == (4, 2)
     np.testing.assert_array_equal(found.uv_faces, arrays["uv_faces"])
@@ -159,7 +159,7 @@ def test_a_malformed_npz_is_refused(arrays, tmp_path, name, value, message):
     values = {**arrays, name: value}
     np.savez(path, **{key: array for key, array in values.items() if array is not None})
     if name == "lm68" and value is not None:
-        assert MorphableModel.load(path).known_landmarks.sum() == 3
+        assert load_model(path).known_landmarks.sum() == 3
         return
     refused(path, message)
 
@@ -180,7 +180,7 @@ def test_names_of_arkit(model):
 @pytest.mark.skipif("MLANET_DATA" not in os.environ, reason="MLANET_DATA is not set")
 def test_the_real_model(model):
     path = Path(os.environ["MLANET_DATA"]) / "ict_facekit" / "ict_face_light_9409.npz"
-    found = MorphableModel.load(path)
+    found = load_model(path)
     assert found.num_base_vertices == 9409
     assert (found.layout.sizes["identity"], found.layout.expression) == (100, 53)
     assert are_arkit(found.expression_names, model.expression_names)
@@ -197,5 +197,5 @@ def test_the_real_model(model):
 
 def refused(path, message=""):
     with pytest.raises(AssetError, match=re.escape(str(path)) + ".*" + message) as caught:
-        MorphableModel.load(path)
+        load_model(path)
     assert "\n" not in str(caught.value)

@@ -90,13 +90,13 @@ def aflw2000(
         predictions_of,
         score_aflw2000,
     )
-    from mlanet.morphable import MorphableModel
+    from mlanet.morphable import load_model
     from mlanet.reconstructor import Reconstructor
 
     dataset, truth = files.load()
     versions, dense = method.versions(), None
     if measures.basel is not None:
-        dense = DenseProtocol.load(measures.basel, MorphableModel.load())
+        dense = DenseProtocol.load(measures.basel, load_model())
         versions["basel"] = f"{dense.basel.name}, sha256 {dense.basel.provenance.sha256}"
     pictures = FacePictures(None, dataset, truth, measures.annotation, measures.crop)
     if method.predictions is None:

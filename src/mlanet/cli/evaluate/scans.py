@@ -66,10 +66,10 @@ def scans(
         score_scans,
     )
     from mlanet.evaluation.surfaces.mesh_folder import MeshWriter
-    from mlanet.morphable import MorphableModel
+    from mlanet.morphable import load_model
     from mlanet.reconstructor import Reconstructor
 
-    model = MorphableModel.load()
+    model = load_model()
     portraits = portraits_of(known_heads(data, model))
     if files.write_pictures is not None:
         with progress_bar("Portraits") as progress:

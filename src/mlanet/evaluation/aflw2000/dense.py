@@ -15,7 +15,7 @@ from mlanet.geometry import (
     landmarks_in_pixels,
 )
 from mlanet.metrics import nme_dense, nme_reconstruction
-from mlanet.morphable import LinearShape, MorphableModel, Transfer, connect
+from mlanet.morphable import LinearShape, MorphableModel, Transfer, connect, load_model
 
 MICROMETRES_PER_MM = 1000.0
 LANDMARK_TOLERANCE = 0.02
@@ -61,7 +61,7 @@ class DenseProtocol:
         Raises:
             AssetError: the file is malformed or holds another model.
         """
-        return cls.of(MorphableModel.load(path), embedded)
+        return cls.of(load_model(path), embedded)
 
     @classmethod
     def of(cls, basel: MorphableModel, embedded: MorphableModel) -> "DenseProtocol":

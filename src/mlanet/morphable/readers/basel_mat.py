@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mlanet.errors import AssetError
-from mlanet.files import parsing, printable, read_bytes, read_text
+from mlanet.files import parsing, printable, read_bytes, read_text, start_of
 from mlanet.files.numpyfiles import MAX_BYTES
 from mlanet.morphable.model import NUM_LANDMARKS, MorphableModel
 from mlanet.morphable.native import sha256_of
@@ -30,6 +30,8 @@ THREE_DDFA = (
     f"{OBTAINED}; Model_Shape.mat and Model_Expression.mat come from the 3DDFA and Face Profiling"
     " code of http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm"
 )
+MATLAB_7_3 = b"MATLAB 7.3 MAT-file"
+
 LICENCE = "Basel Face Model licence: signed form, non-commercial research; not to be passed on"
 WHITE = 255.0
 MM_PER_MICROMETRE = 1e-3
@@ -42,6 +44,8 @@ def read_basel_mat(path: Path, landmarks: Path | None = None) -> MorphableModel:
     Raises:
         AssetError: the file or a companion is missing, damaged or lacks a variable.
     """
+    if start_of(path, len(MATLAB_7_3), AssetError).startswith(MATLAB_7_3):
+        raise AssetError(f"{path}: a .mat file of version 7.3; save it with -v7 in MATLAB")
     names = variable_names(path)
     read = next(
         (

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from mlanet.errors import AssetError
 from mlanet.files import parsing, printable
 from mlanet.morphable.model import MorphableModel
-from mlanet.morphable.native import sha256_of
+from mlanet.morphable.native import read_arrays, sha256_of
 from mlanet.morphable.provenance import Provenance
 from mlanet.morphable.readers.assemble import Parts, assemble
 
@@ -43,22 +43,20 @@ RIGHT_JAW, LEFT_JAW = slice(0, 8), slice(9, 17)
 """Landmarks (iBUG 68) from ear to chin and from chin to ear."""
 
 
-def gnm_from_arrays(
-    data: dict[str, np.ndarray], path: Path, landmarks: Path | None = None
-) -> MorphableModel:
+def read_gnm(path: Path, landmarks: Path | None = None) -> MorphableModel:
     """GNM's head from an npz with `NPZ_KEYS`; metres in the file.
 
     All modes are kept, in the file's order and under its names: identity of head, eyeballs and
     teeth, expressions of the eyes' regions, lower face, tongue and pupils. They are unit normal.
 
     Args:
-        data: arrays by name.
-        path: the file, for messages.
+        path: the file.
         landmarks: GNM's head_sparse_68.txt, or any other file of landmarks.
 
     Raises:
         AssetError: an array is missing or malformed.
     """
+    data = read_arrays(path)
     missing = [name for name in NPZ_KEYS if name not in data]
     if missing:
         raise AssetError(f"{path}: not a GNM head: it lacks {', '.join(missing)}; see {OBTAINED}")

@@ -15,7 +15,7 @@ from mlanet.files import list_files, parsing, printable, read_json
 from mlanet.files.numpyfiles import MAX_BYTES
 from mlanet.morphable.arkit import arkit_name
 from mlanet.morphable.model import NUM_LANDMARKS, MorphableModel
-from mlanet.morphable.native import sha256_of
+from mlanet.morphable.native import read_arrays, sha256_of
 from mlanet.morphable.provenance import Provenance
 from mlanet.morphable.readers.assemble import Parts, assemble
 from mlanet.morphable.readers.wavefront import ObjMesh, read_obj, read_obj_vertices
@@ -29,6 +29,17 @@ NPZ_KEYS = ("mean", "id_basis", "exp_basis", "exp_names", "faces", "lm68", "unit
 
 IDENTITY = re.compile(r"identity[0-9].*\.obj")
 NOT_A_MODE = ("identity", "pupildilate")
+
+
+def read_ict(path: Path, landmarks: Path | None = None) -> MorphableModel:
+    """The light model from its folder, or its face region from an npz.
+
+    Raises:
+        AssetError: it is missing, damaged or of another format.
+    """
+    if path.is_dir():
+        return read_ict_folder(path, landmarks)
+    return ict_from_arrays(read_arrays(path), path, landmarks)
 
 
 def read_ict_folder(path: Path, landmarks: Path | None = None) -> MorphableModel:
