@@ -15,11 +15,6 @@ if TYPE_CHECKING:
 EMBEDDED = "embedded"
 """Stands for the embedded model where a file is asked for."""
 
-BASEL = "https://faces.dmi.unibas.ch/bfm/ (form to sign, non-commercial)"
-FLAME = "https://flame.is.tue.mpg.de (account; licence of the version)"
-ICT = "https://github.com/ICT-VGL/ICT-FaceKit (MIT)"
-GNM = "https://github.com/google/GNM (Apache-2.0)"
-
 NAME_DIGITS = 8
 """Digits of a source's SHA-256 in the name of what is converted from it."""
 
@@ -32,20 +27,17 @@ def list_models() -> int:
     Returns:
         Exit status.
     """
+    from mlanet.morphable.readers.formats import FORMATS
+
     model = load(Path(EMBEDDED), None)
     layout = model.layout
     print(f"{EMBEDDED}: {model.name}, {layout.identity} identity, {layout.expression} expression,")
     print(f"  {layout.albedo} albedo modes; {model.provenance.licence}; ships with mlanet")
     print("read from files of yours, chosen by content (docs/face-models.md):")
-    for name, what, where in (
-        ("mlanet", "npz, as mlanet models convert writes it", ""),
-        ("basel 2009", "01_MorphableModel.mat, BFM_model_front.mat, Model_Shape.mat", BASEL),
-        ("basel 2017, 2019", ".h5; needs the models extra", BASEL),
-        ("flame 2020, 2023", ".pkl; --landmarks landmark_embedding.npy", FLAME),
-        ("ict-facekit", "the folder FaceXModel", ICT),
-        ("gnm", "gnm_head.npz; --landmarks head_sparse_68.txt", GNM),
-    ):
-        print(f"  {name:<18}{what}" + (f"\n  {'':<18}{where}" if where else ""))
+    for name, entry in FORMATS.items():
+        print(
+            f"  {name:<18}{entry.files}" + (f"\n  {'':<18}{entry.source}" if entry.source else "")
+        )
     return EXIT_OK
 
 
