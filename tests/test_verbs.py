@@ -78,7 +78,7 @@ def data(face, tmp_path_factory):
     write_model(folder / "model.npz")
     columns = Column("image", use="case"), Column("nme_2d_68", use="figure")
     rows = Table("images", columns, tuple(zip(PHOTOS, (1.0, 2.0), strict=True)))
-    Report(Protocol("AFLW2000-3D", "errors"), "a", {}, rows, ()).write(folder)
+    Report(Protocol("AFLW2000-3D", "errors"), rows, ()).write(folder)
     return folder
 
 

@@ -19,6 +19,7 @@ from mlanet.evaluation.aflw2000.scoring import (
     only_named,
     score_aflw2000,
 )
+from mlanet.evaluation.reporting import Column, Protocol, Report, Table
 from mlanet.evaluation.reporting.compare import (
     comparison_page,
     differences_table,
@@ -26,8 +27,6 @@ from mlanet.evaluation.reporting.compare import (
     load_runs,
     versions_table,
 )
-from mlanet.evaluation.reporting.report import Protocol, Report
-from mlanet.evaluation.reporting.table import Column, Table
 from mlanet.evaluation.submissions.now import NowImage, read_image_list, write_now
 from mlanet.evaluation.submissions.realy import read_pictures, write_realy
 

@@ -194,9 +194,8 @@ def test_missed_faces_count_as_100_percent(dataset, truth):
 
 def test_the_report_is_written_and_read_back(dataset, truth, tmp_path):
     predictor = FakePredictor((1.0, 0.0), {4: [(55.0, 0.0, 64.0, 9.0)]})
-    written = evaluate_aflw2000(
-        predictor, dataset, truth, crop="detector", versions={"detector": "7"}
-    )
+    report = evaluate_aflw2000(predictor, dataset, truth, crop="detector")
+    written = replace(report, versions={"detector": "7"})
     path, *others = written.write(tmp_path / "deep" / "out")
     assert {file.name for file in others} == {"images.csv", "report.md", "report.html"}
     assert {path, *others} == set(path.parent.iterdir())
@@ -213,7 +212,7 @@ def test_the_report_is_written_and_read_back(dataset, truth, tmp_path):
     assert by_bin(report, "missed") == [0, 0, 1]
     assert pose(report, "yaw")[0] == pytest.approx(2.0)
     assert report.conditions["crop"] == "detector"
-    assert report.conditions["seconds"] >= 0
+    assert report.conditions["seconds_of_method"] >= 0
     assert report.table("Largest errors").values("image")[0] == NAMES[4]
     with pytest.raises(KeyError):
         report.table("Dense alignment and 3D reconstruction")
@@ -252,7 +251,7 @@ def test_a_detector_that_finds_nothing_has_pictures_all_the_same(
     source = NetworkSource(predictor, truth, crop="detector")
     results = score_aflw2000(source, dataset, truth)
     grids = FacePictures(predictor, dataset, truth, crop="detector").grids(results)
-    report = aflw2000_report(results, "original", "detector", pictures=grids)
+    report = replace(aflw2000_report(results, "original", "detector"), pictures=grids)
     assert report.conditions["missed"] == 6
     report.write(tmp_path / "out")
     assert (tmp_path / "out" / "report.html").read_text().count("missed</td>") == 2 * 6
@@ -308,7 +307,7 @@ def test_workers_do_not_change_the_report(dataset, truth):
         for workers in (1, 3)
     ]
     for report in reports:
-        del report["conditions"]["seconds"], report["conditions"]["images_per_second"]
+        del report["conditions"]["seconds_of_method"]
     assert reports[0] == reports[1]
 
 
@@ -481,7 +480,7 @@ def test_only_named_pictures_are_as_a_data_set_of_those(dataset, tmp_path, whole
         given = ["--data", folder, "--annotations", annotations, "--annotation", "reannotated"]
         assert run(*given, "--predictions", saved, "--out", out, *more) == 0
         content = json.loads((out / "report.json").read_text())
-        del content["conditions"]["seconds"], content["conditions"]["images_per_second"]
+        del content["conditions"]["seconds"]
         return content, (out / "images.csv").read_text(), (out / "random.png").read_bytes()
 
     some = report(data, tmp_path / "all.npy", "--only", tmp_path / "names.txt")

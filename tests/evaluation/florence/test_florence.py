@@ -21,14 +21,14 @@ from mlanet.evaluation.florence.pictures import (
 from mlanet.evaluation.florence.report import FIGURES, florence_report
 from mlanet.evaluation.florence.scan_landmarks import find_start_points
 from mlanet.evaluation.florence.scoring import (
+    FlorenceFigures,
     FlorenceResult,
     FlorenceScores,
     VideoFaces,
     score_florence,
 )
+from mlanet.evaluation.reporting import PictureRow, Report
 from mlanet.evaluation.reporting.face_tiles import GREY, TILE_PX
-from mlanet.evaluation.reporting.page import PictureRow
-from mlanet.evaluation.reporting.report import Report
 from mlanet.evaluation.reporting.terminal import print_page
 from mlanet.evaluation.scans.known_heads import LJSON_GROUPS, known_heads
 from mlanet.evaluation.surfaces.face_shape import (
@@ -172,12 +172,12 @@ def test_start_points_of_a_scan_are_found(folder, reconstructor, model, identity
     points = FaceComparison(model).face(identity).landmarks[list(START_POINTS)]
     scan = read_scan(florence_subjects(folder)[1].scans[0], reconstructor)
     tip = START_POINTS.index(30)
-    apart = np.linalg.norm(scan.marks.points - points, axis=1)
+    apart = np.linalg.norm(scan.points - points, axis=1)
     assert apart[1:].max() < 8
     assert apart[0] < 25  # the chin's edge is hard to see from the front
-    assert np.linalg.norm(scan.marks.points[tip] - points[tip]) < 6
+    assert np.linalg.norm(scan.points[tip] - points[tip]) < 6
     foremost = truth.vertices[truth.vertices[:, 2].argmax()]
-    assert np.linalg.norm(scan.marks.points[tip] - foremost) < 6
+    assert np.linalg.norm(scan.points[tip] - foremost) < 6
 
 
 def test_a_scan_on_its_side_is_found(folder, reconstructor, tmp_path, model, identity):
@@ -191,7 +191,7 @@ def test_a_scan_on_its_side_is_found(folder, reconstructor, tmp_path, model, ide
         _texture(model),
     )
     lying = read_scan(next((tmp_path / "side").glob("*.obj")), reconstructor)
-    apart = np.linalg.norm(lying.marks.points - upright.marks.points @ turn.T, axis=1)
+    apart = np.linalg.norm(lying.points - upright.points @ turn.T, axis=1)
     assert np.median(apart) < 2.0
     assert apart[1:].max() < 9.0  # the base of the nose lies beside an edge in depth
 
@@ -227,8 +227,8 @@ def test_the_nearer_scan_counts_and_what_has_no_face_is_named(folder, reconstruc
     assert table.value("point_to_plane_mean_mm", "PTZ-Indoor, sd") is None
     compare = FaceComparison(reconstructor.model)
     scans = [read_scan(path, reconstructor) for path in florence_subjects(folder)[0].scans]
-    mean = [compare.distance(s.surface, s.marks.points).point_to_plane_mean_mm for s in scans]
-    first = scores.results[0]
+    mean = [compare.distance(s.surface, s.points).point_to_plane_mean_mm for s in scans]
+    first = scores.results[0].figures
     assert first.mean_face_mm == pytest.approx(min(mean))
     assert first.point_to_plane_rms_mm > first.point_to_plane_mean_mm > 0.1
 
@@ -239,7 +239,7 @@ def test_each_figure_is_the_least_over_the_scans(folder, reconstructor):
     one_video = replace(subject, videos={"PTZ-Indoor": subject.videos["PTZ-Indoor"]})
 
     def result(*scans):
-        return evaluated(reconstructor, [replace(one_video, scans=scans)]).results[0]
+        return evaluated(reconstructor, [replace(one_video, scans=scans)]).results[0].figures
 
     both, single = result(*subject.scans), [result(path) for path in subject.scans]
     for name in FIGURES:
@@ -263,17 +263,18 @@ def test_a_figure_is_that_of_the_compared_surfaces(folder, reconstructor):
     faces = [reconstructor(frame, max_faces=1) for frame in frames_of(videos["PTZ-Indoor"][0])]
     identity = np.mean([face.coefficients.identity for found in faces for face in found], axis=0)
     scan = read_scan(path, reconstructor)
-    found = FaceComparison(reconstructor.model).distance(scan.surface, scan.marks.points, identity)
+    found = FaceComparison(reconstructor.model).distance(scan.surface, scan.points, identity)
     assert result.faces == sum(len(found) for found in faces)
-    assert result.point_to_plane_mean_mm == pytest.approx(
+    assert result.figures.point_to_plane_mean_mm == pytest.approx(
         (found.to_scan.mean_mm + found.from_scan.mean_mm) / 2
     )
-    assert result.coverage_to_scan == pytest.approx(found.to_scan.coverage)
-    assert result.coverage_from_scan == pytest.approx(found.from_scan.coverage)
+    assert result.figures.coverage_to_scan == pytest.approx(found.to_scan.coverage)
+    assert result.figures.coverage_from_scan == pytest.approx(found.from_scan.coverage)
 
 
 def blank_result(subject, value):
-    return FlorenceResult(subject, "PTZ-Indoor", 1, 1, *[value] * len(FIGURES))
+    figures = FlorenceFigures(*[value] * len(FIGURES))
+    return FlorenceResult(subject, "PTZ-Indoor", 1, 1, figures)
 
 
 def test_mean_and_deviation_of_a_sample_over_subjects():
@@ -331,7 +332,7 @@ def test_a_landmark_file_beside_the_scan_is_preferred(tmp_path, model, identity)
     path = next((tmp_path / "a").glob("*.obj"))
     marked = path.with_suffix(".ljson")
     write_ljson(marked, truth)
-    marks = read_scan(path, None).marks  # no network is asked
+    marks = read_scan(path, None)  # no network is asked
     assert marks.source == "file"
     np.testing.assert_allclose(marks.points, truth[list(START_POINTS)])
     np.testing.assert_allclose(marks.nose_tip, truth[30])
@@ -357,10 +358,8 @@ def test_seams_of_a_scan_are_no_borders(tmp_path, model, identity, reconstructor
     for name, each in (("whole", whole), ("soup", soup)):
         write_scan(tmp_path / name, each, _texture(model))
         scan = read_scan(next((tmp_path / name).glob("*.obj")), reconstructor)
-        distance = FaceComparison(model).distance(scan.surface, scan.marks.points)
-        found.append(
-            (scan.marks.points, distance.point_to_plane_mean_mm, distance.to_scan.coverage)
-        )
+        distance = FaceComparison(model).distance(scan.surface, scan.points)
+        found.append((scan.points, distance.point_to_plane_mean_mm, distance.to_scan.coverage))
     for first, second in zip(*found, strict=True):
         np.testing.assert_allclose(first, second, rtol=1e-6)
     assert found[1][2] > 0.5
@@ -633,7 +632,7 @@ def test_pictures_that_cannot_be_written_end_the_command(folder, tmp_path):
 def test_settings_have_readable_names_on_narrow_terminals(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     rows = tuple(
-        FlorenceResult(subject, setting, 1, 1, *(value + k for k in range(6)))
+        FlorenceResult(subject, setting, 1, 1, FlorenceFigures(*(value + k for k in range(6))))
         for subject, value in (("a", 10.0), ("b", 13.0))
         for setting in SETTINGS
     )

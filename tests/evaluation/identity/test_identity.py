@@ -22,7 +22,7 @@ from mlanet.evaluation.identity.scoring import (
     standardized,
     whitened,
 )
-from mlanet.evaluation.reporting.report import Report
+from mlanet.evaluation.reporting import Report
 from mlanet.metrics import cosine_similarity, verification
 from mlanet.reconstructor import Reconstructor
 

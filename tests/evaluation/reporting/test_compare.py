@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from mlanet.evaluation import (
     versions_table,
 )
 from mlanet.evaluation.florence.report import florence_report
-from mlanet.evaluation.florence.scoring import FlorenceResult, FlorenceScores
+from mlanet.evaluation.florence.scoring import FlorenceFigures, FlorenceResult, FlorenceScores
 from mlanet.evaluation.reporting.compare import comparison_plots, conditions_table
 from mlanet.evaluation.scans.report import scan_report
 from mlanet.evaluation.scans.scoring import PortraitResult
@@ -50,7 +51,7 @@ def write(folder, errors, method="mlanet", protocol="a protocol", **changed):
         (("0-30", 12, 2.5), ("mean", 30, float(np.mean([e for e in errors if e])))),
     )
     given = {"versions": {"mobile": "1"}, "rows": rows((NME, errors)), "tables": (mean,)}
-    report = Report(Protocol(protocol, "defined"), method, **(given | changed))
+    report = Report(Protocol(protocol, "defined"), method=method, **(given | changed))
     return report.write(folder)[0]
 
 
@@ -180,7 +181,7 @@ def test_figures_of_the_scans_check_are_compared(tmp_path):
             for head in "ab"
             for k, yaw in ((-0.5, 0.0), (0.5, 60.0))
         ]
-        return scan_report(results, method=method).write(tmp_path / method)[0]
+        return replace(scan_report(results), method=method).write(tmp_path / method)[0]
 
     runs = load_runs([report(1.0, "ours"), report(2.0, "theirs")])
     table = figures_table(runs)
@@ -199,12 +200,15 @@ def test_figures_of_the_scans_check_are_compared(tmp_path):
 def test_figures_of_florence_are_compared_over_subjects_in_each_setting(tmp_path):
     def report(off, method, subjects):
         results = tuple(
-            FlorenceResult(name, setting, 4, 3, k + off, 2 * (k + off), 9.0, 2.5, 0.9, 0.9)
+            FlorenceResult(
+                name, setting, 4, 3, FlorenceFigures(k + off, 2 * (k + off), 9.0, 2.5, 0.9, 0.9)
+            )
             for k, name in enumerate(subjects)
             for setting in ("PTZ-Indoor", "PTZ-Outdoor")
             if (name, setting) != ("b", "PTZ-Outdoor")
         )
-        return florence_report(FlorenceScores(results), method=method).write(tmp_path / method)[0]
+        report = florence_report(FlorenceScores(results))
+        return replace(report, method=method).write(tmp_path / method)[0]
 
     runs = load_runs([report(1.0, "ours", "abc"), report(1.5, "theirs", "abcd")])
     shown = {name: figures for name, *figures in figures_table(runs).rows}

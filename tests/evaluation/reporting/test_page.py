@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mlanet.errors import DataError
+from mlanet.evaluation.reporting import Column, Line, Plot, Table
 from mlanet.evaluation.reporting.page import (
     Page,
     PictureGrid,
@@ -12,8 +13,6 @@ from mlanet.evaluation.reporting.page import (
     markdown,
     markdown_table,
 )
-from mlanet.evaluation.reporting.plots import Line, Plot
-from mlanet.evaluation.reporting.table import Column, Table
 
 NME = Column("nme", "%", digits=1)
 

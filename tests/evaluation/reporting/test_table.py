@@ -1,6 +1,6 @@
 import pytest
 
-from mlanet.evaluation.reporting.table import Column, Table, number
+from mlanet.evaluation.reporting import Column, Table, number
 
 
 def test_values_are_shown_by_their_kind():

@@ -119,7 +119,7 @@ def test_the_check_reports_each_portrait_and_the_mean_face(model, reconstructor,
         found = [r.mean_face_mm for r in results if r.head == head.name]
         assert found == pytest.approx([mean, mean])
     grid = portrait_grid(ReconstructedPortraits(reconstructor), portraits, results)
-    report = scan_report(results, pictures=[grid])
+    report = replace(scan_report(results), pictures=(grid,))
     path, *_ = report.write(tmp_path)
     table = Report.read(path).table("Groups of portraits")
     assert table.value("all, |yaw| <= 30", "number") == 2
@@ -438,7 +438,8 @@ def test_the_command_measures_and_draws_what_refinement_found(
 
 def test_the_printed_table_names_groups_without_markup(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
-    print_page(scan_report([result("a [/b]", mean=1.5, missed=True)], method="m [/c]").page)
+    report = scan_report([result("a [/b]", mean=1.5, missed=True)])
+    print_page(replace(report, method="m [/c]").page)
     printed = capsys.readouterr().out
     assert "m [/c]: rendered-scan check" in printed
     (line,) = [line for line in printed.splitlines() if "head a [/b] " in line]

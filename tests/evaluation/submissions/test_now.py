@@ -7,7 +7,7 @@ from mlanet.assets import verified_path
 from mlanet.cli import main
 from mlanet.errors import DataError
 from mlanet.evaluation import read_image_list
-from mlanet.evaluation.reporting.report import Report
+from mlanet.evaluation.reporting import Report
 from mlanet.evaluation.submissions.now import read_box
 from mlanet.evaluation.submissions.submission import COLUMNS
 from mlanet.image import read_image, write_image
@@ -84,15 +84,15 @@ def test_the_report_counts_and_shows(dataset, tmp_path, capsys):
         ("selfie", 2, 1, 1),
         ("all", 3, 1, 1),
     )
-    notes = dict(zip(report.rows.values("image"), report.rows.values("note"), strict=True))
-    assert notes[f"{SUBJECT}/selfie/IMG_3"] == "no face was found"
-    assert notes[f"{SUBJECT}/selfie/IMG_2"] == "cut by NoW's box"
+    name = f"{SUBJECT}/selfie/IMG_3"
+    assert report.rows.values("error") == ["", "", f"{name}: no face was found"]
     assert report.rows.values("written") == [1, 1, 0]
+    assert report.rows.values("by_box") == [0, 1, 0]
     page = (folder / "report.html").read_text()
     drawn_by_lot, cut = page.split("Drawn by lot")[1].split("Cut by the benchmark")
     assert drawn_by_lot.count("<img") == 2 * len(COLUMNS)  # the third has no face
     assert cut.count("<img") == len(COLUMNS)
-    assert "- written: 2\n" in (folder / "report.md").read_text()
+    assert "| all | 3 | 1 | 1 |" in (folder / "report.md").read_text()
 
 
 @pytest.mark.parametrize(("out", "report"), [(".", "work.report"), ("..", "home.report")])
@@ -133,13 +133,13 @@ def test_bad_pictures_and_boxes_are_named_and_the_others_done(dataset, tmp_path,
     assert len(list(out.rglob("*.obj"))) == 2
     report = Report.read(tmp_path / "out.report" / "report.json")
     assert report.table("Images").rows[-1] == ("all", 5, 1, 3)
-    notes = dict(report.table("Images to look at").rows)
-    assert list(notes) == names
-    assert "no face was found" in notes[names[2]]
-    assert "not one of NoW's boxes" in notes[names[2]]
+    table = report.table("Images to look at")
+    assert table.values("image") == names
+    assert table.value(names[2], "error") == f"{names[2]}: no face was found"
+    assert "not one of NoW's boxes" in table.value(names[2], "warning")
     for name in (names[0], names[3]):
-        assert str(pictures / name) in notes[name]
-        assert "no face was found" not in notes[name]
+        assert str(pictures / name) in table.value(name, "error")
+        assert table.value(name, "warning") == ""
     text = (tmp_path / "out.report" / "report.md").read_text()
     assert "there is no such file" in text
 

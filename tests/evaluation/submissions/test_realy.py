@@ -6,7 +6,7 @@ import pytest
 from mlanet.assets import verified_path
 from mlanet.cli import main
 from mlanet.errors import DataError
-from mlanet.evaluation.reporting.report import Report
+from mlanet.evaluation.reporting import Report
 from mlanet.evaluation.submissions.realy import keypoint_entries, model_keypoints, read_keypoints
 from mlanet.evaluation.submissions.submission import COLUMNS
 from mlanet.export import write_obj
@@ -121,10 +121,10 @@ def test_a_damaged_picture_is_named_and_the_others_done(tmp_path, capsys, monkey
     assert faceless == "mlanet: 3.png: no face was found"
     assert [path.name for path in (out / "predictions").iterdir()] == ["2.obj"]
     report = Report.read(tmp_path / "out.report" / "report.json")
-    notes = dict(report.table("Images to look at").rows)
-    assert list(notes) == ["1.png", "3.png"]
-    assert notes["3.png"] == "no face was found"
-    assert str(images / "1.png") in notes["1.png"]
+    table = report.table("Images to look at")
+    assert table.values("image") == ["1.png", "3.png"]
+    assert table.value("3.png", "error") == "3.png: no face was found"
+    assert str(images / "1.png") in table.value("1.png", "error")
 
 
 @pytest.mark.parametrize("name", ["face.png", "1_b.jpg", "notes.txt"])

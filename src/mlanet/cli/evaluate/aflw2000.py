@@ -15,6 +15,7 @@ from mlanet.cli.evaluate.common import (
     positive,
     progress_bar,
     publish,
+    signed,
 )
 from mlanet.cli.extras import require_torch
 from mlanet.cli.outputs import check_file, check_folder
@@ -94,7 +95,7 @@ def aflw2000(
     from mlanet.reconstructor import Reconstructor
 
     dataset, truth = files.load()
-    versions, dense = method.versions(), None
+    versions, dense = dict[str, str](), None
     if measures.basel is not None:
         dense = DenseProtocol.load(measures.basel, load_model())
         versions["basel"] = f"{dense.basel.name}, sha256 {dense.basel.provenance.sha256}"
@@ -124,14 +125,16 @@ def aflw2000(
             progress=progress,
             workers=threads,
         )
-    report = aflw2000_report(
-        results,
-        measures.annotation,
-        "unknown" if method.predictions is not None else measures.crop,
-        method=method.label,
-        versions=versions,
-        wall_seconds=time.perf_counter() - started,
-        tones="fitted" if measures.fitted_tones else "predicted",
+    report = signed(
+        aflw2000_report(
+            results,
+            measures.annotation,
+            "unknown" if method.predictions is not None else measures.crop,
+            "fitted" if measures.fitted_tones else "predicted",
+        ),
+        method,
+        started,
+        versions,
     )
     if save_predictions is not None:
         predictions_of(results).save(save_predictions)

@@ -1,8 +1,9 @@
 """Options and steps that the protocols share."""
 
-from collections.abc import Callable, Generator, Sequence
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
@@ -155,6 +156,24 @@ def progress_bar(name: str) -> Generator[Callable[[int, int], None], None, None]
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(name, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def signed(
+    report: "Report",
+    method: Method,
+    started: float,
+    versions: Mapping[str, str] | None = None,
+) -> "Report":
+    """The report with the method's name and versions (and more of them), and the run's seconds.
+
+    `started` is what `time.perf_counter` said before the run.
+    """
+    return replace(
+        report,
+        method=method.label,
+        versions=method.versions() | dict(versions or {}),
+        conditions={**report.conditions, "seconds": round(time.perf_counter() - started, 3)},
+    )
 
 
 def publish(report: "Report", out: Path | None, more: Sequence[Path] = ()) -> None:

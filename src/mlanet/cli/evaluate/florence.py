@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mlanet.cli.evaluate.common import (
@@ -14,6 +15,7 @@ from mlanet.cli.evaluate.common import (
     positive,
     progress_bar,
     publish,
+    signed,
 )
 from mlanet.cli.messages import say
 from mlanet.cli.status import EXIT_FAILED, EXIT_OK
@@ -65,7 +67,7 @@ def florence(
         say(f"{files.write_pictures}: pictures of {len(frames.names)} settings written")
         return _left_out(frames.skipped)
     tested = shipped = Reconstructor.load(threads=threads)
-    versions = method.versions() | {"annotator of scans": Method().versions()["mobile"]}
+    versions = {"annotator of scans": Method().versions()["mobile"]}
     meshes = None
     if method.predictions is None:
         if method.weights is not None:
@@ -84,15 +86,9 @@ def florence(
         )
     if keep is not None:
         keep.finish()
-    report = florence_report(
-        scores,
-        every=every if meshes is None else None,
-        seconds=time.perf_counter() - started,
-        method=method.label,
-        versions=versions,
-        pictures=FlorencePictures(tested, subjects, every, meshes).grids(scores.results),
-    )
-    publish(report, out)
+    report = florence_report(scores, every=every if meshes is None else None)
+    pictures = FlorencePictures(tested, subjects, every, meshes).grids(scores.results)
+    publish(replace(signed(report, method, started, versions), pictures=pictures), out)
     return _left_out(scores.skipped)
 
 

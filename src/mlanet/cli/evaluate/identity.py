@@ -1,8 +1,16 @@
 """`mlanet evaluate identity`."""
 
+import time
 from pathlib import Path
 
-from mlanet.cli.evaluate.common import Method, MethodOptions, positive, progress_bar, publish
+from mlanet.cli.evaluate.common import (
+    Method,
+    MethodOptions,
+    positive,
+    progress_bar,
+    publish,
+    signed,
+)
 from mlanet.cli.outputs import check_folder
 from mlanet.cli.status import EXIT_OK
 
@@ -34,6 +42,7 @@ def identity(*, data: Path, out: Path, method: MethodOptions = Method(), threads
     )
     from mlanet.reconstructor import Reconstructor
 
+    started = time.perf_counter()
     faces = FaceCrops(data / "ytf68" if (data / "ytf68").is_dir() else data)
     if method.predictions is not None:
         descriptions = given_descriptions(method.predictions, faces)
@@ -41,6 +50,5 @@ def identity(*, data: Path, out: Path, method: MethodOptions = Method(), threads
         reconstructor = Reconstructor.load(threads=threads, weights=method.weights)
         with progress_bar("Frames") as progress:
             descriptions = describe_frames(reconstructor, faces, progress)
-    report = identity_report(descriptions, faces, method=method.label, versions=method.versions())
-    publish(report, out)
+    publish(signed(identity_report(descriptions, faces), method, started), out)
     return EXIT_OK

@@ -1,6 +1,7 @@
 """`mlanet evaluate occlusion`."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from mlanet.cli.evaluate.common import (
     positive,
     progress_bar,
     publish,
+    signed,
 )
 from mlanet.cli.messages import say
 from mlanet.cli.status import EXIT_OK
@@ -81,16 +83,11 @@ def occlusion(
         source = NetworkSource(Reconstructor.load(weights=method.weights), truth)
     else:
         source = given_faces(method.predictions, truth, shares)
+    started = time.perf_counter()
     with progress_bar("Occluders") as progress:
         results = score_occlusion(
             source, dataset, truth, shares=shares, seed=seed, workers=threads, progress=progress
         )
-    report = occlusion_report(
-        results,
-        seed=seed,
-        method=method.label,
-        versions=method.versions(),
-        pictures=occlusion_grids(results, dataset, truth, seed),
-    )
-    publish(report, out)
+    report = signed(occlusion_report(results, seed), method, started)
+    publish(replace(report, pictures=occlusion_grids(results, dataset, truth, seed)), out)
     return EXIT_OK

@@ -1,6 +1,7 @@
 """`mlanet evaluate scans`."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from mlanet.cli.evaluate.common import (
     positive,
     progress_bar,
     publish,
+    signed,
 )
 from mlanet.cli.extras import require_torch
 from mlanet.cli.messages import say
@@ -76,28 +78,23 @@ def scans(
             write_portraits(files.write_pictures, portraits, progress=progress)
         say(f"{files.write_pictures}: {len(portraits)} pictures and pictures.csv written")
         return EXIT_OK
-    versions = method.versions()
+    versions: dict[str, str] = {}
     if method.predictions is None:
         reconstructor = Reconstructor.load(threads=threads, weights=method.weights)
         source = ReconstructedPortraits(reconstructor, _refined if refine else None)
     else:
         names = [portrait.name for portrait in portraits]
         meshes, version = given_meshes(method.predictions, model, names, missed_too=True)
-        source, versions = GivenPortraits(meshes), versions | version
+        source, versions = GivenPortraits(meshes), version
     keep = None if files.save_predictions is None else MeshWriter(files.save_predictions)
     started = time.perf_counter()
     with progress_bar("Rendered scans") as progress:
         results = score_scans(source, model, portraits, keep=keep, progress=progress)
     if keep is not None:
         keep.finish()
-    report = scan_report(
-        results,
-        refined=refine,
-        seconds=time.perf_counter() - started,
-        method=method.label,
-        versions=versions,
-        pictures=() if out is None else (portrait_grid(source, portraits, results),),
-    )
+    report = signed(scan_report(results, refined=refine), method, started, versions)
+    if out is not None:
+        report = replace(report, pictures=(portrait_grid(source, portraits, results),))
     publish(report, out)
     return EXIT_OK
 

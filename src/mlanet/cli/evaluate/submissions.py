@@ -3,16 +3,17 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlanet.cli.evaluate.common import Method, positive, progress_bar
+from mlanet.cli.evaluate.common import Method, positive, progress_bar, signed
 from mlanet.cli.outputs import check_folder
 from mlanet.cli.status import EXIT_FAILED, EXIT_OK
 from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
-    from mlanet.evaluation.submissions.submission import Submission, Watch
+    from mlanet.evaluation.submissions.submission import HandedIn, Watch
 
 
 def now(
@@ -41,7 +42,7 @@ def now(
     listed = read_image_list(images)
     reconstructor = Reconstructor.load(threads=threads, weights=weights)
 
-    def write(watch: "Watch", progress: Callable[[int, int], None]) -> "Submission":
+    def write(watch: "Watch", progress: Callable[[int, int], None]) -> "list[HandedIn]":
         return write_now(reconstructor, data, listed, out, progress, watch)
 
     return _hand_in("NoW", [str(image.stem) for image in listed], write, out, weights)
@@ -81,7 +82,7 @@ def realy(
         print(f"mlanet: warning: {line}", file=sys.stderr)
     reconstructor = Reconstructor.load(threads=threads, weights=weights)
 
-    def write(watch: "Watch", progress: Callable[[int, int], None]) -> "Submission":
+    def write(watch: "Watch", progress: Callable[[int, int], None]) -> "list[HandedIn]":
         return write_realy(reconstructor, paths, out, reference, progress, watch)
 
     return _hand_in("REALY", [path.name for path in paths], write, out, weights)
@@ -105,7 +106,7 @@ def _report_folder(out: Path) -> Path:
 def _hand_in(
     benchmark: str,
     names: Sequence[str],
-    write: "Callable[[Watch, Callable[[int, int], None]], Submission]",
+    write: "Callable[[Watch, Callable[[int, int], None]], list[HandedIn]]",
     out: Path,
     weights: Path | None,
 ) -> int:
@@ -115,25 +116,20 @@ def _hand_in(
     pictures = SubmissionPictures(names)
     started = time.perf_counter()
     with progress_bar(benchmark) as progress:
-        submission = write(pictures, progress)
-    seconds = time.perf_counter() - started
-    written = f"{submission.written} of {len(names)} images written, unit mm"
-    print(f"{out}: {written}")
-    if submission.by_box:
-        number = len(submission.by_box)
-        print(f"{number} faces that the detector did not find were cut by {benchmark}'s box")
-    report = submission_report(
-        submission,
-        versions=Method(weights=weights).versions(),
-        seconds=seconds,
-        pictures=pictures.grids(),
-    )
+        rows = write(pictures, progress)
+    missing = [row for row in rows if row.error]
+    by_box = sum(row.by_box for row in rows)
+    print(f"{out}: {len(rows) - len(missing)} of {len(rows)} images written, unit mm")
+    if by_box:
+        print(f"{by_box} faces that the detector did not find were cut by {benchmark}'s box")
+    report = submission_report(benchmark, rows)
+    method = Method(weights=weights)
     folder = _report_folder(out)
-    report.write(folder)
+    replace(signed(report, method, started), pictures=tuple(pictures.grids())).write(folder)
     print(f"{folder / 'report.html'} written")
-    for line in submission.odd.values():
-        print(f"mlanet: warning: {line}", file=sys.stderr)
-    for name in submission.missing:
-        why = submission.unreadable.get(name, f"{name}: no face was found")
-        print(f"mlanet: {why}", file=sys.stderr)
-    return EXIT_FAILED if submission.missing else EXIT_OK
+    for row in rows:
+        if row.warning:
+            print(f"mlanet: warning: {row.warning}", file=sys.stderr)
+    for row in missing:
+        print(f"mlanet: {row.error}", file=sys.stderr)
+    return EXIT_FAILED if missing else EXIT_OK

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from mlanet.coefficients import Coefficients
 from mlanet.evaluation.aflw2000.results import FaceOpenings, ImageResult
-from mlanet.evaluation.reporting.table import Cell, Column, Table
+from mlanet.evaluation.reporting import Cell, Column, Table
 from mlanet.morphable import MorphableModel
 
 YAW_LIMITS_DEG = (15.0, 30.0, 45.0, 60.0, 75.0)

@@ -11,6 +11,7 @@ from mlanet.datasets import AFLW2000, AFLW2000Annotations
 from mlanet.datasets.aflw2000_annotations import AnnotationKind
 from mlanet.evaluation.aflw2000.framing import CropSource, framed_face
 from mlanet.evaluation.aflw2000.results import ImageResult, drawn_at_random, worst
+from mlanet.evaluation.reporting import PictureGrid, PictureRow
 from mlanet.evaluation.reporting.face_tiles import (
     FACE_COLUMNS,
     PREDICTED_COLOR,
@@ -19,7 +20,6 @@ from mlanet.evaluation.reporting.face_tiles import (
     face_tiles,
     grey_tile,
 )
-from mlanet.evaluation.reporting.page import PictureGrid, PictureRow
 from mlanet.image import crop_square, draw_points, square_from_landmarks
 from mlanet.reconstructor import Reconstructor
 

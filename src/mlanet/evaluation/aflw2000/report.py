@@ -1,6 +1,6 @@
 """The report on AFLW2000-3D: tables of the images' errors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Literal
 
@@ -19,10 +19,15 @@ from mlanet.evaluation.aflw2000.results import (
     nme_curve,
     worst,
 )
-from mlanet.evaluation.reporting.page import PictureGrid
-from mlanet.evaluation.reporting.plots import cumulative_plot
-from mlanet.evaluation.reporting.report import Protocol, Report
-from mlanet.evaluation.reporting.table import Cell, Column, Table, number
+from mlanet.evaluation.reporting import (
+    Cell,
+    Column,
+    Protocol,
+    Report,
+    Table,
+    cumulative_plot,
+    number,
+)
 from mlanet.metrics import YAW_BINS, yaw_bin_index
 
 DEFINITION = (
@@ -55,12 +60,7 @@ def aflw2000_report(
     results: Sequence[ImageResult],
     annotation: AnnotationKind,
     crop: CropSource,
-    *,
-    method: str = "mlanet",
-    versions: Mapping[str, str] | None = None,
-    wall_seconds: float = 0.0,
     tones: Literal["predicted", "fitted"] = "predicted",
-    pictures: Sequence[PictureGrid] = (),
 ) -> Report:
     """The report of all images.
 
@@ -68,11 +68,7 @@ def aflw2000_report(
         results: of `score_aflw2000`.
         annotation: which landmarks were the truth.
         crop: where the method's crop came from.
-        method: its name.
-        versions: of weights and assets.
-        wall_seconds: from the first picture's bytes to the last one's errors.
         tones: whether skin tones are those of the predicted albedo or of a fitted one.
-        pictures: of `face_grids`.
     """
     tables = [alignment_table(results), pose_table(results), curve_table(results)]
     if any(result.dense is not None for result in results):
@@ -81,20 +77,16 @@ def aflw2000_report(
         "crop": crop,
         "images": len(results),
         "missed": sum(result.nme_2d_68 is None for result in results),
-        "seconds": round(sum(result.seconds for result in results), 3),
-        "images_per_second": round(len(results) / wall_seconds, 2) if wall_seconds > 0 else None,
+        "seconds_of_method": round(sum(result.seconds for result in results), 3),
     }
-    errors = {method: [result.nme_2d_68_of_all for result in results]}
+    errors = {"faces": [result.nme_2d_68_of_all for result in results]}
     note = "Missed faces lie beyond every threshold."
     return Report(
         protocol=protocol_of(annotation),
-        method=method,
-        versions=dict(versions or {}),
         rows=row_table(results),
         tables=(*tables, worst_table(results), *group_tables(results, tones)),
         conditions=conditions,
         plots=cumulative_plot("nme_2d_68 %", "faces", errors, CURVE_LIMIT, note),
-        pictures=tuple(pictures),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from mlanet.evaluation.aflw2000.dense import DenseErrors
-from mlanet.evaluation.reporting.table import number
+from mlanet.evaluation.reporting import number
 from mlanet.metrics import (
     BinnedMean,
     CumulativeError,

@@ -1,7 +1,7 @@
 """Sparse alignment and head pose on AFLW2000-3D."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from mlanet.evaluation.aflw2000.predictions import FacePrediction
 from mlanet.evaluation.aflw2000.report import aflw2000_report
 from mlanet.evaluation.aflw2000.results import ImageResult
 from mlanet.evaluation.name_lists import read_names
-from mlanet.evaluation.reporting.report import Report
+from mlanet.evaluation.reporting import Report
 from mlanet.metrics import nme_2d_68
 
 AnyPredictor = TypeVar("AnyPredictor", bound=LandmarkPredictor)
@@ -102,16 +102,12 @@ def evaluate_aflw2000(
     *,
     annotation: AnnotationKind = "original",
     crop: CropSource = "ground-truth",
-    versions: Mapping[str, str] | None = None,
     workers: int = 1,
 ) -> Report:
     """Run a predictor over every annotated image; see `NetworkSource` and `score_aflw2000`."""
     source = NetworkSource(predictor, annotations, annotation, crop)
-    started = time.perf_counter()
     results = score_aflw2000(source, dataset, annotations, annotation=annotation, workers=workers)
-    return aflw2000_report(
-        results, annotation, crop, versions=versions, wall_seconds=time.perf_counter() - started
-    )
+    return aflw2000_report(results, annotation, crop)
 
 
 def score_aflw2000(

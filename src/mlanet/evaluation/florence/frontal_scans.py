@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -28,22 +28,22 @@ OFF_SURFACE_MM = 15.0
 PLACE_DEPTH = 5
 """Parts of `subject_XX/Model/frontal1/obj/NAME.obj`."""
 
-PointsSource: TypeAlias = Literal["file", "network"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ScanPoints:
-    """Where alignment with a scan starts, and what it is cropped and normalised by.
+class FlorenceScan:
+    """A frontal scan, and where alignment with it starts.
 
     Attributes:
         file: of the scan, within the data set.
-        source: `file` if a landmark file lies beside the scan, else `network`.
+        source: of the points: `file` if a landmark file lies beside the scan, else `network`.
         points: `START_POINTS`, mm, the scan's frame.
+        surface: mm.
     """
 
     file: str
-    source: PointsSource
+    source: Literal["file", "network"]
     points: Float[np.ndarray, "9 3"]
+    surface: Surface
 
     @property
     def nose_tip(self) -> Float[np.ndarray, "3"]:
@@ -53,16 +53,13 @@ class ScanPoints:
     @property
     def interocular_mm(self) -> float:
         """Distance of the outer corners of the eyes."""
-        right, left = (self.points[START_POINTS.index(k)] for k in OUTER_EYES)
-        return float(np.linalg.norm(left - right))
+        return interocular_mm(self.points)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FlorenceScan:
-    """A frontal scan (mm) and its landmarks."""
-
-    surface: Surface
-    marks: ScanPoints
+def interocular_mm(points: Float[np.ndarray, "9 3"]) -> float:
+    """Distance of the outer corners of the eyes, of `START_POINTS` in mm."""
+    right, left = (points[START_POINTS.index(k)] for k in OUTER_EYES)
+    return float(np.linalg.norm(left - right))
 
 
 def read_scan(path: Path, annotator: Reconstructor) -> FlorenceScan:
@@ -91,16 +88,16 @@ def read_scan(path: Path, annotator: Reconstructor) -> FlorenceScan:
     file = Path(*path.parts[-PLACE_DEPTH:]).as_posix()
     marked = path.with_suffix(LANDMARKS)
     if marked.exists():
-        return FlorenceScan(surface, ScanPoints(file, "file", _marked_points(marked, surface)))
+        return FlorenceScan(file, "file", _marked_points(marked, surface), surface)
     pictures = list_files(path.parent, TEXTURES)
     texture = read_image(pictures[0]) if len(pictures) == 1 else None
     points = find_start_points(mesh, annotator, texture, str(path))
-    return FlorenceScan(surface, ScanPoints(file, "network", points))
+    return FlorenceScan(file, "network", points, surface)
 
 
 def _marked_points(path: Path, surface: Surface) -> Float[np.ndarray, "9 3"]:
     points = read_ljson(path)[list(START_POINTS)]
-    apart = ScanPoints("", "file", points).interocular_mm
+    apart = interocular_mm(points)
     if not MM_OF_EYES[0] <= apart <= MM_OF_EYES[1]:
         raise DataError(f"{path}: eyes {apart:.3g} units wide; landmarks in millimetres expected")
     off = float(surface.index.query(points).distance.max())

@@ -12,6 +12,7 @@ from mlanet.errors import MlanetError
 from mlanet.evaluation.florence.layout import EVERY, FlorenceSubject, frames_of, setting_name
 from mlanet.evaluation.florence.report import by_setting
 from mlanet.evaluation.florence.scoring import FlorenceResult
+from mlanet.evaluation.reporting import PictureGrid, PictureRow
 from mlanet.evaluation.reporting.face_tiles import (
     FACE_COLUMNS,
     TILE_PX,
@@ -20,7 +21,6 @@ from mlanet.evaluation.reporting.face_tiles import (
     face_tiles,
     grey_tile,
 )
-from mlanet.evaluation.reporting.page import PictureGrid, PictureRow
 from mlanet.evaluation.surfaces.face_shape import START_POINTS, FaceShape
 from mlanet.evaluation.surfaces.mesh_folder import MeshFolder
 from mlanet.geometry import Camera, Mesh, Pose, fit_similarity, matrix_from_euler
@@ -67,7 +67,9 @@ class FlorencePictures:
         """For each setting the subjects with the largest distances, and some drawn by lot."""
         found: list[PictureGrid] = []
         for setting, results in by_setting(every).items():
-            worst = sorted(results, key=lambda one: -one.point_to_plane_mean_mm)[:NUM_SUBJECTS]
+            worst = sorted(results, key=lambda one: -one.figures.point_to_plane_mean_mm)[
+                :NUM_SUBJECTS
+            ]
             lot = drawn_by_lot((one.subject for one in results), NUM_SUBJECTS)
             rows = {
                 one.subject: self.row(one) for one in results if one in worst or one.subject in lot
@@ -98,7 +100,7 @@ class FlorencePictures:
             shape = self.meshes.face(setting_name(subject, result.setting))
             typical = np.asarray(self.reconstructor.model.landmarks.mean, dtype=np.float64)
             tiles[1:] = [draw_shape(shape, typical, yaw) for yaw in (0.0, TURN_DEG)]
-        lines = [result.subject, result.setting, f"{result.point_to_plane_mean_mm:.2f} mm"]
+        lines = [result.subject, result.setting, f"{result.figures.point_to_plane_mean_mm:.2f} mm"]
         if result.frames is not None:
             lines.append(f"face in {result.faces} of {result.frames} frames")
         return PictureRow("\n".join(lines), tuple(tiles))

@@ -1,14 +1,12 @@
 """The report on MICC Florence."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple, fields
 
 import numpy as np
 
-from mlanet.evaluation.florence.scoring import FlorenceResult, FlorenceScores
-from mlanet.evaluation.reporting.page import PictureGrid
-from mlanet.evaluation.reporting.plots import cumulative_plot
-from mlanet.evaluation.reporting.report import Protocol, Report
-from mlanet.evaluation.reporting.table import Column, Table, text_table
+from mlanet.evaluation.florence.scoring import FlorenceFigures, FlorenceResult, FlorenceScores
+from mlanet.evaluation.reporting import Column, Protocol, Report, Table, cumulative_plot, text_table
 from mlanet.evaluation.surfaces.face_shape import START_POINTS
 
 PROTOCOL = Protocol(
@@ -23,41 +21,27 @@ PROTOCOL = Protocol(
 ERRORS = ("point_to_plane_mean_mm", "point_to_plane_rms_mm", "nme_interocular_icp")
 """Figures in which methods are compared subject by subject."""
 
-FIGURES = (*ERRORS, "mean_face_mm", "coverage_to_scan", "coverage_from_scan")
-"""Figures of a result."""
+FIGURES = tuple(field.name for field in fields(FlorenceFigures))
 
 
-def florence_report(
-    scores: FlorenceScores,
-    *,
-    every: int | None = None,
-    seconds: float = 0.0,
-    method: str = "mlanet",
-    versions: Mapping[str, str] | None = None,
-    pictures: Sequence[PictureGrid] = (),
-) -> Report:
+def florence_report(scores: FlorenceScores, *, every: int | None = None) -> Report:
     """The report of all subjects.
 
     Args:
         scores: of `score_florence`.
         every: of so many frames of a video one was used; None if the method does not say.
-        seconds: of the whole run.
-        method: its name.
-        versions: of weights and assets.
-        pictures: of `FlorencePictures`.
     """
     settings = by_setting(scores.results)
-    curves = {name: [r.point_to_plane_mean_mm for r in found] for name, found in settings.items()}
+    curves = {
+        name: [r.figures.point_to_plane_mean_mm for r in found] for name, found in settings.items()
+    }
     left_out = text_table("Left out", ("what and why",), [(line,) for line in scores.skipped])
     return Report(
         protocol=PROTOCOL,
-        method=method,
-        versions=dict(versions or {}),
         rows=subject_table(scores.results),
         tables=(setting_table(settings), scan_table(scores), left_out),
-        conditions={"every_nth_frame": every, "seconds": round(seconds, 3)},
+        conditions={"every_nth_frame": every},
         plots=cumulative_plot("point_to_plane_mean_mm", "subjects", curves),
-        pictures=tuple(pictures),
     )
 
 
@@ -74,7 +58,7 @@ def setting_table(settings: Mapping[str, Sequence[FlorenceResult]]) -> Table:
     columns, values = [Column("figure")], [[*FIGURES, "subjects"]]
     for setting, results in settings.items():
         columns += [Column(setting, use="figure"), Column(f"{setting}, sd")]
-        table = np.array([[getattr(r, name) for name in FIGURES] for r in results])
+        table = np.array([astuple(result.figures) for result in results])
         spread = table.std(axis=0, ddof=1).tolist() if len(results) > 1 else [None] * len(FIGURES)
         values += [[*table.mean(axis=0).tolist(), len(results)], [*spread, None]]
     rows = tuple(zip(*values, strict=True))
@@ -98,10 +82,7 @@ def scan_table(scores: FlorenceScores) -> Table:
 
 def subject_table(results: Sequence[FlorenceResult]) -> Table:
     """One row for each subject and setting."""
-    rows = tuple(
-        (r.subject, r.setting, r.frames, r.faces, *(getattr(r, name) for name in FIGURES))
-        for r in results
-    )
+    rows = tuple((r.subject, r.setting, r.frames, r.faces, *astuple(r.figures)) for r in results)
     columns = (
         Column("subject", use="case"),
         Column("setting", use="group"),

@@ -5,7 +5,7 @@ handed out on request; nothing of it ships with mlanet.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.errors import MlanetError
-from mlanet.evaluation.florence.frontal_scans import FlorenceScan, ScanPoints, read_scan
+from mlanet.evaluation.florence.frontal_scans import FlorenceScan, read_scan
 from mlanet.evaluation.florence.layout import (
     EVERY,
     SETTINGS,
@@ -50,14 +50,10 @@ SettingSource: TypeAlias = Callable[[FlorenceSubject, str], SettingFace]
 
 
 @dataclass(frozen=True, slots=True)
-class FlorenceResult:
-    """A subject in one setting; each figure is the least over the subject's scans.
+class FlorenceFigures:
+    """A face against a scan, or the least over the subject's scans.
 
     Attributes:
-        subject: its name.
-        setting: of the videos.
-        frames: that were looked at; None if the method does not say.
-        faces: frames in which a face was found, which the result is of; None as above.
         point_to_plane_mean_mm: mean distance, both directions averaged.
         point_to_plane_rms_mm: root mean square distance, both directions averaged.
         nme_interocular_icp: PRNet's error, percent.
@@ -67,16 +63,58 @@ class FlorenceResult:
         coverage_from_scan: the same of the cropped scan's area.
     """
 
-    subject: str
-    setting: str
-    frames: int | None
-    faces: int | None
     point_to_plane_mean_mm: float
     point_to_plane_rms_mm: float
     nme_interocular_icp: float
     mean_face_mm: float
     coverage_to_scan: float
     coverage_from_scan: float
+
+    @classmethod
+    def of(cls, face: FaceShape, mean_face: FaceShape, scan: FlorenceScan) -> "FlorenceFigures":
+        """Figures of a face.
+
+        Raises:
+            ValueError: it has nothing in common with the scan.
+        """
+        apart = face.distance(scan.surface, scan.points)
+        baseline = mean_face.distance(scan.surface, scan.points)
+        return cls(
+            apart.point_to_plane_mean_mm,
+            apart.point_to_plane_rms_mm,
+            nme_interocular_icp(
+                face.surface, scan.surface, scan.nose_tip, apart.motion, scan.interocular_mm
+            ),
+            baseline.point_to_plane_mean_mm,
+            apart.to_scan.coverage,
+            apart.from_scan.coverage,
+        )
+
+    @classmethod
+    def least(cls, several: "Sequence[FlorenceFigures]") -> "FlorenceFigures":
+        """The least of each error; coverages are those of the least mean distance."""
+        nearest = min(several, key=lambda one: one.point_to_plane_mean_mm)
+        errors = ("point_to_plane_rms_mm", "nme_interocular_icp", "mean_face_mm")
+        return replace(nearest, **{k: min(getattr(one, k) for one in several) for k in errors})
+
+
+@dataclass(frozen=True, slots=True)
+class FlorenceResult:
+    """A subject in one setting.
+
+    Attributes:
+        subject: its name.
+        setting: of the videos.
+        frames: that were looked at; None if the method does not say.
+        faces: frames in which a face was found, which the result is of; None as above.
+        figures: the least over the subject's scans.
+    """
+
+    subject: str
+    setting: str
+    frames: int | None
+    faces: int | None
+    figures: FlorenceFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +124,12 @@ class FlorenceScores:
     Attributes:
         results: one for each subject and setting.
         skipped: what was left out and why, one line each.
-        scans: landmarks that were used, one entry for each scan.
+        scans: that were compared with.
     """
 
     results: tuple[FlorenceResult, ...]
     skipped: tuple[str, ...] = ()
-    scans: tuple[ScanPoints, ...] = ()
+    scans: tuple[FlorenceScan, ...] = ()
 
 
 def score_florence(
@@ -122,15 +160,15 @@ def score_florence(
     """
     run = _Run(source, FaceComparison(model).face(), keep, [])
     results: list[FlorenceResult] = []
-    marks: list[ScanPoints] = []
+    every: list[FlorenceScan] = []
     for number, subject in enumerate(subjects):
         scans = run.read_scans(subject, annotator)
-        marks += [scan.marks for scan in scans]
+        every += scans
         found = [run.evaluate(subject, setting, scans) for setting in SETTINGS if scans]
         results += [result for result in found if result is not None]
         if progress is not None:
             progress(number + 1, len(subjects))
-    return FlorenceScores(tuple(results), tuple(run.skipped), tuple(marks))
+    return FlorenceScores(tuple(results), tuple(run.skipped), tuple(every))
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,53 +252,13 @@ class _Run:
             where = "" if face.frames is None else f" in {face.frames} frames"
             self.skipped.append(f"{subject.name}, {setting}: no face{where}")
             return None
-        figures: list[_Figures] = []
+        figures: list[FlorenceFigures] = []
         for scan in scans:
             try:
-                figures.append(_figures(face.shape, self.mean_face, scan))
+                figures.append(FlorenceFigures.of(face.shape, self.mean_face, scan))
             except ValueError as error:
-                self.skipped.append(f"{scan.marks.file}, {setting}: {error}")
+                self.skipped.append(f"{scan.file}, {setting}: {error}")
         if not figures:
             return None
-        nearest = min(figures, key=lambda found: found.mean_mm)
-        return FlorenceResult(
-            subject=subject.name,
-            setting=setting,
-            frames=face.frames,
-            faces=face.faces,
-            point_to_plane_mean_mm=nearest.mean_mm,
-            point_to_plane_rms_mm=min(found.rms_mm for found in figures),
-            nme_interocular_icp=min(found.nme for found in figures),
-            mean_face_mm=min(found.mean_face_mm for found in figures),
-            coverage_to_scan=nearest.coverage_to_scan,
-            coverage_from_scan=nearest.coverage_from_scan,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Figures:
-    """A face against one scan."""
-
-    mean_mm: float
-    rms_mm: float
-    nme: float
-    mean_face_mm: float
-    coverage_to_scan: float
-    coverage_from_scan: float
-
-
-def _figures(face: FaceShape, mean_face: FaceShape, scan: FlorenceScan) -> _Figures:
-    """Distances of a face and of the mean face in mm, and PRNet's error in per cent."""
-    marks = scan.marks
-    found = face.distance(scan.surface, marks.points)
-    nme = nme_interocular_icp(
-        face.surface, scan.surface, marks.nose_tip, found.motion, marks.interocular_mm
-    )
-    return _Figures(
-        found.point_to_plane_mean_mm,
-        found.point_to_plane_rms_mm,
-        nme,
-        mean_face.distance(scan.surface, marks.points).point_to_plane_mean_mm,
-        found.to_scan.coverage,
-        found.from_scan.coverage,
-    )
+        least = FlorenceFigures.least(figures)
+        return FlorenceResult(subject.name, setting, face.frames, face.faces, least)

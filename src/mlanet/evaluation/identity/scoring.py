@@ -10,9 +10,7 @@ from jaxtyping import Float, Int, Shaped
 from mlanet.datasets import FaceCrops
 from mlanet.datasets.archive import load_arrays, positions_of
 from mlanet.errors import DataError
-from mlanet.evaluation.reporting.plots import Line, Plot
-from mlanet.evaluation.reporting.report import Protocol, Report
-from mlanet.evaluation.reporting.table import Column, Table
+from mlanet.evaluation.reporting import Column, Line, Plot, Protocol, Report, Table
 from mlanet.image import crop_square, square_from_landmarks
 from mlanet.metrics import Verification, cosine_similarity, verification
 from mlanet.reconstructor import Reconstructor
@@ -99,13 +97,7 @@ def _of_identity(rows: Float[np.ndarray, "n d"]) -> dict[str, Float[np.ndarray, 
     return {"identity, whitened": whitened(rows), "identity, mean-free": rows - rows.mean(axis=0)}
 
 
-def identity_report(
-    descriptions: Descriptions,
-    faces: FaceCrops,
-    *,
-    method: str = "mlanet",
-    versions: Mapping[str, str] | None = None,
-) -> Report:
+def identity_report(descriptions: Descriptions, faces: FaceCrops) -> Report:
     """Verify people by descriptions of the frames; see `score_identity`.
 
     Raises:
@@ -122,8 +114,6 @@ def identity_report(
     tables = tuple(verification_table(level, found) for level, found in results.items())
     return Report(
         protocol=PROTOCOL,
-        method=method,
-        versions=dict(versions or {}),
         rows=None,
         tables=tables,
         conditions={"people": people, "videos": videos, "frames": len(person)},

@@ -10,13 +10,13 @@ from mlanet.evaluation.aflw2000.pictures import point_radius
 from mlanet.evaluation.aflw2000.results import ImageResult
 from mlanet.evaluation.occlusion.occluders import Occluder, cover_named
 from mlanet.evaluation.occlusion.scoring import OcclusionResults
+from mlanet.evaluation.reporting import PictureGrid, PictureRow
 from mlanet.evaluation.reporting.face_tiles import (
     PREDICTED_COLOR,
     TILE_PX,
     TRUTH_COLOR,
     grey_tile,
 )
-from mlanet.evaluation.reporting.page import PictureGrid, PictureRow
 from mlanet.image import crop_square, draw_points, square_from_landmarks
 
 NUM_FACES = 4

@@ -1,7 +1,6 @@
 """Errors behind occluders: a table, a curve."""
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -9,10 +8,8 @@ from mlanet.evaluation.aflw2000.report import NME, protocol_of, row_table
 from mlanet.evaluation.aflw2000.results import mean_nme, mean_pose
 from mlanet.evaluation.occlusion.occluders import Occluder
 from mlanet.evaluation.occlusion.scoring import OcclusionResults
-from mlanet.evaluation.reporting.page import PictureGrid
+from mlanet.evaluation.reporting import Column, Protocol, Report, Table, number
 from mlanet.evaluation.reporting.plots import NUM_Y_TICKS, Line, Plot
-from mlanet.evaluation.reporting.report import Protocol, Report
-from mlanet.evaluation.reporting.table import Column, Table, number
 from mlanet.metrics import Difference, paired_difference, yaw_bin_index
 
 PROTOCOL = Protocol(
@@ -24,32 +21,19 @@ SHARE_TICK, ERROR_TICK = 10.0, 0.5
 """Percent: the curve's axes end at a multiple of this for each tick."""
 
 
-def occlusion_report(
-    results: OcclusionResults,
-    *,
-    seed: int = 0,
-    method: str = "mlanet",
-    versions: Mapping[str, str] | None = None,
-    pictures: tuple[PictureGrid, ...] = (),
-) -> Report:
+def occlusion_report(results: OcclusionResults, seed: int = 0) -> Report:
     """The report of all pictures.
 
     Args:
         results: of `score_occlusion`.
         seed: of the occluders.
-        method: its name.
-        versions: of weights and assets.
-        pictures: of `occlusion_grids`.
     """
     return Report(
         protocol=PROTOCOL,
-        method=method,
-        versions=dict(versions or {}),
         rows=occlusion_rows(results),
         tables=(occlusion_table(results),),
         conditions={"images": len(results[None]), "seed": seed},
         plots=occlusion_plots(results),
-        pictures=pictures,
     )
 
 

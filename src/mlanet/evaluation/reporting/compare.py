@@ -198,11 +198,12 @@ def _paired(
     first: Mapping[Cell, Case], second: Mapping[Cell, Case]
 ) -> list[tuple[float, float, int | None]]:
     """Both runs' values of the cases in which both have one, and the first run's yaw bins."""
-    return [
-        (one.value, second[name].value, one.yaw_bin)
-        for name, one in first.items()
-        if one.value is not None and name in second and second[name].value is not None
-    ]
+    pairs: list[tuple[float, float, int | None]] = []
+    for name, one in first.items():
+        other = second.get(name)
+        if one.value is not None and other is not None and other.value is not None:
+            pairs.append((one.value, other.value, one.yaw_bin))
+    return pairs
 
 
 def _side_by_side(name: str, runs: Sequence[Run], found: Sequence[Mapping[str, Cell]]) -> Table:

@@ -36,21 +36,21 @@ class Report:
 
     Attributes:
         protocol: what was measured.
-        method: name of what was tested.
-        versions: of weights and assets.
         rows: single results, of which the tables are made, if there are such; `mlanet evaluate
             compare` pairs them.
         tables: the figures.
+        method: name of what was tested.
+        versions: of weights and assets.
         conditions: how the run was made.
         plots: curves; files do not keep them.
         pictures: for people; `report.json` does not hold them.
     """
 
     protocol: Protocol
-    method: str
-    versions: Mapping[str, str]
     rows: Table | None
     tables: tuple[Table, ...]
+    method: str = "mlanet"
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
     conditions: Mapping[str, Cell] = field(default_factory=dict[str, Cell])
     plots: tuple[Plot, ...] = ()
     pictures: tuple[PictureGrid, ...] = ()

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from mlanet.evaluation.reporting import PictureGrid, PictureRow
 from mlanet.evaluation.reporting.face_tiles import FACE_COLUMNS, TILE_PX, face_tiles
-from mlanet.evaluation.reporting.page import PictureGrid, PictureRow
 from mlanet.evaluation.scans.known_heads import KnownHead
 from mlanet.evaluation.scans.portraits import Portrait, portrait_camera
 from mlanet.evaluation.scans.scoring import (

@@ -1,13 +1,10 @@
 """The report of the rendered-scan check."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from mlanet.evaluation.reporting.page import PictureGrid
-from mlanet.evaluation.reporting.plots import cumulative_plot
-from mlanet.evaluation.reporting.report import Protocol, Report
-from mlanet.evaluation.reporting.table import Cell, Column, Table
+from mlanet.evaluation.reporting import Cell, Column, Protocol, Report, Table, cumulative_plot
 from mlanet.evaluation.scans.known_heads import SCAN_KIND
 from mlanet.evaluation.scans.scoring import PortraitResult
 
@@ -41,24 +38,12 @@ GROUP_FIGURES = (
 )
 
 
-def scan_report(
-    results: Sequence[PortraitResult],
-    *,
-    refined: bool = False,
-    seconds: float = 0.0,
-    method: str = "mlanet",
-    versions: Mapping[str, str] | None = None,
-    pictures: Sequence[PictureGrid] = (),
-) -> Report:
+def scan_report(results: Sequence[PortraitResult], *, refined: bool = False) -> Report:
     """The report of all portraits.
 
     Args:
         results: of `score_scans`.
         refined: whether faces were fitted to the pixels.
-        seconds: of the whole run.
-        method: its name.
-        versions: of weights and assets.
-        pictures: of some portraits.
     """
     curves = {
         "reconstructions": [result.mean_mm for result in results],
@@ -66,13 +51,10 @@ def scan_report(
     }
     return Report(
         protocol=PROTOCOL,
-        method=method,
-        versions=dict(versions or {}),
         rows=portrait_table(results),
         tables=(group_table(results),),
-        conditions={"refined": refined, "seconds": round(seconds, 3)},
+        conditions={"refined": refined},
         plots=cumulative_plot("point_to_plane_mean_mm", "portraits", curves),
-        pictures=tuple(pictures),
     )
 
 

@@ -15,7 +15,7 @@ from mlanet.detection import Detection
 from mlanet.errors import DataError
 from mlanet.evaluation.aflw2000.framing import MIN_IOU
 from mlanet.evaluation.annotated_face import annotated_face
-from mlanet.evaluation.submissions.submission import Submission, Watch, hand_in
+from mlanet.evaluation.submissions.submission import HandedIn, Watch, hand_in
 from mlanet.evaluation.surfaces.face_shape import SEVEN_POINTS
 from mlanet.export import write_obj
 from mlanet.files import atomic_path, check_regular, one_line, parsing, read_text
@@ -111,7 +111,7 @@ def write_now(
     out: Path,
     progress: Callable[[int, int], None] | None = None,
     watch: Watch | None = None,
-) -> Submission:
+) -> list[HandedIn]:
     """Write `subject/challenge/NAME.obj` and `.npy` of each image into a folder.
 
     The mesh is the person at rest in millimetres (expressions are zero), since NoW's scans are at
@@ -134,9 +134,10 @@ def write_now(
             _write_face(face, out / name)
         return face
 
-    submission = hand_in("NoW", list(entries), write, watch, progress)
-    groups = {name: entry.challenge for name, entry in entries.items()}
-    return replace(submission, odd=odd, groups=groups)
+    return [
+        replace(one, group=entries[one.image].challenge, warning=odd.get(one.image, ""))
+        for one in hand_in(list(entries), write, watch, progress)
+    ]
 
 
 def _face(

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.errors import AssetError, DataError
-from mlanet.evaluation.submissions.submission import Submission, Watch, hand_in
+from mlanet.evaluation.submissions.submission import HandedIn, Watch, hand_in
 from mlanet.export import write_obj
 from mlanet.files import atomic_path, list_files, parsing, read_json
 from mlanet.geometry import Mesh, SurfaceIndex, SurfacePoints
@@ -62,7 +62,7 @@ def write_realy(
     reference: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
     watch: Watch | None = None,
-) -> Submission:
+) -> list[HandedIn]:
     """Write `predictions/NAME.obj` of each image, and the template `mlanet.obj`.
 
     All meshes share vertices' order and triangles, and have no normals: REALY's reader takes no
@@ -96,7 +96,7 @@ def write_realy(
         write_obj(out / "predictions" / f"{named[name].stem}.obj", mesh, normals=False)
         return found[0]
 
-    return hand_in("REALY", list(named), write, watch, progress)
+    return hand_in(list(named), write, watch, progress)
 
 
 def read_keypoints(template: Path) -> Float[np.ndarray, "85 3"]:
