@@ -1,8 +1,8 @@
 """mlanet: one ordinary photo in, a textured 3D face out."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from mlanet.lazy import lazy_names
 from mlanet.version import __version__
 
 if TYPE_CHECKING:
@@ -29,8 +29,4 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Import public names on first use, so that `import mlanet` stays instant."""
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'mlanet' has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, _HOMES)

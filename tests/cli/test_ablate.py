@@ -39,6 +39,6 @@ def test_a_table_needs_results_and_a_training_needs_data(torch, capsys, tmp_path
 
 
 def test_a_missing_package_is_named(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr("mlanet.cli.ablate.find_spec", lambda name: None)
+    monkeypatch.setattr("mlanet.cli.common.find_spec", lambda name: None)
     assert run("ablate", "--data", tmp_path, "--out", tmp_path / "out") == 2
     assert install_command("train") in capsys.readouterr().err

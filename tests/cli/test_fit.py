@@ -3,15 +3,21 @@ import json
 import numpy as np
 import pytest
 
-from mlanet.cli import main
-from mlanet.cli.fit import fit
-from mlanet.cli.reconstruct import reconstruct
+from mlanet.cli import main, run
 from mlanet.errors import DataError, UsageError
 from mlanet.extras import install_command
 
 
+def fit(*words):
+    return run(["fit", *map(str, words)])
+
+
+def reconstruct(*words):
+    return run(["reconstruct", *map(str, words)])
+
+
 def test_the_example_is_fitted(torch, tmp_path, capsys):
-    assert fit(out=tmp_path, example=True) == 0
+    assert fit("--out", tmp_path, "--example") == 0
     folder = tmp_path / "astronaut"
     assert (folder / "overlay.png").is_file()
     assert json.loads((folder / "face_00.json").read_text())["schema"] == 1
@@ -20,16 +26,16 @@ def test_the_example_is_fitted(torch, tmp_path, capsys):
 
 
 def test_reconstruct_refines_on_demand(torch, tmp_path):
-    assert reconstruct(out=tmp_path, example=True, threads=1) == 0
+    assert reconstruct("--out", tmp_path, "--example", "--threads", 1) == 0
     path = tmp_path / "astronaut" / "face_00.json"
     plain = json.loads(path.read_text())
-    assert reconstruct(out=tmp_path, example=True, threads=1, refine=True) == 0
+    assert reconstruct("--out", tmp_path, "--example", "--threads", 1, "--refine") == 0
     assert json.loads(path.read_text())["lighting"] != plain["lighting"]
 
 
 @pytest.mark.parametrize("verb", ["fit", "reconstruct"])
 def test_without_torch_there_is_one_clear_line(verb, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("mlanet.cli.extras.find_spec", lambda _: None)
+    monkeypatch.setattr("mlanet.cli.common.find_spec", lambda _: None)
     words = [verb, "--example", "--out", str(tmp_path)]
     with pytest.raises(SystemExit) as stop:
         main(words + (["--refine"] if verb == "reconstruct" else []))
@@ -40,34 +46,34 @@ def test_without_torch_there_is_one_clear_line(verb, tmp_path, capsys, monkeypat
 
 def test_wrong_usage_is_named(tmp_path):
     with pytest.raises(UsageError, match="photo"):
-        fit(out=tmp_path)
+        fit("--out", tmp_path)
     with pytest.raises(UsageError, match="threads"):
-        fit(out=tmp_path, example=True, threads=0)
+        fit("--out", tmp_path, "--example", "--threads", 0)
     file = tmp_path / "file"
     file.touch()
     with pytest.raises(UsageError, match="not a folder"):
-        fit(out=file, example=True)
+        fit("--out", file, "--example")
 
 
 def test_bad_points_are_named(torch, tmp_path):
     file = tmp_path / "astronaut.npy"
     np.save(file, np.full((68, 2), -1.0))
     with pytest.raises(DataError, match="0 visible"):
-        fit(out=tmp_path, example=True, landmarks=file)
+        fit("--out", tmp_path, "--example", "--landmarks", file)
     np.save(file, np.arange(136.0).reshape(68, 2) + 5000.0)
     with pytest.raises(DataError, match="68 of 68 points lie outside"):
-        fit(out=tmp_path, example=True, landmarks=tmp_path)
+        fit("--out", tmp_path, "--example", "--landmarks", tmp_path)
     other = file.rename(tmp_path / "other.npy")
     with pytest.raises(DataError, match="another photo"):
-        fit(out=tmp_path, example=True, landmarks=other)
+        fit("--out", tmp_path, "--example", "--landmarks", other)
     with pytest.raises(DataError, match=r"holds none of astronaut\.pts"):
-        fit(out=tmp_path, example=True, landmarks=tmp_path)
+        fit("--out", tmp_path, "--example", "--landmarks", tmp_path)
     with pytest.raises(UsageError, match="--jaw"):
-        fit(out=tmp_path, example=True, jaw="contour")
+        fit("--out", tmp_path, "--example", "--jaw", "contour")
 
 
 def test_the_face_goes_to_given_points(torch, tmp_path):
-    assert reconstruct(out=tmp_path, example=True, threads=1) == 0
+    assert reconstruct("--out", tmp_path, "--example", "--threads", 1) == 0
     path = tmp_path / "astronaut" / "face_00.json"
     start = np.array(json.loads(path.read_text())["landmarks_px"])[:, :2]
     turn = np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
@@ -77,7 +83,7 @@ def test_the_face_goes_to_given_points(torch, tmp_path):
     np.save(tmp_path / "moved.npy", wanted)
     wanted[~given] = np.nan
     np.save(tmp_path / "astronaut.npy", wanted)
-    assert fit(out=tmp_path, example=True, landmarks=tmp_path, jaw="surface") == 0
+    assert fit("--out", tmp_path, "--example", "--landmarks", tmp_path, "--jaw", "surface") == 0
     found = np.array(json.loads(path.read_text())["landmarks_px"])[:, :2]
     off = np.linalg.norm(found - np.load(tmp_path / "moved.npy"), axis=1)
     before = np.linalg.norm(start - np.load(tmp_path / "moved.npy"), axis=1)

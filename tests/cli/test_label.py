@@ -12,7 +12,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from mlanet.cli import label as module
-from mlanet.cli.label import label
+from mlanet.cli.label import FaceModel, Fitting, label
 from mlanet.errors import DataError, UsageError
 from mlanet.fitting import FittingConfig
 from mlanet.fitting.labels import constant_rotation, label_faces
@@ -85,9 +85,9 @@ def test_a_damaged_part_is_made_again_and_foreign_files_are_kept(folder, monkeyp
 
 def test_parts_of_another_size_are_not_mixed_in(monkeypatch):
     points, model = np.zeros((1, 68, 2)), load_model()
-    before = module._settings(points, model, 1.5, 1.0, 1.0)
+    before = module._settings(points, model, Fitting(), 1.0)
     monkeypatch.setattr(module, "PART_FACES", 2)
-    assert module._settings(points, model, 1.5, 1.0, 1.0) != before
+    assert module._settings(points, model, Fitting(), 1.0) != before
 
 
 @pytest.mark.parametrize(
@@ -99,12 +99,12 @@ def test_what_the_jaw_is(folder, jaw, columns, weight):
         names, points = labels["name"][:1], labels["pts68_px"][:1, :, :columns]
     points[:, :5, 0] -= 20.0
     np.savez(folder / "labels.npz", name=names, pts68_px=points)
-    assert label(data=folder, out=folder / "fits.npz", processes=1, jaw=jaw) == 0
+    assert label(data=folder, out=folder / "fits.npz", processes=1, fitting=Fitting(jaw=jaw)) == 0
     expected = label_faces(load_model(), points, jaw_weight=weight)
     with np.load(folder / "fits.npz") as found:
         assert found["jaw_weight"] == weight
         np.testing.assert_array_equal(found["residual_percent"], expected.residual_percent)
-    settings = [module._settings(points, load_model(), 1.5, w, 1.0) for w in (0.05, 1.0)]
+    settings = [module._settings(points, load_model(), Fitting(), w) for w in (0.05, 1.0)]
     assert settings[0] != settings[1]
 
 
@@ -113,7 +113,10 @@ def test_depth_counts_as_little_as_it_is_told_to(folder):
         names, points = labels["name"][:1], labels["pts68_px"][:1].copy()
     points[..., 2] *= 1.5
     np.savez(folder / "labels.npz", name=names, pts68_px=points)
-    assert label(data=folder, out=folder / "fits.npz", processes=1, depth_weight=0.01) == 0
+    assert (
+        label(data=folder, out=folder / "fits.npz", processes=1, fitting=Fitting(depth_weight=0.01))
+        == 0
+    )
     expected = label_faces(load_model(), points, FittingConfig(depth_weight=0.01))
     trusting = label_faces(load_model(), points)
     with np.load(folder / "fits.npz") as found:
@@ -128,12 +131,14 @@ def test_the_data_sets_own_rotations_can_be_kept(folder):
     c, s = np.cos(0.3), np.sin(0.3)
     turned = np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
     with pytest.raises(DataError, match="rotation of every face"):
-        label(data=folder, out=folder / "none.npz", processes=1, given_rotation=True)
+        label(
+            data=folder, out=folder / "none.npz", processes=1, fitting=Fitting(given_rotation=True)
+        )
     np.savez(folder / "labels.npz", **columns, rotation=np.stack([np.eye(3), turned, np.eye(3)]))
     found = {}
     for given in (False, True):
         out = folder / f"{given}.npz"
-        assert label(data=folder, out=out, processes=1, given_rotation=given) == 0
+        assert label(data=folder, out=out, processes=1, fitting=Fitting(given_rotation=given)) == 0
         with np.load(out) as arrays:
             found[given] = matrix_from_6d(arrays["rotation"].astype(np.float64))
     # The heads face the camera; half of the turn becomes the constant, in a camera's axes.
@@ -150,7 +155,7 @@ def test_a_face_whose_given_rotation_is_none_is_rejected(folder, capsys):
     rotation = np.stack([np.eye(3), np.full((3, 3), np.nan), np.eye(3)])
     np.savez(folder / "labels.npz", **columns, rotation=rotation)
     out = folder / "fits.npz"
-    assert label(data=folder, out=out, processes=1, given_rotation=True) == 0
+    assert label(data=folder, out=out, processes=1, fitting=Fitting(given_rotation=True)) == 0
     assert "1 of 3 faces accepted" in capsys.readouterr().out
     with np.load(out) as arrays:
         assert np.isfinite(arrays["rotation"]).all()
@@ -158,7 +163,7 @@ def test_a_face_whose_given_rotation_is_none_is_rejected(folder, capsys):
 
 def test_wrong_usage_is_named(tmp_path):
     with pytest.raises(UsageError, match="depth-weight"):
-        label(data=tmp_path, out=tmp_path / "fits.npz", depth_weight=2.0)
+        label(data=tmp_path, out=tmp_path / "fits.npz", fitting=Fitting(depth_weight=2.0))
     with pytest.raises(UsageError, match="npz"):
         label(data=tmp_path, out=tmp_path / "fits.txt")
     with pytest.raises(UsageError, match="processes"):
@@ -198,16 +203,19 @@ def test_a_model_of_the_user_s_is_fitted(folder):
     assert label(data=folder, out=out, processes=1) == 0
     parts.mkdir()
     (parts / "0123456789ab-00000000.npz").write_bytes(b"of another model")
-    assert label(data=folder, out=out, processes=1, model=folder / "half.npz") == 0
+    assert (
+        label(data=folder, out=out, processes=1, face_model=FaceModel(model=folder / "half.npz"))
+        == 0
+    )
     with np.load(out) as found:
         assert str(found["face_model"]) == "half"
         assert found["identity"].shape == (3, kept)
         assert found["accepted"].tolist() == [True, True, False]
     points = np.zeros((1, 68, 2))
-    same = module._settings(points, embedded, 1.5, 1.0, 1.0)
-    assert module._settings(points, other, 1.5, 1.0, 1.0) != same
-    assert module._settings(points, embedded, 2.0, 1.0, 1.0) != same
-    assert module._settings(points, embedded, 1.5, 1.0, 0.1) != same
+    same = module._settings(points, embedded, Fitting(), 1.0)
+    assert module._settings(points, other, Fitting(), 1.0) != same
+    assert module._settings(points, embedded, Fitting(max_residual=2.0), 1.0) != same
+    assert module._settings(points, embedded, Fitting(depth_weight=0.1), 1.0) != same
 
 
 def test_other_layouts_whose_samples_have_landmarks(folder, tmp_path, capsys):

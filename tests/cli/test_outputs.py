@@ -5,7 +5,7 @@ import os
 import pytest
 
 from mlanet.cli import main
-from mlanet.cli.outputs import check_file, check_folder
+from mlanet.cli.common import check_file, check_folder
 from mlanet.errors import UsageError
 
 

@@ -414,7 +414,7 @@ def test_a_terminated_run_leaves_no_half_file(photo, tmp_path):
 
 def test_faces_of_a_crowd_are_let_go_when_they_are_written(photo, tmp_path):
     from mlanet import Reconstructor
-    from mlanet.cli.reconstruct import write_faces
+    from mlanet.cli.photos import write_faces
 
     (face,) = Reconstructor.load()(photo)
     crowd = [replace(face), replace(face)]

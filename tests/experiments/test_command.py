@@ -3,7 +3,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from mlanet.cli.ablate import ablate
+from mlanet.cli import run
 from mlanet.experiments import PLAIN, running
 from mlanet.experiments.report import BEGIN, END
 
@@ -22,9 +22,13 @@ def test_rows_are_run_once_and_told_of_in_a_table(
 ):
     page, out = tmp_path / "page.md", tmp_path / "out"
     page.write_text(f"{BEGIN}\n{END}\n")
-    given = {"data": data, "out": out, "config": settings, "aflw2000": aflw2000}
+    common = ("ablate", "--config", settings)
+    given = (*common, "--data", data, "--out", out, "--aflw2000", aflw2000, "--rows", *ROWS)
 
-    assert ablate(**given, rows=ROWS, dry_run=True) == 0
+    def ablate(*words):
+        return run([str(word) for word in words])
+
+    assert ablate(*given, "--dry-run") == 0
     plan = capsys.readouterr().out
     assert [line.split()[0] for line in plan.splitlines()[:4]] == [
         f"{PLAIN}-seed0",
@@ -35,7 +39,7 @@ def test_rows_are_run_once_and_told_of_in_a_table(
     assert "fewer than 150,000 labelled crops a row: 8" in plan
     assert not out.exists()
 
-    assert ablate(**given, rows=ROWS, write_docs=page) == 0
+    assert ablate(*given, "--write-docs", page) == 0
     table = (out / "table.md").read_text()
     assert table in capsys.readouterr().out
     assert table in page.read_text()
@@ -45,9 +49,9 @@ def test_rows_are_run_once_and_told_of_in_a_table(
         raise AssertionError("trained again")
 
     monkeypatch.setattr(running, "train", never)
-    assert ablate(**given, rows=ROWS) == 0
+    assert ablate(*given) == 0
     assert (out / "table.md").read_text() == table
-    assert ablate(**given, rows=ROWS, dry_run=True) == 0
+    assert ablate(*given, "--dry-run") == 0
     assert "new" not in capsys.readouterr().out.split("written")[-1]
 
     # Results alone, as they may be kept in a repository, make the same table and page.
@@ -56,7 +60,7 @@ def test_rows_are_run_once_and_told_of_in_a_table(
         (kept / path.parent.name).mkdir(parents=True)
         (kept / path.parent.name / path.name).write_bytes(path.read_bytes())
     page.write_text(f"{BEGIN}\n{END}\n")
-    assert ablate(out=kept, config=settings, table=True, write_docs=page) == 0
+    assert ablate(*common, "--out", kept, "--table", "--write-docs", page) == 0
     assert (kept / "table.md").read_text() == table
     assert (kept / "table.json").read_bytes() == (out / "table.json").read_bytes()
     assert table in page.read_text()

@@ -7,19 +7,23 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
-from mlanet.cli.messages import DEBUG, WatchedStdout, complain, described, quiet_libraries
-from mlanet.cli.status import (
+from mlanet.cli.common import (
+    DEBUG,
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_OK,
     EXIT_PIPE_CLOSED,
     EXIT_TERMINATED,
     EXIT_USAGE,
+    complain,
+    described,
 )
-from mlanet.errors import UsageError
+from mlanet.cli.configuration import ConfiguredVerb
+from mlanet.cli.streams import WatchedStdout, quiet_libraries
+from mlanet.errors import UsageError, did_you_mean
 
 
-def verbs() -> dict[str, Callable[..., int]]:
+def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
     """The verbs by name; their modules import nothing heavy. Two words make a group."""
     from mlanet.cli import (
         ablate,
@@ -54,8 +58,8 @@ def verbs() -> dict[str, Callable[..., int]]:
         "evaluate now": submissions.now,
         "evaluate realy": submissions.realy,
         "evaluate compare": compare.compare,
-        "train": train.train,
-        "ablate": ablate.ablate,
+        "train": ConfiguredVerb(train.train, train.configuration_of),
+        "ablate": ConfiguredVerb(ablate.ablate, ablate.base_of),
         "synthesize heads": synthesize.heads,
         "synthesize profiles": synthesize.profiles,
         "dataset check": dataset.check,
@@ -128,7 +132,6 @@ def run(given: list[str]) -> int:
     """
     import tyro
 
-    style = (tyro.conf.FlagCreatePairsOff,)
     if given == ["--version"]:
         from mlanet import __version__
 
@@ -137,7 +140,9 @@ def run(given: list[str]) -> int:
     known = verbs()
     name = " ".join(given[:2])
     if name in known:
-        return tyro.cli(known[name], prog=f"mlanet {name}", args=given[2:], config=style)
+        return _run_verb(known[name], f"mlanet {name}", given[2:])
+    if given and given[0] in known:
+        return _run_verb(known[given[0]], f"mlanet {given[0]}", given[1:])
     members = [verb.split()[1] for verb in known if given and verb.startswith(f"{given[0]} ")]
     if members:
         if given[1:] in (["--help"], ["-h"]):
@@ -150,25 +155,40 @@ def run(given: list[str]) -> int:
         hint = _nearest(given[0], [*known, *first])
         raise UsageError(f"there is no verb {given[0]!r} among {', '.join(first)}{hint}")
     return tyro.extras.subcommand_cli_from_dict(
-        known,
+        {name: _named_only(verb) for name, verb in known.items()},
         prog="mlanet",
         description=(
             "One photo in, a textured 3D face out. --version prints the version, --debug beside "
             "any verb shows where an error comes from."
         ),
         args=given,
-        config=style,
     )
 
 
-def _nearest(word: str, known: Sequence[str]) -> str:
-    """A question that names the word that was probably meant; empty if none is near."""
-    import difflib
+def _run_verb(verb: Callable[..., int] | ConfiguredVerb, prog: str, words: list[str]) -> int:
+    import tyro
 
+    if isinstance(verb, ConfiguredVerb):  # whose flags may have to be switched off again
+        return tyro.cli(verb.ready(words, prog), prog=prog, args=words)
+    return tyro.cli(verb, prog=prog, args=words, config=(tyro.conf.FlagCreatePairsOff,))
+
+
+def _named_only(verb: Callable[..., int] | ConfiguredVerb) -> Callable[[], int]:
+    """A verb without its options, for the list of all."""
+    function = verb.verb if isinstance(verb, ConfiguredVerb) else verb
+
+    def named() -> int:
+        raise UsageError("a verb comes first, then its options")
+
+    named.__doc__ = (function.__doc__ or "").split("\n\n")[0]
+    return named
+
+
+def _nearest(word: str, known: Sequence[str]) -> str:
+    """A question that names what was probably meant; empty if nothing is near."""
     if Path(word).suffix and Path(word).exists():
         return f"; did you mean: mlanet reconstruct {word}?"
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    return did_you_mean(word, known)
 
 
 class Terminated(BaseException):

@@ -1,33 +1,63 @@
 """`mlanet ablate`: train and measure the rows of the paper's ablation."""
 
-import os
 import sys
-from collections.abc import Sequence
-from importlib.util import find_spec
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from mlanet.cli.status import EXIT_OK
+import tyro
+
+from mlanet.cli.common import EXIT_OK, require_extra
+from mlanet.cli.configuration import Named
+from mlanet.cli.runs import Machine, require_training_extra, training_bar
 from mlanet.errors import DataError, UsageError
-from mlanet.extras import install_command
 
 if TYPE_CHECKING:
-    from mlanet.experiments import Run
+    from mlanet.experiments import Row, Run, RunResult
+    from mlanet.training.config import TrainingConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is trained, and measured."""
+
+    data: Path | None = None
+    """Folder that holds aflw_train and, if you have it, ytf68 (see docs/training.md)."""
+
+    rows: tuple[str, ...] = ()
+    """Rows to train; all without it."""
+
+    aflw2000: Path | None = None
+    """Folder with AFLW2000-3D and annotations.npz, to measure on as well."""
+
+    backbone: Path | None = None
+    """ImageNet weights of the backbone (.pth) that every row starts from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """What is done instead of training, or afterwards."""
+
+    write_docs: Path | None = None
+    """Page whose marked block receives the table."""
+
+    dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print the runs, their state and how long they would take; write nothing."""
+
+    table: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Train nothing: make the table of the result.json files in OUT's folders alone. Needs no data
+    and no checkpoints."""
 
 
 def ablate(
     *,
     out: Path,
-    data: Path | None = None,
     config: Path | None = None,
-    rows: tuple[str, ...] = (),
-    aflw2000: Path | None = None,
-    backbone: Path | None = None,
-    write_docs: Path | None = None,
-    threads: int = 1,
-    device: str = "cpu",
-    dry_run: bool = False,
-    table: bool = False,
+    configuration: "TrainingConfig",
+    scope: Annotated[Scope, tyro.conf.OmitArgPrefixes] = Scope(),
+    machine: Annotated[Machine, tyro.conf.OmitArgPrefixes] = Machine(),
+    instead: Annotated[Instead, tyro.conf.OmitArgPrefixes] = Instead(),
 ) -> int:
     """Train and measure networks that differ in attention, fusion and supervision.
 
@@ -35,85 +65,115 @@ def ablate(
     interrupted one goes on, so the same command carries on where it was stopped. At the
     end table.md, table.json and differences.png tell of all finished rows.
 
+    What the rows have in common is a configuration as of mlanet train, whose fields are options:
+    that of --config, or else a reduced scale for CPUs (see docs/ablation.md).
+
     Args:
         out: Folder of the ablation.
-        data: Folder that holds aflw_train and, if you have it, ytf68 (see docs/training.md).
-        config: JSON file with what the rows have in common (as for mlanet train); a
-            reduced scale for CPUs without it (see docs/ablation.md).
-        rows: Rows to train; all without it.
-        aflw2000: Folder with AFLW2000-3D and annotations.npz, to measure on as well.
-        backbone: ImageNet weights of the backbone (.pth) that every row starts from.
-        write_docs: Page whose marked block receives the table.
-        threads: CPU threads.
-        device: Torch's name of the device.
-        dry_run: Print the runs, their state and how long they would take; write nothing.
-        table: Train nothing: make the table of the result.json files in OUT's folders alone. Needs
-            no data and no checkpoints.
+        config: JSON file with what the rows have in common.
+        configuration: What the rows have in common.
+        scope: What is trained, and measured.
+        machine: What computes.
+        instead: What is done instead of training, or afterwards.
 
     Returns:
         Exit status.
     """
-    from mlanet.cli.train import SPIN, SPIN_COUNT, progress_bar, require_training_extra
-
     require_training_extra()
-    if find_spec("matplotlib") is None:
-        raise UsageError(f"the plot needs: {install_command('train')}")
-    if threads < 1:
-        raise UsageError(f"--threads must be positive, got {threads}")
-    if data is None and not table:
+    require_extra("the plot", "matplotlib")
+    if scope.data is None and not instead.table:
         raise UsageError("--data is needed to train; --table makes the table of what is there")
-    os.environ.setdefault(SPIN, SPIN_COUNT)
-    import torch
+    machine.start_torch()
+    from mlanet.experiments import ablation_rows
 
-    from mlanet.experiments import REDUCED, Origin, ablation_rows, chosen_runs, execute, finished
-    from mlanet.experiments.report import write_block, write_report
-    from mlanet.experiments.table import make_table
-    from mlanet.training import TrainingConfig
-
-    torch.set_num_threads(min(threads, os.cpu_count() or 1))
-    base = REDUCED if config is None else TrainingConfig.read(config)
-    table_rows = ablation_rows(base)
-    if data is not None and not table:
-        runs = chosen_runs(table_rows, rows)
-        origin = Origin.of(base, data, backbone)
-        wanted = aflw2000 is not None
-        done = {
-            run.name: finished(run, out / run.name, with_aflw2000=wanted, origin=origin)
-            for run in runs
-        }
-        if dry_run:
-            print_runs(runs, [run.name for run in runs if done[run.name]], out, data, device)
+    rows = ablation_rows(configuration)
+    if scope.data is not None and not instead.table:
+        done = _finished(rows, out, scope.data, configuration, scope)
+        if instead.dry_run:
+            print_runs(done, out, scope.data, machine.device)
             return EXIT_OK
-        for number, run in enumerate(runs, start=1):
-            state = "is finished" if done[run.name] else "starts or goes on"
-            print(f"{number}/{len(runs)} {run.name} {state}", file=sys.stderr)
-            if done[run.name] is None:
-                with progress_bar(run.config.batch_size) as progress:
-                    execute(
-                        run,
-                        data=data,
-                        folder=out / run.name,
-                        aflw2000=aflw2000,
-                        backbone=backbone,
-                        device=device,
-                        progress=progress,
-                    )
-    every = [finished(run, out / run.name, with_aflw2000=False) for run in chosen_runs(table_rows)]
-    results = [result for result in every if result is not None]
-    if not results:
-        raise DataError(f"{out}: holds no result of a row")
-    found = make_table(table_rows, results)
-    print(found.markdown(), end="")
-    paths = write_report(found, out)
-    if write_docs is not None:
-        write_block(write_docs, found.markdown())
-        paths.append(write_docs)
-    print(f"{', '.join(str(path) for path in paths)} written")
+        _train(done, out, scope.data, scope, machine)
+    _tell(rows, out, instead.write_docs)
     return EXIT_OK
 
 
+def base_of(named: Named) -> "TrainingConfig":
+    """What the rows have in common, as a file or the reduced scale has it.
+
+    Raises:
+        ConfigurationError: the file is malformed.
+    """
+    from mlanet.experiments.rows import REDUCED
+    from mlanet.training.config import TrainingConfig
+
+    return REDUCED if named.config is None else TrainingConfig.read(named.config, named.changes)
+
+
+def _finished(
+    rows: "Mapping[str, Row]", out: Path, data: Path, base: "TrainingConfig", scope: Scope
+) -> "list[tuple[Run, RunResult | None]]":
+    """The runs that are to be done, each with its result if it has one already."""
+    from mlanet.experiments import Origin, chosen_runs, finished
+
+    runs = chosen_runs(rows, scope.rows)
+    origin = Origin.of(base, data, scope.backbone)
+    wanted = scope.aflw2000 is not None
+    return [
+        (run, finished(run, out / run.name, with_aflw2000=wanted, origin=origin)) for run in runs
+    ]
+
+
+def _train(
+    done: "Sequence[tuple[Run, RunResult | None]]",
+    out: Path,
+    data: Path,
+    scope: Scope,
+    machine: Machine,
+) -> None:
+    """Train and measure the runs without a result, one after the other."""
+    from mlanet.experiments import execute
+
+    for number, (run, result) in enumerate(done, start=1):
+        state = "starts or goes on" if result is None else "is finished"
+        print(f"{number}/{len(done)} {run.name} {state}", file=sys.stderr)
+        if result is None:
+            with training_bar(run.config.batch_size) as progress:
+                execute(
+                    run,
+                    data=data,
+                    folder=out / run.name,
+                    aflw2000=scope.aflw2000,
+                    backbone=scope.backbone,
+                    device=machine.device,
+                    progress=progress,
+                )
+
+
+def _tell(rows: "Mapping[str, Row]", out: Path, write_docs: Path | None) -> None:
+    """Print and write the table of all finished runs.
+
+    Raises:
+        DataError: none is finished.
+    """
+    from mlanet.experiments import chosen_runs, finished
+    from mlanet.experiments.report import write_block, write_report
+    from mlanet.experiments.table import make_table
+
+    every = [finished(run, out / run.name, with_aflw2000=False) for run in chosen_runs(rows)]
+    results = [result for result in every if result is not None]
+    if not results:
+        raise DataError(f"{out}: holds no result of a row")
+    table = make_table(rows, results)
+    print(table.markdown(), end="")
+    paths = write_report(table, out)
+    if write_docs is not None:
+        write_block(write_docs, table.markdown())
+        paths.append(write_docs)
+    print(f"{', '.join(str(path) for path in paths)} written")
+
+
 def print_runs(
-    runs: "Sequence[Run]", finished: Sequence[str], out: Path, data: Path, device: str
+    done: "Sequence[tuple[Run, RunResult | None]]", out: Path, data: Path, device: str
 ) -> None:
     """Print each run with its network, samples, measured speed and state, and the sum."""
     from mlanet.experiments.rows import MIN_SAMPLES
@@ -122,12 +182,12 @@ def print_runs(
 
     plans: dict[str, TrainingPlan] = {}
     seconds = 0.0
-    for run in runs:
+    for run, result in done:
         if run.row not in plans:
             plans[run.row] = make_plan(run.config, data=data, device=device)
         plan = plans[run.row]
         begun = (out / run.name / CHECKPOINT).exists()
-        state = "finished" if run.name in finished else "begun" if begun else "new"
+        state = "finished" if result is not None else "begun" if begun else "new"
         seconds += 0.0 if state == "finished" else plan.seconds
         crops = run.config.steps * run.config.batch_size
         labelled = run.config.steps * run.config.num_labelled
@@ -135,7 +195,7 @@ def print_runs(
             f"{run.name:<26}{plan.parameters:>11,} parameters{labelled:>9,} labelled crops"
             f"{crops / plan.seconds:>6.0f} images/s{plan.seconds / 60.0:>7.1f} min  {state}"
         )
-    few = min(run.config.steps * run.config.num_labelled for run in runs)
+    few = min(run.config.steps * run.config.num_labelled for run, _ in done)
     if few < MIN_SAMPLES:
         print(f"fewer than {MIN_SAMPLES:,} labelled crops a row: {few:,}")
     print(f"at most {seconds / 3600.0:.1f} h without measuring")

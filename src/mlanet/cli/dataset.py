@@ -1,11 +1,10 @@
 """`mlanet dataset`: read through a data set, turn it into WebDataset shards."""
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mlanet.cli.status import EXIT_FAILED, EXIT_OK
+from mlanet.cli.common import EXIT_FAILED, EXIT_OK, count_up, name_skipped, positive
 from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,12 +37,12 @@ def check(
         count += 1
         for field in fields:
             known[field] += getattr(sample, field) is not None
-        _progress(count, len(dataset))
+        count_up(count, len(dataset))
     print(f"{data}: {type(dataset).__name__}, {count} samples can be read")
     print(", ".join(f"{field} {number}" for field, number in known.items()))
     if isinstance(dataset, PhotoFolder):
         print(f"{len(dataset.without_face)} photos without a face")
-    _name_skipped(dataset)
+    name_skipped(dataset.skipped)
     return EXIT_FAILED if len(dataset.skipped) else EXIT_OK
 
 
@@ -71,8 +70,7 @@ def shards(
     Returns:
         Exit status.
     """
-    if per_shard < 1:
-        raise UsageError("--per-shard must be positive")
+    positive(per_shard=per_shard)
     from mlanet.datasets import PhotoFolder, write_shards
     from mlanet.datasets.layouts import layout_of
 
@@ -87,10 +85,10 @@ def shards(
         per_shard=per_shard,
         lossless=lossless,
         made_from=made_from,
-        progress=_progress,
+        progress=count_up,
     )
     print(f"{out}: {written.count} samples, {len(written.skipped)} left out")
-    _name_skipped(dataset)
+    name_skipped(dataset.skipped)
     return EXIT_OK
 
 
@@ -104,14 +102,4 @@ def _open(data: Path, layout: LayoutOption, cache: Path | None, size: int) -> "D
     if found != "photos":
         return open_dataset(data, found)
     threads = os.cpu_count() or 1
-    return PhotoFolder(data, size=size, cache=cache, threads=threads, progress=_progress)
-
-
-def _progress(done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{done} of {total}", end="\n" if done == total else "", file=sys.stderr)
-
-
-def _name_skipped(dataset: "Dataset") -> None:
-    for line in dataset.skipped.lines():
-        print(line, file=sys.stderr)
+    return PhotoFolder(data, size=size, cache=cache, threads=threads, progress=count_up)

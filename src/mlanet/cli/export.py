@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
-from mlanet.cli.train import require_training_extra
+from mlanet.cli.common import EXIT_OK
+from mlanet.cli.runs import require_training_extra
 
 
 def export(
@@ -35,4 +36,4 @@ def export(
     if precision == "fp16":
         print(f"largest difference from torch: {report.rounding_error:.1e} with weights in fp16")
     print(f"{out} written: {report.size_bytes / 1e6:.2f} MB, step {report.step}")
-    return 0
+    return EXIT_OK

@@ -2,16 +2,10 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
-import tyro
-
-from mlanet.cli.extras import require_torch
-from mlanet.cli.messages import say
-from mlanet.cli.outputs import check_folder
-from mlanet.cli.photos import Photo, photos_of
-from mlanet.cli.reconstruct import PhotoFolders, done_line, example_words, write_faces
-from mlanet.cli.status import EXIT_OK
+from mlanet.cli.common import EXIT_OK, JawOption, check_folder, positive, require_torch, say
+from mlanet.cli.photos import Photo, PhotoFolders, PhotoOptions, PhotoWords, done_line, write_faces
 from mlanet.errors import DataError, NoFaceError, UsageError
 from mlanet.files import Origin
 
@@ -30,15 +24,12 @@ MIN_POINTS = 8
 
 
 def fit(
-    photos: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")] = (),
-    /,
+    photos: PhotoOptions = PhotoWords(),
     *,
     out: Path,
-    recursive: bool = False,
-    example: bool = False,
     threads: int = 1,
     landmarks: Path | None = None,
-    jaw: Literal["auto", "contour", "surface"] = "auto",
+    jaw: JawOption = "auto",
 ) -> int:
     """Fit one person's face to one or several photos, pixel by pixel; needs the `train` extra.
 
@@ -47,11 +38,8 @@ def fit(
     the folder OUT/photo/ receives what mlanet reconstruct writes.
 
     Args:
-        photos: Photos of one person: files, folders, patterns such as '*.jpg', or - for standard
-            input.
+        photos: Photos of one person.
         out: Folder for the results.
-        recursive: Look into the folders of given folders, too.
-        example: Use the photo that ships with mlanet (Eileen Collins; NASA, public domain).
         threads: CPU threads.
         landmarks: For photo.jpg your own 68 points in photo.pts (300-W), photo.npy or photo.json:
             the file, or the folder with one for each photo; also face_00.json as mlanet writes
@@ -62,10 +50,8 @@ def fit(
     Returns:
         Exit status.
     """
-    if not photos and not example:
-        raise UsageError("give at least one photo, or --example")
-    if threads < 1:
-        raise UsageError(f"--threads must be positive, got {threads}")
+    photos.check()
+    positive(threads=threads)
     if landmarks is None and jaw != "auto":
         raise UsageError("--jaw says what the points of --landmarks are: give those, too")
     check_folder("--out", out)
@@ -78,7 +64,7 @@ def fit(
     from mlanet.reconstructor import Reconstructor
 
     torch.set_num_threads(threads)
-    given, problems = photos_of([*photos, *example_words(example)], recursive=recursive)
+    given, problems = photos.found()
     if problems:
         raise UsageError(problems[0])
     if landmarks is None:
@@ -155,7 +141,7 @@ def _file_for(photo: Photo, folder: Path) -> Path:
     return found[0]
 
 
-def _jaw_kind(jaw: Literal["auto", "contour", "surface"], points: "list[np.ndarray]") -> "JawKind":
+def _jaw_kind(jaw: JawOption, points: "list[np.ndarray]") -> "JawKind":
     columns = {rows.shape[1] for rows in points}
     if jaw != "auto":
         return jaw

@@ -4,13 +4,15 @@ import hashlib
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from mlanet.cli.status import EXIT_OK
+import tyro
+
+from mlanet.cli.common import EXIT_OK, JawOption, count_up, name_skipped
 from mlanet.errors import DataError, UsageError
 from mlanet.workers import THREAD_COUNTS, end_with_parent
 
@@ -25,17 +27,44 @@ PART_FACES = 240
 """Faces in a part: what each process loses at most when a run is killed."""
 
 
+@dataclass(frozen=True, slots=True)
+class FaceModel:
+    """The face model that is fitted."""
+
+    model: Path | None = None
+    """A face model of yours (docs/face-models.md); by default the embedded one."""
+
+    landmarks: Path | None = None
+    """File with the places of the 68 landmarks, for models without them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """How the labels' points are fitted, and which fits are accepted."""
+
+    max_residual: float = 1.5
+    """Fits with a larger mean distance, in per cent of the face, are rejected."""
+
+    jaw: JawOption = "auto"
+    """What the labels' 17 jaw points are: of the visible contour, as 2D annotators mark them, which
+    counts a twentieth, or of the surface; auto: surface for 300W-LP and where labels have depth."""
+
+    depth_weight: float = 1.0
+    """How much the labels' depth counts beside x and y, 0 to 1; little where it is another face
+    model's guess."""
+
+    given_rotation: bool = False
+    """Keep the data set's own head rotations instead of the fitted ones, turned by the one constant
+    rotation between the two models' frontal poses."""
+
+
 def label(
     *,
     data: Path,
     out: Path,
-    model: Path | None = None,
-    landmarks: Path | None = None,
+    face_model: Annotated[FaceModel, tyro.conf.OmitArgPrefixes] = FaceModel(),
+    fitting: Annotated[Fitting, tyro.conf.OmitArgPrefixes] = Fitting(),
     processes: int = 0,
-    max_residual: float = 1.5,
-    jaw: Literal["auto", "contour", "surface"] = "auto",
-    depth_weight: float = 1.0,
-    given_rotation: bool = False,
 ) -> int:
     """Fit a face model to the 68 landmarks of every face of a data set.
 
@@ -47,71 +76,61 @@ def label(
         data: Folder with labels.npz (pictures are not read), or a data set in another layout of
             docs/data.md whose samples have landmarks.
         out: File (.npz) for names, crop boxes, coefficients, residuals and which were accepted.
-        model: A face model of yours (docs/face-models.md); by default the embedded one.
-        landmarks: File with the places of the 68 landmarks, for models without them.
+        face_model: The face model that is fitted.
+        fitting: How it is fitted.
         processes: Worker processes; 0 is one for each CPU.
-        max_residual: Fits with a larger mean distance, in per cent of the face, are rejected.
-        jaw: What the labels' 17 jaw points are: of the visible contour, as 2D annotators mark them,
-            which counts a twentieth, or of the surface; auto: surface for 300W-LP and where labels
-            have depth.
-        depth_weight: How much the labels' depth counts beside x and y, 0 to 1; little where it is
-            another face model's guess.
-        given_rotation: Keep the data set's own head rotations instead of the fitted ones, turned by
-            the one constant rotation between the two models' frontal poses.
 
     Returns:
         Exit status.
     """
     if out.suffix != ".npz" or out.is_dir():
         raise UsageError(f"--out {out} must be a file that ends with .npz")
-    if processes < 0 or not max_residual > 0:
+    if processes < 0 or not fitting.max_residual > 0:
         raise UsageError("--processes must not be negative, --max-residual must be positive")
-    if not 0.0 <= depth_weight <= 1.0:
-        raise UsageError(f"--depth-weight must be in 0..1, got {depth_weight}")
+    if not 0.0 <= fitting.depth_weight <= 1.0:
+        raise UsageError(f"--depth-weight must be in 0..1, got {fitting.depth_weight}")
     import numpy as np
 
     from mlanet.files import atomic_path, remove_leftovers
     from mlanet.fitting.labels import CONTOUR_WEIGHT, Labels, with_given_rotation
 
-    face_model = _model(model, landmarks)
-    given = _read_landmarks(data, with_rotation=given_rotation)
-    if given_rotation and given.rotation is None:
+    model = _model(face_model.model, face_model.landmarks)
+    given = _read_landmarks(data, with_rotation=fitting.given_rotation)
+    if fitting.given_rotation and given.rotation is None:
         raise DataError(f"{data}: --given-rotation needs the rotation of every face")
-    contour = jaw == "contour" or (jaw == "auto" and not given.jaw_on_surface)
+    contour = fitting.jaw == "contour" or (fitting.jaw == "auto" and not given.jaw_on_surface)
     jaw_weight = CONTOUR_WEIGHT if contour else 1.0
     parts = out.with_name(out.name + ".parts")
     parts.mkdir(parents=True, exist_ok=True)
     remove_leftovers(parts)
-    settings = _settings(given.points, face_model, max_residual, jaw_weight, depth_weight)
+    settings = _settings(given.points, model, fitting, jaw_weight)
     starts = range(0, len(given.points), PART_FACES)
     paths = [parts / f"{settings}-{start:08d}.npz" for start in starts]
     jobs = [
         _Part(
             given.points[start : start + PART_FACES],
             path,
-            max_residual,
             jaw_weight,
-            depth_weight,
-            model,
-            landmarks,
+            fitting,
+            face_model,
         )
         for start, path in zip(starts, paths, strict=True)
         if not _whole(path, len(given.points[start : start + PART_FACES]))
     ]
     _run(jobs, min(processes or os.cpu_count() or 1, len(jobs)), len(paths))
     labels = Labels.concatenate([_read_part(path) for path in paths])
-    if given_rotation and given.rotation is not None:
+    if fitting.given_rotation and given.rotation is not None:
         labels = with_given_rotation(labels, given.rotation)
     columns = {field.name: getattr(labels, field.name) for field in fields(Labels)}
     with atomic_path(out) as temporary:
         np.savez_compressed(
             temporary,
             name=given.names,
-            face_model=np.array(face_model.name),
-            max_residual_percent=np.array(max_residual),
+            face_model=np.array(model.name),
+            max_residual_percent=np.array(fitting.max_residual),
             jaw_weight=np.array(jaw_weight),
-            depth_weight=np.array(depth_weight),
-            given_rotation=np.array(given_rotation),
+            depth_weight=np.array(fitting.depth_weight),
+            given_rotation=np.array(fitting.given_rotation),
             **columns,
         )
     for path in paths:
@@ -125,8 +144,7 @@ def label(
         f" {f'{unfit} had nothing to fit, ' if unfit else ''}"
         f"median residual {median:.2f} % -> {out}"
     )
-    for line in given.skipped.lines():
-        print(line, file=sys.stderr)
+    name_skipped(given.skipped)
     return EXIT_OK
 
 
@@ -145,11 +163,9 @@ class _Part(NamedTuple):
 
     points: "np.ndarray"
     path: Path
-    max_residual: float
     jaw_weight: float
-    depth_weight: float
-    model: Path | None
-    landmarks: Path | None
+    fitting: Fitting
+    face_model: FaceModel
 
 
 def _read_landmarks(data: Path, *, with_rotation: bool) -> _Landmarks:
@@ -204,18 +220,13 @@ def _read_landmarks(data: Path, *, with_rotation: bool) -> _Landmarks:
 
 
 def _settings(
-    points: "np.ndarray",
-    model: "MorphableModel",
-    max_residual: float,
-    jaw_weight: float,
-    depth_weight: float,
+    points: "np.ndarray", model: "MorphableModel", fitting: Fitting, jaw_weight: float
 ) -> str:
     """Tells parts of a run from those of another: all that the labels depend on."""
     from mlanet.fitting.labels import config_for
 
-    numbers = (
-        f"{points.dtype} {points.shape} {max_residual} {jaw_weight} {depth_weight} {PART_FACES}"
-    )
+    limits = f"{fitting.max_residual} {jaw_weight} {fitting.depth_weight} {PART_FACES}"
+    numbers = f"{points.dtype} {points.shape} {limits}"
     digest = hashlib.sha256(numbers.encode())
     digest.update(repr(config_for(model)).encode())
     shape = model.landmarks
@@ -231,9 +242,7 @@ def _run(jobs: list[_Part], workers: int, total: int) -> None:
     def finished() -> None:
         nonlocal done
         done += 1
-        if sys.stderr.isatty():
-            end = "\n" if done == total else ""
-            print(f"\rpart {done} of {total}", end=end, file=sys.stderr)
+        count_up(done, total, "part ")
 
     if workers <= 1:
         for job in jobs:
@@ -271,12 +280,12 @@ def _fit_part(part: _Part) -> None:
     from mlanet.files import atomic_path
     from mlanet.fitting.labels import config_for, label_faces
 
-    model = _model(part.model, part.landmarks)
+    model = _model(part.face_model.model, part.face_model.landmarks)
     labels = label_faces(
         model,
         part.points,
-        replace(config_for(model), depth_weight=part.depth_weight),
-        max_residual_percent=part.max_residual,
+        replace(config_for(model), depth_weight=part.fitting.depth_weight),
+        max_residual_percent=part.fitting.max_residual,
         jaw_weight=part.jaw_weight,
     )
     columns = {field.name: getattr(labels, field.name) for field in fields(labels)}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from mlanet.cli.status import EXIT_FAILED, EXIT_OK
+from mlanet.cli.common import EXIT_FAILED, EXIT_OK
 from mlanet.errors import AssetError, UsageError
 
 if TYPE_CHECKING:

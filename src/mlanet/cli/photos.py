@@ -1,21 +1,36 @@
-"""The photos that a command line names: files, folders, patterns, standard input."""
+"""The photos that a command line names, and the folders that their results go to."""
 
 import glob
 import os
 import re
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeAlias
+
+import tyro
 
 from mlanet.errors import ImageError, UsageError
-from mlanet.files import PHOTO_SUFFIXES, Origin, list_files, without_results
+from mlanet.files import (
+    PHOTO_SUFFIXES,
+    Origin,
+    Result,
+    folder_names,
+    list_files,
+    remove_leftovers,
+    result_folder,
+    without_results,
+)
 from mlanet.files.manifest import absolute
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from mlanet.morphable import Transfer
+    from mlanet.reconstruction import Reconstruction
 
 STANDARD_INPUT = "-"
 
@@ -62,6 +77,45 @@ class Photo:
             return image, Origin.of_file(self.path)
         except OSError as error:
             raise ImageError(f"{self.name}: cannot be read ({error.strerror})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoWords:
+    """Which photos."""
+
+    photos: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")] = ()
+    """Files, folders, patterns such as '*.jpg', or - for standard input. JPEG, PNG, WebP, GIF, BMP,
+    TIFF, AVIF; HEIC with the extra heic."""
+
+    recursive: bool = False
+    """Look into the folders of given folders, too."""
+
+    example: bool = False
+    """Use the photo that ships with mlanet (Eileen Collins; NASA, public domain)."""
+
+    def check(self) -> None:
+        """See that there is a photo.
+
+        Raises:
+            UsageError: none is named.
+        """
+        if not self.photos and not self.example:
+            raise UsageError("give at least one photo, or --example")
+
+    def found(self) -> tuple[list[Photo], list[str]]:
+        """The photos, and one line for each word that names none.
+
+        Raises:
+            AssetError: the photo that ships is missing or altered.
+            UsageError: standard input is to be read and is a terminal.
+        """
+        from mlanet.assets import verified_path
+
+        shipped = [verified_path("example-image")] if self.example else []
+        return photos_of([*self.photos, *shipped], recursive=self.recursive)
+
+
+PhotoOptions: TypeAlias = Annotated[PhotoWords, tyro.conf.OmitArgPrefixes]
 
 
 def photos_of(
@@ -164,3 +218,66 @@ class _HashedStream:
     def sha256(self) -> str:
         """Of all that was read."""
         return self._digest.hexdigest()
+
+
+class PhotoFolders:
+    """The folders below `out` into which a run's photos go (docs/output.md).
+
+    What killed runs left there is removed.
+    """
+
+    def __init__(self, photos: Sequence[Photo], out: Path) -> None:
+        remove_leftovers(out)
+        self._photos = photos
+        self._out = out
+        self._preferred = folder_names(photo.stem for photo in photos)
+        self._inputs = [photo.path for photo in photos if photo.path is not None]
+
+    @contextmanager
+    def result(self, number: int, origin: Origin) -> Generator[Result, None, None]:
+        """The folder of a photo, as `result_folder` gives it.
+
+        Raises:
+            OSError: it cannot be written to.
+        """
+        with result_folder(
+            self._out,
+            self._photos[number].stem,
+            origin,
+            preferred=self._preferred[number],
+            inputs=self._inputs,
+        ) as result:
+            yield result
+
+
+def done_line(photo: Photo, done: str, result: Result) -> str:
+    """What a run says of a photo: it ends with the folder, and says if that is a further one."""
+    because = f"; {result.moved_because}" if result.moved_because else ""
+    return f"{photo.name}: {done}{because} -> {result.folder}"
+
+
+def write_faces(
+    faces: "Sequence[Reconstruction]",
+    folder: Path,
+    kinds: Sequence[str] = ("overlay",),
+    transfer: "Transfer | None" = None,
+) -> None:
+    """Write a photo's faces and pictures.
+
+    Of a crowd, each face's mesh and texture are let go when they are written.
+
+    Raises:
+        OSError: the folder cannot be written to.
+        ImageError: a picture cannot be written.
+    """
+    from mlanet.image import write_image
+    from mlanet.reconstruction import draw_faces
+
+    for number, face in enumerate(faces):
+        name = f"face_{number:02d}"
+        written = face if len(faces) == 1 else replace(face)  # what it computes goes with it
+        written.save(folder, name)
+        if transfer is not None:
+            written.save_topology(transfer, folder, name)
+    for kind in kinds:
+        write_image(folder / f"{kind}.png", draw_faces(faces, kind))

@@ -2,21 +2,26 @@
 
 import os
 import sys
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from mlanet.cli.extras import require_torch
-from mlanet.cli.messages import complain, described, say
-from mlanet.cli.outputs import check_folder
-from mlanet.cli.photos import Photo, photos_of
-from mlanet.cli.status import EXIT_FAILED, EXIT_OK
+from mlanet.cli.common import (
+    EXIT_FAILED,
+    EXIT_OK,
+    check_folder,
+    complain,
+    described,
+    positive,
+    require_torch,
+    say,
+)
+from mlanet.cli.photos import Photo, PhotoFolders, PhotoOptions, PhotoWords, done_line, write_faces
 from mlanet.errors import NoFaceError, UsageError
-from mlanet.files import Origin, Result, folder_names, printable, remove_leftovers, result_folder
+from mlanet.files import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -26,19 +31,51 @@ if TYPE_CHECKING:
     from mlanet.reconstructor import Reconstructor
 
 
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """Which faces of a photo."""
+
+    max_faces: int | None = None
+    """Keep only the largest faces of a photo."""
+
+    min_score: float | None = None
+    """What a face's score must exceed, between 0 and 1; the scores are printed. Without it, the
+    detector's own limit (docs/detection.md)."""
+
+    def check(self) -> None:
+        """Refuse numbers that leave no face."""
+        if self.max_faces is not None:
+            positive(max_faces=self.max_faces)
+        if self.min_score is not None and not 0.0 < self.min_score < 1.0:
+            raise UsageError(f"--min-score must lie between 0 and 1, got {self.min_score:g}")
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Networks and face models of the user's."""
+
+    weights: Path | None = None
+    """A network of your own, written by mlanet export."""
+
+    model: Path | None = None
+    """The face model whose coefficients it regresses, if it is not the embedded one."""
+
+    topology: Path | None = None
+    """A face model of your own, written by mlanet models convert."""
+
+    def check(self) -> None:
+        """Refuse a topology that belongs to another face model."""
+        if self.model is not None and self.topology is not None:
+            raise UsageError("--topology carries faces of the embedded model: not with --model")
+
+
 def reconstruct(
-    photos: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")] = (),
-    /,
+    photos: PhotoOptions = PhotoWords(),
     *,
     out: Path,
-    recursive: bool = False,
-    example: bool = False,
-    max_faces: int | None = None,
-    min_score: float | None = None,
+    faces: Annotated[Faces, tyro.conf.OmitArgPrefixes] = Faces(),
+    models: Annotated[Models, tyro.conf.OmitArgPrefixes] = Models(),
     threads: int = 0,
-    weights: Path | None = None,
-    model: Path | None = None,
-    topology: Path | None = None,
     draw: str = "",
     refine: bool = False,
 ) -> int:
@@ -51,18 +88,11 @@ def reconstruct(
     is there stays, and the result then goes to OUT/photo-2/.
 
     Args:
-        photos: Files, folders, patterns such as '*.jpg', or - for standard input. JPEG, PNG, WebP,
-            GIF, BMP, TIFF, AVIF; HEIC with the extra heic.
+        photos: Which photos.
         out: Folder for the results.
-        recursive: Look into the folders of given folders, too.
-        example: Use the photo that ships with mlanet (Eileen Collins; NASA, public domain).
-        max_faces: Keep only the largest faces of a photo.
-        min_score: What a face's score must exceed, between 0 and 1; the scores are printed. Without
-            it, the detector's own limit (docs/detection.md).
+        faces: Which faces of a photo.
+        models: Networks and face models of yours.
         threads: CPU threads for one photo; 0 is all there are, at most 4.
-        weights: A network of your own, written by mlanet export.
-        model: The face model whose coefficients it regresses, if it is not the embedded one.
-        topology: A face model of your own, written by mlanet models convert.
         draw: More pictures, separated by commas: shape, depth, normal, uv, pncc, parts,
             parts-whole, pose, landmarks.
         refine: Fit each face to the photo's pixels, too (1 to 3 s a face; needs the train extra).
@@ -70,15 +100,16 @@ def reconstruct(
     Returns:
         Exit status: 0 all done, 1 some photos failed (each named on stderr), 2 wrong usage.
     """
-    _check_usage(photos, out, example, max_faces, threads)
-    if min_score is not None and not 0.0 < min_score < 1.0:
-        raise UsageError(f"--min-score must lie between 0 and 1, got {min_score:g}")
-    if model is not None and topology is not None:
-        raise UsageError("--topology carries faces of the embedded model: not with --model")
+    photos.check()
+    faces.check()
+    models.check()
+    if threads < 0:
+        raise UsageError(f"--threads must not be negative, got {threads}")
+    check_folder("--out", out)
     kinds = kinds_of(draw)
     if refine:
         require_torch()
-    given, problems = photos_of([*photos, *example_words(example)], recursive=recursive)
+    given, problems = photos.found()
     for problem in problems:
         complain(problem)
     if not given:
@@ -87,11 +118,15 @@ def reconstruct(
     from mlanet.reconstructor import Reconstructor
 
     threads = threads or min(os.cpu_count() or 1, 4)
-    least = SCORE_THRESHOLD if min_score is None else min_score
     reconstructor = Reconstructor.load(
-        threads=threads, weights=weights, model=model, min_score=least
+        threads=threads,
+        weights=models.weights,
+        model=models.model,
+        min_score=SCORE_THRESHOLD if faces.min_score is None else faces.min_score,
     )
-    transfer = None if topology is None else load_transfer(reconstructor, topology)
+    transfer = None
+    if models.topology is not None:
+        transfer = load_transfer(reconstructor, models.topology)
     failed = len(problems)
     unsaid: OSError | None = None
     folders = PhotoFolders(given, out)
@@ -99,19 +134,19 @@ def reconstruct(
         for number, photo in enumerate(given):
             try:
                 image, origin = photo.read()
-                faces = reconstructor(image, max_faces=max_faces)
-                if not faces:
+                found = reconstructor(image, max_faces=faces.max_faces)
+                if not found:
                     raise NoFaceError(f"{photo.name}: no face found")
                 if refine:
-                    faces = _refined(faces)
+                    found = _refined(found)
                 with folders.result(number, origin) as result:
-                    write_faces(faces, result.staging, kinds, transfer)
+                    write_faces(found, result.staging, kinds, transfer)
             except Exception as error:  # whatever one photo does, the others are still done
                 failed += 1
                 complain(_about(photo, error), error)
             else:
                 try:
-                    _say(done_line(photo, number_and_scores(faces), result), progress)
+                    _say(done_line(photo, number_and_scores(found), result), progress)
                 except BrokenPipeError:
                     raise
                 except OSError as error:  # the photo is done all the same, and so are the others
@@ -120,53 +155,6 @@ def reconstruct(
     if unsaid is not None:
         raise unsaid
     return EXIT_FAILED if failed else EXIT_OK
-
-
-class PhotoFolders:
-    """The folders below `out` into which a run's photos go (docs/output.md).
-
-    What killed runs left there is removed.
-    """
-
-    def __init__(self, photos: Sequence[Photo], out: Path) -> None:
-        remove_leftovers(out)
-        self._photos = photos
-        self._out = out
-        self._preferred = folder_names(photo.stem for photo in photos)
-        self._inputs = [photo.path for photo in photos if photo.path is not None]
-
-    @contextmanager
-    def result(self, number: int, origin: Origin) -> Generator[Result, None, None]:
-        """The folder of a photo, as `result_folder` gives it.
-
-        Raises:
-            OSError: it cannot be written to.
-        """
-        with result_folder(
-            self._out,
-            self._photos[number].stem,
-            origin,
-            preferred=self._preferred[number],
-            inputs=self._inputs,
-        ) as result:
-            yield result
-
-
-def done_line(photo: Photo, done: str, result: Result) -> str:
-    """What a run says of a photo: it ends with the folder, and says if that is a further one."""
-    because = f"; {result.moved_because}" if result.moved_because else ""
-    return f"{photo.name}: {done}{because} -> {result.folder}"
-
-
-def example_words(example: bool) -> list[Path]:
-    """The photo that ships with mlanet, if it is asked for.
-
-    Raises:
-        AssetError: it is missing or altered.
-    """
-    from mlanet.assets import verified_path
-
-    return [verified_path("example-image")] if example else []
 
 
 def kinds_of(draw: str) -> tuple[str, ...]:
@@ -195,33 +183,6 @@ def number_and_scores(faces: "Sequence[Reconstruction]") -> str:
     return f"{len(faces)} faces" + (f" (scores {', '.join(scores)})" if scores else "")
 
 
-def write_faces(
-    faces: "Sequence[Reconstruction]",
-    folder: Path,
-    kinds: Sequence[str] = ("overlay",),
-    transfer: "Transfer | None" = None,
-) -> None:
-    """Write a photo's faces and pictures.
-
-    Of a crowd, each face's mesh and texture are let go when they are written.
-
-    Raises:
-        OSError: the folder cannot be written to.
-        ImageError: a picture cannot be written.
-    """
-    from mlanet.image import write_image
-    from mlanet.reconstruction import draw_faces
-
-    for number, face in enumerate(faces):
-        name = f"face_{number:02d}"
-        written = face if len(faces) == 1 else replace(face)  # what it computes goes with it
-        written.save(folder, name)
-        if transfer is not None:
-            written.save_topology(transfer, folder, name)
-    for kind in kinds:
-        write_image(folder / f"{kind}.png", draw_faces(faces, kind))
-
-
 def load_transfer(reconstructor: "Reconstructor", path: Path) -> "Transfer":
     """The way from the reconstructor's face model to a converted one.
 
@@ -237,18 +198,6 @@ def _refined(faces: "Sequence[Reconstruction]") -> "list[Reconstruction]":
     from mlanet.fitting import refine
 
     return [refine([replace(face)])[0] for face in faces]
-
-
-def _check_usage(
-    photos: Sequence[str], out: Path, example: bool, max_faces: int | None, threads: int
-) -> None:
-    if not photos and not example:
-        raise UsageError("give at least one photo, or --example")
-    if max_faces is not None and max_faces < 1:
-        raise UsageError(f"--max-faces must be positive, got {max_faces}")
-    if threads < 0:
-        raise UsageError(f"--threads must not be negative, got {threads}")
-    check_folder("--out", out)
 
 
 def _progress(count: int) -> "Progress":

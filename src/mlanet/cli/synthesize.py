@@ -4,11 +4,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mlanet.cli.status import EXIT_OK
+from mlanet.cli.common import EXIT_OK, JawOption, count_up, name_skipped
 from mlanet.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from mlanet.datasets import Dataset, SkippedSamples
+    from mlanet.datasets import Dataset
     from mlanet.morphable import MorphableModel
     from mlanet.synthesis import Samples
 
@@ -67,7 +67,7 @@ def heads(
     }
     _write(made, out, model, size, albedo, settings)
     if photos:
-        _name_skipped(photos.skipped)
+        name_skipped(photos.skipped)
     return EXIT_OK
 
 
@@ -79,7 +79,7 @@ def profiles(
     step_deg: float = 20.0,
     steps: int = 3,
     depth_weight: float = 1.0,
-    jaw: Literal["auto", "contour", "surface"] = "auto",
+    jaw: JawOption = "auto",
 ) -> int:
     """Turn labelled faces out of the plane; the same command goes on after a stop.
 
@@ -128,7 +128,7 @@ def profiles(
         "known": ["identity", "expression", "rotation", "translation"],
     }
     _write(made, out, model, size, "open", settings)
-    _name_skipped(dataset.skipped)
+    name_skipped(dataset.skipped)
     return EXIT_OK
 
 
@@ -190,19 +190,10 @@ def _write(
         "layout": asdict(model.layout),
     }
 
-    def progress(done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{done} of {total}", end="\n" if done == total else "", file=sys.stderr)
-
-    written = write_samples(samples, out, settings | common, progress)
+    written = write_samples(samples, out, settings | common, count_up)
     print(f"{out}: {written.count} faces, {len(written.skipped)} left out")
     reasons = list(dict.fromkeys(written.skipped))  # several pictures of a face may share one
     for reason in reasons[:SHOWN_REASONS]:
         print(f"left out: {reason}", file=sys.stderr)
     if len(reasons) > SHOWN_REASONS:
         print(f"left out: {len(reasons) - SHOWN_REASONS} more", file=sys.stderr)
-
-
-def _name_skipped(skipped: "SkippedSamples") -> None:
-    for line in skipped.lines():
-        print(line, file=sys.stderr)

@@ -1,6 +1,10 @@
-"""The paper's experiments as commands. Needs the `train` extra."""
+"""The paper's experiments as commands. Needs the `train` extra.
 
-from mlanet.experiments.result import RunResult
+What needs torch is imported on first use: the rows do without it.
+"""
+
+from typing import TYPE_CHECKING
+
 from mlanet.experiments.rows import (
     FULL,
     PLAIN,
@@ -10,7 +14,11 @@ from mlanet.experiments.rows import (
     ablation_rows,
     chosen_runs,
 )
-from mlanet.experiments.running import Origin, execute, finished
+from mlanet.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from mlanet.experiments.result import RunResult
+    from mlanet.experiments.running import Origin, execute, finished
 
 __all__ = [
     "FULL",
@@ -25,3 +33,7 @@ __all__ = [
     "execute",
     "finished",
 ]
+
+_RUNNING = dict.fromkeys(("Origin", "execute", "finished"), "mlanet.experiments.running")
+
+__getattr__ = lazy_names(__name__, _RUNNING | {"RunResult": "mlanet.experiments.result"})

@@ -3,9 +3,9 @@
 Names that need torch are imported on first use: configurations and the runtime do without it.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from mlanet.lazy import lazy_names
 from mlanet.network.config import BASEL_LAYOUT, OPEN_LAYOUT, PRESETS, NetworkConfig
 
 if TYPE_CHECKING:
@@ -50,8 +50,4 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Import names that need torch on first use."""
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'mlanet.network' has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, _HOMES)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from mlanet.errors import ConfigurationError
+from mlanet.errors import ConfigurationError, did_you_mean
 from mlanet.files import one_line
 
 Made = TypeVar("Made")
@@ -57,34 +57,39 @@ def check_range(config: Any, low: float, high: float, *names: str) -> None:
 
 
 def build(name: str, kind: type[Made], values: Any) -> Made:
-    """A dataclass from a JSON object.
+    """A dataclass from a JSON object, whose fields may be dataclasses or lists of them.
 
     Args:
-        name: of the field that holds it, for messages.
+        name: of the field that holds it, for messages; empty for the whole of a file.
         kind: the dataclass.
-        values: the object.
+        values: the object; what is a dataclass already stays as it is.
 
     Raises:
-        ConfigurationError: it is no object, has an unknown field, or the class refuses it.
+        ConfigurationError: it is no object, has an unknown field, or a class refuses it.
     """
+    if isinstance(values, kind):
+        return values
     if not isinstance(values, Mapping):
         raise ConfigurationError(f"{name} must be an object, got {values!r}")
-    unknown = sorted(set(values) - {item.name for item in fields(kind)})  # pyright: ignore[reportArgumentType]
+    hints = get_type_hints(kind)
+    unknown = sorted(str(key) for key in values if key not in hints)
+    where = f"{name}: " if name else ""
     if unknown:
-        listed = one_line(", ".join(map(str, unknown)))
-        raise ConfigurationError(f"{name}: unknown field {listed}")
+        listed = one_line(", ".join(unknown))
+        raise ConfigurationError(f"{where}unknown field {listed}{did_you_mean(unknown[0], hints)}")
     try:
-        return kind(**values)
+        return kind(**{key: _built(key, hints[key], value) for key, value in values.items()})
     except (TypeError, ConfigurationError) as error:
-        raise ConfigurationError(f"{name}: {one_line(error)}") from error
+        raise ConfigurationError(f"{where}{one_line(error)}") from error
 
 
-def build_all(name: str, kind: type[Made], values: Any) -> tuple[Made, ...]:
-    """A tuple of dataclasses from a JSON array of objects.
-
-    Raises:
-        ConfigurationError: as `build`, or it is no array.
-    """
-    if not isinstance(values, list | tuple):
-        raise ConfigurationError(f"{name} must be a list, got {values!r}")
-    return tuple(build(f"{name}[{k}]", kind, value) for k, value in enumerate(values))
+def _built(name: str, hint: Any, value: Any) -> Any:
+    """The value of a field: a dataclass, a tuple of dataclasses, or what JSON has."""
+    if is_dataclass(hint) and isinstance(hint, type):
+        return build(name, hint, value)
+    member = get_args(hint)[0] if get_origin(hint) is tuple else None
+    if not (is_dataclass(member) and isinstance(member, type)):
+        return value
+    if not isinstance(value, list | tuple):
+        raise ConfigurationError(f"{name} must be a list, got {value!r}")
+    return tuple(build(f"{name}[{k}]", member, each) for k, each in enumerate(value))

@@ -4,14 +4,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import tyro
 
 from mlanet.coefficients import Coefficients
-from mlanet.errors import ConfigurationError
+from mlanet.errors import ConfigurationError, did_you_mean
 from mlanet.files import PARSER_ERRORS, one_line, read_json
 from mlanet.network.config import PRESETS, Attention, Fusion, NetworkConfig
 from mlanet.training.augmentation import AugmentationConfig
-from mlanet.training.checks import build, build_all, check_range, check_types
+from mlanet.training.checks import build, check_range, check_types
 from mlanet.training.terms import (
     KNOWN_TERMS,
     LABEL_TERMS,
@@ -23,6 +25,9 @@ from mlanet.training.terms import (
 )
 
 DEFAULT_PRESET = "mobile"
+
+CONFIG = "config.json"
+"""File in a run's folder that holds its configuration."""
 
 PAPER_WEIGHTS = "paper"
 """What a file gives as `weights` and `unlabelled_weights` for the paper's."""
@@ -129,7 +134,7 @@ class TrainingConfig:
     preset: str = DEFAULT_PRESET
     attention: Attention | None = None
     fusion: Fusion | None = None
-    face_model: str = ""
+    face_model: Annotated[str, tyro.conf.arg(aliases=["--model"])] = ""
     steps: int = 3000
     batch_size: int = 64
     learning_rate: float = 2e-3
@@ -187,8 +192,7 @@ class TrainingConfig:
         compared = self.weights.any_of(LABEL_TERMS + KNOWN_TERMS)
         if not (compared or self.num_unlabelled or self.labelled_rendered > 0.0):
             raise ConfigurationError("weights: no term compares anything")
-        if self.attention is not None or self.fusion is not None:
-            self.network()
+        self.network()
 
     def _check_batch(self) -> None:
         if not 0.0 <= self.unlabelled < 1.0:
@@ -222,11 +226,9 @@ class TrainingConfig:
         Raises:
             ConfigurationError: there is no such preset, attention or fusion.
         """
-        if self.preset not in PRESETS:
-            raise ConfigurationError(f"preset: {self.preset!r} is none of {', '.join(PRESETS)}")
         given = {"attention": self.attention, "fusion": self.fusion}
         changes = {name: value for name, value in given.items() if value is not None}
-        return replace(PRESETS[self.preset], **changes)
+        return replace(_preset(self.preset), **changes)
 
     def input_size_at(self, step: int) -> int:
         """The crop size of a step."""
@@ -263,42 +265,31 @@ class TrainingConfig:
             run["augmentation"] = {"turned": 0.0, "cut": 0.0, "motion": 0.0} | run["augmentation"]
         if not isinstance(values, dict):
             raise ConfigurationError(f"{path}: a configuration is a JSON object")
-        unknown = set(values) - {item.name for item in fields(cls)}
-        if unknown:
-            names = one_line(", ".join(sorted(unknown)))
-            raise ConfigurationError(f"{path}: unknown field {names}")
         try:
-            return cls(**_nested({**values, **(changes or {})}))
+            return build("", cls, _with_paper_weights({**values, **(changes or {})}))
         except (*PARSER_ERRORS, ConfigurationError) as error:
             raise ConfigurationError(f"{path}: {one_line(error)}") from error
 
 
-def _nested(values: dict[str, Any]) -> dict[str, Any]:
-    """Objects of a file in the classes of their fields."""
+def _with_paper_weights(values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a file with the paper's weights where it asks for them."""
     preset = values.get("preset", DEFAULT_PRESET)
+    if values.get("weights") == PAPER_WEIGHTS:
+        given = {"labelled_rendered": 1.0, "unlabelled_weights": PAPER_WEIGHTS}
+        values = given | {"unlabelled_warmup": 0.0} | values
     for place, name in enumerate(("weights", "unlabelled_weights")):
         if values.get(name) == PAPER_WEIGHTS:
-            if preset not in PRESETS:
-                raise ConfigurationError(f"preset: {preset!r} is none of {', '.join(PRESETS)}")
-            values[name] = paper_weights(PRESETS[preset].layout)[place]
-            if name == "weights":
-                values.setdefault("labelled_rendered", 1.0)
-                values.setdefault("unlabelled_weights", PAPER_WEIGHTS)
-                values.setdefault("unlabelled_warmup", 0.0)
-        elif name in values:
-            values[name] = build(name, (LossWeights, RenderedWeights)[place], values[name])
-    for name, kind in (
-        ("stages", Stage),
-        ("sources", SourceConfig),
-        ("unlabelled_sources", SourceConfig),
-    ):
-        if name in values:
-            values[name] = build_all(name, kind, values[name])
-    for name, kind in (
-        ("augmentation", AugmentationConfig),
-        ("block_weights", BlockWeights),
-        ("block_deviations", BlockDeviations),
-    ):
-        if name in values:
-            values[name] = build(name, kind, values[name])
+            values = values | {name: paper_weights(_preset(preset).layout)[place]}
     return values
+
+
+def _preset(name: str) -> NetworkConfig:
+    """The network of a preset.
+
+    Raises:
+        ConfigurationError: there is none; the message lists them.
+    """
+    if name not in PRESETS:
+        hint = did_you_mean(name, PRESETS)
+        raise ConfigurationError(f"preset: {name!r} is none of {', '.join(PRESETS)}{hint}")
+    return PRESETS[name]

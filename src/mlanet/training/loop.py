@@ -17,7 +17,7 @@ import torch
 from mlanet import __version__
 from mlanet.errors import ConfigurationError
 from mlanet.files import atomic_path, read_bytes, read_json, remove_leftovers
-from mlanet.training.config import TrainingConfig
+from mlanet.training.config import CONFIG, TrainingConfig
 from mlanet.training.data import Batch, LabelledFaces
 from mlanet.training.journal import Journal
 from mlanet.training.learner import Learner
@@ -26,7 +26,6 @@ from mlanet.training.processes import Processes
 from mlanet.training.resident import ResidentFaces
 
 CHECKPOINT = "checkpoint.safetensors"
-CONFIG = "config.json"
 
 MAX_START_BYTES = 4 * 1024**3
 """Of a file that the weights start from."""

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from mlanet.coefficients import CoefficientLayout
-from mlanet.losses.weights import PAPER
 from mlanet.training.checks import check_range, check_types
 
 LABEL_TERMS = ("landmarks", "apertures", "emphasised_landmarks", "wing", "photometric")
@@ -76,6 +75,14 @@ class BlockWeights:
 
     A block's part is the mean square of its differences over its deviation: about 1 for a network
     that answers with the mean.
+
+    Attributes:
+        identity: weight of the identity coefficients.
+        expression: of the expression coefficients.
+        albedo: of the albedo coefficients.
+        rotation: of the numbers that stand for the rotation.
+        translation: of shift and depth.
+        lighting: of the spherical harmonics.
     """
 
     identity: float = 1.0
@@ -96,6 +103,14 @@ class BlockDeviations:
 
     Identity and albedo come in deviations of the face model's modes; the others' are the root of
     the mean variance of the block's coefficients.
+
+    Attributes:
+        identity: deviation of the identity coefficients.
+        expression: of the expression coefficients.
+        albedo: of the albedo coefficients.
+        rotation: of the numbers that stand for the rotation.
+        translation: of shift and depth.
+        lighting: of the spherical harmonics.
     """
 
     identity: float = 1.0
@@ -153,6 +168,8 @@ def paper_weights(layout: CoefficientLayout) -> tuple[LossWeights, RenderedWeigh
     All but the landmarks are terms of every sample: on labelled ones by `labelled_rendered` of 1,
     which a configuration with `"weights": "paper"` has.
     """
+    from mlanet.losses.weights import PAPER  # beside which lie losses of tensors
+
     identity = PAPER.regularization * PAPER.identity * layout.identity
     expression = PAPER.regularization * PAPER.expression * layout.expression
     albedo = PAPER.regularization * PAPER.albedo * layout.albedo

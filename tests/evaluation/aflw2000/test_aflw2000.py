@@ -424,7 +424,7 @@ def test_skin_tones_of_a_fitted_albedo(torch, dataset, truth, tmp_path, monkeypa
 
 
 def test_fitted_tones_without_torch_are_one_clear_line(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("mlanet.cli.extras.find_spec", lambda _: None)
+    monkeypatch.setattr("mlanet.cli.common.find_spec", lambda _: None)
     assert command(tmp_path, "--fitted-tones") == 2
     message = capsys.readouterr().err
     assert message.splitlines() == [f"mlanet: fitting to pixels needs: {install_command('train')}"]

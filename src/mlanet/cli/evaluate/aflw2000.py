@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from mlanet.cli.evaluate.common import (
-    AFLW2000Options,
-    Method,
-    MethodOptions,
+from mlanet.cli.common import (
+    EXIT_OK,
+    check_file,
+    check_folder,
     positive,
     progress_bar,
-    publish,
-    signed,
+    require_torch,
 )
-from mlanet.cli.extras import require_torch
-from mlanet.cli.outputs import check_file, check_folder
-from mlanet.cli.status import EXIT_OK
+from mlanet.cli.evaluate.common import AFLW2000Options, Method, MethodOptions, publish, signed
 from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -79,7 +76,7 @@ def aflw2000(
         Exit status.
     """
     _check(method, model, measures)
-    positive(threads)
+    positive(threads=threads)
     check_folder("--out", out)
     if save_predictions is not None:
         check_file("--save-predictions", save_predictions)

@@ -1,8 +1,7 @@
 """Options and steps that the protocols share."""
 
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import tyro
 
-from mlanet.cli.messages import say
-from mlanet.cli.outputs import check_folder
+from mlanet.cli.common import check_folder, say
 from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -138,24 +136,6 @@ def given_meshes(
 
     meshes = MeshFolder.open(folder, model.landmarks.mean, names, missed_too=missed_too)
     return meshes, {"predictions": f"{folder.name}, sha256 {meshes.digest(names)}"}
-
-
-def positive(threads: int) -> int:
-    """A number of threads, refused if there would be none."""
-    if threads < 1:
-        raise UsageError(f"--threads must be positive, got {threads}")
-    return threads
-
-
-@contextmanager
-def progress_bar(name: str) -> Generator[Callable[[int, int], None], None, None]:
-    """A bar on stderr while it is needed, and what moves it."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def signed(

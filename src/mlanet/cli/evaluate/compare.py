@@ -5,8 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from mlanet.cli.outputs import check_file
-from mlanet.cli.status import EXIT_OK
+from mlanet.cli.common import EXIT_OK, check_file
 from mlanet.errors import UsageError
 
 

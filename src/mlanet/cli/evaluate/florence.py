@@ -6,19 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mlanet.cli.common import EXIT_FAILED, EXIT_OK, positive, progress_bar, say
 from mlanet.cli.evaluate.common import (
     ExchangeFiles,
     ExchangeOptions,
     Method,
     MethodOptions,
     given_meshes,
-    positive,
-    progress_bar,
     publish,
     signed,
 )
-from mlanet.cli.messages import say
-from mlanet.cli.status import EXIT_FAILED, EXIT_OK
 from mlanet.errors import UsageError
 
 
@@ -49,7 +46,7 @@ def florence(
     Returns:
         Exit status: 0 all done, 1 something was left out.
     """
-    positive(threads)
+    positive(threads=threads)
     files.check(method, out)
     if every < 1:
         raise UsageError(f"--every must be positive, got {every}")

@@ -3,16 +3,8 @@
 import time
 from pathlib import Path
 
-from mlanet.cli.evaluate.common import (
-    Method,
-    MethodOptions,
-    positive,
-    progress_bar,
-    publish,
-    signed,
-)
-from mlanet.cli.outputs import check_folder
-from mlanet.cli.status import EXIT_OK
+from mlanet.cli.common import EXIT_OK, check_folder, positive, progress_bar
+from mlanet.cli.evaluate.common import Method, MethodOptions, publish, signed
 
 
 def identity(*, data: Path, out: Path, method: MethodOptions = Method(), threads: int = 1) -> int:
@@ -31,7 +23,7 @@ def identity(*, data: Path, out: Path, method: MethodOptions = Method(), threads
     Returns:
         Exit status.
     """
-    positive(threads)
+    positive(threads=threads)
     check_folder("--out", out)
     method.check()
     from mlanet.datasets import FaceCrops

@@ -7,18 +7,15 @@ from typing import Annotated
 
 import tyro
 
+from mlanet.cli.common import EXIT_OK, positive, progress_bar, say
 from mlanet.cli.evaluate.common import (
     AFLW2000Options,
     ExchangeFiles,
     Method,
     MethodOptions,
-    positive,
-    progress_bar,
     publish,
     signed,
 )
-from mlanet.cli.messages import say
-from mlanet.cli.status import EXIT_OK
 from mlanet.errors import UsageError
 
 
@@ -60,7 +57,7 @@ def occlusion(
     """
     kept = out if write_pictures is None else None
     ExchangeFiles(write_pictures=write_pictures).check(method, kept)
-    positive(threads)
+    positive(threads=threads)
     if occluders.seed < 0:
         raise UsageError(f"--seed must not be negative, got {occluders.seed}")
     from mlanet.evaluation import NetworkSource

@@ -5,20 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlanet.cli.common import EXIT_OK, positive, progress_bar, require_torch, say
 from mlanet.cli.evaluate.common import (
     ExchangeFiles,
     ExchangeOptions,
     Method,
     MethodOptions,
     given_meshes,
-    positive,
-    progress_bar,
     publish,
     signed,
 )
-from mlanet.cli.extras import require_torch
-from mlanet.cli.messages import say
-from mlanet.cli.status import EXIT_OK
 from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,7 +48,7 @@ def scans(
     Returns:
         Exit status.
     """
-    positive(threads)
+    positive(threads=threads)
     files.check(method, out, needs_out=False)
     if refine and method.predictions is not None:
         raise UsageError("--predictions are scored as they are, without --refine")

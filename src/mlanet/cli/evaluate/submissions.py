@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlanet.cli.evaluate.common import Method, positive, progress_bar, signed
-from mlanet.cli.outputs import check_folder
-from mlanet.cli.status import EXIT_FAILED, EXIT_OK
+from mlanet.cli.common import EXIT_FAILED, EXIT_OK, check_folder, positive, progress_bar
+from mlanet.cli.evaluate.common import Method, signed
 from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def now(
     Returns:
         Exit status: 0 all written, 1 an image has no prediction (each named on stderr).
     """
-    positive(threads)
+    positive(threads=threads)
     _report_folder(out)
     from mlanet.evaluation import read_image_list, write_now
     from mlanet.reconstructor import Reconstructor
@@ -72,7 +71,7 @@ def realy(
     Returns:
         Exit status: 0 all written, 1 an image has no prediction (each named on stderr).
     """
-    positive(threads)
+    positive(threads=threads)
     _report_folder(out)
     from mlanet.evaluation import read_pictures, write_realy
     from mlanet.reconstructor import Reconstructor

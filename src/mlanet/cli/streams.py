@@ -1,50 +1,14 @@
-"""What the user reads: one line for each event, and nothing that other libraries mutter."""
+"""Standard output that is watched, and other libraries that are not heard."""
 
 import logging
 import os
 import sys
-import traceback
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
 from typing import Any, TextIO, cast
 
-from mlanet.errors import MlanetError
-from mlanet.files import one_line, printable
-
-DEBUG: ContextVar[bool] = ContextVar("DEBUG", default=False)
-"""Whether tracebacks and other libraries' words are shown: `--debug`."""
-
-
-def say(line: str) -> None:
-    """A line on standard output, at once.
-
-    Raises:
-        OSError: it cannot be written there.
-    """
-    print(printable(line), flush=True)
-
-
-def complain(text: str, error: BaseException | None = None) -> None:
-    """A line on standard error; with `--debug` the error's traceback follows."""
-    with suppress(OSError, ValueError):  # a closed stream: nobody is left to be told
-        print(f"mlanet: {printable(text)}", file=sys.stderr, flush=True)
-        if error is not None and DEBUG.get():
-            traceback.print_exception(error)
-
-
-def described(error: BaseException) -> str:
-    """An error as one line that names the file at fault, if it is known."""
-    if isinstance(error, MlanetError):
-        return str(error)
-    if isinstance(error, MemoryError):
-        return "not enough memory"
-    if isinstance(error, OSError) and error.strerror:
-        if error.filename is None:
-            return error.strerror
-        return f"{os.fsdecode(error.filename)}: {error.strerror}"
-    return f"unexpected {type(error).__name__}: {one_line(error)}"
+from mlanet.cli.common import DEBUG, complain
 
 
 class WatchedStdout:
