@@ -221,7 +221,7 @@ def _skin_expressions(
     }  # fmt: skip
     fields = expressions.symmetric(fields, skin.mirror)
     left = {
-        name: expression_lids(field, mean, grid, centre, closes=name == "eyeBlinkLeft")
+        name: expression_lids(field, mean, grid, centre, name)
         for name, field in fields.items()
     }
     done = {}
