@@ -23,9 +23,9 @@ LIPS, CHEEKS = np.array([0.88, 0.73, 0.73]), np.array([1.045, 0.97, 0.96])
 BROWS, BEARD, NOSTRILS, RIMS = 0.5, 0.94, 0.4, np.array([1.06, 0.80, 0.80])
 """Shares of the skin's colour, whichever that is."""
 
-SCLERA = np.array([0.78, 0.74, 0.695])
+SCLERA, SCLERA_TONE = np.array([0.78, 0.74, 0.695]), np.array([0.020, 0.022, 0.027])
 SCLERA_SHADE = 0.4
-"""What is lost of it under the upper lid."""
+"""What is lost of it under the upper lid. It goes along with the skin's tone a little."""
 
 IRIS = np.array([0.33, 0.24, 0.19])
 MOUTH_INSIDE = np.array([0.22, 0.09, 0.09])
@@ -41,7 +41,6 @@ VIEW_PX, VIEW_PX_PER_MM = 1536, 4.0
 CORRELATED = (
     (("skin redness", "lips redness", "cheeks redness", "nose redness"), 0.6),
     (("brows", "beard", "scalp"), 0.6),
-    (("skin tone", "lips darkness"), 0.6),
 )
 """Groups of albedo modes that vary together, and their correlation."""
 
@@ -165,21 +164,23 @@ def albedo_model(
     )  # fmt: skip
     mean = np.sum([mask[:, None] * color for mask, color in painted], axis=0)
 
+    white = balls * (1 - iris)
+    tone = skin[:, None] * TONE * share + white[:, None] * SCLERA_TONE
     table: list[tuple[str, np.ndarray, np.ndarray]] = [
-        ("skin tone", skin, TONE * share),
+        ("skin tone", ones, tone),
         ("skin redness", skin, np.array([0.009, -0.006, -0.004])),
         ("skin yellowness", skin, np.array([0.004, 0.002, -0.006])),
         ("exposure", ones, 0.035 * mean),
         ("brows", regions["brows"], 0.10 * SKIN),
         ("beard", regions["beard"], 0.05 * SKIN),
-        ("lips darkness", lips, 0.05 * SKIN),
+        ("lips darkness", lips, 0.04 * SKIN),
         ("lips redness", lips, np.array([0.014, -0.012, -0.008])),
         ("cheeks redness", regions["cheeks"], np.array([0.014, -0.007, -0.006])),
         ("nose redness", regions["nose"], np.array([0.009, -0.006, -0.005])),
         ("iris", iris * (1 - pupil), np.array([0.08, 0.10, 0.12])),
         ("iris warmth", iris * (1 - pupil), np.array([0.05, 0.01, -0.04])),
         ("iris size", _size_step(degrees), IRIS - SCLERA),
-        ("sclera", balls * (1 - iris), np.array([0.025, 0.025, 0.028])),
+        ("sclera", white, np.array([0.025, 0.025, 0.028])),
         ("mouth inside", np.maximum(bag, tongue), np.array([0.06, 0.045, 0.045])),
         ("teeth", teeth, np.array([0.04, 0.045, 0.06])),
         ("scalp", regions["scalp"], 0.10 * SKIN),

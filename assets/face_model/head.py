@@ -221,8 +221,7 @@ def _skin_expressions(
     }  # fmt: skip
     fields = expressions.symmetric(fields, skin.mirror)
     left = {
-        name: expression_lids(field, mean, grid, centre, name)
-        for name, field in fields.items()
+        name: expression_lids(field, mean, grid, centre, name) for name, field in fields.items()
     }
     done = {}
     for name, field in left.items():

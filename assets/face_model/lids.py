@@ -31,7 +31,7 @@ A blink adds the same displacement to everybody, so that it cannot close eyes of
 far eyes are open is said by expressions.
 """
 
-OVERLAP_MM = 2.5
+OVERLAP_MM = 2.2
 """By which the upper lid passes the lower one in a blink, so that it closes wider eyes, too."""
 
 OVERLAP_POWER = 0.15
@@ -44,12 +44,12 @@ COVER_KEPT = (1.0, 1.0, 1.0, 0.9, 0.75, 0.65, 0.6, 0.65)
 """Share that stays in identity of how deep each row of the upper lid lies when it covers the ball:
 what is a hollow above an open eye must not let the ball through a closed lid."""
 
-LOWER_LIFT_MM = (0.5, 0.9, 0.9, 0.8, 0.6, 0.4, 0.2, 0.0)
+LOWER_LIFT_MM = (0.6, 1.0, 1.1, 1.0, 0.8, 0.5, 0.3, 0.1)
 """How far the lower lid's rows rise from the ball in a blink."""
 
-BEHIND_MM, BULGE = 0.6, 0.25
-"""A closed upper lid lies so far behind the lower one, and rises by this much for a millimetre above
-its edge."""
+BEHIND_MM, BULGE = 1.0, 0.25
+"""A closed upper lid lies so far behind the lower one; for a millimetre above it rises by this much
+from there."""
 
 THIN_MM = (0.6, 1.0, 1.3, 1.2, 1.1, 1.1, 1.1, 1.1)
 """How near to the ball its rows may come for that: half-way they must still clear it."""
@@ -349,5 +349,7 @@ def _tucked(place: np.ndarray, grid: LidGrid, centre: np.ndarray) -> np.ndarray:
         lid = np.where(above > 0, facing[:, 3], surface(place[row, :2]))
         behind = np.nan_to_num(lid - BEHIND_MM + BULGE * above, nan=np.inf)
         wanted = np.minimum(now, np.maximum(behind, RADIUS_MM + thin))
-        place[row] = np.where(grid.upper[:, None], centre + arm * (wanted / now)[:, None], place[row])
+        place[row] = np.where(
+            grid.upper[:, None], centre + arm * (wanted / now)[:, None], place[row]
+        )
     return place

@@ -1,4 +1,4 @@
-"""The eyes' sockets: a wall behind each opening, so that nobody sees through the head beside a ball.
+"""Walls behind the eyes' openings, so that nobody sees through the head beside an eyeball.
 
 The deepest row of a lid's rim is closed by triangles between its own vertices. Their inner edges
 would cross the front of the ball; decoded, the middles of these edges lie half-way to its centre.
