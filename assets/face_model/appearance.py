@@ -14,17 +14,17 @@ from face_model.head import PARTS, Head
 from mlanet.geometry import matrix_from_euler
 from mlanet.render import rasterize
 
-SKIN = np.array([0.665, 0.482, 0.382])
-TONE = np.array([0.136, 0.107, 0.090])
+SKIN = np.array([0.665, 0.485, 0.398])
+TONE = np.array([0.136, 0.108, 0.095])
 """sRGB of the mean skin, and its step for one standard deviation of tone: the line that goes from
-(66, 41, 29), dark brown, three deviations down to (239, 177, 143), light, two deviations up."""
+(66, 41, 29), dark brown, three deviations down to (239, 179, 150), light, two deviations up."""
 
 LIPS, CHEEKS = np.array([0.88, 0.73, 0.73]), np.array([1.045, 0.97, 0.96])
 BROWS, BEARD, NOSTRILS, RIMS = 0.5, 0.94, 0.4, np.array([1.06, 0.80, 0.80])
 """Shares of the skin's colour, whichever that is."""
 
 SCLERA, SCLERA_TONE = np.array([0.78, 0.74, 0.695]), np.array([0.020, 0.022, 0.027])
-SCLERA_SHADE = 0.4
+SCLERA_SHADE = 0.28
 """What is lost of it under the upper lid. It goes along with the skin's tone a little."""
 
 IRIS = np.array([0.33, 0.24, 0.19])
@@ -169,7 +169,7 @@ def albedo_model(
     table: list[tuple[str, np.ndarray, np.ndarray]] = [
         ("skin tone", ones, tone),
         ("skin redness", skin, np.array([0.009, -0.006, -0.004])),
-        ("skin yellowness", skin, np.array([0.004, 0.002, -0.006])),
+        ("skin yellowness", skin, np.array([0.005, 0.003, -0.009])),
         ("exposure", ones, 0.035 * mean),
         ("brows", regions["brows"], 0.10 * SKIN),
         ("beard", regions["beard"], 0.05 * SKIN),
