@@ -86,7 +86,7 @@ def main() -> None:
         version="1",
         licence=(
             "learnt from crops of AFLW and YouTube Faces, which are for non-commercial research; "
-            "see docs/morphable-model.md"
+            "see docs/explanation/face-model.md"
         ),
         source=f"{len(samples)} labelled crops of AFLW and YouTube Faces, fitted",
         script="assets/photo_albedo/build.py",
