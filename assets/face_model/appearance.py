@@ -107,8 +107,8 @@ def regions_of(
         scalp = np.where(outside, (scalp + smooth @ scalp) / 2, scalp)
     return {
         "face": face, "eyes": eyes.astype(float), "mouth": mouth.astype(float), "lips": lips,
-        "brows": brows, "nose": nose * front, "cheeks": cheeks, "beard": beard, "ears": ears,
-        "neck": neck, "scalp": scalp,
+        "brows": brows, "nose": nose * front * ~nostrils, "cheeks": cheeks, "beard": beard,
+        "ears": ears, "neck": neck, "scalp": scalp,
     }  # fmt: skip
 
 
