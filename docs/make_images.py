@@ -165,7 +165,7 @@ def draw_gallery(portraits: Path | None = None) -> None:
     faces = [reconstructor(photo, max_faces=1)[0] for photo in photos]
     tiles = []
     for face, kind in zip(cycle(faces), PICTURES, strict=False):
-        box = square_around(face.head.projected[:, :2])
+        box = inside(square_around(face.head.projected[:, :2]), face.image)
         tiles.append(titled(crop_square(face.draw(kind), box, GALLERY_TILE).image, kind))
     columns = len(tiles) // 2
     rows = [tiles[:columns], tiles[columns:]]
@@ -229,6 +229,15 @@ def square_around(points_px: np.ndarray) -> np.ndarray:
     low, high = points_px.min(axis=0), points_px.max(axis=0)
     centre, half = (low + high) / 2, GALLERY_ROOM * (high - low).max() / 2
     return np.concatenate([centre - half, centre + half])
+
+
+def inside(square: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """A square moved, and made smaller where it must be, until it lies in a picture."""
+    height, width = image.shape[:2]
+    side = min(square[2] - square[0], width, height)
+    middle = (square[:2] + square[2:]) / 2
+    corner = np.clip(middle - side / 2, 0.0, [width - side, height - side])
+    return np.concatenate([corner, corner + side])
 
 
 def sample_rows(model: MorphableModel, size: int, framing: Framing) -> list[list[np.ndarray]]:

@@ -1,4 +1,4 @@
-"""Every shell and Python block of README, Start and How-to runs.
+"""Every shell and Python block of README, Start, How-to and Explanation runs.
 
 Before a block may stand `<!-- needs: train -->`: it runs where that extra is installed; or
 `<!-- words only: why -->`: the words of its commands are checked, and they are not run. A JSON
@@ -23,6 +23,7 @@ PAGES = [
     ROOT / "README.md",
     *sorted((ROOT / "docs" / "start").glob("*.md")),
     *sorted((ROOT / "docs" / "how-to").glob("*.md")),
+    *sorted((ROOT / "docs" / "explanation").glob("*.md")),
 ]
 BLOCK = re.compile(r"(?:<!-- ([\w ]+): ([^\n]*?) -->\n)?```(\w+)([^\n]*)\n(.*?)^```$", re.M | re.S)
 SMALL = {
