@@ -63,9 +63,9 @@ class Reconstructor:
                 has are not started.
             weights: an ONNX file that `mlanet export` wrote.
             model: the face model whose coefficients that network regresses, if it is not the
-                embedded one (docs/face-models.md).
+                embedded one (docs/reference/face-models.md).
             min_score: what a detection of the shipped detector must exceed to be a face
-                (docs/detection.md).
+                (docs/explanation/detection.md).
             detector: finds faces instead of the shipped one.
 
         Raises:

@@ -23,7 +23,7 @@ class Scope:
     """What is trained, and measured."""
 
     data: Path | None = None
-    """Folder that holds aflw_train and, if you have it, ytf68 (see docs/training.md)."""
+    """Folder that holds aflw_train and, if you have it, ytf68 (see docs/how-to/train.md)."""
 
     rows: tuple[str, ...] = ()
     """Rows to train; all without it."""
@@ -66,7 +66,7 @@ def ablate(
     end table.md, table.json and differences.png tell of all finished rows.
 
     What the rows have in common is a configuration as of mlanet train, whose fields are options:
-    that of --config, or else a reduced scale for CPUs (see docs/ablation.md).
+    that of --config, or else a reduced scale for CPUs (see docs/how-to/ablate.md).
 
     Args:
         out: Folder of the ablation.

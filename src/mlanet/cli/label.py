@@ -32,7 +32,7 @@ class FaceModel:
     """The face model that is fitted."""
 
     model: Path | None = None
-    """A face model of yours (docs/face-models.md); by default the embedded one."""
+    """A face model of yours (docs/reference/face-models.md); by default the embedded one."""
 
     landmarks: Path | None = None
     """File with the places of the 68 landmarks, for models without them."""
@@ -74,7 +74,7 @@ def label(
 
     Args:
         data: Folder with labels.npz (pictures are not read), or a data set in another layout of
-            docs/data.md whose samples have landmarks.
+            docs/reference/datasets.md whose samples have landmarks.
         out: File (.npz) for names, crop boxes, coefficients, residuals and which were accepted.
         face_model: The face model that is fitted.
         fitting: How it is fitted.

@@ -33,7 +33,7 @@ def list_models() -> int:
     layout = model.layout
     print(f"{EMBEDDED}: {model.name}, {layout.identity} identity, {layout.expression} expression,")
     print(f"  {layout.albedo} albedo modes; {model.provenance.licence}; ships with mlanet")
-    print("read from files of yours, chosen by content (docs/face-models.md):")
+    print("read from files of yours, chosen by content (docs/reference/face-models.md):")
     for name, entry in FORMATS.items():
         print(
             f"  {name:<18}{entry.files}" + (f"\n  {'':<18}{entry.source}" if entry.source else "")

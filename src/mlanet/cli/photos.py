@@ -221,7 +221,7 @@ class _HashedStream:
 
 
 class PhotoFolders:
-    """The folders below `out` into which a run's photos go (docs/output.md).
+    """The folders below `out` into which a run's photos go (docs/reference/output.md).
 
     What killed runs left there is removed.
     """

@@ -40,7 +40,7 @@ class Faces:
 
     min_score: float | None = None
     """What a face's score must exceed, between 0 and 1; the scores are printed. Without it, the
-    detector's own limit (docs/detection.md)."""
+    detector's own limit (docs/explanation/detection.md)."""
 
     def check(self) -> None:
         """Refuse numbers that leave no face."""

@@ -57,7 +57,7 @@ def train(
     --config, or of the run that OUT holds already and that is resumed, or else these defaults.
 
     Args:
-        data: Folder that holds aflw_train and, if you have it, ytf68 (see docs/training.md).
+        data: Folder that holds aflw_train and, if you have it, ytf68 (see docs/how-to/train.md).
         out: Folder of the run: config.json, metrics.jsonl, TensorBoard's file, checkpoint.
         config: JSON file of the configuration, for instance another run's config.json.
         configuration: What decides the run's result.

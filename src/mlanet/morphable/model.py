@@ -24,7 +24,8 @@ UNKNOWN = -1
 class MorphableModel:
     """A linear face model on a base mesh of `v` vertices, subdivided once after decoding or not.
 
-    Frame and unit are those of docs/conventions.md (mm; x to the subject's left, y up, z out of
+    Frame and unit are those of docs/reference/conventions.md (mm; x to the subject's left, y up, z
+    out of
     the face). Identity and albedo modes are scaled to unit standard deviation. Every part that a
     model may lack has an empty form, and what needs it says so when it is asked for.
 

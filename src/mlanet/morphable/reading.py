@@ -10,7 +10,7 @@ from mlanet.morphable.readers.formats import format_of
 
 
 def load_model(path: Path | None = None, landmarks: Path | None = None) -> MorphableModel:
-    """The embedded model, or a user's in any of the formats of docs/face-models.md.
+    """The embedded model, or a user's in any of the formats of docs/reference/face-models.md.
 
     Args:
         path: a file or folder; its content, not its name, tells the format.
@@ -24,7 +24,7 @@ def load_model(path: Path | None = None, landmarks: Path | None = None) -> Morph
 
 
 def read_model(path: Path, landmarks: Path | None = None) -> MorphableModel:
-    """Read a face model in any format of docs/face-models.md.
+    """Read a face model in any format of docs/reference/face-models.md.
 
     Args:
         path: a file, or ICT-FaceKit's folder.

@@ -27,8 +27,8 @@ class Method:
     """A network of your own, written by mlanet export."""
 
     predictions: Path | None = None
-    """Score another method's answers instead of a network: a file or folder as docs/evaluation.md
-    describes it."""
+    """Score another method's answers instead of a network: a file or folder as described in
+    docs/how-to/evaluate.md."""
 
     name: str = ""
     """What the report calls the network or method."""
@@ -75,7 +75,7 @@ class AFLW2000Files:
 
     annotations: Path | None = None
     """AFLW2000-3D-Reannotated.pts68.npy of 3DDFA, for --annotation reannotated; or an npz file of
-    both annotations (docs/evaluation.md). Without it the data set's .mat files are all that is
+    both annotations (docs/how-to/evaluate.md). Without it the data set's .mat files are all that is
     read."""
 
     only: Path | None = None

@@ -99,7 +99,7 @@ def format_of(path: Path) -> FaceModelFormat:
             return entry
     known = ", ".join(FORMATS)
     raise AssetError(
-        f"{path}: not a face model that mlanet reads: {known}; see docs/face-models.md"
+        f"{path}: not a face model that mlanet reads: {known}; see docs/reference/face-models.md"
     )
 
 
