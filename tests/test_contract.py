@@ -162,3 +162,34 @@ def test_no_verb_imports_another():
             if isinstance(node, ast.ImportFrom)
         }
         assert not imported & modules, name
+
+
+POSIX_ONLY = ("fcntl", "grp", "pty", "pwd", "resource", "syslog", "termios", "tty")
+POSIX_CALLS = re.compile(
+    r"os\.(fork|getuid|geteuid|getgid|killpg|setsid|uname|mkfifo|chown|wait\w*|nice|sched_\w+)\b"
+    r"|signal\.(SIGKILL|SIGALRM|SIGHUP|SIGPIPE|SIGUSR\d|alarm)|[\"']/(tmp|dev|proc)\b"
+)
+
+
+def test_nothing_is_asked_of_the_system_that_windows_lacks():
+    guarded = []
+    for path in (ROOT / "src").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert not POSIX_CALLS.search(text), path
+        tree = ast.parse(text)
+        names = {
+            alias.name
+            for node in ast.walk(tree)
+            for alias in (node.names if isinstance(node, ast.Import) else ())
+        }
+        if names & set(POSIX_ONLY):
+            assert "win32" in text or "except ImportError" in text, path
+            guarded.append(path.name)
+            top = [
+                alias.name
+                for node in tree.body
+                if isinstance(node, ast.Import)
+                for alias in node.names
+            ]
+            assert not set(top) & set(POSIX_ONLY), path
+    assert sorted(guarded) == ["plan.py", "results.py"]
