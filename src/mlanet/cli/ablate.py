@@ -84,15 +84,35 @@ def ablate(
     if scope.data is None and not instead.table:
         raise UsageError("--data is needed to train; --table makes the table of what is there")
     machine.start_torch()
-    from mlanet.experiments import ablation_rows
+    from mlanet.experiments import Origin, ablation_rows, chosen_runs, execute, finished
 
     rows = ablation_rows(configuration)
-    if scope.data is not None and not instead.table:
-        done = _finished(rows, out, scope.data, configuration, scope)
-        if instead.dry_run:
-            print_runs(done, out, scope.data, machine.device)
-            return EXIT_OK
-        _train(done, out, scope.data, scope, machine)
+    if scope.data is None or instead.table:
+        _tell(rows, out, instead.write_docs)
+        return EXIT_OK
+    origin = Origin.of(configuration, scope.data, scope.backbone)
+    measured = scope.aflw2000 is not None
+    done = [
+        (run, finished(run, out / run.name, with_aflw2000=measured, origin=origin))
+        for run in chosen_runs(rows, scope.rows)
+    ]
+    if instead.dry_run:
+        print_runs(done, out, scope.data, machine.device)
+        return EXIT_OK
+    for number, (run, result) in enumerate(done, start=1):
+        state = "starts or goes on" if result is None else "is finished"
+        print(f"{number}/{len(done)} {run.name} {state}", file=sys.stderr)
+        if result is None:
+            with training_bar(run.config.batch_size) as progress:
+                execute(
+                    run,
+                    data=scope.data,
+                    folder=out / run.name,
+                    aflw2000=scope.aflw2000,
+                    backbone=scope.backbone,
+                    device=machine.device,
+                    progress=progress,
+                )
     _tell(rows, out, instead.write_docs)
     return EXIT_OK
 
@@ -107,46 +127,6 @@ def base_of(named: Named) -> "TrainingConfig":
     from mlanet.training.config import TrainingConfig
 
     return REDUCED if named.config is None else TrainingConfig.read(named.config, named.changes)
-
-
-def _finished(
-    rows: "Mapping[str, Row]", out: Path, data: Path, base: "TrainingConfig", scope: Scope
-) -> "list[tuple[Run, RunResult | None]]":
-    """The runs that are to be done, each with its result if it has one already."""
-    from mlanet.experiments import Origin, chosen_runs, finished
-
-    runs = chosen_runs(rows, scope.rows)
-    origin = Origin.of(base, data, scope.backbone)
-    wanted = scope.aflw2000 is not None
-    return [
-        (run, finished(run, out / run.name, with_aflw2000=wanted, origin=origin)) for run in runs
-    ]
-
-
-def _train(
-    done: "Sequence[tuple[Run, RunResult | None]]",
-    out: Path,
-    data: Path,
-    scope: Scope,
-    machine: Machine,
-) -> None:
-    """Train and measure the runs without a result, one after the other."""
-    from mlanet.experiments import execute
-
-    for number, (run, result) in enumerate(done, start=1):
-        state = "starts or goes on" if result is None else "is finished"
-        print(f"{number}/{len(done)} {run.name} {state}", file=sys.stderr)
-        if result is None:
-            with training_bar(run.config.batch_size) as progress:
-                execute(
-                    run,
-                    data=data,
-                    folder=out / run.name,
-                    aflw2000=scope.aflw2000,
-                    backbone=scope.backbone,
-                    device=machine.device,
-                    progress=progress,
-                )
 
 
 def _tell(rows: "Mapping[str, Row]", out: Path, write_docs: Path | None) -> None:
