@@ -8,9 +8,11 @@ import torch
 
 from mlanet.datasets import Sample
 from mlanet.image import square_from_landmarks
-from mlanet.training import SourceConfig
+from mlanet.training import AugmentationConfig, SourceConfig
 from mlanet.training.data import LabelledFaces
+from mlanet.training.dice import Dice
 from mlanet.training.kept_samples import KeptSamples
+from mlanet.training.random_crops import random_crops
 from mlanet.training.samples import (
     FINEST,
     JAW_WEIGHT_2D,
@@ -160,3 +162,19 @@ def test_labelled_sources_need_landmarks_but_unlabelled_ones_do_not(data, tiny, 
         batch = faces.training_batch(step, 32, config)
         assert batch.labelled.tolist() == [True, True, False, False]
     assert faces.broken == {(0, "1 without landmarks"): "ytf68: 1: without landmarks"}
+
+
+def test_crops_are_made_on_the_pictures_device(model, make_samples):
+    """On the device `meta` nothing is computed, but tensors of two devices cannot meet."""
+    points = np.random.default_rng(0).uniform(5, 60, (12, 68, 3))
+    samples = make_samples(points, 64).with_images_on("meta")
+    every = AugmentationConfig(
+        grey=0.5, blur=0.9, motion=0.5, noise=0.5, occluder=0.9, cut=0.5, log_scale=0.6
+    )
+    dice = Dice([np.random.default_rng(number) for number in range(12)])
+    crops = random_crops(samples, 32, every, dice, model)
+    assert crops.images.device.type == "meta"
+    assert crops.images.shape == (12, 32, 32, 3)
+    assert crops.landmarks_px.device.type == "cpu"
+    with pytest.raises(RuntimeError, match="device"):
+        crops.images + torch.zeros(3)

@@ -253,9 +253,10 @@ def batches(
     processes: Processes | None = None,
     workers: int = 1,
 ) -> Iterator[tuple[int, Samples]]:
-    """Sampleses from a step on, or this process's share of them.
+    """Batches from a step on, or this process's share of them.
 
-    The next ones, as many as there are workers, are made while the network works.
+    The next ones, as many as there are workers, are made while the network works; each worker
+    computes on one thread, whatever the network has.
     """
     mine = processes or Processes()
 
@@ -265,7 +266,7 @@ def batches(
 
     if start >= config.steps:
         return
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         ahead = range(start, min(start + workers, config.steps))
         coming = deque(pool.submit(make, step) for step in ahead)
         for step in range(start, config.steps):
