@@ -32,8 +32,8 @@ def python(*arguments):
     [
         (["--help"], ()),
         (["reconstruct", "--help"], ()),
-        (["train", "--help"], ("numpy", "cv2", "scipy", "PIL")),  # configurations have shapes
-        (["ablate", "--help"], ("numpy", "cv2", "scipy", "PIL")),
+        (["train", "--help"], ("numpy",)),  # configurations have shapes
+        (["ablate", "--help"], ("numpy",)),
     ],
 )
 def test_help_imports_nothing_heavy(words, allowed):

@@ -22,6 +22,7 @@ from mlanet.training import (
     TrainingConfig,
     paper_weights,
 )
+from mlanet.training.config import BATCHES
 
 
 def run(*arguments):
@@ -92,7 +93,9 @@ def test_options_change_single_fields_of_a_file(resolved, tmp_path):
 
 
 def test_a_file_comes_before_the_runs_configuration(resolved, tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps({"training": asdict(TrainingConfig(seed=5))}))
+    (tmp_path / "config.json").write_text(
+        json.dumps({"batches": BATCHES, "training": asdict(TrainingConfig(seed=5))})
+    )
     assert resolved("--out", tmp_path).seed == 5
     given = tmp_path / "given.json"
     given.write_text('{"seed": 6}')

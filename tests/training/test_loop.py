@@ -14,7 +14,7 @@ from mlanet.training import Stage, train
 from mlanet.training.checkpoint import load_trained, read_tensors
 from mlanet.training.data import LabelledFaces
 from mlanet.training.learner import Learner
-from mlanet.training.loop import prepare_folder
+from mlanet.training.loop import batches, prepare_folder
 from mlanet.training.plan import make_plan
 
 KILLED_AT = 4
@@ -143,6 +143,28 @@ def test_a_folder_of_another_run_is_refused(data, tiny, uninterrupted, change):
     message = rf"config\.json: the folder holds a run of another configuration \({field}\)"
     with pytest.raises(ConfigurationError, match=message):
         train(replace(tiny, **change), data=data, out=uninterrupted[0])
+
+
+def test_a_run_of_an_earlier_version_is_refused(data, tiny, uninterrupted, tmp_path):
+    """Its batches were other ones: going on would be neither the old run nor a new one."""
+    described = json.loads((uninterrupted[0] / "config.json").read_text())
+    del described["batches"]
+    described["training"]["resident"] = False
+    (tmp_path / "config.json").write_text(json.dumps(described))
+    message = r"config\.json: of a run of an earlier version of mlanet, .* begin another"
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        train(tiny, data=data, out=tmp_path)
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_batches_are_the_same_for_any_number_of_workers(data, tiny):
+    faces = LabelledFaces.of(tiny, data)
+    alone, several = (list(batches(faces, tiny, 0, workers=count)) for count in (1, 3))
+    assert [step for step, _ in several] == list(range(tiny.steps))
+    for (_, one), (_, other) in zip(alone, several, strict=True):
+        assert torch.equal(one.images, other.images)
+        assert torch.equal(one.coefficients, other.coefficients)
 
 
 def test_data_that_has_changed_is_refused(make_faces, make_folder, tiny, uninterrupted, tmp_path):

@@ -90,11 +90,11 @@ def ablate(
     if scope.data is None or instead.table:
         _tell(rows, out, instead.write_docs)
         return EXIT_OK
+    runs = chosen_runs(rows, scope.rows)
     origin = Origin.of(configuration, scope.data, scope.backbone)
     measured = scope.aflw2000 is not None
     done = [
-        (run, finished(run, out / run.name, with_aflw2000=measured, origin=origin))
-        for run in chosen_runs(rows, scope.rows)
+        (run, finished(run, out / run.name, with_aflw2000=measured, origin=origin)) for run in runs
     ]
     if instead.dry_run:
         print_runs(done, out, scope.data, machine.device)

@@ -1,5 +1,6 @@
 """`mlanet train`: train a network on labelled faces, or go on with a run."""
 
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import tyro
 from mlanet.cli.common import EXIT_OK, positive
 from mlanet.cli.configuration import Named
 from mlanet.cli.runs import Machine, require_training_extra, training_bar
+from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
     from mlanet.training.config import TrainingConfig
@@ -32,7 +34,11 @@ class Loop:
     """The loop around the steps."""
 
     workers: int = 1
-    """CPU threads that make the next batches; with --resident, processes that render heads."""
+    """CPU threads that make the next batches."""
+
+    memory_gb: float = 4.0
+    """Memory of the device for faces that have been read; those that find no room are read again
+    each time."""
 
     validate_every: int = 250
     """Steps between two measurements on the held-out faces."""
@@ -70,6 +76,8 @@ def train(
     """
     require_training_extra()
     positive(workers=loop.workers, validate_every=loop.validate_every)
+    if not 0.0 <= loop.memory_gb < math.inf:
+        raise UsageError(f"--memory-gb must not be negative, got {loop.memory_gb:g}")
     machine.start_torch()
     from mlanet.training.loop import CHECKPOINT
     from mlanet.training.loop import train as run
@@ -78,7 +86,8 @@ def train(
     if configuration.unlabelled_sources and not configuration.num_unlabelled:
         print("unlabelled_sources are not used: unlabelled is 0", file=sys.stderr)
     files = {"data": data, "out": out, "backbone": start.backbone, "init": start.init}
-    given: dict[str, Any] = files | {"device": machine.device, "workers": loop.workers}
+    making = {"device": machine.device, "workers": loop.workers, "memory_gb": loop.memory_gb}
+    given: dict[str, Any] = files | making
     if loop.dry_run:
         print_plan(make_plan(configuration, **given), machine)
         return EXIT_OK
@@ -86,10 +95,6 @@ def train(
         print(f"resuming the run in {out}", file=sys.stderr)
     elif start.backbone is None and start.init is None:
         print("no --backbone: the backbone starts from random weights", file=sys.stderr)
-    if configuration.resident:
-        beside = f", {loop.workers} process(es) render heads beside"
-        drawn = any(not source.folder for source in configuration.sources)
-        print(f"reading all faces onto {machine.device}{beside if drawn else ''}", file=sys.stderr)
     with training_bar(configuration.batch_size) as progress:
         found = run(configuration, progress=progress, validate_every=loop.validate_every, **given)
     if not found:  # another process of this run prints

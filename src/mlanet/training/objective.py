@@ -1,7 +1,7 @@
 """The objective of labelled samples: from coefficient vectors and labels to one number."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TypeAlias
 
 import torch
@@ -38,6 +38,7 @@ from mlanet.losses import (
 from mlanet.morphable import MorphableModel, linear_combination
 from mlanet.training.config import TrainingConfig
 from mlanet.training.face import FaceTensors
+from mlanet.training.samples import Samples
 from mlanet.training.terms import LossWeights, RenderedWeights
 
 FACING = 0.15
@@ -51,14 +52,6 @@ WING_CROP = 256.0
 
 Term: TypeAlias = Callable[[], Float[Tensor, "b"]]
 """Computes a term of each sample when it is asked for."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class KnownCoefficients:
-    """Coefficients of `b` samples (6D rotation), and 1 where one is known."""
-
-    values: Float[Tensor, "b n"]
-    known: Float[Tensor, "b n"]
 
 
 class Objective(FaceTensors):
@@ -80,13 +73,16 @@ class Objective(FaceTensors):
         self,
         vector: Float[Tensor, "b n"],
         images: Float[Tensor, "b 3 s s"],
-        landmarks_px: Float[Tensor, "b 68 3"],
-        size_px: Float[Tensor, "b"],
-        weight: Float[Tensor, "b 68"],
-        has_depth: Float[Tensor, "b"],
-        coefficients: KnownCoefficients | None = None,
+        samples: Samples,
     ) -> tuple[Tensor, dict[str, float]]:
-        """The loss, and its terms before weighting for the log."""
+        """The loss, and its terms before weighting for the log.
+
+        Args:
+            vector: the network's answers.
+            images: the crops, RGB in [0, 1].
+            samples: their labels.
+        """
+        landmarks_px, size_px, weight = samples.landmarks_px, samples.size_px, samples.weight
         found = self.layout.split(vector)
         size = images.shape[-1]
         predicted = self.landmarks_px(found, size)
@@ -97,7 +93,7 @@ class Objective(FaceTensors):
                 landmarks_px,
                 size_px,
                 weight,
-                has_depth,
+                samples.has_depth,
                 self.config.landmark_depth,
             ),
             "apertures": lambda: aperture_distance(predicted, landmarks_px, size_px),
@@ -114,12 +110,14 @@ class Objective(FaceTensors):
             "photometric": lambda: self.photometric(found, lighting, images),
         }
         terms |= prior_terms(found, lighting, self.config.expression_deviation)
-        if coefficients is not None:
-            terms |= self.coefficient_terms(vector, coefficients)
+        terms |= self.coefficient_terms(vector, samples.coefficients, samples.known)
         return weighted_sum(terms, self.config.weights, vector)
 
     def coefficient_terms(
-        self, vector: Float[Tensor, "b n"], given: KnownCoefficients
+        self,
+        vector: Float[Tensor, "b n"],
+        values: Float[Tensor, "b m"],
+        known: Float[Tensor, "b m"],
     ) -> dict[str, Term]:
         """Distances from known coefficients; zero for samples and blocks where none are known.
 
@@ -127,26 +125,24 @@ class Objective(FaceTensors):
         spread over processes.
         """
         if self.layout != self.known_layout:
-            given = with_euler_angles(given, self.known_layout, self.layout)
-        wanted = torch.where(given.known > 0, given.values, vector.detach())
+            values, known = with_euler_angles(values, known, self.known_layout, self.layout)
+        wanted = torch.where(known > 0, values, vector.detach())
 
         def decode(vectors: Float[Tensor, "m n"]) -> Float[Tensor, "m 68 3"]:
             return self.landmarks_px(self.layout.split(vectors), 1)
 
         mine, theirs = self.layout.split(vector), self.layout.split(wanted)
-        known = {
-            name: given.known[:, self.layout.slices[name]].all(dim=1).to(given.known.dtype)
+        identity, expression = (
+            known[:, self.layout.slices[name]].all(dim=1).to(known.dtype)
             for name in ("identity", "expression")
-        }
+        )
 
         def vertices() -> Float[Tensor, "b"]:
             distance = vertex_distance(self.vertices(mine), self.vertices(theirs))
-            return known["identity"] * known["expression"] * distance
+            return identity * expression * distance
 
         def shape() -> Float[Tensor, "b"]:
-            return known["identity"] * shape_distance(
-                self.face_shape(mine), self.face_shape(theirs)
-            )
+            return identity * shape_distance(self.face_shape(mine), self.face_shape(theirs))
 
         return {
             "coefficients": lambda: coefficient_distance(vector, wanted),
@@ -187,15 +183,18 @@ class Objective(FaceTensors):
 
 
 def with_euler_angles(
-    given: KnownCoefficients, layout: CoefficientLayout, wanted: CoefficientLayout
-) -> KnownCoefficients:
-    """The same coefficients in a layout whose rotations are Euler angles."""
-    values, known = layout.split(given.values), layout.split(given.known)
-    angles = euler_from_matrix(matrix_from_6d(values.rotation))
-    same = known.rotation.amin(dim=-1, keepdim=True).expand_as(angles)
-    return KnownCoefficients(
-        wanted.join(replace(values, rotation=torch.where(same > 0, angles, 0.0))),
-        wanted.join(replace(known, rotation=same)),
+    values: Float[Tensor, "b n"],
+    known: Float[Tensor, "b n"],
+    layout: CoefficientLayout,
+    wanted: CoefficientLayout,
+) -> tuple[Float[Tensor, "b m"], Float[Tensor, "b m"]]:
+    """Coefficients and which of them are known, in a layout whose rotations are Euler angles."""
+    blocks, known_blocks = layout.split(values), layout.split(known)
+    angles = euler_from_matrix(matrix_from_6d(blocks.rotation))
+    same = known_blocks.rotation.amin(dim=-1, keepdim=True).expand_as(angles)
+    return (
+        wanted.join(replace(blocks, rotation=torch.where(same > 0, angles, 0.0))),
+        wanted.join(replace(known_blocks, rotation=same)),
     )
 
 

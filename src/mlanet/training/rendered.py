@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mlanet.coefficients import Coefficients
 from mlanet.errors import AssetError, ConfigurationError
-from mlanet.geometry import Camera, decode_lighting
+from mlanet.geometry import MIRRORED_LANDMARKS, Camera, decode_lighting
 from mlanet.losses import (
     albedo_uniformity,
     edge_length_distance,
@@ -20,8 +20,7 @@ from mlanet.losses import (
     symmetry_distance,
 )
 from mlanet.render import Renderer
-from mlanet.training.augmentation import MIRRORED_LANDMARKS
-from mlanet.training.chips import face_chips
+from mlanet.training.aligned_faces import aligned_faces
 from mlanet.training.config import TrainingConfig
 from mlanet.training.face import FaceTensors
 from mlanet.training.objective import Term, prior_terms, weighted_sum
@@ -127,9 +126,9 @@ class RenderedObjective(nn.Module):
             raise ConfigurationError("unlabelled_weights.identity_features: no network for it")
         with torch.no_grad():
             points = self.face.landmarks_px(found, images.shape[-1])[..., :2]
-            photo = self.embed(face_chips(images, points))
-        chips = face_chips(drawn.permute(0, 3, 1, 2).clamp(0.0, 1.0), points)
-        return identity_distance(self.embed(chips), photo)
+            photo = self.embed(aligned_faces(images, points))
+        faces = aligned_faces(drawn.permute(0, 3, 1, 2).clamp(0.0, 1.0), points)
+        return identity_distance(self.embed(faces), photo)
 
     def geometric_terms(self, found: Coefficients, size: int) -> dict[str, Term]:
         """Constraints on the mesh and its colours alone."""
