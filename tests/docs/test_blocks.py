@@ -10,13 +10,14 @@ import io
 import re
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 import mlanet.cli
+from mlanet.cli.configuration import ConfiguredVerb
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -105,6 +106,9 @@ def silent_verbs(verbs=mlanet.cli.verbs):
 
 
 def silenced(verb):
+    if isinstance(verb, ConfiguredVerb):
+        return replace(verb, verb=silenced(verb.verb))
+
     @functools.wraps(verb)
     def nothing(*_, **__):
         return 0
