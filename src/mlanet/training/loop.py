@@ -176,9 +176,6 @@ def check_folder(
 ) -> None:
     """Whether a run's folder is of this configuration, start, data and face model.
 
-    What `config.json` does not tell, because an earlier version wrote it, is not compared, but for
-    the face model: two of them give the same coefficients other meanings.
-
     Args:
         out: folder of the run; one without `config.json` is of any.
         config: the configuration.
@@ -200,15 +197,13 @@ def check_folder(
         raise ConfigurationError(f"{path}: {what}")
     described: Any = read_json(path, ConfigurationError)
     if face_model is not None and described.get("face_model") != face_model:
-        noted = described.get("face_model")
-        what = f"the run is of {noted}" if noted else "an earlier version did not write it down"
-        hint = "" if noted else " (finish the run with that version's code, or begin another)"
-        raise ConfigurationError(f"{path}: face_model: {what}, this command of {face_model}{hint}")
+        both = f"the run is of {described.get('face_model')}, this command of {face_model}"
+        raise ConfigurationError(f"{path}: face_model: {both}")
     for field, mine in (("start", start), ("data", data)):
         noted = described.get(field)
-        if mine is None or not isinstance(noted, dict):
-            continue
-        for name in dict.fromkeys((*noted, *mine)):
+        if not isinstance(noted, dict):
+            raise ConfigurationError(f"{path}: {field}: the run does not say of which it is")
+        for name in dict.fromkeys((*noted, *mine)) if mine is not None else ():
             # Of a starting file the hash counts, not the name.
             there, here = (str(found.get(name, "none")) for found in (noted, mine))
             if there.split()[-1] != here.split()[-1]:
