@@ -200,10 +200,12 @@ def check_folder(
         both = f"the run is of {described.get('face_model')}, this command of {face_model}"
         raise ConfigurationError(f"{path}: face_model: {both}")
     for field, mine in (("start", start), ("data", data)):
+        if mine is None:
+            continue
         noted = described.get(field)
         if not isinstance(noted, dict):
             raise ConfigurationError(f"{path}: {field}: the run does not say of which it is")
-        for name in dict.fromkeys((*noted, *mine)) if mine is not None else ():
+        for name in dict.fromkeys((*noted, *mine)):
             # Of a starting file the hash counts, not the name.
             there, here = (str(found.get(name, "none")) for found in (noted, mine))
             if there.split()[-1] != here.split()[-1]:
