@@ -32,6 +32,7 @@ from face_model.registration import JAW, Correspondence, landmark_table
 from face_model.registration import register as lay_onto
 from face_model.scanned import read_scanned
 from face_model.skin import cut_skin
+from face_model.sockets import Socket, closing_faces
 from face_model.subdivision import Subdivision
 from face_model.unfold import neighbour_mean, placed, skin_uv, smoothed
 
@@ -86,7 +87,11 @@ def main() -> None:
     regions = regions_of(head, points, ears, average)
     albedo_mean, albedo, albedo_names = albedo_model(head, points, regions)
     uv, uv_faces = texture_coordinates(head, opened, regions, average)
-    whole = Subdivision(head.faces, head.mirror)
+    # The seam does not pass the eyes: their vertices have the same numbers in the texture.
+    wall = closing_faces(uv, head.rim, head.faces)
+    behind = [wall, head.mirror[wall][:, ::-1]]
+    sockets = [Socket(*pair) for pair in zip(behind, head.eye_poles, strict=True)]
+    whole = Subdivision(head.faces, head.mirror, sockets)
 
     DATA.mkdir(parents=True, exist_ok=True)
     out = arguments.out or DATA / "open_face.npz"
@@ -104,9 +109,9 @@ def main() -> None:
         albedo_mean=albedo_mean.astype(np.float32),
         albedo=np.moveaxis(albedo, 0, -1).astype(np.float16),
         albedo_names=np.array(albedo_names),
-        faces=head.faces,
+        faces=np.concatenate([head.faces, *behind]).astype(np.int32),
         uv=uv.astype(np.float32),
-        uv_faces=uv_faces.astype(np.int32),
+        uv_faces=np.concatenate([uv_faces, *behind]).astype(np.int32),
         landmark_faces=places.astype(np.int32),
         landmark_barycentric=weights.astype(np.float32),
         mirror=head.mirror.astype(np.int32),

@@ -48,7 +48,8 @@ class Head:
         identity: (i, v, 3).
         identity_sign: (i,) of the modes under mirroring.
         expression: (52, v, 3), in the order of `expressions.names()`.
-        faces: (f, 3).
+        faces: (f, 3), without the sockets.
+        rim: (28,) ring of vertices where the skin ends behind the left eye's lids.
         mirror: (v,).
         part: (v,) number in `PARTS`.
         starts: first vertex of each part, and the count of all.
@@ -64,6 +65,7 @@ class Head:
     identity_sign: np.ndarray
     expression: np.ndarray
     faces: np.ndarray
+    rim: np.ndarray
     mirror: np.ndarray
     part: np.ndarray
     starts: np.ndarray
@@ -165,6 +167,7 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
         faces=np.concatenate(
             [part + start for part, start in zip(faces, starts[:-1], strict=True)]
         ).astype(np.int32),
+        rim=grid.rim[0],
         mirror=mirror,
         part=np.repeat(np.arange(len(PARTS)), sizes),
         starts=starts,
@@ -218,8 +221,7 @@ def _skin_expressions(
     }  # fmt: skip
     fields = expressions.symmetric(fields, skin.mirror)
     left = {
-        name: expression_lids(field, mean, grid, centre, closes=name == "eyeBlinkLeft")
-        for name, field in fields.items()
+        name: expression_lids(field, mean, grid, centre, name) for name, field in fields.items()
     }
     done = {}
     for name, field in left.items():

@@ -31,6 +31,7 @@ from register import DATA, register
 
 from mlanet.assets import asset_records
 from mlanet.files import atomic_path
+from mlanet.fitting.labels import Labels
 from mlanet.morphable import MorphableModel
 from rebase_weights.albedo import albedo_change
 from rebase_weights.examples import Examples, examples_of
@@ -49,11 +50,11 @@ from rebase_weights.views import FeatureNetwork, Views, look_at
 
 SOURCE = (
     "pooled features of the network for version {before} of the face model (last run of 1150 "
-    "steps; all runs: docs/training.md), which learnt from crops of AFLW with landmarks derived by "
-    "3DDFA_V2 and a fit to AFLW's points, YouTube Faces frames and rendered heads; backbone "
-    "started from torchvision's MobileNetV2 of ImageNet (assets/backbone.py); carried over to "
-    "version {after} by linear heads learnt on the same AFLW crops with these labels and on "
-    "portraits (Face Research Lab London Set, CC BY 4.0; official portraits of the US House, "
+    "steps; all runs: docs/records/weights.md), which learnt from crops of AFLW with landmarks "
+    "derived by 3DDFA_V2 and a fit to AFLW's points, YouTube Faces frames and rendered heads; "
+    "backbone started from torchvision's MobileNetV2 of ImageNet (assets/backbone.py); carried "
+    "over to version {after} by linear heads learnt on the same AFLW crops with these labels and "
+    "on portraits (Face Research Lab London Set, CC BY 4.0; official portraits of the US House, "
     "public domain; MEBeauty, research; SCUT-FBP5500, non-commercial research) with points of the "
     "network; points of both joined with those of MediaPipe's Face Landmarker (Apache-2.0), whose "
     "blend-shape scores are the labels of expressions"
@@ -112,16 +113,27 @@ def examples(
     model: MorphableModel,
 ) -> Examples:
     """Crops of pictures with coefficients of a face model."""
+    labels, points = joined_labels(pictures, views, offsets, model)
+    scored = trusted_scores(pictures.teacher, HeadTurn.of(views.rotation))
+    return examples_of(views, pictures.rows, labels, points, scored, model)
+
+
+def joined_labels(
+    pictures: Pictures,
+    views: Views,
+    offsets: Float[np.ndarray, "bands 51 2"],
+    model: MorphableModel,
+) -> tuple[Labels, Float[np.ndarray, "n 68 2"]]:
+    """Coefficients and points of pictures on which data, network and teacher agree."""
     turn, teacher = HeadTurn.of(views.rotation), pictures.teacher
     points = join_landmarks(reference(pictures, views), teacher, turn, offsets)
     prior = expression_prior(teacher, turn, model.expression_names)
-    labels = fit_labels(model, points, prior)
+    labels, points = fit_labels(model, points, prior, trusted_scores(teacher, turn))
     print(
         f"{labels.accepted.sum()} of {len(points)} faces fitted, median residual "
         f"{np.median(labels.residual_percent):.2f} %"
     )
-    scored = trusted_scores(teacher, turn)
-    return examples_of(views, pictures.rows, labels, points, scored, model)
+    return labels, points
 
 
 def carry_over(

@@ -90,6 +90,17 @@ def test_a_run_of_other_data_is_refused(run, done, data, tmp_path):
         execute(run, data=other.parent, folder=done[0])
 
 
+def test_results_of_earlier_versions_are_read_but_not_gone_on_with(run, done, data, tmp_path):
+    described = json.loads((done[0] / "config.json").read_text())
+    del described["batches"]
+    (tmp_path / "config.json").write_text(json.dumps(described))
+    (tmp_path / "result.json").write_bytes((done[0] / "result.json").read_bytes())
+    assert finished(run, tmp_path, with_aflw2000=False) is not None
+    origin = Origin.of(run.config, data, None)
+    with pytest.raises(ConfigurationError, match=r"config\.json: a run of an earlier version"):
+        finished(run, tmp_path, with_aflw2000=False, origin=origin)
+
+
 def test_a_run_of_another_face_model_is_refused(run, done, data, tmp_path):
     mine = Origin.of(run.config, data, None)
     assert finished(run, done[0], with_aflw2000=False, origin=mine).face_model == mine.face_model

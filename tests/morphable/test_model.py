@@ -38,7 +38,11 @@ def test_new_vertices_lie_at_the_edges_in_the_topology_s_order(model):
     away = np.linalg.norm(model.subdivide(vertices)[len(vertices) :] - straight, axis=1)
     # Most where ears fold; edges of less than a millimetre, of lids and teeth, may bend more.
     hidden = (model.regions["mouth"][edges] > 0.5).any(axis=1)
-    assert (away < 0.7 * length + np.where(hidden, 0.6, 0.15)).all()
+    # Walls behind the eyes are held back by the eyeballs' poles (tests/morphable/test_sockets.py).
+    wall = np.isin(model.midpoint_index[:, 2:], model.eye_poles).any(axis=1)
+    wall &= model.vertex_parts[edges[:, 0]] == model.part_names.index("skin")
+    assert wall.sum() == 50
+    assert (away < 0.7 * length + np.where(hidden, 0.6, 0.15))[~wall].all()
     assert 0 < np.median(away / length) < 0.1
 
 

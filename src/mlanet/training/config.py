@@ -56,7 +56,8 @@ class SourceConfig:
 
     Attributes:
         folder: below the data's root: pictures in tar files beside `labels.npz`, as data sets and
-            `mlanet synthesize` have them, or another layout of docs/data.md; empty for heads
+            `mlanet synthesize` have them, or another layout of docs/reference/datasets.md; empty
+            for heads
             rendered while training.
         share: of the labelled (or unlabelled) part of each batch; shares add up to 1.
         labels: file below the data's root that `mlanet label` wrote for this folder; empty for
@@ -253,36 +254,23 @@ class TrainingConfig:
         `unlabelled_weights` stands for the paper's.
 
         Raises:
-            ConfigurationError: the file is not JSON, names an unknown field, contradicts itself or
-                is of a run of an earlier version.
+            ConfigurationError: the file is not JSON, names an unknown field or contradicts
+                itself.
         """
         values: Any = read_json(path, ConfigurationError)
-        if isinstance(values, dict) and "training" in values:
-            check_batches(path, values)
-            values = values["training"]
+        of_run = isinstance(values, dict) and "training" in values
+        values = values["training"] if of_run else values
         if not isinstance(values, dict):
             raise ConfigurationError(f"{path}: a configuration is a JSON object")
         unknown = set(values) - {item.name for item in fields(cls)}
         if unknown:
             names = one_line(", ".join(sorted(unknown)))
-            raise ConfigurationError(f"{path}: unknown field {names}")
+            hint = ": a run of another version of mlanet, begin another" if of_run else ""
+            raise ConfigurationError(f"{path}: unknown field {names}{hint}")
         try:
             return cls(**_nested({**values, **(changes or {})}))
         except (*PARSER_ERRORS, ConfigurationError) as error:
             raise ConfigurationError(f"{path}: {one_line(error)}") from error
-
-
-def check_batches(path: Path, described: Mapping[str, Any]) -> None:
-    """Whether a run's `config.json` is of batches as this version makes them.
-
-    Raises:
-        ConfigurationError: an earlier version began the run.
-    """
-    if described.get("batches") != BATCHES:
-        what = "of a run of an earlier version of mlanet, which makes other batches"
-        raise ConfigurationError(
-            f"{path}: {what}: finish it with that version, or begin another in a new folder"
-        )
 
 
 def _nested(values: dict[str, Any]) -> dict[str, Any]:

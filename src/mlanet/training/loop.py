@@ -180,22 +180,26 @@ def check_folder(
         out: folder of the run; one without `config.json` is of any.
         config: the configuration.
         start: `file_hashes` of what the weights start from; None: not compared.
-        data: `LabelledFaces.fingerprints`; None: not compared.
+        data: `LabelledFaces.fingerprints`; None: not compared, nor how batches follow from it.
         face_model: name of the face model; None: not compared.
 
     Raises:
-        ConfigurationError: the folder holds another run; the message names the field.
+        ConfigurationError: the folder holds another run, the message names the field; or a run of
+            a version that makes other batches.
     """
     path = out / CONFIG
     if not path.exists():
         return
+    described: Any = read_json(path, ConfigurationError)
+    if data is not None and described.get("batches") != BATCHES:
+        what = "a run of an earlier version of mlanet, which made other batches"
+        raise ConfigurationError(f"{path}: {what}: finish it there, or begin another")
     theirs = TrainingConfig.read(path)
     compared = [f.name for f in fields(config) if f.name != "face_model"]  # a path; see below
     other = [name for name in compared if getattr(theirs, name) != getattr(config, name)]
     if other:
         what = f"the folder holds a run of another configuration ({', '.join(other)})"
         raise ConfigurationError(f"{path}: {what}")
-    described: Any = read_json(path, ConfigurationError)
     if face_model is not None and described.get("face_model") != face_model:
         both = f"the run is of {described.get('face_model')}, this command of {face_model}"
         raise ConfigurationError(f"{path}: face_model: {both}")
