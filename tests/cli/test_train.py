@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("torch", reason="needs the extra train")
 
 from mlanet.cli import main
-from mlanet.cli.configuration import _documented
+from mlanet.cli.configuration import documented
 from mlanet.extras import install_command
 from mlanet.network import PRESETS
 from mlanet.training import (
@@ -22,7 +22,6 @@ from mlanet.training import (
     TrainingConfig,
     paper_weights,
 )
-from mlanet.training.config import BATCHES
 
 
 def run(*arguments):
@@ -93,9 +92,7 @@ def test_options_change_single_fields_of_a_file(resolved, tmp_path):
 
 
 def test_a_file_comes_before_the_runs_configuration(resolved, tmp_path):
-    (tmp_path / "config.json").write_text(
-        json.dumps({"batches": BATCHES, "training": asdict(TrainingConfig(seed=5))})
-    )
+    (tmp_path / "config.json").write_text(json.dumps({"training": asdict(TrainingConfig(seed=5))}))
     assert resolved("--out", tmp_path).seed == 5
     given = tmp_path / "given.json"
     given.write_text('{"seed": 6}')
@@ -156,7 +153,7 @@ def test_help_shows_every_field_with_its_docstring(capsys, verb):
         ("--stages.0.", Stage),
         ("- ", SourceConfig),
     ):
-        told = _documented(kind)
+        told = documented(kind)
         assert [each.split(":")[0] for each in told] == [item.name for item in fields(kind)]
         for each in told:
             name, _, doc = each.partition(": ")

@@ -16,7 +16,7 @@ from mlanet.image import square_from_landmarks
 from mlanet.training import SourceConfig
 from mlanet.training.data import LabelledFaces
 from mlanet.training.samples import JAW_WEIGHT_2D, points_to_crop
-from mlanet.training.sources import other_layout
+from mlanet.training.sources import folder_source
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def root(data, tmp_path_factory):
     return root
 
 
-def test_landmarks_of_another_layout_are_labels(root, model, tiny):
+def test_landmarks_of_anfolder_source_are_labels(root, model, tiny):
     faces = LabelledFaces(root, 5, [SourceConfig("aflw_train", 0.5), SourceConfig("shards", 0.5)])
     own, other = faces.sources[0][3], faces.sources[1][3]
     np.testing.assert_array_equal(own.image, other.image)
@@ -88,7 +88,7 @@ def test_the_evaluations_images_are_refused(tmp_path, model):
     for name in ("image00001.jpg", "image00001.mat"):
         (folder / name).write_bytes(b"")
     with pytest.raises(DataError, match="to evaluate with, not to train on"):
-        other_layout(folder, model)
+        folder_source(folder, model)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_the_jaw_of_300w_lp_is_the_surfaces(turned, root, tiny):
         np.testing.assert_allclose(batch.weight[:, 17:], 1.0)
 
 
-def test_fitted_coefficients_of_another_layout_are_known(turned, model, tiny):
+def test_fitted_coefficients_of_anfolder_source_are_known(turned, model, tiny):
     """Labels of all but one picture, in another order."""
     assert label(data=turned / "300W_LP", out=turned / "all.npz", processes=1) == 0
     with np.load(turned / "all.npz") as file:

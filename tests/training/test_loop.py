@@ -149,9 +149,8 @@ def test_a_run_of_an_earlier_version_is_refused(data, tiny, uninterrupted, tmp_p
     """Its batches were other ones: going on would be neither the old run nor a new one."""
     described = json.loads((uninterrupted[0] / "config.json").read_text())
     del described["batches"]
-    described["training"]["resident"] = False
     (tmp_path / "config.json").write_text(json.dumps(described))
-    message = r"config\.json: of a run of an earlier version of mlanet, .* begin another"
+    message = r"config\.json: a run of an earlier version of mlanet, .* begin another"
     with pytest.raises(ConfigurationError, match=message) as caught:
         train(tiny, data=data, out=tmp_path)
     assert "\n" not in str(caught.value)

@@ -11,7 +11,7 @@ from mlanet.morphable import AlbedoModel
 from mlanet.synthesis import RenderedHeads, write_samples
 from mlanet.training import SourceConfig
 from mlanet.training.data import LabelledFaces
-from mlanet.training.sources import crop_folder
+from mlanet.training.sources import folder_source
 
 KNOWN = ["identity", "expression", "albedo", "rotation", "translation", "lighting"]
 
@@ -293,7 +293,7 @@ def test_labels_go_with_their_pictures_where_some_were_left_out(root, model, lab
     residual[0] = np.inf
     fits = {**labelled, "residual_percent": residual, "face_model": np.array(model.name)}
     np.savez(tmp_path / "fits.npz", **fits)
-    source = crop_folder(folder, model, tmp_path / "fits.npz")
+    source = folder_source(folder, model, tmp_path / "fits.npz")
     assert source.dataset.names.tolist() == labelled["name"][1:].tolist()
     cut = model.layout.slices["identity"]
     assert source[0].coefficients is None
@@ -301,7 +301,7 @@ def test_labels_go_with_their_pictures_where_some_were_left_out(root, model, lab
     assert source[1].square_px[0] == pytest.approx(labelled["box_px"][2, 0])
     np.savez(tmp_path / "fits.npz", **{k: v[:0] if np.ndim(v) else v for k, v in fits.items()})
     with pytest.raises(DataError, match=r"labels of other pictures.*named 1 times, but 0"):
-        crop_folder(folder, model, tmp_path / "fits.npz")
+        folder_source(folder, model, tmp_path / "fits.npz")
 
 
 @pytest.mark.parametrize(
@@ -399,7 +399,7 @@ def test_a_batch_too_small_for_its_sources_is_refused(root, tiny):
 
 
 def test_of_a_source_only_some_coefficients_may_be_known(root, model):
-    folder = crop_folder(root / "heads", model, known=("rotation", "lighting"))
+    folder = folder_source(root / "heads", model, known=("rotation", "lighting"))
     face = folder[0]
     slices = model.layout.slices
     assert face.known[slices["rotation"]].all()
@@ -407,4 +407,4 @@ def test_of_a_source_only_some_coefficients_may_be_known(root, model):
     assert face.known.sum() == 6 + 27
     assert face.coefficients[slices["identity"]].any()  # they still say how the picture changes
     with pytest.raises(DataError, match="nothing is known of albedo"):
-        crop_folder(root / "aflw_train", model, known=("albedo",))
+        folder_source(root / "aflw_train", model, known=("albedo",))

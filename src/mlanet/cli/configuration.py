@@ -77,12 +77,12 @@ def _empty_lists(configuration: Any) -> str:
             names.setdefault(member, []).append(name)
     return "".join(
         f"\nIn the JSON file, {' and '.join(lists)} hold objects with these fields:\n"
-        + "".join(f"- {each}\n" for each in _documented(member))
+        + "".join(f"- {each}\n" for each in documented(member))
         for member, lists in names.items()
     )
 
 
-def _documented(kind: type) -> list[str]:
+def documented(kind: type) -> list[str]:
     """The fields of a dataclass with what its docstring says of each."""
     listed = (inspect.getdoc(kind) or "").partition("Attributes:\n")[2]
     entries = re.findall(r"^    (\w+: .*(?:\n {8}.*)*)", listed, re.MULTILINE)

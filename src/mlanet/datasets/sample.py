@@ -12,7 +12,8 @@ class Sample:
 
     `landmarks_px` are the 68 points of iBUG in pixels of `image`: x, y and, with three
     columns, z in the same scale, larger is nearer the viewer, origin arbitrary. `rotation` is
-    model to camera and `angles_deg` its (pitch, yaw, roll) (docs/reference/conventions.md).
+    model to camera and `angles_deg` its (pitch, yaw, roll), both as in
+    docs/reference/conventions.md.
     `coefficients` are what a network should predict for the square part `square_px` (left, top,
     side in pixels) of the picture, without it for the square on its longer side; `known` says which
     of them are known, without it all are.

@@ -61,8 +61,7 @@ def finished(
         run: what was trained.
         folder: of the run; `result.json` is enough.
         with_aflw2000: whether errors on AFLW2000-3D are asked for.
-        origin: what the run must have been made from; None: anything. What an earlier version
-            did not write down is not compared, but for the face model.
+        origin: what the run must have been made from; None: anything.
 
     Raises:
         ConfigurationError: the folder holds a run of another configuration, of other starting

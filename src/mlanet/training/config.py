@@ -256,32 +256,21 @@ class TrainingConfig:
         `unlabelled_weights` stands for the paper's.
 
         Raises:
-            ConfigurationError: the file is not JSON, names an unknown field, contradicts itself or
-                is of a run of an earlier version.
+            ConfigurationError: the file is not JSON, names an unknown field or contradicts
+                itself.
         """
         values: Any = read_json(path, ConfigurationError)
-        if isinstance(values, dict) and "training" in values:
-            check_batches(path, values)
-            values = values["training"]
+        of_run = isinstance(values, dict) and "training" in values
+        values = values["training"] if of_run else values
         if not isinstance(values, dict):
             raise ConfigurationError(f"{path}: a configuration is a JSON object")
         try:
             return build("", cls, _with_paper_weights({**values, **(changes or {})}))
         except (*PARSER_ERRORS, ConfigurationError) as error:
-            raise ConfigurationError(f"{path}: {one_line(error)}") from error
-
-
-def check_batches(path: Path, described: Mapping[str, Any]) -> None:
-    """Whether a run's `config.json` is of batches as this version makes them.
-
-    Raises:
-        ConfigurationError: an earlier version began the run.
-    """
-    if described.get("batches") != BATCHES:
-        what = "of a run of an earlier version of mlanet, which makes other batches"
-        raise ConfigurationError(
-            f"{path}: {what}: finish it with that version, or begin another in a new folder"
-        )
+            text = one_line(error)
+            if of_run and text.startswith("unknown field"):
+                text = f"{text.split(';')[0]}: a run of another version of mlanet, begin another"
+            raise ConfigurationError(f"{path}: {text}") from error
 
 
 def _with_paper_weights(values: dict[str, Any]) -> dict[str, Any]:

@@ -229,18 +229,12 @@ class LabelledFaces:
                 numbers = [config.seed, epoch, pick, *pool.own_numbers]
                 generators.append(np.random.default_rng(numbers))
         at_once = AT_ONCE if self._device == "cpu" else len(made)
-        return Samples.cat(
-            [
-                random_crops(
-                    Samples.cat(made[first : first + at_once]),
-                    size,
-                    config.augmentation,
-                    Dice(generators[first : first + at_once]),
-                    self.model,
-                )
-                for first in range(0, len(made), at_once)
-            ]
-        )
+        parts: list[Samples] = []
+        for first in range(0, len(made), at_once):
+            part = slice(first, first + at_once)
+            samples, dice = Samples.cat(made[part]), Dice(generators[part])
+            parts.append(random_crops(samples, size, config.augmentation, dice, self.model))
+        return Samples.cat(parts)
 
     def held_out_batches(self, size: int, count: int) -> Iterator[Samples]:
         """Held-out samples as the evaluation protocol crops them, without changes.

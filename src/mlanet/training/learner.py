@@ -84,6 +84,8 @@ class Learner:
         processes = Processes.join(device)
         processes.check(config)
         torch.manual_seed(config.seed)
+        # Crops keep their size for a stage: a GPU's fastest algorithms are looked for once.
+        torch.backends.cudnn.benchmark = True
         network = MLANet(network_config)
         if backbone is not None:
             load_backbone_weights(network, backbone)

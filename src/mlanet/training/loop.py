@@ -175,38 +175,39 @@ def check_folder(
 ) -> None:
     """Whether a run's folder is of this configuration, start, data and face model.
 
-    What `config.json` does not tell, because an earlier version wrote it, is not compared, but for
-    the face model: two of them give the same coefficients other meanings.
-
     Args:
         out: folder of the run; one without `config.json` is of any.
         config: the configuration.
         start: `file_hashes` of what the weights start from; None: not compared.
-        data: `LabelledFaces.fingerprints`; None: not compared.
+        data: `LabelledFaces.fingerprints`; None: not compared, nor how batches follow from it.
         face_model: name of the face model; None: not compared.
 
     Raises:
-        ConfigurationError: the folder holds another run; the message names the field.
+        ConfigurationError: the folder holds another run, the message names the field; or a run of
+            a version that makes other batches.
     """
     path = out / CONFIG
     if not path.exists():
         return
+    described: Any = read_json(path, ConfigurationError)
+    if data is not None and described.get("batches") != BATCHES:
+        what = "a run of an earlier version of mlanet, which made other batches"
+        raise ConfigurationError(f"{path}: {what}: finish it there, or begin another")
     theirs = TrainingConfig.read(path)
     compared = [f.name for f in fields(config) if f.name != "face_model"]  # a path; see below
     other = [name for name in compared if getattr(theirs, name) != getattr(config, name)]
     if other:
         what = f"the folder holds a run of another configuration ({', '.join(other)})"
         raise ConfigurationError(f"{path}: {what}")
-    described: Any = read_json(path, ConfigurationError)
     if face_model is not None and described.get("face_model") != face_model:
-        noted = described.get("face_model")
-        what = f"the run is of {noted}" if noted else "an earlier version did not write it down"
-        hint = "" if noted else " (finish the run with that version's code, or begin another)"
-        raise ConfigurationError(f"{path}: face_model: {what}, this command of {face_model}{hint}")
+        both = f"the run is of {described.get('face_model')}, this command of {face_model}"
+        raise ConfigurationError(f"{path}: face_model: {both}")
     for field, mine in (("start", start), ("data", data)):
-        noted = described.get(field)
-        if mine is None or not isinstance(noted, dict):
+        if mine is None:
             continue
+        noted = described.get(field)
+        if not isinstance(noted, dict):
+            raise ConfigurationError(f"{path}: {field}: the run does not say of which it is")
         for name in dict.fromkeys((*noted, *mine)):
             # Of a starting file the hash counts, not the name.
             there, here = (str(found.get(name, "none")) for found in (noted, mine))

@@ -54,10 +54,12 @@ class Photos:
         return (with_row,) if name in self.shared else ((self.folder, name, None), with_row)
 
 
-def photos_of_dataset(folder: str, names: Sequence[str], layout: str) -> Photos:
+def photos_of_dataset(
+    folder: str, names: Sequence[str], layout: str, rows: Int[np.ndarray, "n"] | None = None
+) -> Photos:
     """The photos of a data set of `layout_of`'s name; of 300W-LP each has several pictures."""
     if layout not in ("300w-lp", "3ddfa"):
-        return Photos.of_files(folder, names)
+        return Photos.of_files(folder, names, rows)
     photos = [photo_name(name) for name in names]
     numbers = {photo: number for number, photo in enumerate(dict.fromkeys(photos))}
     return Photos.of(folder, photos, np.array([numbers[photo] for photo in photos]))

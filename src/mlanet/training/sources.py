@@ -19,8 +19,6 @@ from mlanet.training.labels import Labels
 from mlanet.training.photos import Photos, photos_of_dataset
 from mlanet.training.synthesized import Description
 
-LABELS = "labels.npz"
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
@@ -100,11 +98,8 @@ def open_source(
     """
     if not config.folder:
         return rendered_heads(RenderedHeads(model, size=size, count=config.heads, seed=seed))
-    path = root / config.folder
     labels = root / config.labels if config.labels else None
-    if (path / LABELS).is_file():
-        return crop_folder(path, model, labels, config.known)
-    return other_layout(path, model, labels, config.known)
+    return folder_source(root / config.folder, model, labels, config.known)
 
 
 def rendered_heads(heads: RenderedHeads) -> Source:
@@ -123,74 +118,51 @@ def rendered_heads(heads: RenderedHeads) -> Source:
     )
 
 
-def crop_folder(
-    folder: Path, model: MorphableModel, labels: Path | None = None, known: Sequence[str] = ()
+def folder_source(
+    path: Path, model: MorphableModel, labels: Path | None = None, known: Sequence[str] = ()
 ) -> Source:
-    """Labelled pictures of a folder (`FaceCrops`).
+    """Any data set of `mlanet.datasets`, told by its files' names.
+
+    Samples without landmarks serve as unlabelled ones only. Depth of landmarks is used of
+    `FaceCrops` alone.
 
     Args:
-        folder: of `labels.npz` and tar files.
+        path: of the data set.
         model: the face model of coefficients.
-        labels: what `mlanet label` made of the folder, instead of coefficients of its own.
+        labels: what `mlanet label` made of the data set, instead of coefficients of its own.
         known: the blocks of these that are taken as known; empty for all.
 
     Raises:
-        DataError: a file is missing or malformed, its coefficients are another face model's, or it
-            lacks what is to be known.
-    """
-    faces = FaceCrops(folder)
-    names = faces.names.tolist()
-    photos = Photos.of_files(folder.name, names, faces.rows)
-    found: Labels | None = None
-    if faces.coefficients is not None:
-        description = Description.read(folder)
-        found = description.labels(faces.coefficients, model)
-        photos = description.photos(names) or photos
-    if labels is not None:
-        # Every picture has its labels there, also those that cannot be used and are left out.
-        found = Labels.read(labels, names, folder.name, model, every=True)
-    found = narrowed(found, known, folder, model)
-    with_depth = faces.landmarks_px.shape[2] == 3
-    return Source(
-        name=folder.name,
-        dataset=faces,
-        photos=photos,
-        skipped=faces.skipped,
-        fingerprint=fingerprint(names, found, faces.landmarks_px),
-        labels=found,
-        real=faces.coefficients is None,
-        with_depth=with_depth,
-    )
-
-
-def other_layout(
-    path: Path, model: MorphableModel, labels: Path | None = None, known: Sequence[str] = ()
-) -> Source:
-    """Any other data set of `mlanet.datasets`, told by its files' names.
-
-    Samples without landmarks serve as unlabelled ones only. Landmarks are taken without their
-    depth. The arguments are those of `crop_folder`; labels may lack pictures.
-
-    Raises:
-        DataError: there is no such data set, it is one to evaluate with, or the labels are missing,
-            malformed or of other pictures.
+        DataError: there is no such data set, it is one to evaluate with, a file is missing or
+            malformed, its coefficients are another face model's, or it lacks what is to be known.
     """
     layout = layout_of(path)
     if layout == "aflw2000":
         raise DataError(f"{path}: AFLW2000-3D is there to evaluate with, not to train on")
-    dataset = open_dataset(path)
+    dataset = open_dataset(path, layout)
     names = [str(name) for name in dataset.names]
+    crops = dataset if isinstance(dataset, FaceCrops) else None
+    photos = photos_of_dataset(path.name, names, layout, None if crops is None else crops.rows)
     found: Labels | None = None
+    own = None if crops is None else crops.coefficients
+    if own is not None:
+        description = Description.read(path)
+        found = description.labels(own, model)
+        photos = description.photos(names) or photos
     if labels is not None:
-        found = Labels.read(labels, names, path.name, model, every=False)
+        # Every crop has its labels there, also those that cannot be used and are left out.
+        found = Labels.read(labels, names, path.name, model, every=crops is not None)
     found = narrowed(found, known, path, model)
+    landmarks = () if crops is None else (crops.landmarks_px,)
     return Source(
         name=path.name,
         dataset=dataset,
-        photos=photos_of_dataset(path.name, names, layout),
+        photos=photos,
         skipped=dataset.skipped,
-        fingerprint=fingerprint(names, found),
+        fingerprint=fingerprint(names, found, *landmarks),
         labels=found,
+        real=own is None,
+        with_depth=crops is not None and crops.landmarks_px.shape[2] == 3,
     )
 
 
