@@ -49,14 +49,14 @@ def florence_subjects(folder: Path) -> list[FlorenceSubject]:
         raise DataError(f"{folder}: no such folder")
     subjects: list[FlorenceSubject] = []
     for place in sorted(path for path in folder.glob("subject_*") if path.is_dir()):
-        found = [_listed(place / "Model" / name / "obj", (".obj",)) for name in SCANS]
+        listed = [_listed(place / "Model" / name / "obj", (".obj",)) for name in SCANS]
         files = _listed(place / "Video", VIDEOS)
         videos = {
             setting: tuple(p for p in files if p.name.lower().startswith(setting.lower()))
             for setting in SETTINGS
         }
-        scans = tuple(paths[0] for paths in found if paths)
-        problems = tuple(f"{path}: a second OBJ file" for paths in found for path in paths[1:])
+        scans = tuple(paths[0] for paths in listed if paths)
+        problems = tuple(f"{path}: a second OBJ file" for paths in listed for path in paths[1:])
         given = {setting: paths for setting, paths in videos.items() if paths}
         subjects.append(FlorenceSubject(place.name, scans, given, problems))
     if not any(subject.scans for subject in subjects):
@@ -129,12 +129,12 @@ def write_frames(
 def _prefixes(videos: Sequence[Path]) -> list[str]:
     """Names of videos without their endings; those that occur again are numbered."""
     times: Counter[str] = Counter()
-    found: list[str] = []
+    prefixes: list[str] = []
     for video in videos:
         again = times[video.stem]
-        found.append(f"{video.stem}-again{again}" if again else video.stem)
+        prefixes.append(f"{video.stem}-again{again}" if again else video.stem)
         times[video.stem] += 1
-    return found
+    return prefixes
 
 
 def frames_of(video: Path, every: int = 1) -> Iterator[UInt8[np.ndarray, "h w 3"]]:

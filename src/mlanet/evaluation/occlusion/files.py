@@ -67,9 +67,9 @@ def given_faces(
         UsageError: a share is not in (0, 1).
         DataError: a condition's file is missing or malformed, or lacks a picture.
     """
-    found: dict[Occluder | None, FaceSource] = {}
+    sources: dict[Occluder | None, FaceSource] = {}
     for occluder in (None, *occluders(shares)):
         given = Predictions.load(folder / f"{condition_name(occluder)}.npz")
         given.require(annotations.names)
-        found[occluder] = given.source
-    return found
+        sources[occluder] = given.source
+    return sources
