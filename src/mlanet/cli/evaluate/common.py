@@ -22,11 +22,38 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
-    """What is evaluated."""
+class Network:
+    """The network that is evaluated."""
 
     weights: Path | None = None
     """A network of your own, written by mlanet export."""
+
+    threads: int = 1
+    """CPU threads, or images that are worked on at once."""
+
+    def check(self) -> None:
+        """Refuse what contradicts itself."""
+        if self.threads < 1:
+            raise UsageError(f"--threads must be positive, got {self.threads}")
+
+    @property
+    def label(self) -> str:
+        """What the report calls it."""
+        return "mlanet"
+
+    def versions(self) -> dict[str, str]:
+        """What the figures depend on: versions of what ships, hashes of the user's files."""
+        from mlanet import __version__
+        from mlanet.assets import asset_records
+
+        versions = {"mlanet": __version__}
+        versions |= {name: record.version for name, record in asset_records().items()}
+        return versions if self.weights is None else versions | {"mobile": _named(self.weights)}
+
+
+@dataclass(frozen=True, slots=True)
+class Method(Network):
+    """What is evaluated: a network, or another method's answers."""
 
     predictions: Path | None = None
     """Score another method's answers instead of a network: a file or folder as docs/evaluation.md
@@ -36,35 +63,29 @@ class Method:
     """What the report calls the network or method."""
 
     def check(self) -> None:
-        """Refuse two methods at once."""
+        """Refuse what contradicts itself."""
+        Network.check(self)
         if self.predictions is not None and self.weights is not None:
             raise UsageError("--predictions come with their own weights")
 
+    def versions(self) -> dict[str, str]:
+        """What the figures depend on: versions of what ships, hashes of the user's files."""
+        versions, given = Network.versions(self), self.predictions
+        if given is not None:
+            del versions["mobile"]
+            versions["predictions"] = _named(given) if given.is_file() else given.resolve().name
+        return versions
+
     @property
     def label(self) -> str:
-        """Its name if it has one, else that of its file or folder."""
+        """Its name if it has one, else that of its file or folder, else ours."""
         if self.name or self.predictions is None:
             return self.name or "mlanet"
         is_file = self.predictions.is_file()
         return self.predictions.stem if is_file else self.predictions.resolve().name
 
-    def versions(self) -> dict[str, str]:
-        """What the figures depend on: versions of what ships, hashes of the user's files."""
-        from mlanet import __version__
-        from mlanet.assets import asset_records
 
-        versions = {"mlanet": __version__}
-        versions |= {name: record.version for name, record in asset_records().items()}
-        if self.weights is not None:
-            versions["mobile"] = _named(self.weights)
-        if self.predictions is not None:
-            del versions["mobile"]
-            is_file = self.predictions.is_file()
-            folder = self.predictions.resolve().name
-            versions["predictions"] = _named(self.predictions) if is_file else folder
-        return versions
-
-
+NetworkOptions: TypeAlias = Annotated[Network, tyro.conf.OmitArgPrefixes]
 MethodOptions: TypeAlias = Annotated[Method, tyro.conf.OmitArgPrefixes]
 
 
@@ -140,13 +161,6 @@ def given_meshes(
     return meshes, {"predictions": f"{folder.name}, sha256 {meshes.digest(names)}"}
 
 
-def positive(threads: int) -> int:
-    """A number of threads, refused if there would be none."""
-    if threads < 1:
-        raise UsageError(f"--threads must be positive, got {threads}")
-    return threads
-
-
 @contextmanager
 def progress_bar(name: str) -> Generator[Callable[[int, int], None], None, None]:
     """A bar on stderr while it is needed, and what moves it."""
@@ -160,7 +174,7 @@ def progress_bar(name: str) -> Generator[Callable[[int, int], None], None, None]
 
 def signed(
     report: "Report",
-    method: Method,
+    method: Network,
     started: float,
     versions: Mapping[str, str] | None = None,
 ) -> "Report":

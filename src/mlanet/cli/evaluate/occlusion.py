@@ -12,7 +12,6 @@ from mlanet.cli.evaluate.common import (
     ExchangeFiles,
     Method,
     MethodOptions,
-    positive,
     progress_bar,
     publish,
     signed,
@@ -40,7 +39,6 @@ def occlusion(
     occluders: Annotated[Occluders, tyro.conf.OmitArgPrefixes] = Occluders(),
     method: MethodOptions = Method(),
     write_pictures: Path | None = None,
-    threads: int = 1,
 ) -> int:
     """Error on AFLW2000-3D as drawn patches, sunglasses and masks cover the faces.
 
@@ -53,14 +51,12 @@ def occlusion(
         occluders: What is drawn.
         method: What is evaluated.
         write_pictures: Write the pictures into this folder for other methods, and nothing else.
-        threads: Images that are worked on at once.
 
     Returns:
         Exit status.
     """
     kept = out if write_pictures is None else None
     ExchangeFiles(write_pictures=write_pictures).check(method, kept)
-    positive(threads)
     if occluders.seed < 0:
         raise UsageError(f"--seed must not be negative, got {occluders.seed}")
     from mlanet.evaluation import NetworkSource
@@ -86,7 +82,13 @@ def occlusion(
     started = time.perf_counter()
     with progress_bar("Occluders") as progress:
         results = score_occlusion(
-            source, dataset, truth, shares=shares, seed=seed, workers=threads, progress=progress
+            source,
+            dataset,
+            truth,
+            shares=shares,
+            seed=seed,
+            workers=method.threads,
+            progress=progress,
         )
     report = signed(occlusion_report(results, seed), method, started)
     publish(replace(report, pictures=occlusion_grids(results, dataset, truth, seed)), out)

@@ -11,7 +11,6 @@ from mlanet.cli.evaluate.common import (
     Method,
     MethodOptions,
     given_meshes,
-    positive,
     progress_bar,
     publish,
     signed,
@@ -32,7 +31,6 @@ def scans(
     refine: bool = False,
     method: MethodOptions = Method(),
     files: ExchangeOptions = ExchangeFiles(),
-    threads: int = 1,
 ) -> int:
     """Rendered-scan check: known heads photographed, reconstructed, compared in mm.
 
@@ -47,12 +45,10 @@ def scans(
         refine: Fit each face to the picture's pixels, too (needs the train extra).
         method: What is evaluated.
         files: For and of other methods.
-        threads: CPU threads.
 
     Returns:
         Exit status.
     """
-    positive(threads)
     files.check(method, out, needs_out=False)
     if refine and method.predictions is not None:
         raise UsageError("--predictions are scored as they are, without --refine")
@@ -80,7 +76,7 @@ def scans(
         return EXIT_OK
     versions: dict[str, str] = {}
     if method.predictions is None:
-        reconstructor = Reconstructor.load(threads=threads, weights=method.weights)
+        reconstructor = Reconstructor.load(threads=method.threads, weights=method.weights)
         source = ReconstructedPortraits(reconstructor, _refined if refine else None)
     else:
         names = [portrait.name for portrait in portraits]
