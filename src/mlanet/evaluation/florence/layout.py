@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from mlanet.errors import DataError, ImageError
+from mlanet.errors import DataError
+from mlanet.evaluation.exchange import write_picture
 from mlanet.files import list_files
-from mlanet.image import write_image
 
 SETTINGS = ("Indoor-Cooperative", "PTZ-Indoor", "PTZ-Outdoor")
 """Names of video files begin so, in any case; the rest of a name varies between copies."""
@@ -115,7 +115,7 @@ def write_frames(
             name, written = setting_name(subject, setting), 0
             for video, prefix in zip(videos, _prefixes(videos), strict=True):
                 for count, frame in enumerate(_readable_frames(video, every, skipped)):
-                    _write_frame(folder / name / f"{prefix}_{count * every:06d}.png", frame)
+                    write_picture(folder / name / f"{prefix}_{count * every:06d}.png", frame)
                     written += 1
             if written:
                 names.append(name)
@@ -168,11 +168,3 @@ def _readable_frames(
         yield from frames_of(video, every)
     except DataError as error:
         skipped.append(str(error))
-
-
-def _write_frame(path: Path, frame: UInt8[np.ndarray, "h w 3"]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_image(path, frame)
-    except (OSError, ImageError) as error:
-        raise DataError(f"{path}: cannot be written ({error})") from error

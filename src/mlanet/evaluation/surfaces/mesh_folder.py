@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mlanet.errors import AssetError, DataError
-from mlanet.evaluation.name_lists import read_names
+from mlanet.evaluation.exchange import read_names
 from mlanet.evaluation.surfaces.face_shape import OUTER_EYES, SEVEN_POINTS, FaceShape
 from mlanet.export import write_ply
 from mlanet.files import atomic_path, check_regular, parsing
