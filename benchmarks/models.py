@@ -23,7 +23,7 @@ within [0, 1].
   camera; `nme_2d_68`. `fit_nme_held_out`: the same faces with a random quarter of each face's
   points left out of the fit; mean error of those points. `fit_nme_held_out_odd`: of odd faces, to
   show what statistics gained by having seen faces.
-- albedo: `albedo_gain_percent`, see albedo.py.
+- albedo: `albedo_gain_percent` of faces of AFLW, `albedo_portraits_gain_percent`; see albedo.py.
 - size: `decode_ms`, processor time for the vertices of one face from all coefficients, one thread,
   NumPy; `asset_mb`.
 """
@@ -113,7 +113,7 @@ def measured(given: argparse.Namespace) -> dict[str, Callable[[], Figures]]:
         "ict": lambda: ict_figures(model, data, given.heads),
         "contacts": lambda: contact_figures(model),
         "flame": lambda: flame_figures(model, data, given.heads),
-        "albedo": lambda: albedo_figures(model, data / "aflw_train", ALBEDO_FACES),
+        "albedo": lambda: albedo_figures(model, data, ALBEDO_FACES),
     }
 
 

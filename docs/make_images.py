@@ -1,30 +1,48 @@
-"""Draw the pictures of the documentation: `python docs/make_images.py`."""
+"""Draw the pictures of the documentation: `python docs/make_images.py [NAME ...]`.
 
+Names are those of the files without their endings; none means all.
+"""
+
+import argparse
+from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from picture_parts import (
+    BACKGROUND,
+    EXPRESSION,
+    EYES,
+    FACE,
+    FOLDER,
+    MOUTH,
+    WHOLE,
+    Framing,
+    footed,
+    head,
+    random_head,
+    titled,
+    write,
+    written,
+)
 
 from mlanet.assets import verified_path
 from mlanet.datasets import Sample
-from mlanet.geometry import Camera, Pose, matrix_from_euler
-from mlanet.image import crop_square, draw_points, draw_polylines, read_image, write_image
+from mlanet.files import PHOTO_SUFFIXES
+from mlanet.geometry import Pose
+from mlanet.image import crop_square, draw_points, draw_polylines, read_image
 from mlanet.morphable import AlbedoModel, MorphableModel
-from mlanet.reconstruction import draw_faces
 from mlanet.reconstructor import Reconstructor
-from mlanet.render import AXIS_COLORS, PICTURES, Renderer, composite, headlight, render_mesh
+from mlanet.render import AXIS_COLORS, PICTURES, Renderer, headlight
 from mlanet.synthesis import RenderedHeads, fit_face, turn_face
 
-FOLDER = Path(__file__).resolve().parent / "images"
-DISTANCE_MM = 1500.0
-WIDTH_MM = 250.0
-CENTRE_MM = np.array([0.0, -8.0, 20.0])
-BACKGROUND = 244
-TEXT_HEIGHT = 30
 GALLERY_TILE = 240
 GALLERY_ROOM = 1.35
-TEXT = (30, 30, 30)
+ATTRIBUTION = "ATTRIBUTION.txt"
+GALLERY = "gallery"
+NOSE_TIP = 30
+"""Landmark where axes are drawn."""
 
 ANGLES = (
     ("yaw +30: turns to their right", (0.0, 30.0, 0.0)),
@@ -34,10 +52,9 @@ ANGLES = (
     ("pitch -30: looks down", (-30.0, 0.0, 0.0)),
     ("roll -30: tilts to their right", (0.0, 0.0, -30.0)),
 )
-MEAN_VIEWS_DEG = ((0.0, 0.0, 0.0), (0.0, 40.0, 0.0), (0.0, 85.0, 0.0), (-15.0, -40.0, 0.0))
+MEAN_VIEWS_DEG = ((0.0, 0.0, 0.0), (0.0, 40.0, 0.0), (0.0, 90.0, 0.0), (0.0, 150.0, 0.0))
 SAMPLE_YAW_DEG = (0.0, 30.0, 0.0, -60.0, 0.0, 75.0, 0.0, -30.0)
 EXPRESSIONS = (
-    {"jawOpen": 0.7},
     {
         "mouthSmileLeft": 0.8,
         "mouthSmileRight": 0.8,
@@ -48,50 +65,22 @@ EXPRESSIONS = (
     {"eyeBlinkLeft": 1.0},
     {"browInnerUp": 1.0, "mouthFrownLeft": 1.0, "mouthFrownRight": 1.0},
     {"noseSneerLeft": 1.0, "noseSneerRight": 1.0, "browDownLeft": 1.0, "browDownRight": 1.0},
+    {"jawOpen": 0.5, "eyeWideLeft": 1.0, "eyeWideRight": 1.0, "browInnerUp": 1.0},
 )
+TOGETHER = {"mouthClose": {"jawOpen": 1.0}}
+"""What an expression takes for granted."""
+
+SIDE_DEG = 50.0
+EXPRESSION_COLUMNS, EXPRESSION_TILE = 6, (176, 132)
+GAP = 12
+"""Under an expression's name."""
 
 
-def pose_of(angles_deg: tuple[float, float, float]) -> Pose:
-    """The head's middle in front of the camera, turned by (pitch, yaw, roll)."""
-    rotation = matrix_from_euler(np.radians(angles_deg))
-    return Pose(rotation, np.array([0.0, 0.0, DISTANCE_MM]) - rotation @ CENTRE_MM)
-
-
-def camera_of(size: int) -> Camera:
-    """A camera that sees `WIDTH_MM` in a picture of `size` pixels."""
-    return Camera(size * DISTANCE_MM / WIDTH_MM, (size / 2, size / 2))
-
-
-def head(
-    model: MorphableModel,
-    size: int,
-    angles_deg: tuple[float, float, float] = (0.0, 0.0, 0.0),
-    *,
-    identity: np.ndarray | None = None,
-    albedo: np.ndarray | None = None,
-    expression: dict[str, float] | None = None,
-    clay: bool = False,
+def with_axes(
+    image: np.ndarray, start: np.ndarray, angles_deg: tuple[float, float, float]
 ) -> np.ndarray:
-    """A square picture (size, size, 3) of the model with some coefficients."""
-    layout = model.layout
-    amounts = np.zeros(layout.expression, np.float32)
-    for name, amount in (expression or {}).items():
-        amounts[model.expression_names.index(name)] = amount
-    identity = np.zeros(layout.identity, np.float32) if identity is None else identity
-    albedo = np.zeros(layout.albedo, np.float32) if albedo is None else albedo
-    mesh = model.mesh(identity, amounts, albedo)
-    if clay:
-        mesh = type(mesh)(mesh.vertices, mesh.faces)
-    drawn = render_mesh(
-        mesh, pose_of(angles_deg), camera_of(size), (size, size), topology=model.topology
-    )
-    return composite(drawn, np.full((size, size, 3), BACKGROUND, np.uint8))
-
-
-def with_axes(image: np.ndarray, angles_deg: tuple[float, float, float]) -> np.ndarray:
-    """The model's axes drawn from the tip of the nose, 60 mm long."""
-    start = np.array([0.0, -18.0, 118.0])
-    pose, camera = pose_of(angles_deg), camera_of(len(image))
+    """The model's axes drawn from a point (3,), 60 mm long."""
+    pose, camera = WHOLE.pose(angles_deg), WHOLE.camera(len(image))
     for direction, (name, color) in zip(np.eye(3), AXIS_COLORS.items(), strict=True):
         line = np.stack([start, start + 60.0 * direction, start + 70.0 * direction])
         line = camera.project(pose.apply(line))[:, :2]
@@ -101,76 +90,88 @@ def with_axes(image: np.ndarray, angles_deg: tuple[float, float, float]) -> np.n
     return image
 
 
-def written(
-    image: np.ndarray, center_px: np.ndarray, text: str, color: tuple[int, int, int] = TEXT
-) -> np.ndarray:
-    """The picture with a text around a point."""
-    page = Image.fromarray(image)
-    font = ImageFont.load_default(size=17)
-    ImageDraw.Draw(page).text(
-        tuple(center_px.tolist()),
-        text,
-        color,
-        font,
-        "mm",
-        stroke_width=2,
-        stroke_fill=(BACKGROUND,) * 3,
-    )
-    return np.asarray(page)
-
-
-def titled(image: np.ndarray, text: str) -> np.ndarray:
-    """The picture over a line of text."""
-    height, width = image.shape[:2]
-    page = np.full((height + TEXT_HEIGHT, width, 3), BACKGROUND, np.uint8)
-    page[:height] = image
-    return written(page, np.array([width / 2, height + TEXT_HEIGHT / 2]), text)
-
-
-def write(name: str, rows: list[list[np.ndarray]]) -> None:
-    """Tiles to a PNG."""
-    write_image(FOLDER / name, np.vstack([np.hstack(row) for row in rows]))
-
-
 def draw_angles(model: MorphableModel) -> None:
     """The signs of yaw, pitch and roll."""
+    tip = model.landmarks.mean[NOSE_TIP].astype(float)
     tiles = [
-        titled(with_axes(head(model, 300, angles), angles), text.replace(":", "°:"))
+        titled(
+            with_axes(head(model, 300, angles, framing=WHOLE), tip, angles),
+            text.replace(":", "°:"),
+        )
         for text, angles in ANGLES
     ]
     write("angles.png", [tiles[:3], tiles[3:]])
 
 
 def draw_face_model(model: MorphableModel) -> None:
-    """The mean, random heads, expressions."""
+    """The mean, random heads, the parts, expressions."""
     rng = np.random.default_rng(4)
-    layout = model.layout
-    mean = [head(model, 276, angles, clay=k % 2 == 1) for k, angles in enumerate(MEAN_VIEWS_DEG)]
-    samples = [
-        head(
-            model,
-            184,
-            (0.0, 15.0, 0.0),
-            identity=rng.normal(size=layout.identity).astype(np.float32),
-            albedo=rng.normal(size=layout.albedo).astype(np.float32),
-        )
-        for _ in range(6)
+    mean = [
+        head(model, 276, angles, framing=WHOLE, clay=k % 2 == 1)
+        for k, angles in enumerate(MEAN_VIEWS_DEG)
     ]
-    expressions = [head(model, 184, expression=extents) for extents in EXPRESSIONS]
-    write("face-model.png", [mean, samples, expressions])
+    samples = [random_head(model, 184, rng, (0.0, 15.0, 0.0)) for _ in range(6)]
+    aside = {"eyeLookOutLeft": 1.0, "eyeLookInRight": 1.0}
+    parts = [
+        head(model, 276, (0.0, 60.0, 0.0), framing=FACE, cut_open=True),
+        head(model, 276, framing=MOUTH, expression={"jawOpen": 0.9}),
+        head(model, 276, (0.0, 40.0, 0.0), framing=MOUTH, expression={"tongueOut": 1.0}),
+        head(model, 276, framing=EYES, expression=aside),
+    ]
+    expressions = [
+        head(model, 184, framing=EXPRESSION, expression=extents) for extents in EXPRESSIONS
+    ]
+    write("face-model.png", [mean, samples, parts, expressions])
 
 
-def draw_gallery() -> None:
-    """Every kind of picture that `mlanet reconstruct --draw` knows, on the example photo."""
-    photo = read_image(verified_path("example-image"))
-    faces = Reconstructor.load()(photo)
-    box = square_around(faces[0].head.projected[:, :2])
+def draw_expressions(model: MorphableModel) -> None:
+    """All expressions at their full extent, each from the front and from its side."""
+    height, width = EXPRESSION_TILE
+    margin = (height - width) // 2
     tiles = []
-    for kind in PICTURES:
-        drawn = crop_square(draw_faces(faces, kind), box, GALLERY_TILE)
-        tiles.append(titled(drawn.image, kind))
+    for name in model.expression_names:
+        side = -SIDE_DEG if name.endswith("Right") else SIDE_DEG
+        together = TOGETHER.get(name, {})
+        views = [
+            head(
+                model,
+                height,
+                (0.0, yaw, 0.0),
+                framing=EXPRESSION,
+                expression={name: 1.0, **together},
+            )
+            for yaw in (0.0, side)
+        ]
+        pair = np.hstack([view[:, margin : margin + width] for view in views])
+        tile = titled(pair, " + ".join([name, *together]))
+        tiles.append(np.pad(tile, ((0, GAP), (0, 0), (0, 0)), constant_values=BACKGROUND))
+    tiles += [np.full_like(tiles[0], BACKGROUND)] * (-len(tiles) % EXPRESSION_COLUMNS)
+    starts = range(0, len(tiles), EXPRESSION_COLUMNS)
+    write("expressions.jpg", [tiles[k : k + EXPRESSION_COLUMNS] for k in starts])
+
+
+def draw_gallery(portraits: Path | None = None) -> None:
+    """Every kind of picture that `mlanet reconstruct --draw` knows.
+
+    On the example photo, or on the photos of a folder in turn; its ATTRIBUTION.txt says whose they
+    are and under which terms, and is written below the pictures.
+    """
+    if portraits is None:
+        photos, attribution = [verified_path("example-image")], ""
+    else:
+        attribution = (portraits / ATTRIBUTION).read_text(encoding="utf-8").strip()
+        photos = sorted(p for p in portraits.iterdir() if p.suffix.lower() in PHOTO_SUFFIXES)
+    reconstructor = Reconstructor.load()
+    faces = [reconstructor(photo, max_faces=1)[0] for photo in photos]
+    tiles = []
+    for face, kind in zip(cycle(faces), PICTURES, strict=False):
+        box = inside(square_around(face.head.projected[:, :2]), face.image)
+        tiles.append(titled(crop_square(face.draw(kind), box, GALLERY_TILE).image, kind))
     columns = len(tiles) // 2
-    write("gallery.png", [tiles[:columns], tiles[columns:]])
+    rows = [tiles[:columns], tiles[columns:]]
+    if attribution:
+        rows.append([footed(attribution, columns * GALLERY_TILE)])
+    write("gallery.png", rows)
 
 
 def draw_renderer(model: MorphableModel) -> None:
@@ -185,7 +186,7 @@ def draw_renderer(model: MorphableModel) -> None:
         model.vertices(np.zeros(layout.identity), np.zeros(layout.expression))
     )
     albedo = torch.from_numpy(model.albedo(np.zeros(layout.albedo))).double()
-    pose = pose_of((0.0, 30.0, 0.0))
+    pose = FACE.pose((0.0, 30.0, 0.0))
     rotation, start = torch.from_numpy(pose.rotation), torch.from_numpy(pose.translation)
     light = torch.from_numpy(headlight()).double()
 
@@ -195,7 +196,7 @@ def draw_renderer(model: MorphableModel) -> None:
         moved = Pose(rotation, start + torch.stack([shift_mm, 0.0 * shift_mm, 0.0 * shift_mm]))
         behind = torch.full((size, size, 3), BACKGROUND / 255.0, dtype=torch.float64)
         image = renderer(
-            vertices, moved, camera_of(size), light, albedo=albedo, background=behind
+            vertices, moved, FACE.camera(size), light, albedo=albedo, background=behind
         ).image
         return image.reshape(side, samples, side, samples, 3).mean(dim=(1, 3))
 
@@ -230,21 +231,35 @@ def square_around(points_px: np.ndarray) -> np.ndarray:
     return np.concatenate([centre - half, centre + half])
 
 
-def draw_samples(model: MorphableModel) -> None:
-    """Random heads, every second one turned."""
+def inside(square: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """A square moved, and made smaller where it must be, until it lies in a picture."""
+    height, width = image.shape[:2]
+    side = min(square[2] - square[0], width, height)
+    middle = (square[:2] + square[2:]) / 2
+    corner = np.clip(middle - side / 2, 0.0, [width - side, height - side])
+    return np.concatenate([corner, corner + side])
+
+
+def sample_rows(model: MorphableModel, size: int, framing: Framing) -> list[list[np.ndarray]]:
+    """64 random heads, every second one turned."""
     rng = np.random.default_rng(64)
-    layout = model.layout
     tiles = [
-        head(
-            model,
-            144,
-            (0.0, SAMPLE_YAW_DEG[k % len(SAMPLE_YAW_DEG)], 0.0),
-            identity=rng.normal(size=layout.identity).astype(np.float32),
-            albedo=rng.normal(size=layout.albedo).astype(np.float32),
-        )
+        random_head(model, size, rng, (0.0, SAMPLE_YAW_DEG[k % len(SAMPLE_YAW_DEG)], 0.0), framing)
         for k in range(64)
     ]
-    write("face-samples.png", [tiles[k : k + 8] for k in range(0, 64, 8)])
+    return [tiles[k : k + 8] for k in range(0, 64, 8)]
+
+
+def draw_samples(model: MorphableModel) -> None:
+    """The contact sheet."""
+    write("face-samples.jpg", sample_rows(model, 150, WHOLE))
+
+
+def draw_beside(model: MorphableModel, other: MorphableModel) -> None:
+    """The contact sheets of another model (left) and of this one, both as large."""
+    gap = np.full((110, 24, 3), BACKGROUND, np.uint8)
+    rows = zip(sample_rows(other, 110, WHOLE), sample_rows(model, 110, WHOLE), strict=True)
+    write("face-models-beside.jpg", [[*left, gap, *right] for left, right in rows])
 
 
 def draw_photo_albedo(model: MorphableModel) -> None:
@@ -283,18 +298,38 @@ def draw_profiling(model: MorphableModel) -> None:
     write("profiling.png", [[one.image for one in turned], marked])
 
 
+DRAWN: dict[str, Callable[[MorphableModel], None]] = {
+    "angles": draw_angles,
+    "face-model": draw_face_model,
+    "expressions": draw_expressions,
+    "renderer": draw_renderer,
+    "face-samples": draw_samples,
+    "photo-albedo": draw_photo_albedo,
+    "rendered-heads": draw_rendered_heads,
+    "profiling": draw_profiling,
+}
+
+
 def main() -> None:
-    """Draw all of them into docs/images."""
+    """Draw them into docs/images."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join([*DRAWN, GALLERY]))
+    parser.add_argument("--model", type=Path, help="instead of the embedded one")
+    parser.add_argument("--portraits", type=Path, help=f"photos for gallery, with {ATTRIBUTION}")
+    parser.add_argument("--beside", type=Path, help="draw this model's contact sheet beside it")
+    given = parser.parse_args()
+    if unknown := set(given.names) - {*DRAWN, GALLERY}:
+        parser.error(f"no picture {sorted(unknown)}; there are {[*DRAWN, GALLERY]}")
+    if given.portraits is not None and not (given.portraits / ATTRIBUTION).is_file():
+        parser.error(f"--portraits: {given.portraits} must hold {ATTRIBUTION}")
     FOLDER.mkdir(exist_ok=True)
-    model = MorphableModel.load()
-    draw_angles(model)
-    draw_face_model(model)
-    draw_gallery()
-    draw_renderer(model)
-    draw_samples(model)
-    draw_photo_albedo(model)
-    draw_rendered_heads(model)
-    draw_profiling(model)
+    model = MorphableModel.load(given.model)
+    if given.beside is not None:
+        draw_beside(model, MorphableModel.load(given.beside))
+        return
+    drawn = {**DRAWN, GALLERY: lambda _: draw_gallery(given.portraits)}
+    for name in given.names or drawn:
+        drawn[name](model)
 
 
 if __name__ == "__main__":

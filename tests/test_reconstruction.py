@@ -9,7 +9,7 @@ from mlanet import Reconstructor
 from mlanet.assets import verified_path
 from mlanet.image import read_image
 from mlanet.reconstruction import draw_faces
-from mlanet.render import PICTURES
+from mlanet.render import PICTURES, composite, render_mesh
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,23 @@ def test_masks_show_regions_where_their_landmarks_are(face, photo):
     assert face.mask()[y, x] == pytest.approx(1.0)
     with pytest.raises(ValueError, match="no region"):
         face.mask("hats")
+
+
+def test_the_textured_mesh_looks_as_the_photo_does(face, photo):
+    drawn = render_mesh(
+        face.mesh,
+        face.pose,
+        face.camera,
+        photo.shape[:2],
+        texture=face.texture.image,
+        topology=face.model.topology,
+    )
+    shown = composite(drawn, photo).astype(float)
+    front = face.mask("face") > 0.99
+    assert front.sum() > 3_000
+    apart = np.abs(shown - photo).mean(axis=2)[front]
+    assert np.median(apart) < 6
+    assert np.quantile(apart, 0.9) < 30  # the outline fades to the model's own colour
 
 
 def test_all_faces_of_a_photo_are_drawn(pair):

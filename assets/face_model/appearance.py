@@ -14,23 +14,33 @@ from face_model.head import PARTS, Head
 from mlanet.geometry import matrix_from_euler
 from mlanet.render import rasterize
 
-# sRGB of skin, from very light to dark; intermediate tones are mixtures.
-LIGHT_SKIN = np.array([0.88, 0.71, 0.63])
-MIDDLE_SKIN = np.array([0.70, 0.51, 0.42])
-DARK_SKIN = np.array([0.34, 0.22, 0.17])
-SCLERA = np.array([0.86, 0.83, 0.81])
+SKIN = np.array([0.665, 0.485, 0.398])
+TONE = np.array([0.136, 0.108, 0.095])
+"""sRGB of the mean skin, and its step for one standard deviation of tone: the line that goes from
+(66, 41, 29), dark brown, three deviations down to (239, 179, 150), light, two deviations up."""
+
+LIPS, CHEEKS = np.array([0.88, 0.73, 0.73]), np.array([1.045, 0.97, 0.96])
+BROWS, BEARD, NOSTRILS, RIMS = 0.5, 0.94, 0.4, np.array([1.06, 0.80, 0.80])
+"""Shares of the skin's colour, whichever that is."""
+
+SCLERA, SCLERA_TONE = np.array([0.78, 0.74, 0.695]), np.array([0.020, 0.022, 0.027])
+SCLERA_SHADE = 0.28
+"""What is lost of it under the upper lid. It goes along with the skin's tone a little."""
+
 IRIS = np.array([0.33, 0.24, 0.19])
 MOUTH_INSIDE = np.array([0.22, 0.09, 0.09])
 TOOTH = np.array([0.88, 0.84, 0.76])
 GUMS = np.array([0.72, 0.40, 0.38])
 TONGUE = np.array([0.68, 0.36, 0.35])
 
+BACK_TEETH_SHADE, BACK_TEETH_MM = 0.65, 26.0
+"""What the cheeks' shadow takes from teeth and gums so far behind the incisors."""
+
 VIEW_PX, VIEW_PX_PER_MM = 1536, 4.0
 
 CORRELATED = (
     (("skin redness", "lips redness", "cheeks redness", "nose redness"), 0.6),
     (("brows", "beard", "scalp"), 0.6),
-    (("skin tone", "lips darkness"), 0.6),
 )
 """Groups of albedo modes that vary together, and their correlation."""
 
@@ -104,8 +114,8 @@ def regions_of(
         scalp = np.where(outside, (scalp + smooth @ scalp) / 2, scalp)
     return {
         "face": face, "eyes": eyes.astype(float), "mouth": mouth.astype(float), "lips": lips,
-        "brows": brows, "nose": nose * front, "cheeks": cheeks, "beard": beard, "ears": ears,
-        "neck": neck, "scalp": scalp,
+        "brows": brows, "nose": nose * front * ~nostrils, "cheeks": cheeks, "beard": beard,
+        "ears": ears, "neck": neck, "scalp": scalp,
     }  # fmt: skip
 
 
@@ -127,53 +137,53 @@ def albedo_model(
     vertices = head.mean
     ones = np.ones(len(vertices))
     lips = regions["lips"]
-    balls, teeth, gums, tongue = (np.zeros(len(vertices)) for _ in range(4))
+    balls, teeth, gums, tongue, shadow = (np.zeros(len(vertices)) for _ in range(5))
     balls[np.isfinite(head.eye_angle)] = 1.0
     for name, part in head.mouth_parts.items():
         rows = slice(*head.starts[[PARTS.index(name), PARTS.index(name) + 1]])
         if name == "tongue":
             tongue[rows] = 1 - 0.6 * part.dark
-        else:
-            teeth[rows] = part.shade * (1 - 0.45 * part.dark)
-            gums[rows] = 1 - part.shade
+            continue
+        behind = vertices[rows, 2].max() - vertices[rows, 2]
+        light = 1 - BACK_TEETH_SHADE * np.clip(behind / BACK_TEETH_MM, 0, 1)
+        shadow[rows] = 1 - light
+        teeth[rows] = light * part.shade * (1 - 0.45 * part.dark)
+        gums[rows] = light * (1 - part.shade)
     bag = np.zeros(len(vertices))
     bag[: head.starts[1]] = head.skin.bag
     skin = (head.part == 0) * (1 - bag)
-    mean = np.tile(MIDDLE_SKIN, (len(vertices), 1))
-    mean += lips[:, None] * [-0.06, -0.13, -0.10]
-    mean += (regions["cheeks"] + 0.6 * regions["nose"])[:, None] * [0.03, -0.015, -0.015]
-    mean *= 1 - 0.45 * regions["brows"][:, None]
-    mean *= 1 - 0.06 * regions["beard"][:, None]
-    rims = np.zeros(len(vertices))
-    rims[: head.starts[1]] = head.skin.rims
-    mean += rims[:, None] * [0.04, -0.10, -0.08]
+    share = _share_of_skin(head, regions)
     degrees = np.degrees(np.nan_to_num(head.eye_angle, nan=180.0))
     iris, ring, pupil = iris_masks(degrees, 1.0)
-    eye_color = SCLERA + iris[:, None] * (IRIS - SCLERA)
+    sclera = _under_lid(head)[:, None] * SCLERA
+    eye_color = sclera + iris[:, None] * (IRIS - sclera)
     eye_color = eye_color * (1 - 0.45 * ring[:, None]) * (1 - 0.93 * pupil[:, None])
-    painted = ((skin, mean), (balls, eye_color), (bag, MOUTH_INSIDE), (teeth, TOOTH), (gums, GUMS))
+    painted = (
+        (skin, SKIN * share), (balls, eye_color), (bag + shadow, MOUTH_INSIDE), (teeth, TOOTH),
+        (gums, GUMS), (tongue, TONGUE),
+    )  # fmt: skip
     mean = np.sum([mask[:, None] * color for mask, color in painted], axis=0)
-    mean += tongue[:, None] * TONGUE
 
-    tone = (LIGHT_SKIN - DARK_SKIN) / 4.0
+    white = balls * (1 - iris)
+    tone = skin[:, None] * TONE * share + white[:, None] * SCLERA_TONE
     table: list[tuple[str, np.ndarray, np.ndarray]] = [
-        ("skin tone", skin, tone),
-        ("skin redness", skin, np.array([0.014, -0.010, -0.010])),
-        ("skin yellowness", skin, np.array([0.006, 0.003, -0.014])),
-        ("exposure", ones, np.array([0.03, 0.03, 0.03])),
-        ("brows", regions["brows"], np.array([0.08, 0.07, 0.06])),
-        ("beard", regions["beard"], np.array([0.035, 0.033, 0.03])),
-        ("lips darkness", lips, np.array([0.04, 0.035, 0.035])),
-        ("lips redness", lips, np.array([0.022, -0.016, -0.013])),
-        ("cheeks redness", regions["cheeks"], np.array([0.018, -0.009, -0.009])),
-        ("nose redness", regions["nose"], np.array([0.012, -0.008, -0.008])),
+        ("skin tone", ones, tone),
+        ("skin redness", skin, np.array([0.009, -0.006, -0.004])),
+        ("skin yellowness", skin, np.array([0.005, 0.003, -0.009])),
+        ("exposure", ones, 0.035 * mean),
+        ("brows", regions["brows"], 0.10 * SKIN),
+        ("beard", regions["beard"], 0.05 * SKIN),
+        ("lips darkness", lips, 0.04 * SKIN),
+        ("lips redness", lips, np.array([0.014, -0.012, -0.008])),
+        ("cheeks redness", regions["cheeks"], np.array([0.014, -0.007, -0.006])),
+        ("nose redness", regions["nose"], np.array([0.009, -0.006, -0.005])),
         ("iris", iris * (1 - pupil), np.array([0.08, 0.10, 0.12])),
         ("iris warmth", iris * (1 - pupil), np.array([0.05, 0.01, -0.04])),
         ("iris size", _size_step(degrees), IRIS - SCLERA),
-        ("sclera", balls * (1 - iris), np.array([0.04, 0.04, 0.04])),
+        ("sclera", white, np.array([0.025, 0.025, 0.028])),
         ("mouth inside", np.maximum(bag, tongue), np.array([0.06, 0.045, 0.045])),
         ("teeth", teeth, np.array([0.04, 0.045, 0.06])),
-        ("scalp", regions["scalp"], np.array([0.07, 0.065, 0.06])),
+        ("scalp", regions["scalp"], 0.10 * SKIN),
     ]
     for name, centre in (
         ("forehead", landmarks[19:25].mean(0) + np.array([0, 22, 0])),
@@ -181,17 +191,50 @@ def albedo_model(
         ("upper lip", landmarks[[33, 51]].mean(0)),
     ):
         mask = np.exp(-(((vertices - centre) / [24, 12, 24]) ** 2).sum(1)) * skin
-        table.append((name, mask, np.array([0.016, 0.014, 0.012])))
+        table.append((name, mask, 0.027 * SKIN))
     around = np.zeros(len(vertices))
     for eye in (landmarks[36:42].mean(0), landmarks[42:48].mean(0)):
         around = np.maximum(
             around, np.exp(-(((vertices - eye - [0, -2, 0])[:, :2] / [17, 10]) ** 2).sum(1))
         )
-    table.append(("around the eyes", around * skin, np.array([0.022, 0.020, 0.018])))
+    table.append(("around the eyes", around * skin, 0.038 * SKIN))
     names = [name for name, _, _ in table]
     modes = np.stack([mask[:, None] * color for _, mask, color in table])
     modes = np.tensordot(np.linalg.cholesky(correlation(names)).T, modes, axes=1)
     return np.clip(mean, 0.02, 0.98), modes, names
+
+
+def _share_of_skin(head: Head, regions: dict[str, np.ndarray]) -> np.ndarray:
+    """What of the skin's colour (v, 3) is left where it is red, hairy or in shadow.
+
+    Shares, and not differences, make lips and brows go along with light and dark skin.
+    """
+    count = head.starts[1]
+    rims, nostrils = np.zeros(len(head.mean)), np.zeros(len(head.mean))
+    rims[:count] = head.skin.rims
+    nostrils[:count] = head.skin.base_index < 0
+    share = np.ones((len(head.mean), 3))
+    for mask, color in (
+        (regions["lips"], LIPS), (regions["cheeks"], CHEEKS), (0.6 * regions["nose"], CHEEKS),
+        (regions["brows"], BROWS), (regions["beard"], BEARD), (rims, RIMS), (nostrils, NOSTRILS),
+    ):  # fmt: skip
+        share *= 1 + mask[:, None] * (np.asarray(color) - 1)
+    return share
+
+
+def _under_lid(head: Head) -> np.ndarray:
+    """Light (v,) in [0, 1] on the balls: less under the upper lid and towards the corners."""
+    light = np.ones(len(head.mean))
+    for number, poles in enumerate(head.eye_poles, start=1):
+        rows = slice(*head.starts[number : number + 2])
+        centre = head.mean[poles].mean(axis=0)
+        arm = head.mean[rows] - centre
+        arm /= np.linalg.norm(arm, axis=1, keepdims=True)
+        above = np.clip((arm[:, 1] - 0.05) / 0.40, 0, 1)
+        below = np.clip((-arm[:, 1] - 0.25) / 0.40, 0, 1)
+        aside = np.clip((np.abs(arm[:, 0]) - 0.45) / 0.45, 0, 1)
+        light[rows] = 1 - SCLERA_SHADE * np.maximum.reduce([above, 0.6 * below, 0.6 * aside])
+    return light
 
 
 def iris_masks(degrees: np.ndarray, size: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

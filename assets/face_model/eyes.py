@@ -12,6 +12,9 @@ RING_ANGLES_DEG = (5.0, 8.0, 15.0, 22.5, 25.0, 34.0, 52.0, 75.0, 105.0, 140.0)
 
 PUPIL_DEG, IRIS_DEG = 6.5, 24.0
 
+SEEN_DEG, SEEN_SHARE = 75.0, 0.85
+"""What lids ever show of a ball, from its axis, and the share of the texture's radius for it."""
+
 GAZE_DEG = {"eyeLookUp": 22.0, "eyeLookDown": 25.0, "eyeLookIn": 28.0, "eyeLookOut": 28.0}
 
 
@@ -47,8 +50,7 @@ def eyeball() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarra
     vertices = np.concatenate([[[0, 0, 1]], rings.reshape(-1, 3), [[0, 0, -1]]])
     angle = np.concatenate([[0.0], np.repeat(polar, SIDES), [np.pi]])
     turn = np.concatenate([[0.0], np.tile(around, count), [0.0]])
-    # The front half fills most of the island.
-    radius = 0.5 * (angle / np.pi) ** 0.8
+    radius = 0.5 * np.interp(angle, np.radians([0.0, SEEN_DEG, 180.0]), [0.0, SEEN_SHARE, 1.0])
     uv = 0.5 + radius[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1)
     middle = around + np.pi / SIDES
     ends = 0.5 + 0.5 * np.stack([np.cos(middle), np.sin(middle)], axis=1)

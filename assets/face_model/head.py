@@ -18,7 +18,7 @@ from face_model.lids import (
     lid_grid,
     with_rim,
 )
-from face_model.lips import Lips, calmed, closed, teeth_following
+from face_model.lips import Lips, calmed, closed, meeting, teeth_following
 from face_model.mouth import Part, affine_motion, teeth, tongue
 from face_model.scanned import BALL, LOWER_TEETH, UPPER_TEETH, ScannedHead
 from face_model.skin import Skin
@@ -29,9 +29,8 @@ FLIP = np.array([-1.0, 1.0, 1.0])
 PARTS = ("skin", "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue")
 
 PITCH_DEG, SHIFT_MM = 3.73, np.array([0.0, 6.2, 3.2])
-"""From the scanned head's frame, its origin between the ears, to the model's: its 68 landmarks then
-lie as those of version 4 do (least squares, the jaw's at a fifth), and poses keep their meaning.
-"""
+"""From the scanned head's frame, its origin between the ears, to the model's, in which poses have
+had their meaning before: a least-squares fit of 68 landmarks, the jaw's at a fifth."""
 
 BAG_ROOM_MM = 0.8
 """Between teeth and skin at rest."""
@@ -49,7 +48,8 @@ class Head:
         identity: (i, v, 3).
         identity_sign: (i,) of the modes under mirroring.
         expression: (52, v, 3), in the order of `expressions.names()`.
-        faces: (f, 3).
+        faces: (f, 3), without the sockets.
+        rim: (28,) ring of vertices where the skin ends behind the left eye's lids.
         mirror: (v,).
         part: (v,) number in `PARTS`.
         starts: first vertex of each part, and the count of all.
@@ -65,6 +65,7 @@ class Head:
     identity_sign: np.ndarray
     expression: np.ndarray
     faces: np.ndarray
+    rim: np.ndarray
     mirror: np.ndarray
     part: np.ndarray
     starts: np.ndarray
@@ -122,6 +123,7 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
     modes = np.stack(modes)
     tail = slice(-len(bite) - len(rest.vertices), -len(rest.vertices))
     calm = calmed(modes[:, : len(mean)], modes[:, tail], mean, bite, lips)
+    calm = meeting(calm, mean, skin, decoding, opening)
     modes[:, : len(mean)] = [
         _signed(mode, skin.mirror, sign)
         for mode, sign in zip(calm, scanned.identity_sign, strict=True)
@@ -165,6 +167,7 @@ def build_head(skin: Skin, scanned: ScannedHead, carrier: Carrier) -> Head:
         faces=np.concatenate(
             [part + start for part, start in zip(faces, starts[:-1], strict=True)]
         ).astype(np.int32),
+        rim=grid.rim[0],
         mirror=mirror,
         part=np.repeat(np.arange(len(PARTS)), sizes),
         starts=starts,
@@ -218,8 +221,7 @@ def _skin_expressions(
     }  # fmt: skip
     fields = expressions.symmetric(fields, skin.mirror)
     left = {
-        name: expression_lids(field, mean, grid, centre, closes=name == "eyeBlinkLeft")
-        for name, field in fields.items()
+        name: expression_lids(field, mean, grid, centre, name) for name, field in fields.items()
     }
     done = {}
     for name, field in left.items():

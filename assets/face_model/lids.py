@@ -9,6 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.interpolate import LinearNDInterpolator
 
 from face_model.skin import LID_RINGS, Skin
 
@@ -30,11 +31,11 @@ A blink adds the same displacement to everybody, so that it cannot close eyes of
 far eyes are open is said by expressions.
 """
 
-UPPER_SHARE = 0.75
-"""Of what closes an eye: the rest is the lower lid's."""
-
-OVERLAP_MM = 2.9
+OVERLAP_MM = 2.2
 """By which the upper lid passes the lower one in a blink, so that it closes wider eyes, too."""
+
+OVERLAP_POWER = 0.15
+"""Of the sine that takes the overlap to nothing at the corners: heads differ close to them, too."""
 
 ROW_FALLOFF = (1.0, 1.0, 1.0, 0.75, 0.45, 0.2, 0.08, 0.0)
 """How far the outer rows follow corrections at the lid's edge."""
@@ -43,6 +44,19 @@ COVER_KEPT = (1.0, 1.0, 1.0, 0.9, 0.75, 0.65, 0.6, 0.65)
 """Share that stays in identity of how deep each row of the upper lid lies when it covers the ball:
 what is a hollow above an open eye must not let the ball through a closed lid."""
 
+LOWER_LIFT_MM = (0.6, 1.0, 1.1, 1.0, 0.8, 0.5, 0.3, 0.1)
+"""How far the lower lid's rows rise from the ball in a blink."""
+
+BEHIND_MM, BULGE = 1.0, 0.25
+"""A closed upper lid lies so far behind the lower one; for a millimetre above it rises by this much
+from there."""
+
+THIN_MM = (0.6, 1.0, 1.3, 1.2, 1.1, 1.1, 1.1, 1.1)
+"""How near to the ball its rows may come for that: half-way they must still clear it."""
+
+LOOK_DOWN_GONE = 0.45
+"""Share of the upper lid's way down in a look down that is left out at the middle of the eye: the
+edge stays an arc, and the iris is seen."""
 
 CALM_SD = 3.5
 """Standard deviations of identity at which lids still clear the ball."""
@@ -280,17 +294,23 @@ def _facing(values: np.ndarray, grid: LidGrid) -> np.ndarray:
 
 
 def expression_lids(
-    field: np.ndarray, mean: np.ndarray, grid: LidGrid, centre: np.ndarray, *, closes: bool
+    field: np.ndarray, mean: np.ndarray, grid: LidGrid, centre: np.ndarray, name: str
 ) -> np.ndarray:
     """An expression (v, 3) at whose full extent the lids clear the ball, or close over it."""
-    place = mean + field
+    closes = name == "eyeBlinkLeft"
     outer = grid.outer
+    if name == "eyeLookDownLeft":
+        field = field.copy()
+        gone = LOOK_DOWN_GONE * grid.upper * np.sin(np.pi * grid.along)
+        for row, falloff in zip(outer, ROW_FALLOFF, strict=True):
+            field[row] *= 1 - falloff * gone[:, None]
+    place = mean + field
     if np.linalg.norm(field[outer], axis=2).max() < 0.05:
         return field
     if closes:
         edge = place[outer[EDGE]]
         gap = _facing(edge, grid) - edge
-        calm = np.sin(np.pi * grid.along) ** 0.5
+        calm = np.sin(np.pi * grid.along) ** OVERLAP_POWER
         # The whole way to the lower lid, and past it.
         down = np.where(grid.upper, -OVERLAP_MM * calm, 0.0)
         for row, falloff in zip(outer, ROW_FALLOFF, strict=True):
@@ -306,4 +326,30 @@ def expression_lids(
         now = np.linalg.norm(arm, axis=1)
         wanted = np.maximum(now, RADIUS_MM + before * 0.95 + lift * falloff)
         place[row] = centre + arm * (wanted / now)[:, None]
+    if closes:
+        place = _tucked(place, grid, centre)
     return with_rim(place, grid, centre, mean) - mean
+
+
+def _tucked(place: np.ndarray, grid: LidGrid, centre: np.ndarray) -> np.ndarray:
+    """Vertices (v, 3) of a closed eye whose upper lid ends behind the lower one."""
+    place, lower = place.copy(), ~grid.upper
+    for row, lift in zip(grid.outer, LOWER_LIFT_MM, strict=True):
+        calm = np.sin(np.pi * grid.along[lower]) ** OVERLAP_POWER
+        place[row[lower]] += (lift * calm)[:, None] * _outward(place[row[lower]], centre)
+    edge = place[grid.outer[EDGE]]
+    facing = _facing(np.column_stack([edge, np.linalg.norm(edge - centre, axis=1)]), grid)
+    front = grid.outer[EDGE:, lower].ravel()
+    depth = np.linalg.norm(place[front] - centre, axis=1)
+    surface = LinearNDInterpolator(place[front, :2], depth)
+    for row, thin in zip(grid.outer, THIN_MM, strict=True):
+        arm = place[row] - centre
+        now = np.linalg.norm(arm, axis=1)
+        above = np.clip(place[row, 1] - facing[:, 1], 0, None)
+        lid = np.where(above > 0, facing[:, 3], surface(place[row, :2]))
+        behind = np.nan_to_num(lid - BEHIND_MM + BULGE * above, nan=np.inf)
+        wanted = np.minimum(now, np.maximum(behind, RADIUS_MM + thin))
+        place[row] = np.where(
+            grid.upper[:, None], centre + arm * (wanted / now)[:, None], place[row]
+        )
+    return place

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from face_model.mouth import TOOTH_ROWS, Part
 from face_model.registration import chains, laplacian
@@ -34,11 +34,17 @@ MEETING_MM, BRAKE_MM = 0.0, 1.2
 OVERLAP_MM, CLOSING_MM = 0.2, 4.0
 """Closed lips press into each other by so much; so far from their line they are moved for it."""
 
+CLOSING_ROUNDS = 3
+
 LIP_MM = 12.0
 """Skin so near to the line where the mouth's bag begins belongs to the lips."""
 
 CALM_SD = 3.5
 """Standard deviations of identity at which lips still clear the teeth."""
+
+EDGE_MM, ACROSS_MM = 0.5, 1.5
+"""How fast vertices above an edge of the lips count less for where it is, and their reach across.
+"""
 
 
 class Lips:
@@ -194,12 +200,12 @@ def closed(
     half_width = np.abs(mean[skin.lips, 0]).max()
     across = np.linspace(0.0, half_width, 15)
     at = np.abs(mean[:, 0])
-    near = cKDTree(mean[skin.lips]).query(mean)[0] < LIP_MM
+    near = KDTree(mean[skin.lips]).query(mean)[0] < LIP_MM
     lower = below_mouth(mean, skin, jaw_open)
     sides = [near & ~lower, near & lower]
     decoded_sides = [decoding @ side.astype(float) > 0.99 for side in sides]
     fade = np.clip((half_width - across) / 4.0, 0, 1)
-    for _ in range(3):
+    for _ in range(CLOSING_ROUNDS):
         decoded = decoding @ mean
         x = np.abs(decoded[:, 0])
         top, bottom = np.zeros_like(across), np.zeros_like(across)
@@ -214,11 +220,52 @@ def closed(
     return mean
 
 
+def meeting(
+    modes: np.ndarray,
+    mean: np.ndarray,
+    skin: Skin,
+    decoding: sparse.csr_matrix,
+    jaw_open: np.ndarray,
+) -> np.ndarray:
+    """Identity modes (k, v, 3) that keep closed lips closed: what would part them is shared out.
+
+    Args:
+        modes: of the skin.
+        mean: (v, 3), lips closed.
+        skin: its topology.
+        decoding: (w, v), what subdivides it.
+        jaw_open: (v, 3), which tells the lower lip from the upper one.
+    """
+    half_width = np.abs(mean[skin.lips, 0]).max()
+    across = np.linspace(-half_width, half_width, 29)
+    near = KDTree(mean[skin.lips]).query(mean)[0] < LIP_MM
+    lower = below_mouth(mean, skin, jaw_open)
+    decoded = decoding @ mean
+    edges, rows = [], []
+    for side, way in ((near & ~lower, 1.0), (near & lower, -1.0)):
+        kept = decoding @ side.astype(float) > 0.99
+        height = way * decoded[:, 1]
+        close = kept & (np.abs(decoded[:, 0] - across[:, None]) < ACROSS_MM)
+        lowest = np.where(close, height, np.inf).min(axis=1)
+        weight = close * np.exp(np.minimum((lowest[:, None] - height) / EDGE_MM, 0.0))
+        rows.append(sparse.csr_matrix(weight / weight.sum(axis=1, keepdims=True)) @ decoding)
+        edges.append(way * lowest)
+    parting = (rows[0] - rows[1]).tocsr()
+    meet = np.interp(mean[:, 0], across, (edges[0] + edges[1]) / 2)
+    share = np.exp(-(((mean[:, 1] - meet) / CLOSING_MM) ** 2)) * near
+    share *= np.where(lower, 0.5, -0.5) * (np.abs(mean[:, 0]) < half_width)
+    modes = modes.copy()
+    for mode in modes:
+        for _ in range(CLOSING_ROUNDS):
+            mode[:, 1] += share * np.interp(mean[:, 0], across, parting @ mode[:, 1])
+    return modes
+
+
 def below_mouth(mean: np.ndarray, skin: Skin, jaw_open: np.ndarray) -> np.ndarray:
     """Which vertices (v,) the jaw takes along, as the lower lip at the same place across."""
     across = np.linspace(0.0, np.abs(mean[skin.lips, 0]).max(), 15)
     at = np.abs(mean[:, 0])
-    near = cKDTree(mean[skin.lips]).query(mean)[0] < LIP_MM
+    near = KDTree(mean[skin.lips]).query(mean)[0] < LIP_MM
     drop = [-jaw_open[near & (np.abs(at - place) < 2.5), 1].min() for place in across]
     return -jaw_open[:, 1] > np.interp(at, across, drop) / 2
 
@@ -280,8 +327,8 @@ def _hold_of_bag(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Vertices of the bag, the nearest vertex of the teeth, and how much it takes them along."""
     rows = np.flatnonzero(skin.bag)
-    distance, nearest = cKDTree(teeth).query(mean[rows])
-    from_lips, _ = cKDTree(mean[skin.lips]).query(mean[rows])
+    distance, nearest = KDTree(teeth).query(mean[rows])
+    from_lips, _ = KDTree(mean[skin.lips]).query(mean[rows])
     share = np.clip(1.3 - distance / 8.0, 0, 1) * np.clip((from_lips - 2.0) / 6.0, 0, 1)
     return rows, nearest, share
 
@@ -297,7 +344,7 @@ def teeth_following(
         lips: (k, 3) vertices before them.
         lip_motion: (k, 3).
     """
-    _, nearest = cKDTree(teeth).query(lips)
+    _, nearest = KDTree(teeth).query(lips)
     apart = lip_motion - motion[nearest]
     x, z = lips[:, 0] / 20.0, (lips[:, 2] - lips[:, 2].max()) / 20.0
     system = np.stack([np.ones_like(x), x, z], axis=1)

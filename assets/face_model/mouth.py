@@ -11,14 +11,15 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 # From the middle to the back: place of the crown (x, z), height of its edge, half thickness,
-# width, all in mm of the mean head, measured on its teeth.
+# width, all in mm of the mean head, measured on its teeth. The upper front teeth then reach 1.5 mm
+# farther down, so that an open mouth shows them, and the lower ones make room.
 UPPER = np.array([
-    (4.4, 105.0, -35.3, 2.0, 8.6), (11.6, 101.5, -34.5, 2.0, 7.2), (16.7, 95.6, -34.4, 2.9, 8.0),
-    (18.9, 88.9, -33.8, 4.1, 7.0), (21.2, 82.0, -33.6, 4.5, 6.8), (23.0, 74.0, -33.1, 5.1, 9.6),
+    (4.4, 105.0, -36.8, 2.0, 8.6), (11.6, 101.5, -35.9, 2.0, 7.2), (16.7, 95.6, -35.5, 2.9, 8.0),
+    (18.9, 88.9, -34.3, 4.1, 7.0), (21.2, 82.0, -33.6, 4.5, 6.8), (23.0, 74.0, -33.1, 5.1, 9.6),
 ])  # fmt: skip
 LOWER = np.array([
-    (3.5, 102.7, -34.3, 2.0, 6.0), (9.6, 99.9, -33.7, 2.1, 6.4), (15.0, 94.7, -33.2, 2.4, 7.2),
-    (18.0, 88.1, -33.2, 3.4, 6.8), (20.2, 82.0, -33.4, 3.7, 6.8), (22.3, 74.0, -32.0, 4.3, 9.6),
+    (3.5, 102.1, -35.0, 2.0, 6.0), (9.6, 99.3, -34.6, 2.1, 6.4), (15.0, 94.3, -34.1, 2.4, 7.2),
+    (18.0, 88.1, -33.6, 3.4, 6.8), (20.2, 82.0, -33.4, 3.7, 6.8), (22.3, 74.0, -32.0, 4.3, 9.6),
 ])  # fmt: skip
 CROWN_MM = np.array([9.2, 8.4, 8.8, 7.4, 7.0, 6.4])
 
@@ -29,6 +30,9 @@ GUM, TOOTH = 0, 1
 TOOTH_ROWS = (GUM, GUM, TOOTH, TOOTH, TOOTH, TOOTH, GUM)
 SIDE = 0.13
 """Share of a tooth's width from the groove to where its face begins."""
+
+GROOVE_UPPER, GROOVE_LOWER = 0.8, 0.45
+"""Depth of the grooves between teeth; lower ones stand closer."""
 
 CAP_WIDTH = 0.03
 """Share of a texture island's width for each flat end of a row of teeth."""
@@ -87,7 +91,7 @@ def teeth(upper: bool) -> Part:
     width = np.diff(grooves)
     sides = [grooves[:-1] + SIDE * width, grooves[1:] - SIDE * width]
     columns = np.sort(np.concatenate([grooves, *sides]))
-    groove = (np.arange(len(columns)) % 3 == 0).astype(float)
+    groove = (np.arange(len(columns)) % 3 == 0) * (GROOVE_UPPER if upper else GROOVE_LOWER)
     line = CubicSpline(length, both[:, :2])
     place, along = line(columns), line(columns, 1)
     outward = np.stack([-along[:, 1], along[:, 0]], axis=1)

@@ -21,8 +21,8 @@ from face_model.subdivision import Subdivision
 from mlanet.geometry import MeshTopology, SurfaceIndex, fit_similarity, vertex_normals
 
 LANDMARKS = Path(__file__).resolve().parent / "landmarks68.json"
-"""On the base mesh: `start` of the 68 landmarks holds the registration, `places` is where labelled
-faces of AFLW and YouTube Faces have them (version 4 of the model learnt it)."""
+"""The 68 landmarks on the base mesh: `start` holds the registration, `places` is where labelled
+faces have them (places.py writes it)."""
 
 ANCHORS = np.array([8, *range(17, 68)])
 JAW = 0.5

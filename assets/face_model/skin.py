@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from face_model.basemesh import BaseMesh
 
@@ -156,7 +156,7 @@ def mirror_map(vertices: np.ndarray) -> np.ndarray:
     Raises:
         SystemExit: the map is not one to one.
     """
-    _, mirror = cKDTree(vertices).query(vertices * [-1, 1, 1])
+    _, mirror = KDTree(vertices).query(vertices * [-1, 1, 1])
     if (mirror[mirror] != np.arange(len(mirror))).any():
         raise SystemExit("the mesh is not symmetric")
     return mirror

@@ -1,13 +1,18 @@
 """Butterfly subdivision as a matrix, and the mirror map of the subdivided mesh."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import sparse
 
+from face_model.sockets import Socket
 from mlanet.geometry import MeshTopology, subdivide_faces
 
 
 class Subdivision:
     """One step on a base mesh: `matrix @ base` are the decoded vertices.
+
+    Sockets close the mesh and leave the surface before them as it is.
 
     Attributes:
         index: (e, 8) base vertices that make each edge's new vertex.
@@ -17,16 +22,26 @@ class Subdivision:
         mirror: (w,) partner of each decoded vertex.
     """
 
-    def __init__(self, faces: np.ndarray, mirror: np.ndarray) -> None:
+    def __init__(
+        self, faces: np.ndarray, mirror: np.ndarray, sockets: Sequence[Socket] = ()
+    ) -> None:
         count = len(mirror)
-        edges = MeshTopology(faces, count).edges
+        whole = np.concatenate([faces, *(socket.faces for socket in sockets)])
+        edges = MeshTopology(whole, count).edges
         self.index, self.weight = butterfly(faces, edges, count)
+        before = set(map(tuple, MeshTopology(faces, count).edges.tolist()))
+        for socket in sockets:
+            own = np.isin(edges, socket.faces).all(axis=1)
+            for row in np.flatnonzero(own):
+                if tuple(edges[row].tolist()) not in before:
+                    self.index[row, 2:4] = socket.poles
+                    self.weight[row] = [0.25, 0.25, 0.25, 0.25, 0, 0, 0, 0]
         rows = np.repeat(np.arange(len(edges)), 8)
         new = sparse.coo_matrix(
             (self.weight.ravel(), (rows, self.index.ravel())), shape=(len(edges), count)
         )
         self.matrix = sparse.vstack([sparse.identity(count), new]).tocsr()
-        fine, _ = subdivide_faces(faces, count)
+        fine, _ = subdivide_faces(whole, count)
         self.topology = MeshTopology(fine, count + len(edges))
         key = {(a, b): count + row for row, (a, b) in enumerate(edges.tolist())}
         image = np.sort(mirror[edges], axis=1).tolist()

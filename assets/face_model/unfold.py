@@ -26,13 +26,14 @@ STRETCH_POWER = 0.5
 """How often and how fully local stretch is compensated; more of it shears ears and neck."""
 
 ISLANDS = {
-    "eye_left": (0.505, 0.004, 0.118, 0.118),
-    "eye_right": (0.377, 0.004, 0.118, 0.118),
-    "teeth_upper": (0.66, 0.068, 0.336, 0.054),
-    "teeth_lower": (0.66, 0.004, 0.336, 0.054),
-    "tongue": (0.20, 0.004, 0.165, 0.118),
+    "eye_left": (0.592, 0.004, 0.118, 0.118),
+    "eye_right": (0.290, 0.004, 0.118, 0.118),
+    "teeth_upper": (0.716, 0.068, 0.28, 0.054),
+    "teeth_lower": (0.716, 0.004, 0.28, 0.054),
+    "tongue": (0.4175, 0.004, 0.165, 0.118),
 }
-"""Left, bottom, width and height of the islands of the other parts."""
+"""Left, bottom, width and height of the islands of the other parts. The mirror image of the texture
+shows that of the eyes and the tongue, and nothing where the teeth are."""
 
 
 @dataclass(frozen=True)
@@ -220,21 +221,22 @@ def mean_value_weights(vertices: np.ndarray, faces: np.ndarray) -> sparse.csr_ma
         values += [half_tangent / a, half_tangent / b]
     index = np.concatenate(rows), np.concatenate(columns)
     shape = (len(vertices), len(vertices))
-    return sparse.coo_matrix((np.concatenate(values), index), shape=shape).tocsr()
+    return sparse.csr_matrix((np.concatenate(values), index), shape=shape)
 
 
 def fixed_border_solution(
     weights: sparse.csr_matrix, loop: np.ndarray, outline: np.ndarray
 ) -> np.ndarray:
     """Positions (V, 2) that are weighted means of their neighbours', given the border's."""
-    count = weights.shape[0]
-    laplacian = (sparse.diags(np.asarray(weights.sum(axis=1)).ravel()) - weights).tocsr()
+    total = np.asarray(weights.sum(axis=1)).ravel()
+    count = len(total)
+    laplacian = (sparse.diags(total) - weights).tocsr()
     free = np.ones(count, bool)
     free[loop] = False
     uv = np.zeros((count, 2))
     uv[loop] = outline
     right = -laplacian[free][:, ~free] @ uv[~free]
-    uv[free] = spsolve(laplacian[free][:, free].tocsc(), right)
+    uv[free] = np.asarray(spsolve(laplacian[free][:, free].tocsc(), right))
     return uv
 
 
@@ -263,7 +265,7 @@ def neighbour_mean(faces: np.ndarray, count: int) -> sparse.csr_matrix:
     """The matrix (V, V) that averages over the neighbours of each vertex."""
     pairs = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     pairs = np.unique(np.concatenate([pairs, pairs[:, ::-1]]), axis=0)
-    matrix = sparse.coo_matrix((np.ones(len(pairs)), pairs.T), shape=(count, count)).tocsr()
+    matrix = sparse.csr_matrix((np.ones(len(pairs)), pairs.T), shape=(count, count))
     return sparse.diags(1 / np.asarray(matrix.sum(axis=1)).ravel()) @ matrix
 
 

@@ -1,11 +1,11 @@
-"""Build and register `photo_albedo.npz`: an albedo of the face model learnt from photos.
+"""Build and register `photo_albedo.npz`: an albedo of the face model learnt from free portraits.
 
     python assets/photo_albedo/build.py --data DATA
 
-Fits shape and pose to labelled, nearly frontal, sharp faces of `DATA/aflw_train` and
-`DATA/ytf68`, reads colours at visible vertices, divides the shading out and analyses what is
-left. Every 40th face of AFLW is kept out and tells how much the modes explain
-(benchmarks/models.py). Learnt from data for non-commercial research: the asset says so.
+Places the face model in the portraits of the Face Research Lab London Set and of members of the
+US House by a teacher's points, reads the skin's colours, divides the light out and analyses what is
+left. Every tenth of the people is kept out and tells how much the modes explain
+(benchmarks/models.py).
 """
 
 import argparse
@@ -13,41 +13,64 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import splu
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from face_model.unfold import neighbour_mean
+from mlanet.evaluation.groups import typology_angle_deg
 from register import DATA, register
 
-from mlanet.datasets import FaceCrops
-from mlanet.morphable import MorphableModel
+from mlanet.files import atomic_path
+from mlanet.morphable import LinearShape, MorphableModel
 from mlanet.morphable.albedo import ALBEDO_FORMAT
-from photo_albedo.components import expectation_maximisation
-from photo_albedo.observe import Observations, observe, sharpness
+from photo_albedo.components import agreement, expectation_maximisation
+from photo_albedo.light import (
+    Samples,
+    near_border,
+    skin_colors,
+    skin_mask,
+    symmetric,
+    without_cast,
+    without_hair,
+    without_light,
+)
+from photo_albedo.observe import Observations, observe, smoothness
+from photo_albedo.portraits import Portraits, fit_portraits, located_points
 
 NUM_MODES = 48
-NUM_AFLW, NUM_YTF = 1200, 400
-HELD_OUT_EVERY = 40
-MOST_YAW_DEG = 40.0
-TRUSTED_LABELS = 0.6
-"""Share of AFLW's labels, those nearest to its hand-marked points, that are used."""
-
-OPENINGS = ("eyes", "mouth")
 ROUNDS = 8
-LIGHT_ROUNDS = 3
-LIGHT_RIDGE = 0.05
-CAST_SHARE = (0.75, 0.4, 0.2)
-"""Of the variation of photos' skin colours along their three principal directions (brightness,
-warmth, green against magenta), how much is taken for skin; the rest is light and camera."""
+STUDIO_COUNTS = 1.5
+"""Pictures of the London set, of one light and camera, count as so many others."""
 
-SHARPENING = 1.5
-"""Unsharp masking of the mean: labels' noise of some millimetres has blurred it."""
+MOST_YAW_DEG = 30.0
+LEAST_SEEN = 0.3
+"""Share of the face's skin that a portrait must show."""
 
-DRAWN_EYES = 0.7
-"""Share of the open model's drawn eyes in the mean: photos look everywhere, and average to grey."""
+LEFT_OUT = 0.1
+"""Share of the House's portraits, those which the London set's modes explain worst."""
 
-LEAST_SHADING = 0.35
-"""Where the light leaves less, the photo says nothing of the albedo."""
+DOUBT = 0.12
+"""Error of a colour by which trust in the House's portraits falls (three quarters are left)."""
+
+TONE_WIDTH_DEG = 12.0
+MOST_IMPORTANT = 4.0
+TONE_EXPONENT = 0.25
+"""Samples of rare skin tones count more: by the density of tones (individual typology angles) to
+minus this power, at most so many times the commonest's."""
+
+SHARPENING = 0.5
+"""Unsharp masking of the mean."""
+
+CONFIDENT = 8.0
+"""Samples that a vertex needs to be known, in the balance with its neighbours' smoothness."""
+
+FEWEST = 3.0
+"""A vertex is fully the face's where photos show it at least 1.5 / FEWEST as often as most."""
+
+BORDER_STEPS = 4
+"""Rings of vertices over which the face goes over into plain skin."""
 
 
 def main() -> None:
@@ -56,162 +79,133 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     arguments = parser.parse_args()
     model = MorphableModel.load()
-    parts = [
-        observe(model, arguments.data / name, rows)
-        for name, rows in (
-            ("aflw_train", sharp_faces(arguments.data / "aflw_train", NUM_AFLW)),
-            ("ytf68", sharp_faces(arguments.data / "ytf68", NUM_YTF)),
-        )
-    ]
-    seen = Observations(
-        *(np.concatenate([getattr(p, k) for p in parts]) for k in ("colors", "harmonics", "weight"))
-    )
-    samples, weight = without_light(model, seen)
-    samples = without_cast(model, samples, weight)
-    samples, weight = symmetric(model, samples, weight)
-    print(f"{len(samples)} samples, vertices seen on average {weight.mean():.2f}")
-    mean, basis = expectation_maximisation(samples, weight, NUM_MODES, ROUNDS)
+    london, house = (kept(arguments.data, source) for source in ("london", "us_house"))
+    points = located_points(model, london.only(london.neutral))
+    studio, others = (observed(model, points, source) for source in (london, house))
+    samples, importance = prepared(model, studio, others)
+    weight = samples.weight
+    print(f"{len(weight)} samples, vertices seen {weight.sum(0).mean():.0f} times on average")
+    mean, basis = expectation_maximisation(samples.colors, weight, importance, NUM_MODES, ROUNDS)
     mean, basis = completed(model, mean, basis, weight.sum(axis=0))
-    np.savez_compressed(
-        DATA / "photo_albedo.npz",
-        format=np.array(ALBEDO_FORMAT),
-        face_model=np.array(model.name),
-        mean=mean.astype(np.float32),
-        basis=basis.astype(np.float16),
-        names=np.array([f"photo {k}" for k in range(NUM_MODES)]),
+    write(model, mean, basis, len(weight))
+
+
+def kept(data: Path, source: str) -> Portraits:
+    """Portraits of the people who are not held out."""
+    portraits = Portraits.read(data, source)
+    return portraits.only(np.flatnonzero(~portraits.held_out))
+
+
+def observed(model: MorphableModel, points: LinearShape, portraits: Portraits) -> Observations:
+    """Colours of portraits that look ahead and show enough skin."""
+    fit = fit_portraits(points, portraits)
+    seen = observe(model, portraits.images(), fit)
+    yaw_deg = np.degrees(np.arcsin(np.clip(fit.rotation[:, 0, 2], -1, 1)))
+    skin = skin_mask(model)
+    good = (np.abs(yaw_deg) < MOST_YAW_DEG) & (seen.weight @ skin > LEAST_SEEN * skin.sum())
+    return Observations(seen.colors[good], seen.harmonics[good], seen.weight[good])
+
+
+def prepared(
+    model: MorphableModel, studio: Observations, others: Observations
+) -> tuple[Samples, np.ndarray]:
+    """Albedos of both sources and how much each counts."""
+    lit, plain = (without_hair(model, without_light(model, seen)) for seen in (studio, others))
+    plain, lit = (symmetric(model, part) for part in without_cast(model, plain, lit))
+    mean, basis = expectation_maximisation(
+        lit.colors, lit.weight, tone_importance(model, lit), NUM_MODES, ROUNDS
     )
-    register(
-        "photo_albedo",
-        "photo_albedo.npz",
-        version="1",
-        licence=(
-            "learnt from crops of AFLW and YouTube Faces, which are for non-commercial research; "
-            "see docs/morphable-model.md"
-        ),
-        source=f"{len(samples)} labelled crops of AFLW and YouTube Faces, fitted",
-        script="assets/photo_albedo/build.py",
+    agreed = agreement(mean, basis, plain.colors, plain.weight, DOUBT)
+    trust = plain.weight * agreed
+    face = model.regions["face"]
+    score = trust @ face / np.maximum(plain.weight @ face, 1e-6)
+    good = score > np.quantile(score, LEFT_OUT)
+    samples = Samples(
+        np.concatenate([lit.colors, plain.colors[good]]),
+        np.concatenate([lit.weight, trust[good]]),
     )
-    print(f"{(DATA / 'photo_albedo.npz').stat().st_size / 1e6:.2f} MB")
+    counts = np.repeat([STUDIO_COUNTS, 1.0], [len(lit.weight), good.sum()])
+    return samples, counts * tone_importance(model, samples)
 
 
-def sharp_faces(folder: Path, count: int) -> np.ndarray:
-    """Rows of the sharpest faces that look ahead: at most three frames of a person."""
-    faces = FaceCrops(folder)
-    rows = np.arange(len(faces))
-    if faces.angles_deg is not None:
-        rows = rows[rows % HELD_OUT_EVERY != 0]
-        rows = rows[np.abs(faces.angles_deg[rows, 1]) < MOST_YAW_DEG]
-        with np.load(folder / "labels.npz") as labels:
-            doubt = labels["residual_percent"][rows]
-        rows = rows[doubt < np.quantile(doubt, TRUSTED_LABELS)]
-    rng = np.random.default_rng(0)
-    rows = rng.permutation(rows)[: 4 * count]
-    score = np.array([sharpness(faces.decode(row), faces.landmarks_px[row]) for row in rows])
-    rows = rows[np.argsort(-score)]
-    if faces.identity is not None:
-        order, times = [], dict.fromkeys(faces.identity.tolist(), 0)
-        for row in rows.tolist():
-            person = str(faces.identity[row])
-            times[person] += 1
-            if times[person] <= 3:
-                order.append(row)
-        rows = np.array(order)
-    return rows[:count]
-
-
-def without_light(model: MorphableModel, seen: Observations) -> tuple[np.ndarray, np.ndarray]:
-    """Colours (n, v, 3) divided by grey shading, and their weights (n, v).
-
-    Light and albedo are told apart by two assumptions: the light of a photo has one colour,
-    and it leaves the face's brightness as it is on average. What photos have in common at a
-    vertex, whatever their light, is the mean albedo, which is estimated in turns.
-    """
-    skin = np.maximum.reduce([model.regions["face"], model.regions["nose"]])
-    skin = np.where(model.regions["eyes"] + model.regions["mouth"] > 0.5, 0.0, skin)
-    grey = seen.colors.mean(axis=-1)
-    reference = np.ones(grey.shape[1])
-    for _ in range(LIGHT_ROUNDS):
-        shading = np.ones_like(grey)
-        for k in range(len(grey)):
-            trust = seen.weight[k] * skin
-            total = np.maximum(trust.sum(), 1e-6)
-            own = (trust * grey[k]).sum() / np.maximum((trust * reference).sum(), 1e-6)
-            rows = seen.harmonics[k] * (own * reference)[:, None]
-            target = grey[k] - own * reference
-            rows = rows.astype(np.float64)
-            used = trust
-            for _ in range(4):
-                normal = rows.T @ (rows * used[:, None])
-                ridge = LIGHT_RIDGE * normal[0, 0] * np.eye(9)
-                light = np.linalg.solve(normal + ridge, rows.T @ (used * target))
-                left = np.abs(target - rows @ light)
-                used = trust * np.minimum(1.0, 0.05 / np.maximum(left, 1e-6))
-            shade = 1.0 + seen.harmonics[k] @ light
-            shading[k] = shade / np.maximum((trust * shade).sum() / total, 1e-3)
-        divided = grey / np.maximum(shading, LEAST_SHADING)
-        level = (divided * seen.weight * skin).sum(1) / np.maximum(
-            (seen.weight * skin).sum(1), 1e-6
-        )
-        trust = seen.weight * (shading > LEAST_SHADING)
-        relative = divided / np.maximum(level, 0.05)[:, None]
-        reference = (relative * trust).sum(0) / np.maximum(trust.sum(0), 1e-3)
-        reference = np.where(trust.sum(0) > 5, reference, 1.0)
-        reference = (reference + reference[model.mirror]) / 2
-    good = (seen.weight * skin).sum(axis=1) > 0.25 * skin.sum()
-    samples = seen.colors / np.maximum(shading, LEAST_SHADING)[..., None]
-    return np.clip(samples, 0, 1.2)[good], trust[good]
-
-
-def without_cast(model: MorphableModel, samples: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Samples (n, v, 3) without most of the colour of their light.
-
-    Skin colours of photos vary along a line of tones; what leaves it is the light's, and of what
-    lies along it a share.
-    """
-    skin = weight * model.regions["face"] * (1 - np.maximum(*map(model.regions.get, OPENINGS)))
-    mean = (samples * skin[..., None]).sum(axis=1) / skin.sum(axis=1, keepdims=True)
-    logarithm = np.log(np.clip(mean, 0.02, None))
-    centre = np.median(logarithm, axis=0)
-    _, axes = np.linalg.eigh(np.cov((logarithm - centre).T))
-    axes = axes[:, ::-1]
-    along = (logarithm - centre) @ axes
-    kept = (along * CAST_SHARE) @ axes.T + centre
-    return np.clip(samples * np.exp(kept - logarithm)[:, None], 0, 1.2)
-
-
-def symmetric(
-    model: MorphableModel, samples: np.ndarray, weight: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Each face averaged with its mirror image as far as both sides are seen."""
-    other = weight[:, model.mirror]
-    total = weight + other
-    share = (weight / np.maximum(total, 1e-6))[..., None]
-    both = share * samples + (1 - share) * samples[:, model.mirror]
-    return both.astype(np.float32), np.minimum(total, 1.0)
+def tone_importance(model: MorphableModel, samples: Samples) -> np.ndarray:
+    """(n,) how much samples count for their skin's tone, 1 on average."""
+    angles = np.array([typology_angle_deg(color) for color in skin_colors(model, samples)])
+    density = np.exp(-0.5 * ((angles[:, None] - angles) / TONE_WIDTH_DEG) ** 2).sum(axis=1)
+    importance = np.minimum(density.max() / density, MOST_IMPORTANT) ** TONE_EXPONENT
+    return importance / importance.mean()
 
 
 def completed(
     model: MorphableModel, mean: np.ndarray, basis: np.ndarray, seen: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A sharper mean with irises; plain skin on ears, neck and scalp, which photos rarely show."""
+    """A sharper mean; plain skin on ears, neck and scalp; eyes and mouth as they are drawn."""
+    sure = np.minimum(seen / CONFIDENT, 1.0) ** 2
+    system = sparse.diags(sure) + 0.01 * smoothness(model) + 1e-9 * sparse.identity(len(sure))
+    stacked = np.concatenate([mean[..., None], basis], axis=-1).reshape(len(mean), -1)
+    filled = splu(system.tocsc()).solve(sure[:, None] * stacked)
+    filled = filled.reshape(len(mean), 3, -1)
+    known = face_share(model, seen)[:, None, None]
     neighbours = neighbour_mean(model.base_faces, len(mean))
-    face = np.maximum.reduce([model.regions[name] for name in ("face", "eyes", "mouth")])
-    known = face * np.clip(2 * seen / np.quantile(seen, 0.9) - 0.5, 0, 1)
+    smooth = neighbours @ (neighbours @ filled[..., 0])
+    filled[..., 0] += SHARPENING * (filled[..., 0] - smooth)
+    skin = skin_mask(model) * (1 - model.regions["beard"]) * near_border(model)
+    skin = (skin * known[:, 0, 0])[:, None, None]
+    plain = (skin * filled).sum(axis=0) / skin.sum()
+    filled = known * filled + (1 - known) * plain
+    drawn = drawn_share(model)[:, None]
+    mean = (1 - drawn) * filled[..., 0] + drawn * model.albedo_mean
+    return np.clip(mean, 0.02, 0.98), (1 - drawn[..., None]) * filled[..., 1:]
+
+
+def face_share(model: MorphableModel, seen: np.ndarray) -> np.ndarray:
+    """(v,) 1 on the face as far as photos show it, falling to 0 at its border."""
+    features = np.maximum.reduce([model.regions[k] for k in ("eyes", "mouth", "lips", "nose")])
+    shown = np.clip(FEWEST * seen / np.quantile(seen, 0.9) - 0.5, 0, 1)
+    known = np.maximum(model.regions["face"] * shown, features)
     known = (known + known[model.mirror]) / 2
-    for _ in range(12):  # no visible border
-        known = np.minimum(known, neighbours @ known)
-    smooth = mean
-    for _ in range(8):
-        smooth = neighbours @ smooth
-    mean = mean + SHARPENING * known[:, None] * (mean - smooth)
-    skin = (model.regions["cheeks"] * known)[:, None]
-    stacked = np.concatenate([mean[..., None], basis], axis=-1)
-    plain = (skin[..., None] * stacked).sum(axis=0) / skin.sum()
-    stacked = known[:, None, None] * stacked + (1 - known)[:, None, None] * plain
-    mean, basis = stacked[..., 0], stacked[..., 1:]
-    eyes = DRAWN_EYES * model.regions["eyes"][:, None]
-    mean = mean + eyes * (model.albedo_mean - mean)
-    return np.clip(mean, 0.02, 0.98), basis
+    neighbours = neighbour_mean(model.base_faces, len(known))
+    for _ in range(BORDER_STEPS):
+        known = np.maximum(np.minimum(known, neighbours @ known), features)
+    return known
+
+
+def drawn_share(model: MorphableModel) -> np.ndarray:
+    """(v,) 1 on eyeballs, teeth, tongue and inside the mouth."""
+    skin = model.vertex_parts == model.part_names.index("skin")
+    inside = model.regions["mouth"] * (1 - model.regions["face"])
+    return np.where(skin, inside, 1.0)
+
+
+def write(model: MorphableModel, mean: np.ndarray, basis: np.ndarray, count: int) -> None:
+    """The asset and its record."""
+    path = DATA / "photo_albedo.npz"
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(
+            file,
+            format=np.array(ALBEDO_FORMAT),
+            face_model=np.array(model.name),
+            mean=mean.astype(np.float32),
+            basis=basis.astype(np.float16),
+            names=np.array([f"photo {k}" for k in range(NUM_MODES)]),
+        )
+    register(
+        "photo_albedo",
+        path.name,
+        version="6",
+        licence=(
+            "CC-BY-4.0 (statistics of the Face Research Lab London Set) AND public domain "
+            "(portraits of members of the US House); see NOTICE"
+        ),
+        source=(
+            f"{count} portraits: Face Research Lab London Set (DeBruine & Jones 2017, "
+            "https://doi.org/10.6084/m9.figshare.5047666) and official portraits of members of "
+            "the US House (works of the US government); placed by points of MediaPipe's Face "
+            "Landmarker"
+        ),
+        script="assets/photo_albedo/build.py",
+    )
+    print(f"{path.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

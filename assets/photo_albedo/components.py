@@ -33,22 +33,36 @@ def posterior(
     return (covariance @ right[..., None])[..., 0], covariance
 
 
-def robust(weight: np.ndarray, error: np.ndarray) -> np.ndarray:
+def robust(weight: np.ndarray, error: np.ndarray, noise: float = NOISE) -> np.ndarray:
     """Weights (b, v) by Student's t of the colours' errors (b, v, 3)."""
-    return weight * TAIL / (TAIL + (error**2).mean(axis=-1) / NOISE**2)
+    return weight * TAIL / (TAIL + (error**2).mean(axis=-1) / noise**2)
+
+
+def agreement(
+    mean: np.ndarray, basis: np.ndarray, samples: np.ndarray, weight: np.ndarray, noise: float
+) -> np.ndarray:
+    """(n, v) how well modes explain samples: 1 without error, Student's t's weights."""
+    parts = []
+    for start in range(0, len(samples), BATCH):
+        residual, trust = samples[start : start + BATCH] - mean, weight[start : start + BATCH]
+        z, _ = posterior(basis, residual, trust)
+        shown = (z @ basis.reshape(-1, basis.shape[-1]).T).reshape(residual.shape)
+        parts.append(robust(np.ones_like(trust), residual - shown, noise))
+    return np.concatenate(parts)
 
 
 def expectation_maximisation(
-    samples: np.ndarray, weight: np.ndarray, count: int, rounds: int
+    samples: np.ndarray, weight: np.ndarray, importance: np.ndarray, count: int, rounds: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean (v, 3) and basis (v, 3, count) of unit-normal modes of samples (n, v, 3).
 
     Probabilistic principal components (Tipping and Bishop, 1999) with missing values and
-    robust weights.
+    robust weights. A sample of importance (n,) 2 counts as if there were two of it.
     """
     rng = np.random.default_rng(0)
     n, v = weight.shape
-    mean = (samples * weight[..., None]).sum(0) / np.maximum(weight.sum(0), 1e-3)[:, None]
+    counted = weight * importance[:, None]
+    mean = (samples * counted[..., None]).sum(0) / np.maximum(counted.sum(0), 1e-3)[:, None]
     picks = rng.choice(n, count, replace=False)
     basis = ((samples[picks] - mean) * (weight[picks] > 0)[..., None]).transpose(1, 2, 0)
     basis = (basis / np.sqrt(count)).astype(np.float32)
@@ -67,6 +81,7 @@ def expectation_maximisation(
             one = np.column_stack([z, np.ones(len(z))])
             second = one[:, :, None] * one[:, None]
             second[:, :count, :count] += covariance
+            used = used * importance[start : start + BATCH, None]
             moments += used.T @ second.reshape(len(z), -1)
             seen = (used[..., None] * sample).reshape(len(z), -1)
             right += (seen.T @ one).reshape(v, 3, size)

@@ -1,27 +1,29 @@
-"""What labelled photos show of the face model's base vertices: colours, normals, visibility."""
+"""What photos show of the face model's base vertices: colours, normals, visibility."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
-import cv2
 import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import splu
 
-from mlanet.datasets import FaceCrops
-from mlanet.fitting import FittingConfig, OrthographicView, fit_landmarks
+from mlanet.fitting import LandmarkFit
 from mlanet.geometry import harmonics_basis, vertex_normals, viewer_from_camera
 from mlanet.geometry.harmonics import COSINE_LOBE
 from mlanet.morphable import MorphableModel
-from mlanet.render import rasterize
-from mlanet.render.sampling import sample_image
+from mlanet.render import Fragments, rasterize
 
-FITTING = FittingConfig(noise=0.003)
-SUPERSAMPLED = 4
-"""Visibility is decided on a grid this much finer than the photo."""
+LEAST_FACING, FULL_FACING = 0.25, 0.6
+"""A pixel counts if its normal's component towards the viewer is larger; fully from the second."""
 
-LEAST_FACING = 0.25
-"""A vertex counts if its normal's component towards the viewer is larger."""
+RANGE = (0.01, 0.99)
+"""Colours between black and white."""
 
-JAW_WEIGHT_2D = 0.05
+SMOOTHNESS = 0.05
+"""Pixels' worth of the wish that a vertex has its neighbours' mean colour."""
+
+LEAST_PIXELS = 0.5
+"""A vertex counts fully if its triangles' pixels, weighted by their nearness to it, are so many."""
 
 
 @dataclass(frozen=True)
@@ -37,56 +39,79 @@ class Observations:
     weight: np.ndarray
 
 
-def sharpness(image: np.ndarray, landmarks: np.ndarray) -> float:
-    """Standard deviation of the Laplacian over the face, relative to that of its grey."""
-    low, high = landmarks[17:, :2].min(axis=0), landmarks[17:, :2].max(axis=0)
-    left, top, right, bottom = (*np.maximum(low, 0), *high)
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[int(top) : int(bottom), int(left) : int(right)]
-    if min(grey.shape) < 24:
-        return 0.0
-    return float(cv2.Laplacian(grey.astype(np.float32), cv2.CV_32F).std() / (grey.std() + 4.0))
+def observe(model: MorphableModel, images: Iterable[np.ndarray], fit: LandmarkFit) -> Observations:
+    """Colours of photos (RGB, uint8) in which the model was placed by a scaled orthographic fit.
 
-
-def observe(model: MorphableModel, folder: Path, rows: np.ndarray) -> Observations:
-    """Fit the labelled faces of a folder and read their colours."""
-    faces = FaceCrops(folder)
-    labels = faces.landmarks_px[rows].astype(np.float64)
-    weight = np.ones(labels.shape[:2])
-    if labels.shape[2] == 2:
-        weight[:, :17] = JAW_WEIGHT_2D
-    fit = fit_landmarks(model.landmarks, OrthographicView(), labels[..., :2], weight, FITTING)
-    topology, count = model.topology, model.num_base_vertices
-    found: list[tuple[np.ndarray, ...]] = []
-    for k, row in enumerate(rows.tolist()):
+    The albedo is linear on base triangles. Its colours are those that come nearest to all
+    pixels of the skin in which the photo sees the face, by least squares.
+    """
+    corner_weights, smooth = base_corner_weights(model), smoothness(model)
+    parts: list[tuple[np.ndarray, ...]] = []
+    for k, image in enumerate(images):
         vertices = model.vertices(
             fit.identity[k].astype(np.float32), fit.expression[k].astype(np.float32)
         )
         camera = vertices @ fit.rotation[k].T
-        normals = viewer_from_camera(
-            vertex_normals(camera, topology.faces, topology.faces_of_vertex)[:count].T
-        ).T
-        scale = np.exp(fit.place[k, 2])
-        image = faces.decode(row)
-        position = scale * camera[:, :2] + fit.place[k, :2]
-        facing = visible(position, camera[:, 2], topology.faces, image.shape[:2])[:count]
-        trust = np.clip((normals[:, 2] - LEAST_FACING) / 0.35, 0, 1) * facing
-        inside = (position[:count] > 1).all(axis=1)
-        inside &= (position[:count] < np.array(image.shape[1::-1]) - 1).all(axis=1)
-        colors = sample_image(image, position[None, :count])[0] / 255.0
-        trust = trust * inside * ((colors > 0.01) & (colors < 0.99)).all(axis=1)
-        basis = harmonics_basis(normals.astype(np.float64)) * np.array(COSINE_LOBE)
-        found.append((colors, basis, trust))
-    colors, basis, trust = (np.stack(part).astype(np.float32) for part in zip(*found, strict=True))
-    return Observations(colors, basis, trust)
+        topology = model.topology
+        normals = vertex_normals(camera, topology.faces, topology.faces_of_vertex)
+        normals = viewer_from_camera(normals.T).T[: model.num_base_vertices].astype(np.float64)
+        position = np.exp(fit.place[k, 2]) * camera[:, :2] + fit.place[k, :2]
+        points = np.column_stack([position, camera[:, 2] + 1000.0])
+        seen = rasterize(points, topology.faces, image.shape[:2], cull_backfaces=True)
+        colors, weight = vertex_colors(model, image, seen, normals[:, 2], corner_weights, smooth)
+        parts.append((colors, harmonics_basis(normals) * np.array(COSINE_LOBE), weight))
+    return Observations(*(np.stack(p).astype(np.float32) for p in zip(*parts, strict=True)))
 
 
-def visible(
-    position_px: np.ndarray, depth_mm: np.ndarray, faces: np.ndarray, size: tuple[int, int]
-) -> np.ndarray:
-    """(w,) bool: vertices of triangles that some sample sees."""
-    points = np.column_stack([position_px * SUPERSAMPLED, depth_mm + 1000.0])
-    grid = size[0] * SUPERSAMPLED, size[1] * SUPERSAMPLED
-    index = rasterize(points, faces, grid, cull_backfaces=True).face_index
-    seen = np.zeros(len(points), bool)
-    seen[faces[np.unique(index[index >= 0])]] = True
-    return seen
+def base_corner_weights(model: MorphableModel) -> np.ndarray:
+    """(g, 3, 3) weights of the base triangle's corners at the corners of decoded triangles."""
+    count = model.num_base_vertices
+    ends = np.concatenate([np.repeat(np.arange(count)[:, None], 2, 1), model.midpoint_index[:, :2]])
+    base = np.repeat(model.base_faces, 4, axis=0)
+    return (ends[model.topology.faces][..., None] == base[:, None, None]).mean(axis=2)
+
+
+def smoothness(model: MorphableModel) -> sparse.csc_matrix:
+    """Quadratic form (v, v): squared differences from the neighbours' mean."""
+    faces, count = model.base_faces, model.num_base_vertices
+    pairs = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    pairs = np.unique(np.concatenate([pairs, pairs[:, ::-1]]), axis=0)
+    near = sparse.coo_matrix((np.ones(len(pairs)), pairs.T), shape=(count, count)).tocsr()
+    difference = sparse.identity(count) - sparse.diags(1 / near.sum(axis=1).A1) @ near
+    return (difference.T @ difference).tocsc()
+
+
+def vertex_colors(
+    model: MorphableModel,
+    image: np.ndarray,
+    seen: Fragments,
+    facing: np.ndarray,
+    corner_weights: np.ndarray,
+    smooth: sparse.csc_matrix,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Colours (v, 3) and weights (v,) of base vertices."""
+    skin = model.faces_of("skin")
+    rows, columns = np.nonzero((seen.face_index >= 0) & skin[seen.face_index])
+    face = seen.face_index[rows, columns]
+    share = np.einsum("pk,pkb->pb", seen.barycentric[rows, columns], corner_weights[face])
+    corners = model.base_faces[face // 4]
+    color = image[rows, columns] / 255.0
+    slope = (facing[corners] * share).sum(axis=1)
+    trust = np.clip((slope - LEAST_FACING) / (FULL_FACING - LEAST_FACING), 0, 1)
+    trust *= ((color > RANGE[0]) & (color < RANGE[1])).all(axis=1)
+    count = model.num_base_vertices
+
+    def total(values: np.ndarray) -> np.ndarray:
+        return np.bincount(corners.ravel(), values.ravel(), minlength=count)
+
+    blocks = trust[:, None, None] * share[:, :, None] * share[:, None]
+    index = np.broadcast_to(corners[:, :, None], blocks.shape)
+    normal = sparse.coo_matrix(
+        (blocks.ravel(), (index.ravel(), index.transpose(0, 2, 1).ravel())), shape=(count, count)
+    )
+    right = np.stack([total(trust[:, None] * share * c[:, None]) for c in color.T], axis=1)
+    system = normal.tocsc() + SMOOTHNESS * smooth + 1e-6 * sparse.identity(count)
+    colors = splu(system.tocsc()).solve(right)
+    pixels, trusted = total(share), total(trust[:, None] * share)
+    weight = trusted / np.maximum(pixels, LEAST_PIXELS)
+    return np.clip(colors, 0, 1), weight

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from mlanet.errors import ConfigurationError
-from mlanet.fitting import CropView, FittingConfig, OrthographicView, fit_landmarks
+from mlanet.fitting import (
+    CropView,
+    ExpressionPrior,
+    FittingConfig,
+    OrthographicView,
+    fit_landmarks,
+)
 from mlanet.geometry import angle_between, matrix_from_euler
 from mlanet.morphable import MorphableModel
 
@@ -151,3 +157,47 @@ def test_hidden_points_may_be_any_number(model):
 def test_impossible_settings_are_named(change, message):
     with pytest.raises(ConfigurationError, match=message):
         FittingConfig(**change)
+
+
+def test_a_sure_prior_of_expressions_wins_over_landmarks_that_say_nothing(model):
+    labels = faces(model, CropView(120.0))[2][..., :2]
+    known = np.random.default_rng(1).uniform(0.1, 0.9, size=(len(labels), model.layout.expression))
+    prior = ExpressionPrior(known, np.full_like(known, 1e-4))
+    vague = FittingConfig(noise=1.0)
+    fit = fit_landmarks(model.landmarks, CropView(120.0), labels, None, vague, prior)
+    np.testing.assert_allclose(fit.expression, known, atol=1e-3)
+
+
+def test_a_vague_prior_of_expressions_leaves_them_to_the_landmarks(model):
+    view = OrthographicView()
+    labels = faces(model, view)[2]
+    wrong = ExpressionPrior(*(np.full((len(labels), model.layout.expression), 0.5),) * 2)
+    fit = fit_landmarks(model.landmarks, view, labels, None, PRECISE, wrong)
+    assert np.abs(fit.landmarks_px - labels).max() < 0.1
+
+
+def test_the_configuration_is_the_prior_where_no_other_is_given(model):
+    view, config = CropView(120.0), FittingConfig(expression_sd=0.2)
+    labels = faces(model, view, count=50)[2][..., :2]
+    mean = np.zeros((len(labels), model.layout.expression))
+    prior = ExpressionPrior(mean, np.full_like(mean, 0.2))
+    plain = fit_landmarks(model.landmarks, view, labels, None, config)
+    same = fit_landmarks(model.landmarks, view, labels, None, config, prior)
+    for name in ("identity", "expression", "rotation", "place", "landmarks_px"):
+        np.testing.assert_array_equal(getattr(same, name), getattr(plain, name))
+
+
+@pytest.mark.parametrize(
+    ("mean", "sd", "message"),
+    [
+        (np.zeros((2, 52)), np.ones((6, 52)), r"must be \(6, 52\), got \(2, 52\)"),
+        (np.zeros((6, 52)), np.ones((6, 3)), r"must be \(6, 52\), got \(6, 3\)"),
+        (np.full((6, 52), np.nan), np.ones((6, 52)), "finite"),
+        (np.zeros((6, 52)), np.zeros((6, 52)), "positive"),
+    ],
+)
+def test_a_wrong_prior_of_expressions_is_refused(model, mean, sd, message):
+    view = OrthographicView()
+    labels = faces(model, view)[2]
+    with pytest.raises(ValueError, match=message):
+        fit_landmarks(model.landmarks, view, labels, expression_prior=ExpressionPrior(mean, sd))

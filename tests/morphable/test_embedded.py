@@ -81,7 +81,7 @@ def test_triangles_are_counter_clockwise_seen_from_outside(model, face_with):
     normals = face_normals(vertices, faces)
     area = np.linalg.norm(normals, axis=1)
     outward = (normals * vertices[faces].mean(axis=1)).sum(axis=1) > 0
-    assert area[outward].sum() > 0.96 * area.sum()  # nostrils, lids and lips fold back
+    assert area[outward].sum() > 0.97 * area.sum()  # nostrils, lids and lips fold back
     fine = model.subdivide(vertices)
     tip = np.linalg.norm(fine - face_with("landmarks")[30], axis=1).argmin()
     assert model.normals(fine)[tip, 2] > 0.9
@@ -101,15 +101,15 @@ def borders(faces):
     return loops
 
 
-def test_parts_are_separate_meshes_open_at_neck_and_eyes_alone(model):
+def test_parts_are_separate_meshes_open_at_the_neck_alone(model):
     assert model.part_names[:3] == ("skin", "eye_left", "eye_right")
     assert {"teeth_upper", "teeth_lower", "tongue"} <= set(model.part_names)
     faces, count = model.topology.faces, model.topology.num_vertices
     assert len(np.unique(faces)) == count
     for name in model.part_names:
         mine = faces[model.faces_of(name)]
-        # Of the skin the neck and two lids, of the tongue its root.
-        assert borders(mine) == {"skin": 3, "tongue": 1}.get(name, 0)
+        # Of the skin the neck, of the tongue its root.
+        assert borders(mine) == {"skin": 1, "tongue": 1}.get(name, 0)
         rows, local = np.unique(mine, return_inverse=True)
         points = np.zeros((len(rows), 3))
         assert trimesh.Trimesh(points, local.reshape(-1, 3), process=False).body_count == 1
@@ -204,13 +204,27 @@ def test_texture_coordinates_neither_overlap_nor_leave_the_square(model):
     assert np.corrcoef(corners[front, 0], vertices[front, 0])[0, 1] > 0.9  # u to the left
 
 
-def texel_sizes(model, texture_size, *regions):
-    """Texels for a millimetre along the axes of most and least, (f, 2), and areas in mm²."""
-    faces = model.base_faces
-    mask = np.maximum.reduce([model.regions[name] for name in regions])
-    chosen = mask[faces].mean(axis=1) > 0.5
-    chosen &= model.vertex_parts[faces[:, 0]] == 0
-    faces, uv_faces = faces[chosen], model.base_uv_faces[chosen]
+def test_mirroring_the_texture_mirrors_the_face(model):
+    """A photo's other side is completed so; teeth have no partner there."""
+    faces, uv_faces = model.topology.faces, model.uv_faces
+    centres = model.uv[uv_faces].mean(axis=1)
+    vertices = model.subdivide(model.shape.mean)[faces].mean(axis=1)
+    paired = model.faces_of("skin", "eye_left", "eye_right", "tongue")
+    apart, other = cKDTree(centres[paired]).query([1, 0] + centres[paired] * [-1, 1])
+    assert apart.max() < 1e-4
+    image = mirrored(vertices[paired][other])
+    np.testing.assert_allclose(image, vertices[paired], atol=0.1)
+    teeth = centres[~paired]
+    apart, _ = cKDTree(centres).query([1, 0] + teeth * [-1, 1])
+    assert apart.min() > 0.004
+
+
+def texel_sizes(model, texture_size, chosen):
+    """Texels for a millimetre of some of the base triangles.
+
+    Along the axes of most and least, (f, 2), and the triangles' areas in mm².
+    """
+    faces, uv_faces = model.base_faces[chosen], model.base_uv_faces[chosen]
     p = model.shape.mean[faces].astype(float)
     first, second = p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]
     length = np.linalg.norm(first, axis=1)
@@ -232,13 +246,31 @@ def weighted_quantile(values, weights, share):
     return values[order][np.searchsorted(total, share * total[-1])]
 
 
-@pytest.mark.parametrize("region", ["face", "cheeks"])
-def test_a_texture_of_1024_gives_every_part_of_the_face_its_share(model, region):
-    sizes, area = texel_sizes(model, 1024, region)
+@pytest.mark.parametrize("region", ["face", "lips", "nose"])
+def test_a_texture_of_1024_gives_what_is_seen_of_the_face_its_share(model, region):
+    """The inside of nostrils and of closed lips, which nobody sees, gets fewer texels."""
+    corners = {name: mask[model.base_faces] for name, mask in model.regions.items()}
+    chosen = (corners[region].mean(axis=1) > 0.5) & (corners["mouth"].max(axis=1) < 0.5)
+    if region != "lips":
+        chosen &= corners["face"].min(axis=1) > 0.5
+    sizes, area = texel_sizes(model, 1024, chosen)
     density, shear = np.sqrt(sizes.prod(axis=1)), sizes[:, 0] / sizes[:, 1]
-    assert weighted_quantile(density, area, 0.05) > 1.5  # texels for a millimetre
+    assert weighted_quantile(density, area, 0.05) > 2.4  # texels for a millimetre
     assert weighted_quantile(shear, area, 0.5) < 1.9
     assert weighted_quantile(shear, area, 0.9) < 2.7
+
+
+def test_eyes_have_as_many_texels_as_the_face(model):
+    for side, (front, back) in zip(("left", "right"), model.eye_poles, strict=True):
+        vertices = model.shape.mean
+        centre = (vertices[front] + vertices[back]) / 2
+        gaze = (vertices[front] - centre) / np.linalg.norm(vertices[front] - centre)
+        middle = vertices[model.base_faces].mean(axis=1) - centre
+        cosine = middle @ gaze / np.linalg.norm(middle, axis=1)
+        part = model.part_names.index(f"eye_{side}")
+        chosen = (model.vertex_parts[model.base_faces[:, 0]] == part) & (cosine > 0.8)
+        sizes, area = texel_sizes(model, 1024, chosen)
+        assert weighted_quantile(np.sqrt(sizes.prod(axis=1)), area, 0.05) > 2.4
 
 
 def test_regions(model):
@@ -274,20 +306,29 @@ def test_albedo_is_a_colour(model):
     assert extreme.max() <= 1
 
 
-def seen_of_eye(model, vertices, side):
-    """Area of an eyeball that is seen from the front, mm²."""
+def seen_of(model, vertices, *parts):
+    """Area of some parts that is seen from the front, mm²."""
     pixels = 4.0
     points = vertices * [pixels, -pixels, -1.0] + [400.0, 400.0, 1000.0]
     found = rasterize(points, model.topology.faces, (800, 800), cull_backfaces=True).face_index
-    return model.faces_of(f"eye_{side}")[found[found >= 0]].sum() / pixels**2
+    return model.faces_of(*parts)[found[found >= 0]].sum() / pixels**2
 
 
 def test_eye_blink_closes_that_eye_only(model, face_with):
     rest, closed = (model.subdivide(face_with(eyeBlinkLeft=extent)) for extent in (0.0, 1.0))
-    left, right = (seen_of_eye(model, rest, side) for side in ("left", "right"))
+    left, right = (seen_of(model, rest, eye) for eye in ("eye_left", "eye_right"))
     assert left > 80
-    assert seen_of_eye(model, closed, "left") < 0.5
-    assert seen_of_eye(model, closed, "right") == pytest.approx(right)
+    assert seen_of(model, closed, "eye_left") < 0.5
+    assert seen_of(model, closed, "eye_right") == pytest.approx(right)
+
+
+def test_a_blink_closes_the_eyes_of_random_heads(model):
+    """Up to the corners of the lids, where heads differ too (benchmarks/contacts.py measures)."""
+    rng = np.random.default_rng(0)
+    blink = np.array([name.startswith("eyeBlink") for name in model.expression_names])
+    for identity in rng.normal(size=(20, model.layout.identity)).astype(np.float32):
+        closed = model.vertices(identity, blink.astype(np.float32))
+        assert seen_of(model, closed, "eye_left", "eye_right") < 0.5
 
 
 def test_expressions_do_what_their_names_say(face_with):
@@ -315,11 +356,20 @@ def test_expressions_do_what_their_names_say(face_with):
 
 
 def test_identity_leaves_the_mouth_closed(model):
-    basis = model.landmarks.identity
-    apart = np.linalg.norm(basis[[61, 62, 63]] - basis[[67, 66, 65]], axis=-1)  # pairs of rims
-    assert (apart * apart).sum(axis=0).max() < 3 * 1.1**2  # mm
-    mean = model.landmarks.mean
-    assert np.linalg.norm(mean[[61, 62, 63]] - mean[[67, 66, 65]], axis=-1).max() < 3.0
+    """Rims of the lips may stand before one another, as profiles differ, but they do not part."""
+    upper, lower = [61, 62, 63], [67, 66, 65]
+    across = (model.landmarks.identity[upper] - model.landmarks.identity[lower])[:, 1]
+    assert np.square(across).sum(axis=-1).max() < 0.6**2  # variance, mm²
+    apart = (model.landmarks.mean[upper] - model.landmarks.mean[lower])[:, 1]
+    assert (apart > 0).all()
+    assert apart.max() < 1.5  # where people see the rims of closed lips
+    rng = np.random.default_rng(0)
+    rest = np.zeros(model.layout.expression, np.float32)
+    for identity in rng.normal(size=(40, model.layout.identity)).astype(np.float32):
+        inside = seen_of(
+            model, model.vertices(identity, rest), "teeth_upper", "teeth_lower", "tongue"
+        )
+        assert inside < 4
 
 
 def test_a_blink_closes_the_eye(model, face_with):

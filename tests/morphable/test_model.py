@@ -18,6 +18,15 @@ def test_subdivision_keeps_the_base_and_adds_midpoints(model):
     np.testing.assert_array_equal(found[:, : model.num_base_vertices], values)
     np.testing.assert_allclose(found[1], subdivided_slowly(model, values[1]), atol=1e-12)
     np.testing.assert_allclose(model.subdivide(0 * values + 3.0), 3.0, rtol=1e-6)
+    single = model.subdivide(values.astype(np.float32))
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, found, atol=1e-5)
+
+
+def test_subdividing_tensors_equals_the_sparse_product(model, torch):
+    values = np.random.default_rng(1).normal(size=(2, model.num_base_vertices, 3))
+    found = model.subdivide(torch.from_numpy(values))
+    np.testing.assert_allclose(found.numpy(), model.subdivide(values), atol=1e-12)
 
 
 def test_new_vertices_lie_at_the_edges_in_the_topology_s_order(model):
@@ -27,7 +36,13 @@ def test_new_vertices_lie_at_the_edges_in_the_topology_s_order(model):
     straight = vertices[edges].mean(axis=1)
     length = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1)
     away = np.linalg.norm(model.subdivide(vertices)[len(vertices) :] - straight, axis=1)
-    assert np.quantile(away / length, 0.99) < 0.5  # more where ears, lips and nostrils fold
+    # Most where ears fold; edges of less than a millimetre, of lids and teeth, may bend more.
+    hidden = (model.regions["mouth"][edges] > 0.5).any(axis=1)
+    # Walls behind the eyes are held back by the eyeballs' poles (tests/morphable/test_sockets.py).
+    wall = np.isin(model.midpoint_index[:, 2:], model.eye_poles).any(axis=1)
+    wall &= model.vertex_parts[edges[:, 0]] == model.part_names.index("skin")
+    assert wall.sum() == 50
+    assert (away < 0.7 * length + np.where(hidden, 0.6, 0.15))[~wall].all()
     assert 0 < np.median(away / length) < 0.1
 
 

@@ -131,8 +131,11 @@ def test_a_shape_is_carried_onto_its_surface(model, other, connected):
     edges = MeshTopology(other[0].base_faces, len(carried)).edges
     edges = edges[(edges < len(order)).all(axis=1)]
     edges = edges[(model.vertex_parts[order[edges]] == 0).all(axis=1)]
-    length = np.linalg.norm(carried[edges[:, 0]] - carried[edges[:, 1]], axis=1)
-    assert np.quantile(length, 0.999) < 30.0
+    found, own = (
+        np.linalg.norm(shape[edges[:, 0]] - shape[edges[:, 1]], axis=1)
+        for shape in (carried, vertices[np.append(order, np.zeros(4, int))])
+    )
+    assert (found - own).max() < 12.0  # nothing is torn: inside the mouth edges stretch most
 
 
 def test_values_are_carried(model, connected):
@@ -204,7 +207,7 @@ def test_what_cannot_be_transferred(model, other, connected):
 @pytest.mark.data
 @pytest.mark.skipif("MLANET_DATA" not in os.environ, reason="MLANET_DATA is not set")
 def test_ict_facekit_s_mean(model):
-    """Bounds leave room for other versions of the embedded model (docs/face-models.md)."""
+    """Bounds leave room for other embedded models (docs/reference/face-models.md)."""
     path = Path(os.environ["MLANET_DATA"]) / "ict_facekit" / "ict_face_light_9409.npz"
     ict = MorphableModel.load(path)
     bare = replace(ict, landmark_faces=np.where(np.arange(68) < 17, -1, ict.landmark_faces))

@@ -59,6 +59,19 @@ def test_a_profile_hides_one_eye_that_the_whole_part_keeps(turned_mean):
     assert area(profile, "ears") > area(frontal, "ears")
 
 
+def test_little_is_left_of_a_closed_eye(turned_mean):
+    """The lids' landmarks stay apart by the lids' rims."""
+    head = turned_mean(0.0, 0.0, 0.0)
+    model = head.model
+    blink = [float(name.startswith("eyeBlink")) for name in model.expression_names]
+    rest = np.zeros(model.layout.identity, np.float32)
+    closed = part_masks(
+        replace(head, vertices=model.vertices(rest, np.array(blink, np.float32))), (200, 200)
+    )
+    opened = part_masks(head, (200, 200))
+    assert area(closed, "eyes", whole=True) < 0.35 * area(opened, "eyes", whole=True)
+
+
 def test_visible_parts_show_their_colours_and_whole_ones_shine_through(turned_mean):
     head = turned_mean(0.0, 80.0, 0.0)
     masks = part_masks(head, (200, 200))

@@ -36,6 +36,13 @@ def test_hair_is_seen_from_outside_and_leaves_the_face_free(model):
     assert (deepest < front[:, 2] + 2.0).all()
 
 
+def test_shoulders_do_not_widen_hair(model):
+    head = model.shape.mean.astype(float)
+    bust = np.concatenate([head, [[-200.0, -170.0, 0.0], [200.0, -170.0, 0.0]]])
+    found, expected = (hair(points, np.random.default_rng(2)) for points in (bust, head))
+    np.testing.assert_array_equal(found.vertices, expected.vertices)
+
+
 def test_glasses_sit_before_the_eyes(model):
     points = model.landmarks.mean
     shape = glasses(points, np.random.default_rng(1))

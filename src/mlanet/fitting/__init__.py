@@ -7,7 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from mlanet.fitting.anchored import fit_to_landmarks
-from mlanet.fitting.landmarks import FittingConfig, LandmarkFit, fit_landmarks
+from mlanet.fitting.landmarks import (
+    ExpressionPrior,
+    FittingConfig,
+    LandmarkFit,
+    fit_landmarks,
+)
 from mlanet.fitting.views import CropView, OrthographicView, View
 
 if TYPE_CHECKING:
@@ -15,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CropView",
+    "ExpressionPrior",
     "FittingConfig",
     "LandmarkFit",
     "OrthographicView",

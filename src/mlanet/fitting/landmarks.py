@@ -55,6 +55,19 @@ class FittingConfig:
             raise ConfigurationError(f"expression_bounds must be in order, got {low}, {high}")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ExpressionPrior:
+    """What is known of the expressions of `b` faces before their landmarks are seen.
+
+    Attributes:
+        mean: the likeliest coefficients.
+        sd: their standard deviations, positive.
+    """
+
+    mean: Float[np.ndarray, "b e"]
+    sd: Float[np.ndarray, "b e"]
+
+
 @dataclass(frozen=True, slots=True)
 class LandmarkFit:
     """Faces that were fitted to landmarks.
@@ -78,6 +91,7 @@ def fit_landmarks(
     landmarks_px: Float[np.ndarray, "b n d"],
     weight: Float[np.ndarray, "b n"] | None = None,
     config: FittingConfig | None = None,
+    expression_prior: ExpressionPrior | None = None,
 ) -> LandmarkFit:
     """Maximum a posteriori pose and coefficients of faces with `n` labelled points.
 
@@ -91,10 +105,12 @@ def fit_landmarks(
         landmarks_px: x, y and, with three columns, nearness in the same scale.
         weight: of each point; 0 leaves it out. A point of weight w has the noise of w points.
         config: prior and noise.
+        expression_prior: what is known of each face's expression, instead of the configuration's.
 
     Raises:
-        ValueError: shapes do not fit, a weight or a point with a weight is not finite, or a face
-            has fewer than four weighted points or no extent.
+        ValueError: shapes do not fit, a weight or a point with a weight is not finite, a face has
+            fewer than four weighted points or no extent, or the prior is not finite or has a
+            deviation that is not positive.
     """
     config = config or FittingConfig()
     labels = np.asarray(landmarks_px, dtype=np.float64)
@@ -113,9 +129,10 @@ def fit_landmarks(
     if not (_size(labels, weights) > 0).all():
         raise ValueError("the points of each face need an extent")
     shape = points.convert(lambda array: array.astype(np.float64))
+    prior = _prior(shape, len(labels), config, expression_prior)
     parts = [
-        _fit(shape, view, labels[k : k + FACES_AT_ONCE], weights[k : k + FACES_AT_ONCE], config)
-        for k in range(0, len(labels), FACES_AT_ONCE)
+        _fit(shape, view, labels[part], weights[part], config, *(known[part] for known in prior))
+        for part in (slice(k, k + FACES_AT_ONCE) for k in range(0, len(labels), FACES_AT_ONCE))
     ] or [_empty(shape)]
     return LandmarkFit(
         *(
@@ -131,6 +148,8 @@ def _fit(
     labels: Float[np.ndarray, "b n d"],
     weights: Float[np.ndarray, "b n"],
     config: FittingConfig,
+    expected: Float[np.ndarray, "b k"],
+    coefficient_sd: Float[np.ndarray, "b k"],
 ) -> LandmarkFit:
     faces, columns = len(labels), labels.shape[2]
     size = _size(labels, weights) / view.unit_px
@@ -140,19 +159,17 @@ def _fit(
 
     num_identity, num_expression = shape.identity.shape[-1], shape.expression.shape[-1]
     basis = np.concatenate([shape.identity, shape.expression], axis=-1)
-    coefficient_sd = np.repeat(
-        [config.identity_sd, config.expression_sd], [num_identity, num_expression]
-    )
     limits = np.array([[-config.identity_limit, config.identity_limit], config.expression_bounds])
     low, high = np.repeat(limits, [num_identity, num_expression], axis=0).T
     free = np.full(NUM_POSE, np.inf)
     bounds = np.concatenate([-free, low]), np.concatenate([free, high])
     pose_sd = np.where(np.arange(NUM_POSE) == 5, 1.0, size[:, None]) * POSE_SD
     pose_sd[:, :3] = POSE_SD[:3]
-    sd = np.concatenate([pose_sd, np.broadcast_to(coefficient_sd, (faces, len(low)))], axis=1)
+    sd = np.concatenate([pose_sd, coefficient_sd], axis=1)
 
     rotation, place = _affine_start(shape.mean, view, target, weights)
-    coefficients = np.clip(np.zeros((faces, len(low))), low, high)
+    coefficients = np.clip(expected, low, high)
+    mean = np.concatenate([np.zeros((faces, NUM_POSE)), expected], axis=1)
     fixed = np.zeros((faces, NUM_POSE + len(low)), dtype=bool)
     for _ in range(config.steps):
         points = linear_combination(shape.mean, basis, coefficients)
@@ -170,7 +187,6 @@ def _fit(
         current = np.concatenate([np.zeros((faces, NUM_POSE)), coefficients], axis=1)
         right = ((target - image) * trust).reshape(faces, -1)
         right += (rows[..., NUM_POSE:] @ coefficients[..., None])[..., 0]
-        mean = np.zeros_like(current)
         step, fixed = bounded_step(rows, right, mean, sd, bounds, fixed, current)
         rotation = _turned(step[:, :3]) @ rotation
         place = place + step[:, 3:NUM_POSE]
@@ -178,6 +194,29 @@ def _fit(
     image = view.project(rotation, place, linear_combination(shape.mean, basis, coefficients)).image
     identity, expression = np.split(coefficients, [num_identity], axis=1)
     return LandmarkFit(identity, expression, rotation, place, image * view.unit_px)
+
+
+def _prior(
+    shape: LinearShape, faces: int, config: FittingConfig, expression: ExpressionPrior | None
+) -> tuple[Float[np.ndarray, "b k"], Float[np.ndarray, "b k"]]:
+    """Means and standard deviations of identity and expression of each face."""
+    num_identity, num_expression = shape.identity.shape[-1], shape.expression.shape[-1]
+    sizes = [num_identity, num_expression]
+    mean = np.zeros((faces, sum(sizes)))
+    sd = np.tile(np.repeat([config.identity_sd, config.expression_sd], sizes), (faces, 1))
+    if expression is None:
+        return mean, sd
+    for values in (expression.mean, expression.sd):
+        if values.shape != (faces, num_expression):
+            raise ValueError(
+                f"expression_prior must be {(faces, num_expression)}, got {values.shape}"
+            )
+        if not np.isfinite(values).all():
+            raise ValueError("expression_prior must be finite")
+    if not (expression.sd > 0).all():
+        raise ValueError("deviations of expression_prior must be positive")
+    mean[:, num_identity:], sd[:, num_identity:] = expression.mean, expression.sd
+    return mean, sd
 
 
 def _size(

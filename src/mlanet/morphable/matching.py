@@ -15,8 +15,8 @@ from mlanet.geometry import (
 )
 from mlanet.morphable.model import MorphableModel
 
-MEMBRANES = ("eyes", "mouth")
-"""Regions of the embedded model that other models do not have as a surface."""
+BEHIND_OPENINGS = ("eyes", "mouth")
+"""Regions of the embedded model behind lids and lips: other models lack them or have other ones."""
 
 SAME_SIDE = 0.5
 """Least cosine of the angle between the normals of a match."""
@@ -73,10 +73,10 @@ def covered_vertices(
     normals = vertex_normals(surface, topology.faces, topology.faces_of_vertex)
     corners: Int[np.ndarray, "v 3"] = topology.faces[found.face_index]
     here = (normals[corners] * found.barycentric[..., None]).sum(axis=1)
-    membrane = embedded.region(*MEMBRANES)[corners]
+    behind = embedded.region(*BEHIND_OPENINGS)[corners]
     covered = found.distance < COVERED_MM
     covered &= (here * target.normals).sum(axis=1) > SAME_SIDE
-    covered &= (membrane * found.barycentric).sum(axis=1) < 0.5
+    covered &= (behind * found.barycentric).sum(axis=1) < 0.5
     covered &= ~on_border(found, topology)
     return _consistent(embedded, corners, found.barycentric, covered, target)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, device
@@ -24,7 +25,8 @@ UNKNOWN = -1
 class MorphableModel:
     """A linear face model on a base mesh of `v` vertices, subdivided once after decoding or not.
 
-    Frame and unit are those of docs/conventions.md (mm; x to the subject's left, y up, z out of
+    Frame and unit are those of docs/reference/conventions.md (mm; x to the subject's left, y up, z
+    out of
     the face). Identity and albedo modes are scaled to unit standard deviation. Every part that a
     model may lack has an empty form, and what needs it says so when it is asked for.
 
@@ -90,7 +92,7 @@ class MorphableModel:
 
     @classmethod
     def load(cls, path: Path | None = None, landmarks: Path | None = None) -> "MorphableModel":
-        """The embedded model, or a user's in any of the formats of docs/face-models.md.
+        """The embedded model, or a user's in any of the formats of docs/reference/face-models.md.
 
         Args:
             path: a file or folder; its content, not its name, tells the format.
@@ -246,6 +248,8 @@ class MorphableModel:
         """Values at base vertices carried to the decoded mesh (butterfly scheme)."""
         if not self.subdivided:
             return values
+        if isinstance(values, np.ndarray):
+            return self._subdivided_sparsely(values)
         xp, place = array_namespace(values), device(values)
         index = xp.asarray(self.midpoint_index, device=place)
         weight = xp.asarray(self.midpoint_weight, dtype=values.dtype, device=place)
@@ -253,6 +257,23 @@ class MorphableModel:
         shape = (*values.shape[:-2], *index.shape, values.shape[-1])
         middle = xp.matmul(weight[:, None, :], xp.reshape(around, shape))[..., 0, :]
         return xp.concat([values, middle], axis=-2)
+
+    def _subdivided_sparsely(self, values: Float[np.ndarray, "*b v c"]) -> np.ndarray:
+        """As `subdivide`, by one sparse product for all columns of the batch."""
+        columns = np.moveaxis(values, -2, 0)
+        middle = self._midpoints @ columns.reshape(len(columns), -1)
+        middle = middle.reshape(len(middle), *columns.shape[1:])
+        return np.concatenate([values, np.moveaxis(middle, 0, -2)], axis=-2)
+
+    @cached_property
+    def _midpoints(self) -> Any:
+        """The sparse matrix (m, v) of the new vertices' weights."""
+        from scipy.sparse import csr_matrix
+
+        count, each = self.midpoint_index.shape
+        place = self.midpoint_index.reshape(-1), np.arange(0, count * each + 1, each)
+        weight = self.midpoint_weight.reshape(-1)
+        return csr_matrix((weight, *place), shape=(count, self.num_base_vertices))
 
     def region(self, *names: str) -> Float[np.ndarray, "w"]:
         """Largest of some regions' masks on the decoded mesh, in [0, 1].

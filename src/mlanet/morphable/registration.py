@@ -23,7 +23,7 @@ from mlanet.geometry import (
 from mlanet.morphable.correspondence import Correspondence
 from mlanet.morphable.least_squares import ridge
 from mlanet.morphable.matching import (
-    MEMBRANES,
+    BEHIND_OPENINGS,
     Target,
     covered_vertices,
     edge_differences,
@@ -120,9 +120,9 @@ def landmarks_of(
 
 def _matched(embedded: MorphableModel) -> Bool[np.ndarray, "v"]:
     """Base vertices that have a counterpart on other models."""
-    membrane = np.maximum.reduce([embedded.regions[name] for name in MEMBRANES]) > 0.5
+    behind = np.maximum.reduce([embedded.regions[name] for name in BEHIND_OPENINGS]) > 0.5
     topology = MeshTopology(embedded.base_faces, embedded.num_base_vertices)
-    return ~membrane & ~topology.border_vertices
+    return ~behind & ~topology.border_vertices
 
 
 def _fit_model(

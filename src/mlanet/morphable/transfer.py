@@ -92,6 +92,13 @@ class Transfer:
         """
         return (values[self._corners] * self._weights[..., None]).sum(axis=1)
 
+    @property
+    def uv(self) -> Float[np.ndarray, "v 2"]:
+        """Where the other model's vertices lie in the embedded model's texture."""
+        assert self.other.correspondence is not None
+        corners = self.embedded.uv_faces[self.other.correspondence.face_index]
+        return (self.embedded.uv[corners] * self._weights[..., None]).sum(axis=1)
+
     def vertices(self, vertices: Float[np.ndarray, "w 3"]) -> Float[np.ndarray, "v 3"]:
         """A shape of the embedded model (mm, any frame) in the other model's topology.
 

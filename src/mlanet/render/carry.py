@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 
 from mlanet.geometry import Mesh
 from mlanet.morphable.transfer import Transfer
 from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
 from mlanet.render.sampling import sample_image, texels_from_uv
+
+SEAM = 0.2
+"""Corners of a triangle that lie farther apart in the texture lie on two sides of a seam."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,8 @@ def carry_textured(
 
     The texture is resampled into the other model's texture coordinates if it has any, else the
     other mesh gets those of the embedded model. What is not covered takes the colour of the
-    nearest point: eyeballs and teeth that of the membranes before them.
+    nearest point. Triangles across a seam of the embedded model's texture, at the back of the
+    head, are of one colour.
 
     Args:
         transfer: to the other model.
@@ -37,13 +41,20 @@ def carry_textured(
     """
     other, size = transfer.other, len(texture)
     carried = transfer.vertices(vertices)
-    places = transfer.values(transfer.embedded.uv)
+    faces = other.topology.faces
+    places, corners = _parted_at_seams(transfer.uv, faces)
     if not len(other.uv):
-        faces = other.topology.faces
-        return TexturedMesh(Mesh(carried, faces, uv=places, uv_faces=faces), texture)
+        return TexturedMesh(Mesh(carried, faces, uv=places, uv_faces=corners), texture)
     mesh = other.mesh_of(carried)
-    atlas = UvAtlas.of_mesh(mesh, size)
-    uv = vertex_attributes_to_uv(atlas, mesh.faces, places)
+    uv = vertex_attributes_to_uv(UvAtlas.of_mesh(mesh, size), corners, places)
     texels = texels_from_uv(uv.reshape(-1, 2), (size, size)).reshape(size, size, 2)
     colors = np.rint(sample_image(texture, texels)).clip(0, 255).astype(np.uint8)
     return TexturedMesh(mesh, colors)
+
+
+def _parted_at_seams(
+    uv: Float[np.ndarray, "v 2"], faces: Int[np.ndarray, "f 3"]
+) -> tuple[Float[np.ndarray, "t 2"], Int[np.ndarray, "f 3"]]:
+    """Texture coordinates and their triangles, those across a seam at one of their corners."""
+    across = np.ptp(uv[faces], axis=1).max(axis=1) > SEAM
+    return uv, np.where(across[:, None], faces[:, :1], faces)

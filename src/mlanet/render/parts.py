@@ -40,6 +40,10 @@ SURFACES = ("skin", "neck", "scalp", "ears")
 GHOSTS = ("ears", "nose", "brows", "eyes", "mouth", "lips")
 """Parts that are shown where the face hides them; behind every face there is neck and scalp."""
 
+LIDS = np.array([[36, 37, 41], [37, 40, 41], [37, 38, 40], [38, 39, 40]], dtype=np.int32)
+EYE_OPENINGS = np.concatenate([LIDS, LIDS + 6])
+"""Triangles of the landmarks around the eyes, right and left: what an eye shows of its ball."""
+
 HIDDEN_OPACITY = 0.55
 """Of parts that the face itself hides, in a picture of whole parts."""
 
@@ -97,7 +101,8 @@ def part_masks(head: PosedHead, image_size: tuple[int, int]) -> PartMasks:
     """Where a picture shows the parts of a head, and where it would if the head hid nothing.
 
     A part's border is where its weight, interpolated over the mesh, exceeds a half: it crosses
-    triangles. Whole parts include what faces away from the camera. In the manner of the visible
+    triangles. Whole parts include what faces away from the camera; of eyeballs what lies between
+    the lids. In the manner of the visible
     and whole parts of Wang et al., "3D Face Reconstruction with the Geometric Guidance of Facial
     Part Segmentation", 2024.
     """
@@ -116,11 +121,15 @@ def part_masks(head: PosedHead, image_size: tuple[int, int]) -> PartMasks:
     label = _labels(points, faces, inside, grid)
     visible = np.empty((len(names), *size), dtype=np.float32)
     whole = np.empty_like(visible)
-    for k in range(len(names)):
+    for k, name in enumerate(names):
         seen = label == k
-        own = faces[(inside[faces, k] > 0).any(axis=1)]
-        fragments = rasterize(points, own, grid)
-        present = interpolate(fragments, own, inside[:, k : k + 1])[..., 0] > 0
+        if name == "eyes" and len(head.model.eye_poles):
+            marks = (head.landmarks - [left, top, 0.0]) * [fine, fine, 1.0]
+            present = rasterize(marks, EYE_OPENINGS, grid).mask
+        else:
+            own = faces[(inside[faces, k] > 0).any(axis=1)]
+            fragments = rasterize(points, own, grid)
+            present = interpolate(fragments, own, inside[:, k : k + 1])[..., 0] > 0
         visible[k] = averaged(seen.astype(np.float32), size)
         whole[k] = averaged((seen | present).astype(np.float32), size)
     return PartMasks(names, visible, whole, box)

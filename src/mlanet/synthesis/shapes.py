@@ -7,6 +7,9 @@ from jaxtyping import Float, Int
 
 HAIR_RINGS, HAIR_SECTORS = 28, 44
 RING_POINTS, ARM_POINTS = 28, 9
+SKULL_FROM_MM, SKULL_TO_MM = 0.0, 105.0
+"""Heights (model frame) between which a head is as wide as its skull: shoulders may be wider."""
+
 BROW_MM, FACE_FRONT_MM = 42.0, 35.0
 """Height of the brows, and how far hair reaches forward below them (model frame)."""
 
@@ -39,8 +42,15 @@ def hair_faces() -> Int[np.ndarray, "f 3"]:
 
 
 def hair(vertices: Float[np.ndarray, "v 3"], rng: np.random.Generator) -> Shape:
-    """A globe around the skull that the face looks out of; its hair may be short or long."""
-    low, high = vertices.min(axis=0), vertices.max(axis=0)
+    """A globe around the skull that the face looks out of; its hair may be short or long.
+
+    Args:
+        vertices: of the head, with or without neck and shoulders.
+        rng: draws its form and colour.
+    """
+    height = vertices[:, 1]
+    skull = vertices[(height > SKULL_FROM_MM) & (height < SKULL_TO_MM)]
+    low, high = skull.min(axis=0), skull.max(axis=0)
     polar = np.linspace(0.0, np.pi, HAIR_RINGS)[:, None]
     turn = np.linspace(0.0, 2.0 * np.pi, HAIR_SECTORS, endpoint=False)[None]
     outward = np.stack(

@@ -56,8 +56,8 @@ class Method(Network):
     """What is evaluated: a network, or another method's answers."""
 
     predictions: Path | None = None
-    """Score another method's answers instead of a network: a file or folder as docs/evaluation.md
-    describes it."""
+    """Score another method's answers instead of a network: a file or folder, which the
+    protocol's page in docs/how-to describes."""
 
     name: str = ""
     """What the report calls the network or method."""
@@ -98,8 +98,8 @@ class AFLW2000Files:
 
     annotations: Path | None = None
     """AFLW2000-3D-Reannotated.pts68.npy of 3DDFA, for --annotation reannotated; or an npz file of
-    both annotations (docs/evaluation.md). Without it the data set's .mat files are all that is
-    read."""
+    both annotations (docs/how-to/evaluate-aflw2000.md). Without it the data set's .mat files are
+    all that is read."""
 
     only: Path | None = None
     """A text file with names of pictures (image00002.jpg), one a line: evaluate these alone, of

@@ -48,9 +48,6 @@ SCAN_KIND, RANDOM_KIND = "scan", "flame"
 """Kinds of heads: of real people, and samples of FLAME Open."""
 
 HAIR_SHARE = 0.5
-HAIR_FROM_MM, HAIR_TOP_MM = 0.0, 105.0
-"""Heights (model frame) between which what draws hair sees the head: the shoulders are wider than
-the skull, and a whole skull ends higher than the forehead."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,9 +194,7 @@ def _random_head(
     parts = [(vertices, np.clip(transfer.values(albedo), 0.0, 1.0), flame.base_faces)]
     parts += [(ball.vertices, ball.colors, ball.faces) for ball in eyeballs(landmarks, rng)]
     if rng.random() < HAIR_SHARE:
-        height = vertices[:, 1]
-        skull = (height > HAIR_FROM_MM) & (height < HAIR_TOP_MM)
-        grown = hair(vertices[skull], rng)
+        grown = hair(vertices, rng)
         parts.append((grown.vertices, grown.colors, hair_faces()))
     starts = np.cumsum([0, *(len(part[0]) for part in parts)])
     mesh = Mesh(

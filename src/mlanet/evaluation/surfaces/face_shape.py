@@ -21,7 +21,7 @@ NOSE_TIP, OUTER_EYES = 30, (36, 45)
 """Landmarks (iBUG 68)."""
 
 NO_FACE = ("eyes", "mouth", "ears", "neck", "scalp")
-"""Regions that are not compared: membranes that no scan has, and what surrounds the face."""
+"""Regions that are not compared: what lies behind lids and lips, and what surrounds the face."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,1 @@
+"""How the shipped network was carried over to another face model."""

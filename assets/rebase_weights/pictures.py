@@ -1,0 +1,77 @@
+"""Sets of pictures that heads learn from, and around which points they are cropped."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from mlanet.datasets import FaceCrops, SkippedSamples, TarIndex
+from mlanet.datasets.archive import load_arrays
+from mlanet.files import list_files
+from mlanet.image import read_image
+from rebase_weights.teacher import Teacher
+
+LABELLED = "aflw_train"
+"""Photos with 68 labelled points."""
+
+UNLABELLED = "portraits"
+"""Photos of which the teacher alone says where the face is."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pictures:
+    """Pictures of one face each.
+
+    Attributes:
+        rows: their places in the set, as its files list them.
+        landmarks_px: around which crops are cut.
+        labels_px: the set's own points; None where it has none.
+        teacher: what it says of them.
+        decode: the picture at a place among `rows`.
+    """
+
+    rows: Int[np.ndarray, "n"]
+    landmarks_px: Float[np.ndarray, "n 68 2"]
+    labels_px: Float[np.ndarray, "n 68 2"] | None
+    teacher: Teacher
+    decode: Callable[[int], UInt8[np.ndarray, "h w 3"]]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def labelled_pictures(data: Path) -> Pictures:
+    """`LABELLED` below the data's root.
+
+    Raises:
+        DataError: a file is missing or malformed.
+    """
+    faces = FaceCrops(data / LABELLED)
+    teacher = Teacher.load(_answers(data, LABELLED), faces.rows)
+    points = faces.landmarks_px[..., :2]
+    return Pictures(faces.rows, points, points, teacher, faces.decode)
+
+
+def unlabelled_pictures(data: Path) -> Pictures:
+    """`UNLABELLED` below the data's root, as far as the teacher finds a face.
+
+    Raises:
+        DataError: a file is missing or malformed.
+    """
+    answers = _answers(data, UNLABELLED)
+    names = load_arrays(answers, {"name": (), "found": ()})
+    rows = np.flatnonzero(names["found"])
+    teacher = Teacher.load(answers, rows)
+    tars = TarIndex(list_files(data / UNLABELLED, (".tar",)), SkippedSamples())
+    positions = tars.match(names["name"].tolist())
+
+    def decode(place: int) -> UInt8[np.ndarray, "h w 3"]:
+        return read_image(tars.read(positions[rows[place]]))
+
+    return Pictures(rows, teacher.landmarks_px.astype(np.float32), None, teacher, decode)
+
+
+def _answers(data: Path, name: str) -> Path:
+    return data / "teacher" / f"{name}.npz"
