@@ -31,6 +31,7 @@ from register import DATA, register
 
 from mlanet.assets import asset_records
 from mlanet.files import atomic_path
+from mlanet.fitting.labels import Labels
 from mlanet.morphable import MorphableModel
 from rebase_weights.albedo import albedo_change
 from rebase_weights.examples import Examples, examples_of
@@ -112,16 +113,27 @@ def examples(
     model: MorphableModel,
 ) -> Examples:
     """Crops of pictures with coefficients of a face model."""
+    labels, points = joined_labels(pictures, views, offsets, model)
+    scored = trusted_scores(pictures.teacher, HeadTurn.of(views.rotation))
+    return examples_of(views, pictures.rows, labels, points, scored, model)
+
+
+def joined_labels(
+    pictures: Pictures,
+    views: Views,
+    offsets: Float[np.ndarray, "bands 51 2"],
+    model: MorphableModel,
+) -> tuple[Labels, Float[np.ndarray, "n 68 2"]]:
+    """Coefficients and points of pictures on which data, network and teacher agree."""
     turn, teacher = HeadTurn.of(views.rotation), pictures.teacher
     points = join_landmarks(reference(pictures, views), teacher, turn, offsets)
     prior = expression_prior(teacher, turn, model.expression_names)
-    labels = fit_labels(model, points, prior)
+    labels, points = fit_labels(model, points, prior, trusted_scores(teacher, turn))
     print(
         f"{labels.accepted.sum()} of {len(points)} faces fitted, median residual "
         f"{np.median(labels.residual_percent):.2f} %"
     )
-    scored = trusted_scores(teacher, turn)
-    return examples_of(views, pictures.rows, labels, points, scored, model)
+    return labels, points
 
 
 def carry_over(

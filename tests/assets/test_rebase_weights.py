@@ -325,8 +325,10 @@ def test_examples_are_crops_of_accepted_faces(model, rng):
     rotation = turned_heads(rng, 4, 20.0)
     points = seen(rotation)
     prior = ExpressionPrior(np.zeros((4, 2)), np.full((4, 2), 0.3))
-    labels = fit_labels(model, points, prior)
+    nobody = np.zeros(4, bool)
+    labels, kept_points = fit_labels(model, points, prior, nobody)
     assert labels.accepted.all()
+    np.testing.assert_array_equal(kept_points, points)
     image = np.zeros((120, 120, 3), np.uint8)
     changes = [[change for change, _ in crops_of(image, own, SIZE, rng)] for own in points]
     views = Views(changes, np.zeros((4, 4, FEATURES), np.float16), points, rotation)
@@ -391,3 +393,20 @@ def test_a_set_without_labels_has_the_networks_points():
     views = SimpleNamespace(landmarks_px=network_px)
     assert reference(SimpleNamespace(labels_px=None), views) is network_px
     np.testing.assert_array_equal(reference(SimpleNamespace(labels_px=labels_px), views), 0.5)
+
+
+def test_lids_of_scored_faces_are_the_fits(model, rng):
+    from rebase_weights.labels import LIDS, fit_labels
+
+    from mlanet.fitting import ExpressionPrior
+
+    points = seen(turned_heads(rng, 4, 20.0))
+    wrong = points.copy()
+    wrong[:, LIDS] += 4.0
+    prior = ExpressionPrior(np.zeros((4, 2)), np.full((4, 2), 0.3))
+    scored = np.array([True, True, False, False])
+    _, labelled = fit_labels(model, wrong, prior, scored)
+    others = np.setdiff1d(np.arange(68), LIDS)
+    np.testing.assert_array_equal(labelled[:, others], wrong[:, others])
+    np.testing.assert_array_equal(labelled[2:], wrong[2:])
+    assert np.abs(labelled[:2, LIDS] - points[:2, LIDS]).max() < 2.0
