@@ -8,14 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from mlanet.cli.common import (
-    EXIT_OK,
-    check_file,
-    check_folder,
-    positive,
-    progress_bar,
-    require_torch,
-)
+from mlanet.cli.common import EXIT_OK, check_file, check_folder, progress_bar, require_torch
 from mlanet.cli.evaluate.common import AFLW2000Options, Method, MethodOptions, publish, signed
 from mlanet.errors import UsageError
 
@@ -54,7 +47,6 @@ def aflw2000(
     model: Path | None = None,
     measures: Annotated[Measures, tyro.conf.OmitArgPrefixes] = Measures(),
     save_predictions: Path | None = None,
-    threads: int = 1,
 ) -> int:
     """Sparse and dense alignment, 3D reconstruction and head pose on AFLW2000-3D.
 
@@ -70,13 +62,11 @@ def aflw2000(
         measures: What is measured.
         save_predictions: Also write what was scored into this file, in the format of
             --predictions; with --basel, its vertices, too.
-        threads: Images that are worked on at once.
 
     Returns:
         Exit status.
     """
     _check(method, model, measures)
-    positive(threads=threads)
     check_folder("--out", out)
     if save_predictions is not None:
         check_file("--save-predictions", save_predictions)
@@ -120,7 +110,7 @@ def aflw2000(
             dense=dense,
             keep_vertices=save_predictions is not None,
             progress=progress,
-            workers=threads,
+            workers=method.threads,
         )
     report = signed(
         aflw2000_report(
@@ -135,7 +125,7 @@ def aflw2000(
     )
     if save_predictions is not None:
         predictions_of(results).save(save_predictions)
-    report = replace(report, pictures=pictures.grids(results, threads))
+    report = replace(report, pictures=pictures.grids(results, method.threads))
     publish(report, out, [] if save_predictions is None else [save_predictions])
     for line in dataset.skipped.lines():
         print(line, file=sys.stderr)
@@ -143,6 +133,7 @@ def aflw2000(
 
 
 def _check(method: Method, model: Path | None, measures: Measures) -> None:
+    method.check()
     own = (method.weights, model) != (None, None) or measures.crop != "ground-truth"
     if method.predictions is not None and (own or measures.fitted_tones):
         raise UsageError("--predictions come with their own crop and weights")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import tyro
 
-from mlanet.cli.common import check_folder, say
+from mlanet.cli.common import check_folder, positive, say
 from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,31 +20,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
-    """What is evaluated."""
+class Network:
+    """The network that is evaluated."""
 
     weights: Path | None = None
     """A network of your own, written by mlanet export."""
 
-    predictions: Path | None = None
-    """Score another method's answers instead of a network: a file or folder as described in
-    docs/how-to/evaluate.md."""
-
-    name: str = ""
-    """What the report calls the network or method."""
+    threads: int = 1
+    """CPU threads, or images that are worked on at once."""
 
     def check(self) -> None:
-        """Refuse two methods at once."""
-        if self.predictions is not None and self.weights is not None:
-            raise UsageError("--predictions come with their own weights")
+        """Refuse what contradicts itself."""
+        positive(threads=self.threads)
 
     @property
     def label(self) -> str:
-        """Its name if it has one, else that of its file or folder."""
-        if self.name or self.predictions is None:
-            return self.name or "mlanet"
-        is_file = self.predictions.is_file()
-        return self.predictions.stem if is_file else self.predictions.resolve().name
+        """What the report calls it."""
+        return "mlanet"
 
     def versions(self) -> dict[str, str]:
         """What the figures depend on: versions of what ships, hashes of the user's files."""
@@ -53,16 +45,44 @@ class Method:
 
         versions = {"mlanet": __version__}
         versions |= {name: record.version for name, record in asset_records().items()}
-        if self.weights is not None:
-            versions["mobile"] = _named(self.weights)
-        if self.predictions is not None:
+        return versions if self.weights is None else versions | {"mobile": _named(self.weights)}
+
+
+@dataclass(frozen=True, slots=True)
+class Method(Network):
+    """What is evaluated: a network, or another method's answers."""
+
+    predictions: Path | None = None
+    """Score another method's answers instead of a network: a file or folder, which the
+    protocol's page in docs/how-to describes."""
+
+    name: str = ""
+    """What the report calls the network or method."""
+
+    def check(self) -> None:
+        """Refuse what contradicts itself."""
+        Network.check(self)
+        if self.predictions is not None and self.weights is not None:
+            raise UsageError("--predictions come with their own weights")
+
+    def versions(self) -> dict[str, str]:
+        """What the figures depend on: versions of what ships, hashes of the user's files."""
+        versions, given = Network.versions(self), self.predictions
+        if given is not None:
             del versions["mobile"]
-            is_file = self.predictions.is_file()
-            folder = self.predictions.resolve().name
-            versions["predictions"] = _named(self.predictions) if is_file else folder
+            versions["predictions"] = _named(given) if given.is_file() else given.resolve().name
         return versions
 
+    @property
+    def label(self) -> str:
+        """Its name if it has one, else that of its file or folder, else ours."""
+        if self.name or self.predictions is None:
+            return self.name or "mlanet"
+        is_file = self.predictions.is_file()
+        return self.predictions.stem if is_file else self.predictions.resolve().name
 
+
+NetworkOptions: TypeAlias = Annotated[Network, tyro.conf.OmitArgPrefixes]
 MethodOptions: TypeAlias = Annotated[Method, tyro.conf.OmitArgPrefixes]
 
 
@@ -75,8 +95,8 @@ class AFLW2000Files:
 
     annotations: Path | None = None
     """AFLW2000-3D-Reannotated.pts68.npy of 3DDFA, for --annotation reannotated; or an npz file of
-    both annotations (docs/how-to/evaluate.md). Without it the data set's .mat files are all that is
-    read."""
+    both annotations (docs/how-to/evaluate-aflw2000.md). Without it the data set's .mat files are
+    all that is read."""
 
     only: Path | None = None
     """A text file with names of pictures (image00002.jpg), one a line: evaluate these alone, of
@@ -140,7 +160,7 @@ def given_meshes(
 
 def signed(
     report: "Report",
-    method: Method,
+    method: Network,
     started: float,
     versions: Mapping[str, str] | None = None,
 ) -> "Report":

@@ -16,7 +16,6 @@ from mlanet.cli.evaluate.common import (
     publish,
     signed,
 )
-from mlanet.errors import UsageError
 
 
 def florence(
@@ -26,7 +25,6 @@ def florence(
     every: int = 10,
     method: MethodOptions = Method(),
     files: ExchangeOptions = ExchangeFiles(),
-    threads: int = 1,
 ) -> int:
     """Distance to scans in mm on MICC Florence (point_to_plane_mm).
 
@@ -41,15 +39,12 @@ def florence(
         every: Of so many frames of a video, one is used.
         method: What is evaluated.
         files: For and of other methods.
-        threads: CPU threads.
 
     Returns:
         Exit status: 0 all done, 1 something was left out.
     """
-    positive(threads=threads)
     files.check(method, out)
-    if every < 1:
-        raise UsageError(f"--every must be positive, got {every}")
+    positive(every=every)
     from mlanet.evaluation.florence.layout import florence_subjects, setting_names, write_frames
     from mlanet.evaluation.florence.pictures import FlorencePictures
     from mlanet.evaluation.florence.report import florence_report
@@ -63,12 +58,12 @@ def florence(
             frames = write_frames(files.write_pictures, subjects, every, progress)
         say(f"{files.write_pictures}: pictures of {len(frames.names)} settings written")
         return _left_out(frames.skipped)
-    tested = shipped = Reconstructor.load(threads=threads)
+    tested = shipped = Reconstructor.load(threads=method.threads)
     versions = {"annotator of scans": Method().versions()["mobile"]}
     meshes = None
     if method.predictions is None:
         if method.weights is not None:
-            tested = Reconstructor.load(threads=threads, weights=method.weights)
+            tested = Reconstructor.load(threads=method.threads, weights=method.weights)
         source = VideoFaces(tested, every)
     else:
         meshes, version = given_meshes(

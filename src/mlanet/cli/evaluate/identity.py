@@ -3,11 +3,11 @@
 import time
 from pathlib import Path
 
-from mlanet.cli.common import EXIT_OK, check_folder, positive, progress_bar
+from mlanet.cli.common import EXIT_OK, check_folder, progress_bar
 from mlanet.cli.evaluate.common import Method, MethodOptions, publish, signed
 
 
-def identity(*, data: Path, out: Path, method: MethodOptions = Method(), threads: int = 1) -> int:
+def identity(*, data: Path, out: Path, method: MethodOptions = Method()) -> int:
     """Verification of people by identity coefficients: AUC and equal error rate.
 
     Writes report.json, report.md and report.html (with ROC curves) and prints the figures.
@@ -18,12 +18,10 @@ def identity(*, data: Path, out: Path, method: MethodOptions = Method(), threads
             one that holds it as ytf68.
         out: Folder for the report.
         method: What is evaluated.
-        threads: CPU threads.
 
     Returns:
         Exit status.
     """
-    positive(threads=threads)
     check_folder("--out", out)
     method.check()
     from mlanet.datasets import FaceCrops
@@ -39,7 +37,7 @@ def identity(*, data: Path, out: Path, method: MethodOptions = Method(), threads
     if method.predictions is not None:
         descriptions = given_descriptions(method.predictions, faces)
     else:
-        reconstructor = Reconstructor.load(threads=threads, weights=method.weights)
+        reconstructor = Reconstructor.load(threads=method.threads, weights=method.weights)
         with progress_bar("Frames") as progress:
             descriptions = describe_frames(reconstructor, faces, progress)
     publish(signed(identity_report(descriptions, faces), method, started), out)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from mlanet.cli.common import EXIT_OK, positive, progress_bar, say
+from mlanet.cli.common import EXIT_OK, progress_bar, say
 from mlanet.cli.evaluate.common import (
     AFLW2000Options,
     ExchangeFiles,
@@ -37,7 +37,6 @@ def occlusion(
     occluders: Annotated[Occluders, tyro.conf.OmitArgPrefixes] = Occluders(),
     method: MethodOptions = Method(),
     write_pictures: Path | None = None,
-    threads: int = 1,
 ) -> int:
     """Error on AFLW2000-3D as drawn patches, sunglasses and masks cover the faces.
 
@@ -50,14 +49,12 @@ def occlusion(
         occluders: What is drawn.
         method: What is evaluated.
         write_pictures: Write the pictures into this folder for other methods, and nothing else.
-        threads: Images that are worked on at once.
 
     Returns:
         Exit status.
     """
     kept = out if write_pictures is None else None
     ExchangeFiles(write_pictures=write_pictures).check(method, kept)
-    positive(threads=threads)
     if occluders.seed < 0:
         raise UsageError(f"--seed must not be negative, got {occluders.seed}")
     from mlanet.evaluation import NetworkSource
@@ -83,7 +80,13 @@ def occlusion(
     started = time.perf_counter()
     with progress_bar("Occluders") as progress:
         results = score_occlusion(
-            source, dataset, truth, shares=shares, seed=seed, workers=threads, progress=progress
+            source,
+            dataset,
+            truth,
+            shares=shares,
+            seed=seed,
+            workers=method.threads,
+            progress=progress,
         )
     report = signed(occlusion_report(results, seed), method, started)
     publish(replace(report, pictures=occlusion_grids(results, dataset, truth, seed)), out)

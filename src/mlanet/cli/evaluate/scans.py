@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlanet.cli.common import EXIT_OK, positive, progress_bar, require_torch, say
+from mlanet.cli.common import EXIT_OK, progress_bar, require_torch, say
 from mlanet.cli.evaluate.common import (
     ExchangeFiles,
     ExchangeOptions,
@@ -28,7 +28,6 @@ def scans(
     refine: bool = False,
     method: MethodOptions = Method(),
     files: ExchangeOptions = ExchangeFiles(),
-    threads: int = 1,
 ) -> int:
     """Rendered-scan check: known heads photographed, reconstructed, compared in mm.
 
@@ -43,12 +42,10 @@ def scans(
         refine: Fit each face to the picture's pixels, too (needs the train extra).
         method: What is evaluated.
         files: For and of other methods.
-        threads: CPU threads.
 
     Returns:
         Exit status.
     """
-    positive(threads=threads)
     files.check(method, out, needs_out=False)
     if refine and method.predictions is not None:
         raise UsageError("--predictions are scored as they are, without --refine")
@@ -76,7 +73,7 @@ def scans(
         return EXIT_OK
     versions: dict[str, str] = {}
     if method.predictions is None:
-        reconstructor = Reconstructor.load(threads=threads, weights=method.weights)
+        reconstructor = Reconstructor.load(threads=method.threads, weights=method.weights)
         source = ReconstructedPortraits(reconstructor, _refined if refine else None)
     else:
         names = [portrait.name for portrait in portraits]

@@ -7,17 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlanet.cli.common import EXIT_FAILED, EXIT_OK, check_folder, positive, progress_bar
-from mlanet.cli.evaluate.common import Method, signed
+from mlanet.cli.common import EXIT_FAILED, EXIT_OK, check_folder, progress_bar
+from mlanet.cli.evaluate.common import Network, NetworkOptions, signed
 from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
     from mlanet.evaluation.submissions.submission import HandedIn, Watch
 
 
-def now(
-    *, data: Path, images: Path, out: Path, threads: int = 1, weights: Path | None = None
-) -> int:
+def now(*, data: Path, images: Path, out: Path, network: NetworkOptions = Network()) -> int:
     """Prediction files for NoW's own evaluation: a mesh at rest and seven landmarks an image.
 
     OUT.report receives report.json, images.csv, report.md and report.html: counts and pictures. An
@@ -27,24 +25,23 @@ def now(
         data: NoW_Dataset, or its folder final_release_version.
         images: imagepathsvalidation.txt or imagepathstest.txt.
         out: Folder for subject/challenge/NAME.obj and .npy.
-        threads: CPU threads.
-        weights: A network of your own, written by mlanet export.
+        network: What is evaluated.
 
     Returns:
         Exit status: 0 all written, 1 an image has no prediction (each named on stderr).
     """
-    positive(threads=threads)
+    network.check()
     _report_folder(out)
     from mlanet.evaluation import read_image_list, write_now
     from mlanet.reconstructor import Reconstructor
 
     listed = read_image_list(images)
-    reconstructor = Reconstructor.load(threads=threads, weights=weights)
+    reconstructor = Reconstructor.load(threads=network.threads, weights=network.weights)
 
     def write(watch: "Watch", progress: Callable[[int, int], None]) -> "list[HandedIn]":
         return write_now(reconstructor, data, listed, out, progress, watch)
 
-    return _hand_in("NoW", [str(image.stem) for image in listed], write, out, weights)
+    return _hand_in("NoW", [str(image.stem) for image in listed], write, out, network)
 
 
 def realy(
@@ -52,8 +49,7 @@ def realy(
     images: Path,
     out: Path,
     reference: Path | None = None,
-    threads: int = 1,
-    weights: Path | None = None,
+    network: NetworkOptions = Network(),
 ) -> int:
     """Prediction files for REALY's own evaluation: one OBJ an image, template, 85 keypoints.
 
@@ -65,13 +61,12 @@ def realy(
         out: Folder for predictions/NAME.obj, mlanet.obj and mlanet.txt.
         reference: A template of REALY's repository (data/HIFI3D.obj, HIFI3D.txt beside it), from
             which the keypoints that iBUG lacks are carried over; without it there is no mlanet.txt.
-        threads: CPU threads.
-        weights: A network of your own, written by mlanet export.
+        network: What is evaluated.
 
     Returns:
         Exit status: 0 all written, 1 an image has no prediction (each named on stderr).
     """
-    positive(threads=threads)
+    network.check()
     _report_folder(out)
     from mlanet.evaluation import read_pictures, write_realy
     from mlanet.reconstructor import Reconstructor
@@ -79,12 +74,12 @@ def realy(
     paths, others = read_pictures(images)
     for line in others:
         print(f"mlanet: warning: {line}", file=sys.stderr)
-    reconstructor = Reconstructor.load(threads=threads, weights=weights)
+    reconstructor = Reconstructor.load(threads=network.threads, weights=network.weights)
 
     def write(watch: "Watch", progress: Callable[[int, int], None]) -> "list[HandedIn]":
         return write_realy(reconstructor, paths, out, reference, progress, watch)
 
-    return _hand_in("REALY", [path.name for path in paths], write, out, weights)
+    return _hand_in("REALY", [path.name for path in paths], write, out, network)
 
 
 def _report_folder(out: Path) -> Path:
@@ -107,7 +102,7 @@ def _hand_in(
     names: Sequence[str],
     write: "Callable[[Watch, Callable[[int, int], None]], list[HandedIn]]",
     out: Path,
-    weights: Path | None,
+    network: Network,
 ) -> int:
     """Write predictions and report, name what has no prediction."""
     from mlanet.evaluation.submissions.submission import SubmissionPictures, submission_report
@@ -122,9 +117,8 @@ def _hand_in(
     if by_box:
         print(f"{by_box} faces that the detector did not find were cut by {benchmark}'s box")
     report = submission_report(benchmark, rows)
-    method = Method(weights=weights)
     folder = _report_folder(out)
-    replace(signed(report, method, started), pictures=tuple(pictures.grids())).write(folder)
+    replace(signed(report, network, started), pictures=tuple(pictures.grids())).write(folder)
     print(f"{folder / 'report.html'} written")
     for row in rows:
         if row.warning:

@@ -1,6 +1,7 @@
 """Errors by groups of images: pose, expression, skin tone. For model cards."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -11,33 +12,53 @@ from mlanet.evaluation.aflw2000.results import FaceOpenings, ImageResult
 from mlanet.evaluation.reporting import Cell, Column, Table
 from mlanet.morphable import MorphableModel
 
-YAW_LIMITS_DEG = (15.0, 30.0, 45.0, 60.0, 75.0)
-MOUTH_LIMITS = (0.05, 0.15)
-"""Gap of the inner lips (62-66) over the distance of the outer corners of the eyes (36-45)."""
 
-EYE_LIMITS = (0.2, 0.3)
-"""Height of the lids over the eye's width (eye aspect ratio: Soukupova and Cech, "Real-Time Eye
-Blink Detection using Facial Landmarks", CVWW 2016), mean of both eyes."""
+@dataclass(frozen=True, slots=True)
+class GroupKind:
+    """How images are grouped.
 
-TONE_LIMITS_DEG = (-30.0, 10.0, 28.0, 41.0, 55.0)
-"""Limits of the individual typology angle (Del Bino and Bernerd, "Variations in skin colour and
-the biological consequences of ultraviolet radiation exposure", Br. J. Dermatol. 2013)."""
+    Attributes:
+        name: of the kind.
+        what: is measured; {} stands for predicted or fitted.
+        measure: of an image; None if it has none.
+        limits: upper ones of all groups but the last, inclusive.
+        groups: their names.
+    """
 
-GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "yaw": (
+    name: str
+    what: str
+    measure: Callable[[ImageResult], float | None]
+    limits: tuple[float, ...]
+    groups: tuple[str, ...]
+
+
+KINDS = (
+    GroupKind(
+        "yaw",
         "|yaw| of the annotation, degrees",
+        lambda result: abs(result.yaw_deg),
+        (15.0, 30.0, 45.0, 60.0, 75.0),
         ("0-15", "15-30", "30-45", "45-60", "60-75", "above 75"),
     ),
-    "mouth": (
+    GroupKind(
+        "mouth",
         "gap of the inner lips over the distance of the eyes' outer corners, annotation in 3D",
+        lambda result: None if result.openings is None else result.openings.mouth,
+        (0.05, 0.15),
         ("closed (to 0.05)", "ajar (to 0.15)", "open (above 0.15)"),
     ),
-    "eyes": (
+    GroupKind(
+        "eyes",
         "height over width of the eyes, annotation in 3D",
+        lambda result: None if result.openings is None else result.openings.eyes,
+        (0.2, 0.3),
         ("nearly closed (to 0.2)", "narrow (to 0.3)", "open (above 0.3)"),
     ),
-    "skin tone": (
+    GroupKind(
+        "skin tone",
         "individual typology angle of the {} albedo",
+        lambda result: result.skin_tone_deg,
+        (-30.0, 10.0, 28.0, 41.0, 55.0),
         (
             "dark (to -30)",
             "brown (to 10)",
@@ -47,8 +68,9 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
             "very light (above 55)",
         ),
     ),
-}
-"""Kinds of groups: what is measured ({}: predicted or fitted), and the names in ascending order."""
+)
+"""Openings: see `face_openings`. Skin tone: Del Bino and Bernerd, "Variations in skin colour and
+the biological consequences of ultraviolet radiation exposure", Br. J. Dermatol. 2013."""
 
 COLUMNS = (
     Column("images"),
@@ -59,7 +81,12 @@ COLUMNS = (
 
 
 def face_openings(landmarks: Float[np.ndarray, "68 3"]) -> FaceOpenings:
-    """Openings of mouth and eyes from 68 landmarks in 3D, in any frame and scale."""
+    """Openings of mouth and eyes from 68 landmarks in 3D, in any frame and scale.
+
+    Of the mouth, the gap of the inner lips (62-66) over the distance of the eyes' outer corners
+    (36-45); of the eyes, the mean aspect ratio (Soukupova and Cech, "Real-Time Eye Blink Detection
+    using Facial Landmarks", CVWW 2016).
+    """
 
     def apart(first: int, second: int) -> float:
         return float(np.linalg.norm(landmarks[first] - landmarks[second]))
@@ -108,25 +135,23 @@ def group_tables(
     no measure for (a missed face has no skin tone). Groups without images are left out, and so are
     kinds of groups that no image has a measure for.
     """
-    measures: tuple[list[float | None], ...] = (
-        [abs(r.yaw_deg) for r in results],
-        [None if r.openings is None else r.openings.mouth for r in results],
-        [None if r.openings is None else r.openings.eyes for r in results],
-        [r.skin_tone_deg for r in results],
-    )
-    limits = (YAW_LIMITS_DEG, MOUTH_LIMITS, EYE_LIMITS, TONE_LIMITS_DEG)
     tables: list[Table] = []
-    for (kind, (what, names)), values, bounds in zip(GROUPS.items(), measures, limits, strict=True):
-        members: dict[str, list[ImageResult]] = {name: [] for name in names}
-        for result, value in zip(results, values, strict=True):
-            if value is not None:
-                members[names[int(np.digitize(value, bounds, right=True))]].append(result)
+    for kind in KINDS:
+        members: dict[str, list[ImageResult]] = {name: [] for name in kind.groups}
+        unmeasured = 0
+        for result in results:
+            value = kind.measure(result)
+            if value is None:
+                unmeasured += 1
+            else:
+                place = int(np.digitize(value, kind.limits, right=True))
+                members[kind.groups[place]].append(result)
         rows = tuple(_row(name, group) for name, group in members.items() if group)
-        unmeasured = sum(value is None for value in values)
-        note = f"Grouped by {what.format(tones)}. A missed face counts as 100 %."
+        note = f"Grouped by {kind.what.format(tones)}. A missed face counts as 100 %."
         if unmeasured:
             note += f" {unmeasured} images without this measure are left out."
-        tables.append(Table(f"By {kind}", (Column(kind), *COLUMNS), rows, note, brief=False))
+        columns = (Column(kind.name), *COLUMNS)
+        tables.append(Table(f"By {kind.name}", columns, rows, note, brief=False))
     return [table for table in tables if table.rows]
 
 

@@ -17,6 +17,9 @@ from mlanet.files import atomic_path
 LARGEST = 1e7
 """Coordinates in pixels and angles in degrees beyond this are malformed."""
 
+OPTIONAL = ("angles_deg", "vertices", "boxes")
+"""Arrays of numbers that a file may hold."""
+
 
 @dataclass(frozen=True, eq=False)
 class FacePrediction:
@@ -84,17 +87,11 @@ class Predictions:
         if arrays["landmarks"].shape[2] not in (2, 3):
             raise DataError(f"{path}: 'landmarks' must have 2 or 3 coordinates")
         missed = _truth_values(path, arrays.get("missed"))
-        for name in ("landmarks", "angles_deg", "vertices", "boxes"):
+        for name in ("landmarks", *OPTIONAL):
             if name in arrays:
                 _check_numbers(path, name, arrays[name], missed)
-        return cls(
-            names,
-            arrays["landmarks"],
-            arrays.get("angles_deg"),
-            arrays.get("vertices"),
-            missed,
-            arrays.get("boxes"),
-        )
+        optional = {name: arrays.get(name) for name in OPTIONAL}
+        return cls(names, arrays["landmarks"], missed=missed, **optional)
 
     def save(self, path: Path) -> None:
         """Write the npz file, whole or not at all.
@@ -102,11 +99,9 @@ class Predictions:
         Raises:
             DataError: it cannot be written.
         """
-        arrays: dict[str, np.ndarray] = {"names": np.array(self.names), "landmarks": self.landmarks}
-        for name in ("angles_deg", "vertices", "missed", "boxes"):
-            value = getattr(self, name)
-            if value is not None:
-                arrays[name] = value
+        arrays = {"names": np.array(self.names), "landmarks": self.landmarks}
+        optional = {name: getattr(self, name) for name in (*OPTIONAL, "missed")}
+        arrays |= {name: value for name, value in optional.items() if value is not None}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -136,12 +131,11 @@ class Predictions:
         row = self._row_of[name]
         if self.missed is not None and self.missed[row]:
             return None
-        return FacePrediction(
-            self.landmarks[row].astype(np.float64),
-            None if self.angles_deg is None else self.angles_deg[row].astype(np.float64),
-            None if self.vertices is None else self.vertices[row].astype(np.float64),
-            None if self.boxes is None else self.boxes[row].astype(np.float64),
+        angles, vertices, box = (
+            None if values is None else values[row].astype(np.float64)
+            for values in (self.angles_deg, self.vertices, self.boxes)
         )
+        return FacePrediction(self.landmarks[row].astype(np.float64), angles, vertices, box)
 
     def source(self, _row: int, name: str, _sample: object) -> FacePrediction | None:
         """`face`, for `score_aflw2000`."""

@@ -119,19 +119,22 @@ def row_table(results: Sequence[ImageResult]) -> Table:
 
 def alignment_table(results: Sequence[ImageResult]) -> Table:
     """`nme_2d_68` by yaw bin."""
-    nme, found = mean_nme(results), mean_nme(results, with_missed=False)
+    nme, without_missed = mean_nme(results), mean_nme(results, with_missed=False)
     rows = [
         (
             name,
             nme.counts[name],
-            nme.counts[name] - found.counts[name],
+            nme.counts[name] - without_missed.counts[name],
             number(nme.bins[name]),
-            number(found.bins[name]),
+            number(without_missed.bins[name]),
         )
         for name in YAW_BINS
     ]
-    counts = sum(nme.counts.values()), sum(nme.counts.values()) - sum(found.counts.values())
-    rows.append(("mean of bins", *counts, number(nme.mean), number(found.mean)))
+    counts = (
+        sum(nme.counts.values()),
+        sum(nme.counts.values()) - sum(without_missed.counts.values()),
+    )
+    rows.append(("mean of bins", *counts, number(nme.mean), number(without_missed.mean)))
     figures = NME, Column("nme_2d_68_found", "%", use="figure")
     columns = (Column("|yaw| degrees"), Column("images"), Column("missed"), *figures)
     note = "A missed face counts as 100 % in nme_2d_68; nme_2d_68_found leaves it out."

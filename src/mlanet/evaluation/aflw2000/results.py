@@ -33,7 +33,7 @@ RANDOM_SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class FaceOpenings:
-    """How far mouth and eyes are open; see `groups.MOUTH_LIMITS` and `EYE_LIMITS`."""
+    """How far mouth and eyes are open; see `groups.face_openings`."""
 
     mouth: float
     eyes: float

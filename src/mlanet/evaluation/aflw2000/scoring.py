@@ -19,7 +19,7 @@ from mlanet.evaluation.aflw2000.groups import face_openings
 from mlanet.evaluation.aflw2000.predictions import FacePrediction
 from mlanet.evaluation.aflw2000.report import aflw2000_report
 from mlanet.evaluation.aflw2000.results import ImageResult
-from mlanet.evaluation.name_lists import read_names
+from mlanet.evaluation.exchange import read_names
 from mlanet.evaluation.reporting import Report
 from mlanet.metrics import nme_2d_68
 

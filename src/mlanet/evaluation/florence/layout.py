@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from mlanet.errors import DataError, ImageError
+from mlanet.errors import DataError
+from mlanet.evaluation.exchange import write_picture
 from mlanet.files import list_files
-from mlanet.image import write_image
 
 SETTINGS = ("Indoor-Cooperative", "PTZ-Indoor", "PTZ-Outdoor")
 """Names of video files begin so, in any case; the rest of a name varies between copies."""
@@ -49,14 +49,14 @@ def florence_subjects(folder: Path) -> list[FlorenceSubject]:
         raise DataError(f"{folder}: no such folder")
     subjects: list[FlorenceSubject] = []
     for place in sorted(path for path in folder.glob("subject_*") if path.is_dir()):
-        found = [_listed(place / "Model" / name / "obj", (".obj",)) for name in SCANS]
+        listed = [_listed(place / "Model" / name / "obj", (".obj",)) for name in SCANS]
         files = _listed(place / "Video", VIDEOS)
         videos = {
             setting: tuple(p for p in files if p.name.lower().startswith(setting.lower()))
             for setting in SETTINGS
         }
-        scans = tuple(paths[0] for paths in found if paths)
-        problems = tuple(f"{path}: a second OBJ file" for paths in found for path in paths[1:])
+        scans = tuple(paths[0] for paths in listed if paths)
+        problems = tuple(f"{path}: a second OBJ file" for paths in listed for path in paths[1:])
         given = {setting: paths for setting, paths in videos.items() if paths}
         subjects.append(FlorenceSubject(place.name, scans, given, problems))
     if not any(subject.scans for subject in subjects):
@@ -115,7 +115,7 @@ def write_frames(
             name, written = setting_name(subject, setting), 0
             for video, prefix in zip(videos, _prefixes(videos), strict=True):
                 for count, frame in enumerate(_readable_frames(video, every, skipped)):
-                    _write_frame(folder / name / f"{prefix}_{count * every:06d}.png", frame)
+                    write_picture(folder / name / f"{prefix}_{count * every:06d}.png", frame)
                     written += 1
             if written:
                 names.append(name)
@@ -129,12 +129,12 @@ def write_frames(
 def _prefixes(videos: Sequence[Path]) -> list[str]:
     """Names of videos without their endings; those that occur again are numbered."""
     times: Counter[str] = Counter()
-    found: list[str] = []
+    prefixes: list[str] = []
     for video in videos:
         again = times[video.stem]
-        found.append(f"{video.stem}-again{again}" if again else video.stem)
+        prefixes.append(f"{video.stem}-again{again}" if again else video.stem)
         times[video.stem] += 1
-    return found
+    return prefixes
 
 
 def frames_of(video: Path, every: int = 1) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
@@ -168,11 +168,3 @@ def _readable_frames(
         yield from frames_of(video, every)
     except DataError as error:
         skipped.append(str(error))
-
-
-def _write_frame(path: Path, frame: UInt8[np.ndarray, "h w 3"]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_image(path, frame)
-    except (OSError, ImageError) as error:
-        raise DataError(f"{path}: cannot be written ({error})") from error

@@ -65,7 +65,7 @@ class FlorencePictures:
 
     def grids(self, every: Sequence[FlorenceResult]) -> tuple[PictureGrid, ...]:
         """For each setting the subjects with the largest distances, and some drawn by lot."""
-        found: list[PictureGrid] = []
+        grids: list[PictureGrid] = []
         for setting, results in by_setting(every).items():
             worst = sorted(results, key=lambda one: -one.figures.point_to_plane_mean_mm)[
                 :NUM_SUBJECTS
@@ -76,11 +76,11 @@ class FlorencePictures:
             }
             largest = tuple(rows[one.subject] for one in worst)
             drawn = tuple(rows[name] for name in lot)
-            found += [
+            grids += [
                 PictureGrid(f"{setting}: largest distances", self.columns, largest, self._note),
                 PictureGrid(f"{setting}: drawn by lot", self.columns, drawn, self._note),
             ]
-        return tuple(found)
+        return tuple(grids)
 
     def row(self, result: FlorenceResult) -> PictureRow:
         """The pictures of a subject in a setting; grey if no face can be shown."""

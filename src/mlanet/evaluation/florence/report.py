@@ -33,7 +33,7 @@ def florence_report(scores: FlorenceScores, *, every: int | None = None) -> Repo
     """
     settings = by_setting(scores.results)
     curves = {
-        name: [r.figures.point_to_plane_mean_mm for r in found] for name, found in settings.items()
+        name: [r.figures.point_to_plane_mean_mm for r in some] for name, some in settings.items()
     }
     left_out = text_table("Left out", ("what and why",), [(line,) for line in scores.skipped])
     return Report(
@@ -47,10 +47,10 @@ def florence_report(scores: FlorenceScores, *, every: int | None = None) -> Repo
 
 def by_setting(results: Sequence[FlorenceResult]) -> dict[str, list[FlorenceResult]]:
     """Results of each setting."""
-    found: dict[str, list[FlorenceResult]] = {}
+    by_name: dict[str, list[FlorenceResult]] = {}
     for result in results:
-        found.setdefault(result.setting, []).append(result)
-    return found
+        by_name.setdefault(result.setting, []).append(result)
+    return by_name
 
 
 def setting_table(settings: Mapping[str, Sequence[FlorenceResult]]) -> Table:

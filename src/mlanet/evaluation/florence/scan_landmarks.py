@@ -72,15 +72,15 @@ def find_start_points(
         DataError: no face is found, or it is not of a human's size in mm.
     """
     for rotation in _views():
-        found = _points_in_view(scan, reconstructor, texture, rotation)
-        if found is not None:
+        view = _points_in_view(scan, reconstructor, texture, rotation)
+        if view is not None:
             break
     else:
         raise DataError(f"{name}: no face was found in the scan from any side")
     for _ in range(STRAIGHTENED):
-        front = _points_in_view(scan, reconstructor, texture, FRONT @ found.frame.T)
-        found = found if front is None else front
-    points = found.points
+        front = _points_in_view(scan, reconstructor, texture, FRONT @ view.frame.T)
+        view = view if front is None else front
+    points = view.points
     right, left = (points[START_POINTS.index(k)] for k in OUTER_EYES)
     apart = float(np.linalg.norm(left - right))
     if not MM_OF_EYES[0] <= apart <= MM_OF_EYES[1]:
@@ -131,10 +131,10 @@ def _points_in_view(
     )
     behind = np.full((SIZE_PX, SIZE_PX, 3), BACKGROUND, dtype=np.float32)
     picture = (composite(drawn, behind) * 255.0).clip(0, 255).astype(np.uint8)
-    found = reconstructor(picture, max_faces=1)
-    if not found:
+    detected = reconstructor(picture, max_faces=1)
+    if not detected:
         return None
-    face = found[0]
+    face = detected[0]
     pixels = face.landmarks_px[list(START_POINTS), :2]
     topology = MeshTopology(faces, len(scan.vertices))
     projected = camera.project(pose.apply(np.asarray(scan.vertices, dtype=np.float64)))

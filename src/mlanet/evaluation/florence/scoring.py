@@ -164,8 +164,8 @@ def score_florence(
     for number, subject in enumerate(subjects):
         scans = run.read_scans(subject, annotator)
         every += scans
-        found = [run.evaluate(subject, setting, scans) for setting in SETTINGS if scans]
-        results += [result for result in found if result is not None]
+        scored = [run.evaluate(subject, setting, scans) for setting in SETTINGS if scans]
+        results += [result for result in scored if result is not None]
         if progress is not None:
             progress(number + 1, len(subjects))
     return FlorenceScores(tuple(results), tuple(run.skipped), tuple(every))
@@ -185,17 +185,17 @@ class VideoFaces:
 
     def __call__(self, subject: FlorenceSubject, setting: str) -> SettingFace:
         """The mean of the largest face of each frame."""
-        frames, found, problems = 0, list[Float[np.ndarray, "i"]](), list[str]()
+        frames, identities, problems = 0, list[Float[np.ndarray, "i"]](), list[str]()
         for video in subject.videos.get(setting, ()):
             try:
                 for frame in frames_of(video, self.every):
                     frames += 1
                     faces = self.reconstructor(frame, max_faces=1)
-                    found += [face.coefficients.identity for face in faces]
+                    identities += [face.coefficients.identity for face in faces]
             except MlanetError as error:
                 problems.append(str(error))
-        shape = self._compare.face(np.mean(found, axis=0)) if found else None
-        return SettingFace(shape, frames, len(found), tuple(problems))
+        shape = self._compare.face(np.mean(identities, axis=0)) if identities else None
+        return SettingFace(shape, frames, len(identities), tuple(problems))
 
     @cached_property
     def _compare(self) -> FaceComparison:

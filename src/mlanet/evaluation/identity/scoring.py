@@ -68,10 +68,12 @@ def describe_frames(
         if progress is not None:
             progress(rows.stop, len(faces))
     vector = np.concatenate(vectors).astype(np.float64)
-    found = reconstructor.regressor.config.layout.split(vector)
-    return _of_identity(found.identity) | {
-        "albedo, whitened": whitened(found.albedo),
-        "pose": standardized(np.concatenate([found.rotation, found.translation], axis=1)),
+    coefficients = reconstructor.regressor.config.layout.split(vector)
+    return _of_identity(coefficients.identity) | {
+        "albedo, whitened": whitened(coefficients.albedo),
+        "pose": standardized(
+            np.concatenate([coefficients.rotation, coefficients.translation], axis=1)
+        ),
         "mean colour of the crop": standardized(np.concatenate(colors)),
     }
 
@@ -111,13 +113,15 @@ def identity_report(descriptions: Descriptions, faces: FaceCrops) -> Report:
         for level in NOTES
     }
     people, videos = len(np.unique(person)), len(np.unique(video))
-    tables = tuple(verification_table(level, found) for level, found in results.items())
+    tables = tuple(
+        verification_table(level, by_description) for level, by_description in results.items()
+    )
     return Report(
         protocol=PROTOCOL,
         rows=None,
         tables=tables,
         conditions={"people": people, "videos": videos, "frames": len(person)},
-        plots=tuple(roc_plot(level, found) for level, found in results.items()),
+        plots=tuple(roc_plot(level, by_description) for level, by_description in results.items()),
     )
 
 
@@ -203,17 +207,19 @@ def whitened(rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
     return centered @ axes[kept].T / spread[kept] * np.sqrt(len(rows))
 
 
-def verification_table(level: str, found: Mapping[str, Verification]) -> Table:
+def verification_table(level: str, by_description: Mapping[str, Verification]) -> Table:
     """Areas under ROC curves and equal error rates (shares), with 95 % intervals."""
     names = ("auc", "auc_low", "auc_high", "eer", "eer_low", "eer_high")
-    rows = tuple((label, *(getattr(v, name) for name in names)) for label, v in found.items())
+    rows = tuple(
+        (label, *(getattr(v, name) for name in names)) for label, v in by_description.items()
+    )
     columns = (Column(name, use="figure" if name in ("auc", "eer") else "") for name in names)
-    some = next(iter(found.values()))
+    some = next(iter(by_description.values()))
     note = f"{NOTES[level]} {some.same:,} pairs of one person, {some.different:,} of two."
     return Table(f"Verification, {level}", (Column("described by"), *columns), rows, note)
 
 
-def roc_plot(level: str, found: Mapping[str, Verification]) -> Plot:
+def roc_plot(level: str, by_description: Mapping[str, Verification]) -> Plot:
     """ROC curves, one for each description."""
     return Plot(
         title=f"ROC, {level}",
@@ -223,7 +229,7 @@ def roc_plot(level: str, found: Mapping[str, Verification]) -> Plot:
         y_limit=1.0,
         lines=tuple(
             Line(f"{name}, AUC {v.auc:.3f}", v.roc.wrong.tolist(), v.roc.right.tolist())
-            for name, v in found.items()
+            for name, v in by_description.items()
         ),
         note=f"{NOTES[level]} Chance is the diagonal.",
         num_x_ticks=5,

@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mlanet.datasets import AFLW2000, AFLW2000Annotations
-from mlanet.errors import DataError
 from mlanet.evaluation.aflw2000.predictions import Predictions
 from mlanet.evaluation.aflw2000.scoring import FaceSource, require_pictures
+from mlanet.evaluation.exchange import write_picture
 from mlanet.evaluation.occlusion.occluders import SHARES, Occluder, cover_named, occluders
-from mlanet.image import write_image
 
 
 def condition_name(occluder: Occluder | None) -> str:
@@ -34,17 +33,11 @@ def write_covered(
 
     Raises:
         UsageError: a share is not in (0, 1).
-        DataError: an annotated picture is missing, or the folder cannot be made.
-        ImageError: a picture cannot be written.
+        DataError: an annotated picture is missing, or one cannot be written.
     """
     require_pictures(dataset, annotations)
     conditions = (None, *occluders(shares))
     names = [condition_name(occluder) for occluder in conditions]
-    try:
-        for name in names:
-            (folder / name).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be written ({error})") from error
     for row, name in enumerate(annotations.names):
         image = dataset[dataset.index_of[name]].image
         points = annotations.original_px[row]
@@ -52,7 +45,7 @@ def write_covered(
             picture = image
             if occluder is not None:
                 picture = cover_named(image, occluder, points, name, seed)
-            write_image(folder / condition / f"{Path(name).stem}.png", picture)
+            write_picture(folder / condition / f"{Path(name).stem}.png", picture)
         if progress is not None:
             progress(row + 1, len(annotations.names))
     return names
@@ -67,9 +60,9 @@ def given_faces(
         UsageError: a share is not in (0, 1).
         DataError: a condition's file is missing or malformed, or lacks a picture.
     """
-    found: dict[Occluder | None, FaceSource] = {}
+    sources: dict[Occluder | None, FaceSource] = {}
     for occluder in (None, *occluders(shares)):
         given = Predictions.load(folder / f"{condition_name(occluder)}.npz")
         given.require(annotations.names)
-        found[occluder] = given.source
-    return found
+        sources[occluder] = given.source
+    return sources

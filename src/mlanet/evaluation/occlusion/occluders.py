@@ -100,9 +100,9 @@ def cover(
     else:
         side = max(image.shape[:2])
         texture = procedural_background(side, rng)[: image.shape[0], : image.shape[1]][covered]
-    found = image.copy()
-    found[covered] = np.rint(255.0 * texture).astype(np.uint8)
-    return found
+    covered_image = image.copy()
+    covered_image[covered] = np.rint(255.0 * texture).astype(np.uint8)
+    return covered_image
 
 
 def cover_named(

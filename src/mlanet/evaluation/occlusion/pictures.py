@@ -24,18 +24,18 @@ NUM_FACES = 4
 
 
 def occlusion_grids(
-    found: OcclusionResults, dataset: AFLW2000, annotations: AFLW2000Annotations, seed: int = 0
+    scored: OcclusionResults, dataset: AFLW2000, annotations: AFLW2000Annotations, seed: int = 0
 ) -> tuple[PictureGrid, ...]:
     """The same few faces uncovered and behind each occluder, with the points that were found.
 
     One grid for each kind that grows, and one for all others.
     """
-    results = found[None]
+    results = scored[None]
     order = sorted(range(len(results)), key=lambda row: abs(results[row].yaw_deg))
     places = ((2 * k + 1) * len(order) // (2 * NUM_FACES) for k in range(NUM_FACES))
     rows = [order[place] for place in dict.fromkeys(places) if order]
     groups: dict[str, list[Occluder]] = {}
-    for kind in found:
+    for kind in scored:
         if kind is not None:
             groups.setdefault(kind.kind if kind.share else "", []).append(kind)
     note = (
@@ -46,7 +46,7 @@ def occlusion_grids(
         PictureGrid(
             f"Covered faces: {name or ', '.join(kind.name for kind in kinds)}",
             ("nothing", *(kind.name for kind in kinds)),
-            tuple(_row(found, row, kinds, dataset, annotations, seed) for row in rows),
+            tuple(_row(scored, row, kinds, dataset, annotations, seed) for row in rows),
             note,
         )
         for name, kinds in groups.items()
@@ -54,7 +54,7 @@ def occlusion_grids(
 
 
 def _row(
-    found: OcclusionResults,
+    scored: OcclusionResults,
     row: int,
     kinds: Sequence[Occluder],
     dataset: AFLW2000,
@@ -62,13 +62,13 @@ def _row(
     seed: int,
 ) -> PictureRow:
     """A face uncovered and behind some occluders."""
-    plain = found[None][row]
+    plain = scored[None][row]
     image = dataset[dataset.index_of[plain.name]].image
     points = annotations.original_px[annotations.names.index(plain.name)]
     shown = [(image, plain)]
     for kind in kinds:
         covered = cover_named(image, kind, points, plain.name, seed)
-        shown.append((covered, found[kind][row]))
+        shown.append((covered, scored[kind][row]))
     errors = ", ".join("missed" if r.nme_2d_68 is None else f"{r.nme_2d_68:.2f}" for _, r in shown)
     caption = f"{plain.name}\nyaw {plain.yaw_deg:.0f} degrees\nnme_2d_68 in percent:\n{errors}"
     return PictureRow(caption, tuple(_tile(p, points[:, :2], r) for p, r in shown))

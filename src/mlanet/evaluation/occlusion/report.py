@@ -44,7 +44,7 @@ def occluder_name(occluder: Occluder | None) -> str:
 
 def occlusion_rows(results: OcclusionResults) -> Table:
     """One row for each image and occluder."""
-    tables = {occluder: row_table(found) for occluder, found in results.items()}
+    tables = {occluder: row_table(some) for occluder, some in results.items()}
     rows = tuple(
         (occluder_name(occluder), *row) for occluder, table in tables.items() for row in table.rows
     )
@@ -56,12 +56,12 @@ def occlusion_rows(results: OcclusionResults) -> Table:
 def occlusion_table(results: OcclusionResults) -> Table:
     """One row for each occluder."""
     rows: list[tuple[str | float | None, ...]] = []
-    for occluder, found in results.items():
+    for occluder, some in results.items():
         increase: list[float | None] = [None] * 3
         if occluder is not None:
             change = increase_of(results, occluder)
             increase = [change.mean, change.low, change.high]
-        figures = number(mean_nme(found).mean), number(mean_pose(found).mean)
+        figures = number(mean_nme(some).mean), number(mean_pose(some).mean)
         rows.append((occluder_name(occluder), *figures, *increase))
     note = (
         "Shares are of the convex hull of the landmarks; nme_2d_68 is over all 68 landmarks. The"
@@ -101,7 +101,7 @@ def occlusion_plots(results: OcclusionResults) -> tuple[Plot, ...]:
 
     Sunglasses and masks, whose share differs from face to face, are level lines.
     """
-    errors = {kind: mean_nme(found).mean for kind, found in results.items() if kind is not None}
+    errors = {kind: mean_nme(some).mean for kind, some in results.items() if kind is not None}
     shares = sorted({kind.share for kind in errors if kind.share})
     plain = mean_nme(results[None]).mean
     if not shares or math.isnan(plain):  # a yaw bin is empty
@@ -110,12 +110,12 @@ def occlusion_plots(results: OcclusionResults) -> tuple[Plot, ...]:
     limit = SHARE_TICK * num_ticks
     lines: list[Line] = []
     for name in dict.fromkeys(kind.kind for kind in errors):
-        found = sorted((kind.share, error) for kind, error in errors.items() if kind.kind == name)
-        if found[0][0]:
-            points = [(0.0, plain), *found]
+        curve = sorted((kind.share, error) for kind, error in errors.items() if kind.kind == name)
+        if curve[0][0]:
+            points = [(0.0, plain), *curve]
             lines.append(Line(name, [100.0 * x for x, _ in points], [y for _, y in points]))
         else:
-            lines.append(Line(name, [0.0, limit], [found[0][1]] * 2))
+            lines.append(Line(name, [0.0, limit], [curve[0][1]] * 2))
     most, unit = max(max(line.y) for line in lines), ERROR_TICK * NUM_Y_TICKS
     return (
         Plot(

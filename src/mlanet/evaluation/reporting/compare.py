@@ -27,19 +27,6 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """A figure of one case: the mean of its rows.
-
-    Attributes:
-        value: None if all its rows are without one.
-        yaw_bin: number in `YAW_BINS`, or None.
-    """
-
-    value: float | None
-    yaw_bin: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Figure:
     """A column of the rows, in one of the groups that are compared apart."""
 
@@ -51,28 +38,22 @@ class Figure:
         """For people."""
         return self.column.name if self.group is None else f"{self.group} {self.column.name}"
 
-    def cases(self, rows: Table | None) -> dict[Cell, Case]:
-        """The figure of every case, by name; none if the rows lack it."""
+    def cases(self, rows: Table | None) -> dict[Cell, tuple[float, Cell]]:
+        """Mean of the rows of every case that has a value, and its yaw bin, by the case's name."""
         if rows is None or self.column.name not in {column.name for column in rows.used("figure")}:
             return {}
         names, values = rows.values(_case(rows)), rows.values(self.column.name)
         groups, bins = (
-            rows.values(column[0].name) if column else [None] * len(names)
-            for column in (rows.used("group"), rows.used("yaw bin"))
+            rows.values(columns[0].name) if columns else [None] * len(names)
+            for columns in (rows.used("group"), rows.used("yaw bin"))
         )
-        found: dict[Cell, tuple[list[float], Cell]] = {}
-        for name, value, group, yaw_bin in zip(names, values, groups, bins, strict=True):
-            if group == self.group:
-                counted = self.column.if_missing if value is None else value
-                members, _ = found.setdefault(name, ([], yaw_bin))
-                members.extend([] if counted is None else [counted])
-        return {
-            name: Case(
-                float(np.mean(members)) if members else None,
-                YAW_BINS.index(yaw_bin) if isinstance(yaw_bin, str) else None,
-            )
-            for name, (members, yaw_bin) in found.items()
-        }
+        members: dict[Cell, list[float]] = {}
+        for name, value, group in zip(names, values, groups, strict=True):
+            counted = self.column.if_missing if value is None else value
+            if group == self.group and counted is not None:
+                members.setdefault(name, []).append(counted)
+        bin_of = dict(zip(names, bins, strict=True))
+        return {name: (float(np.mean(some)), bin_of[name]) for name, some in members.items()}
 
 
 def load_runs(paths: Sequence[Path]) -> list[Run]:
@@ -101,7 +82,7 @@ def versions_table(runs: Sequence[Run]) -> Table:
 
 def figures_table(runs: Sequence[Run]) -> Table:
     """Every figure of the reports' tables, one column for each run."""
-    found = [
+    figures = [
         {
             f"{table.rows[k][0]}: {column.name}": value
             for table in run.report.tables
@@ -110,7 +91,7 @@ def figures_table(runs: Sequence[Run]) -> Table:
         }
         for run in runs
     ]
-    return _side_by_side("Figures", runs, found)
+    return _side_by_side("Figures", runs, figures)
 
 
 def differences_table(runs: Sequence[Run]) -> Table:
@@ -123,17 +104,21 @@ def differences_table(runs: Sequence[Run]) -> Table:
     case = _case(first.report.rows)
     for run in runs[1:]:
         for figure in figures_of(first.report.rows):
-            pairs = _paired(figure.cases(first.report.rows), figure.cases(run.report.rows))
-            if not pairs:
+            cases, others = figure.cases(first.report.rows), figure.cases(run.report.rows)
+            both = [name for name in cases if name in others]
+            if not both:
                 continue
-            one, other, bins = zip(*pairs, strict=True)
-            binned = not figure.column.alike and set(bins) == set(range(len(YAW_BINS)))
-            strata = np.array(bins) if binned else None
-            found = paired_difference(np.array(other), np.array(one), strata, confidence=CONFIDENCE)
-            interval = f"{found.low:+.3f} to {found.high:+.3f}"
+            one, other = ([each[name][0] for name in both] for each in (cases, others))
+            bins = [cases[name][1] for name in both]
+            binned = not figure.column.alike and set(bins) == set(YAW_BINS)
+            strata = np.array([YAW_BINS.index(str(each)) for each in bins]) if binned else None
+            difference = paired_difference(
+                np.array(other), np.array(one), strata, confidence=CONFIDENCE
+            )
+            interval = f"{difference.low:+.3f} to {difference.high:+.3f}"
             label = f"{run.name}: {figure.name}"
             over = "yaw bins" if binned else f"all {case}s"
-            rows.append((label, len(one), f"{found.mean:+.3f}", interval, over))
+            rows.append((label, len(one), f"{difference.mean:+.3f}", interval, over))
     names = (f"minus {first.name}", f"{case}s", "difference", f"{CONFIDENCE:.0%} interval")
     columns = tuple(Column(name) for name in (*names, "mean over"))
     note = f"Paired bootstrap over the {case}s of both runs; negative is below the first."
@@ -153,7 +138,7 @@ def comparison_plots(runs: Sequence[Run]) -> tuple[Plot, ...]:
     case = _case(runs[0].report.rows)
     for figure in figures_of(runs[0].report.rows):
         cases = {run.name: figure.cases(run.report.rows).values() for run in runs}
-        errors = {k: [c.value for c in found if c.value is not None] for k, found in cases.items()}
+        errors = {name: [value for value, _ in values] for name, values in cases.items()}
         for run in runs:
             if min(errors[run.name], default=0.0) < 0:
                 raise DataError(f"{run.path}: a negative {figure.name}")
@@ -194,23 +179,11 @@ def _case(rows: Table | None) -> str:
     return columns[0].name if columns else ""
 
 
-def _paired(
-    first: Mapping[Cell, Case], second: Mapping[Cell, Case]
-) -> list[tuple[float, float, int | None]]:
-    """Both runs' values of the cases in which both have one, and the first run's yaw bins."""
-    pairs: list[tuple[float, float, int | None]] = []
-    for name, one in first.items():
-        other = second.get(name)
-        if one.value is not None and other is not None and other.value is not None:
-            pairs.append((one.value, other.value, one.yaw_bin))
-    return pairs
-
-
-def _side_by_side(name: str, runs: Sequence[Run], found: Sequence[Mapping[str, Cell]]) -> Table:
+def _side_by_side(name: str, runs: Sequence[Run], mappings: Sequence[Mapping[str, Cell]]) -> Table:
     """All keys of some mappings, one column for each run."""
-    keys = dict.fromkeys(key for each in found for key in each)
+    keys = dict.fromkeys(key for each in mappings for key in each)
     columns = (Column(name.lower()), *(Column(run.name, digits=4) for run in runs))
-    rows = tuple((key, *(each.get(key) for each in found)) for key in keys)
+    rows = tuple((key, *(each.get(key) for each in mappings)) for key in keys)
     return Table(name, columns, rows)
 
 

@@ -35,19 +35,19 @@ def _rich_table(table: Table, width: int) -> RichTable:
     ]
     fits = sum(words) + GAP * len(words) <= width
     below = Text(table.note, style="table.caption") if table.note else None
-    found = RichTable(
+    drawn = RichTable(
         title=Text(table.name, style="table.title"),
         caption=below,
         box=None,
         padding=(0, GAP, 0, 0),
     )
     for number, ((heading, *_), longest) in enumerate(zip(columns, words, strict=True)):
-        found.add_column(
+        drawn.add_column(
             Text(heading),
             justify="right" if number else "left",
             overflow="fold",
             min_width=longest if fits else None,
         )
     for row in table.shown:
-        found.add_row(*map(Text, row))
-    return found
+        drawn.add_row(*map(Text, row))
+    return drawn

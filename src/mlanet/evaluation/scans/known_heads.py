@@ -114,16 +114,16 @@ def read_ljson(path: Path) -> Float[np.ndarray, "68 3"]:
         group: Any = next(iter(content["groups"].values())) if "groups" in content else content
         masks = {entry["label"]: entry["mask"] for entry in group["labels"]}
         points = np.array(group["landmarks"]["points"], dtype=np.float64)
-        found = np.full((68, 3), np.nan)
+        ordered = np.full((68, 3), np.nan)
         for name, places in LJSON_GROUPS:
-            found[list(places)] = points[masks[name]]
+            ordered[list(places)] = points[masks[name]]
     except OSError as error:
         raise DataError(f"{path}: no such file") from error
     except (ValueError, KeyError, TypeError, IndexError, StopIteration) as error:
         raise DataError(f"{path}: not an .ljson file with the 68 points of a face") from error
-    if not np.isfinite(found).all():
+    if not np.isfinite(ordered).all():
         raise DataError(f"{path}: a landmark has no place")
-    return found
+    return ordered
 
 
 def _in_mm(mesh: ObjMesh) -> tuple[ObjMesh, Float[np.ndarray, "9 3"]]:

@@ -1,7 +1,5 @@
 """Pictures of known heads: seven angles, five lights, a plain photographer's camera."""
 
-import csv
-import io
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mlanet.errors import DataError, ImageError
+from mlanet.evaluation.exchange import write_picture
+from mlanet.evaluation.reporting import Cell, Column, Table
+from mlanet.evaluation.reporting.files import csv_text, write_texts
 from mlanet.evaluation.scans.known_heads import KnownHead
-from mlanet.files import atomic_path
 from mlanet.geometry import (
     AMBIENT_WHITE,
     Camera,
@@ -21,7 +20,7 @@ from mlanet.geometry import (
     harmonics_basis,
     matrix_from_euler,
 )
-from mlanet.image import square_from_landmarks, write_image
+from mlanet.image import square_from_landmarks
 from mlanet.render import composite, render_mesh
 from mlanet.synthesis.surroundings import procedural_background
 
@@ -129,17 +128,12 @@ def write_portraits(
     Raises:
         DataError: the folder cannot be written.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["name", "left", "top", "right", "bottom"])
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for number, portrait in enumerate(portraits):
-            write_image(folder / f"{portrait.name}.png", portrait.draw())
-            writer.writerow([portrait.name, *(f"{edge:.2f}" for edge in portrait.box_px)])
-            if progress is not None:
-                progress(number + 1, len(portraits))
-        with atomic_path(folder / "pictures.csv") as temporary:
-            temporary.write_text(text.getvalue(), encoding="utf-8", newline="\n")
-    except (OSError, ImageError) as error:
-        raise DataError(f"{folder}: the pictures cannot be written ({error})") from error
+    columns = map(Column, ("name", "left", "top", "right", "bottom"))
+    rows: list[tuple[Cell, ...]] = []
+    for portrait in portraits:
+        write_picture(folder / f"{portrait.name}.png", portrait.draw())
+        rows.append((portrait.name, *(round(float(edge), 2) for edge in portrait.box_px)))
+        if progress is not None:
+            progress(len(rows), len(portraits))
+    boxes = Table("pictures", tuple(columns), tuple(rows))
+    write_texts(folder, {f"{boxes.name}.csv": csv_text(boxes)})

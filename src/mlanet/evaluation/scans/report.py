@@ -85,18 +85,18 @@ def group_table(results: Sequence[PortraitResult]) -> Table:
 def groups(results: Sequence[PortraitResult]) -> dict[str, list[PortraitResult]]:
     """Portraits by the name of their group."""
     kinds = sorted(dict.fromkeys(r.kind for r in results), key=lambda kind: kind != SCAN_KIND)
-    found: dict[str, list[PortraitResult]] = {}
+    members_of: dict[str, list[PortraitResult]] = {}
     for kind in kinds:
         members = [r for r in results if r.kind == kind]
-        found |= _by_angle(f"kind {kind}", members)
+        members_of |= _by_angle(f"kind {kind}", members)
         for head in dict.fromkeys(r.head for r in members if kind == SCAN_KIND):
-            found |= _by_angle(f"head {head}", [r for r in members if r.head == head])
-    found |= _by_angle("all", results)
+            members_of |= _by_angle(f"head {head}", [r for r in members if r.head == head])
+    members_of |= _by_angle("all", results)
     for yaw in sorted({r.yaw_deg for r in results}):
-        found[f"yaw {yaw:g}"] = [r for r in results if r.yaw_deg == yaw]
+        members_of[f"yaw {yaw:g}"] = [r for r in results if r.yaw_deg == yaw]
     for light in dict.fromkeys(r.light for r in results):
-        found[f"light {light}"] = [r for r in results if r.light == light]
-    return found
+        members_of[f"light {light}"] = [r for r in results if r.light == light]
+    return members_of
 
 
 def _by_angle(name: str, members: Sequence[PortraitResult]) -> dict[str, list[PortraitResult]]:

@@ -164,11 +164,13 @@ def _face(
     return None if box is None else reconstructor.predict_in_box(image, _square_around(box))
 
 
-def _chosen(found: Sequence[Detection], box: Float[np.ndarray, "4"] | None) -> Detection | None:
+def _chosen(
+    detections: Sequence[Detection], box: Float[np.ndarray, "4"] | None
+) -> Detection | None:
     """The face in NoW's box; without a box, the largest."""
     if box is not None:
-        return annotated_face(found, box, MIN_IOU)
-    return max(found, key=lambda detection: detection.size_px) if found else None
+        return annotated_face(detections, box, MIN_IOU)
+    return max(detections, key=lambda detection: detection.size_px) if detections else None
 
 
 def _square_around(box: Float[np.ndarray, "4"]) -> Float[np.ndarray, "4"]:

@@ -89,12 +89,12 @@ def write_realy(
     named = {path.name: path for path in paths}
 
     def write(name: str) -> Reconstruction | None:
-        found = reconstructor(named[name], max_faces=1)
-        if not found:
+        detected = reconstructor(named[name], max_faces=1)
+        if not detected:
             return None
-        mesh = Mesh(found[0].mesh.vertices, faces)
+        mesh = Mesh(detected[0].mesh.vertices, faces)
         write_obj(out / "predictions" / f"{named[name].stem}.obj", mesh, normals=False)
-        return found[0]
+        return detected[0]
 
     return hand_in(list(named), write, watch, progress)
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mlanet.errors import AssetError, DataError
-from mlanet.evaluation.name_lists import read_names
+from mlanet.evaluation.exchange import read_names
 from mlanet.evaluation.surfaces.face_shape import OUTER_EYES, SEVEN_POINTS, FaceShape
 from mlanet.export import write_ply
 from mlanet.files import atomic_path, check_regular, parsing
@@ -81,29 +81,29 @@ class MeshFolder:
             raise DataError(f"{folder}: no such folder; --predictions takes a folder of meshes")
         listed = folder / MISSED
         missed = read_names(listed, names, "prediction") if listed.exists() else frozenset[str]()
-        found = cls(folder, np.asarray(typical, dtype=np.float64), missed)
+        opened = cls(folder, np.asarray(typical, dtype=np.float64), missed)
         needed = [name for name in names if missed_too or name not in missed]
-        absent = [name for name in needed if not found.meshes_of(name)]
+        absent = [name for name in needed if not opened.meshes_of(name)]
         if absent:
             raise DataError(
                 f"{folder}: no mesh {absent[0]}.obj or .ply, as for {len(absent)} of the"
                 f" {len(needed)} predictions"
             )
         for name in needed:
-            if len(found.meshes_of(name)) > 1:
+            if len(opened.meshes_of(name)) > 1:
                 raise DataError(f"{folder}: {name} has both an .obj and a .ply file")
-            found.landmarks(name)
-        return found
+            opened.landmarks(name)
+        return opened
 
     def digest(self, names: Sequence[str]) -> str:
         """SHA-256 of the names, meshes and landmarks."""
-        found = sha256()
+        digest = sha256()
         for name in names:
-            found.update(name.encode())
+            digest.update(name.encode())
             for path in self.meshes_of(name):
-                found.update(path.read_bytes())
-                found.update(path.with_name(path.stem + LANDMARKS).read_bytes())
-        return found.hexdigest()
+                digest.update(path.read_bytes())
+                digest.update(path.with_name(path.stem + LANDMARKS).read_bytes())
+        return digest.hexdigest()
 
     def meshes_of(self, name: str) -> list[Path]:
         """The mesh files of a name; one, if all is well."""
