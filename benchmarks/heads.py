@@ -1,7 +1,8 @@
 """Figures of a face model against heads that it must not know: real scans and FLAME Open.
 
-Distances follow the project's own protocol (`mlanet.evaluation.comparison`): mean point-to-plane
-within 95 mm of the tip of the nose after similarity alignment, both directions averaged.
+Distances follow the project's own protocol (`mlanet.evaluation.surfaces.face_shape`): mean
+point-to-plane within 95 mm of the tip of the nose after similarity alignment, both directions
+averaged.
 """
 
 from dataclasses import dataclass
@@ -10,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from surface_fit import fit_surface
 
-from mlanet.evaluation.comparison import START_POINTS, FaceComparison, FaceShape
-from mlanet.evaluation.flame_open import FLAME_FILE, read_flame_open
-from mlanet.evaluation.known_heads import known_heads
-from mlanet.evaluation.outside import outside
+from mlanet.evaluation.scans.flame_open import FLAME_FILE, read_flame_open
+from mlanet.evaluation.scans.known_heads import known_heads
+from mlanet.evaluation.scans.visible_surface import visible_surface
+from mlanet.evaluation.surfaces.face_shape import START_POINTS, FaceComparison, FaceShape
 from mlanet.metrics import Surface, SurfaceDistance
 from mlanet.morphable import MorphableModel
 from mlanet.morphable.transfer import connect
@@ -73,7 +74,7 @@ def flame_heads(data: Path, count: int) -> list[Head]:
         identity = rng.normal(size=flame.layout.identity).astype(np.float32)
         vertices = flame.shape(identity, np.zeros(0, np.float32)).astype(np.float64)
         marks = flame.landmarks(identity, np.zeros(0, np.float32)).astype(np.float64)
-        surface = outside(vertices, flame.base_faces)
+        surface = visible_surface(vertices, flame.base_faces)
         heads.append(Head(surface, marks[list(START_POINTS)], marks[INNER], tuple(INNER)))
     return heads
 

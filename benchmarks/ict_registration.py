@@ -13,8 +13,8 @@ from contacts import skin_faces
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from mlanet.evaluation.comparison import FaceComparison
-from mlanet.evaluation.outside import outside
+from mlanet.evaluation.scans.visible_surface import visible_surface
+from mlanet.evaluation.surfaces.face_shape import FaceComparison
 from mlanet.geometry import MeshTopology, Similarity, SurfaceIndex, face_normals, fit_similarity
 from mlanet.morphable import MorphableModel
 
@@ -131,5 +131,5 @@ def rigid_motion(
 
 
 def seen_from_outside(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Vertices (n,) bool that `outside` keeps."""
-    return cKDTree(outside(vertices, faces).vertices).query(vertices)[0] == 0.0
+    """Vertices (n,) bool that `visible_surface` keeps."""
+    return cKDTree(visible_surface(vertices, faces).vertices).query(vertices)[0] == 0.0

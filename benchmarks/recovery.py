@@ -31,7 +31,7 @@ import torch
 
 from mlanet.cli.synthesize import heads
 from mlanet.datasets import Sample
-from mlanet.evaluation.groups import SkinTone
+from mlanet.evaluation.aflw2000.groups import SkinTone
 from mlanet.geometry import decode_pose, euler_from_matrix, viewer_from_camera
 from mlanet.image import crop_square, square_from_landmarks
 from mlanet.morphable import MorphableModel

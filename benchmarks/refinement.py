@@ -17,11 +17,11 @@ import tyro
 
 from mlanet import Reconstructor
 from mlanet.evaluation import SkinTone
-from mlanet.evaluation.comparison import START_POINTS, FaceComparison
-from mlanet.evaluation.groups import typology_angle_deg
-from mlanet.evaluation.known_heads import HAIR_SHARE, KnownHead
-from mlanet.evaluation.portraits import LIGHTS, draw_portrait
-from mlanet.evaluation.scans import reconstruct_portrait
+from mlanet.evaluation.aflw2000.groups import typology_angle_deg
+from mlanet.evaluation.scans.known_heads import HAIR_SHARE, KnownHead
+from mlanet.evaluation.scans.portraits import LIGHTS, Portrait
+from mlanet.evaluation.scans.scoring import reconstruct_portrait
+from mlanet.evaluation.surfaces.face_shape import START_POINTS, FaceComparison
 from mlanet.fitting import RefinementConfig, refine
 from mlanet.geometry import Mesh
 from mlanet.morphable import AlbedoModel, MorphableModel
@@ -62,8 +62,9 @@ def refinement_figures(
         head = random_head(colored, compare, first + k, identity_sd)
         true = true_tone_deg(reconstructor.model, head)
         for j, yaw in enumerate(yaws):
-            image = draw_portrait(head, yaw, lights[(k + j) % len(lights)])
-            start = reconstruct_portrait(reconstructor, image, head, yaw)
+            portrait = Portrait(head, yaw, lights[(k + j) % len(lights)])
+            image = portrait.draw()
+            start = reconstruct_portrait(reconstructor, image, portrait)
             faces = start, refine([start], config=config)[0]
             rows[yaw].append([distance(compare, head, face) for face in (None, *faces)])
             tones.append([abs(tone(face.coefficients) - true) for face in faces])

@@ -26,7 +26,7 @@ from jaxtyping import Float
 
 from mlanet import Reconstructor
 from mlanet.evaluation import SkinTone
-from mlanet.evaluation.comparison import FaceComparison
+from mlanet.evaluation.surfaces.face_shape import FaceComparison
 from mlanet.geometry import fit_similarity, matrix_from_euler
 from mlanet.image import crop_square, square_from_landmarks
 from mlanet.morphable import AlbedoModel, MorphableModel

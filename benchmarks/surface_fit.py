@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from mlanet.evaluation.comparison import FaceComparison
+from mlanet.evaluation.surfaces.face_shape import FaceComparison
 from mlanet.geometry import (
     MeshTopology,
     Similarity,

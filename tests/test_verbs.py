@@ -4,9 +4,7 @@ It is the bare install that tells: there, no extra can be imported.
 """
 
 import io
-import json
 import tarfile
-from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
@@ -17,6 +15,7 @@ from scipy.io import savemat
 from mlanet import Reconstructor
 from mlanet.assets import verified_path
 from mlanet.cli import main, verbs
+from mlanet.evaluation import Column, Protocol, Report, Table
 from mlanet.image import read_image
 from mlanet.morphable import MorphableModel
 
@@ -77,9 +76,9 @@ def data(face, tmp_path_factory):
     write_now(folder / "now", picture)
     write_florence(folder / "florence" / "subject_01", picture)
     write_model(folder / "model.npz")
-    errors = {"name": list(PHOTOS), "nme_2d_68": [1.0, 2.0]}
-    report = {"protocol": "AFLW2000-3D", "method": "a", "errors": errors}
-    (folder / "report.json").write_text(json.dumps(report))
+    columns = Column("image", use="case"), Column("nme_2d_68", use="figure")
+    rows = Table("images", columns, tuple(zip(PHOTOS, (1.0, 2.0), strict=True)))
+    Report(Protocol("AFLW2000-3D", "errors"), rows, ()).write(folder)
     return folder
 
 
@@ -164,9 +163,9 @@ def write_model(path):
 @pytest.fixture
 def one_scan(monkeypatch):
     """`evaluate scans` sees a head of our own from one side, under one light."""
-    from mlanet.evaluation import portraits, scans
-    from mlanet.evaluation.comparison import START_POINTS, FaceComparison
-    from mlanet.evaluation.known_heads import KnownHead
+    from mlanet.evaluation.scans.known_heads import KnownHead
+    from mlanet.evaluation.scans.portraits import portraits_of
+    from mlanet.evaluation.surfaces.face_shape import START_POINTS, FaceComparison
     from mlanet.metrics import Surface
     from mlanet.morphable import AlbedoModel
 
@@ -176,13 +175,9 @@ def one_scan(monkeypatch):
     marks = model.landmarks(*rest)
     surface = Surface(mesh.vertices, FaceComparison(model).faces)
     head = KnownHead("own", "own", surface, marks, marks[list(START_POINTS)], mesh)
-    yaws, lights = (0.0,), {"left": portraits.LIGHTS["left"]}
-    monkeypatch.setattr("mlanet.evaluation.known_heads.known_heads", lambda *_: [head])
-    for module in ("portraits", "scan_pictures"):
-        monkeypatch.setattr(f"mlanet.evaluation.{module}.YAWS_DEG", yaws)
-        monkeypatch.setattr(f"mlanet.evaluation.{module}.LIGHTS", lights)
-    score = partial(scans.score_scans, yaws_deg=yaws, lights=tuple(lights))
-    monkeypatch.setattr("mlanet.evaluation.scans.score_scans", score)
+    portraits = portraits_of([head], (0.0,), ("left",))
+    monkeypatch.setattr("mlanet.evaluation.scans.known_heads.known_heads", lambda *_: [head])
+    monkeypatch.setattr("mlanet.evaluation.scans.portraits.portraits_of", lambda _: portraits)
 
 
 def test_no_verb_is_forgotten():

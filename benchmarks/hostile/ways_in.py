@@ -117,7 +117,7 @@ def _training_config(_folder: Path, victim: Path) -> None:
 
 def _mesh(name: str) -> Callable[[Path, Path], None]:
     def take(folder: Path, _victim: Path) -> None:
-        from mlanet.evaluation.meshes import MeshFolder
+        from mlanet.evaluation.surfaces.mesh_folder import MeshFolder
 
         MeshFolder.open(folder, _typical(), [name], missed_too=True).face(name)
 

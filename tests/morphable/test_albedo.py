@@ -8,7 +8,7 @@ import pytest
 
 from mlanet.assets import asset_records, verified_path
 from mlanet.errors import AssetError
-from mlanet.evaluation.groups import typology_angle_deg
+from mlanet.evaluation.aflw2000.groups import typology_angle_deg
 from mlanet.morphable import AlbedoModel
 
 

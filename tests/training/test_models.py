@@ -13,7 +13,7 @@ from mlanet.cli import main
 from mlanet.coefficients import CoefficientLayout
 from mlanet.datasets import AFLW2000, read_annotations
 from mlanet.errors import AssetError, ConfigurationError, DataError, RenderError
-from mlanet.evaluation import evaluate_aflw2000, write_report
+from mlanet.evaluation import FacePictures, NetworkSource, aflw2000_report, score_aflw2000
 from mlanet.experiments.measure import NetworkPredictor
 from mlanet.fitting.labels import label_faces
 from mlanet.geometry import euler_from_matrix, matrix_from_6d
@@ -265,8 +265,10 @@ def test_a_poorer_model_from_training_to_pictures(lacking, model, config, data, 
 
     dataset = one_image(tmp_path / "AFLW2000", face)
     truth = read_annotations(None, dataset)
-    report = evaluate_aflw2000(predictor, dataset, truth)
-    write_report(tmp_path / "report", report, predictor, dataset, truth)
+    results = score_aflw2000(NetworkSource(predictor, truth), dataset, truth)
+    pictures = FacePictures(predictor, dataset, truth).grids(results)
+    report = aflw2000_report(results, "original", "ground-truth")
+    replace(report, pictures=pictures).write(tmp_path / "report")
     strip = np.asarray(Image.open(tmp_path / "report" / "worst.png"))
     assert strip[:, 600:].std() > 3.0  # the face, textured or of clay
 

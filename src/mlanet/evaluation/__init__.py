@@ -1,37 +1,42 @@
 """Protocols: run a predictor over a data set, report errors under the protocol's name."""
 
-from mlanet.evaluation.aflw2000 import (
+from mlanet.evaluation.aflw2000.dense import DenseErrors, DenseProtocol
+from mlanet.evaluation.aflw2000.framing import (
     MIN_IOU,
+    CropSource,
     LandmarkPredictor,
-    NetworkSource,
     Prediction,
+    square_roi_box,
+)
+from mlanet.evaluation.aflw2000.groups import SkinTone
+from mlanet.evaluation.aflw2000.pictures import FacePictures
+from mlanet.evaluation.aflw2000.predictions import FacePrediction, Predictions, predictions_of
+from mlanet.evaluation.aflw2000.report import aflw2000_report
+from mlanet.evaluation.aflw2000.results import ImageResult
+from mlanet.evaluation.aflw2000.scoring import (
+    NetworkSource,
     evaluate_aflw2000,
     only_named,
     score_aflw2000,
-    square_roi_box,
 )
-from mlanet.evaluation.dense import DenseErrors, DenseProtocol
-from mlanet.evaluation.groups import SkinTone
-from mlanet.evaluation.now import NowImage, read_image_list, write_now
-from mlanet.evaluation.predictions import FacePrediction, Predictions
-from mlanet.evaluation.presentation import write_report
-from mlanet.evaluation.realy import read_pictures, write_realy
-from mlanet.evaluation.report import PROTOCOL, AFLW2000Report, CropSource, ImageResult
-from mlanet.evaluation.side_by_side import (
+from mlanet.evaluation.reporting import Column, Protocol, Report, Table
+from mlanet.evaluation.reporting.compare import (
     comparison_page,
     differences_table,
     figures_table,
     load_runs,
     versions_table,
 )
+from mlanet.evaluation.submissions.now import NowImage, read_image_list, write_now
+from mlanet.evaluation.submissions.realy import read_pictures, write_realy
 
 __all__ = [
     "MIN_IOU",
-    "PROTOCOL",
-    "AFLW2000Report",
+    "Column",
     "CropSource",
     "DenseErrors",
     "DenseProtocol",
+    "FacePictures",
     "FacePrediction",
     "ImageResult",
     "LandmarkPredictor",
@@ -39,13 +44,18 @@ __all__ = [
     "NowImage",
     "Prediction",
     "Predictions",
+    "Protocol",
+    "Report",
     "SkinTone",
+    "Table",
+    "aflw2000_report",
     "comparison_page",
     "differences_table",
     "evaluate_aflw2000",
     "figures_table",
     "load_runs",
     "only_named",
+    "predictions_of",
     "read_image_list",
     "read_pictures",
     "score_aflw2000",
@@ -53,5 +63,4 @@ __all__ = [
     "versions_table",
     "write_now",
     "write_realy",
-    "write_report",
 ]

@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from mlanet.datasets import AFLW2000, REANNOTATED_NAME, read_annotations
 from mlanet.datasets.aflw2000_annotations import AnnotationKind
 from mlanet.detection import Detection
-from mlanet.evaluation import evaluate_aflw2000
+from mlanet.evaluation import NetworkSource, score_aflw2000
 from mlanet.geometry import (
     Camera,
     decode_pose,
@@ -127,6 +127,7 @@ def aflw2000_errors(predictor: NetworkPredictor, folder: Path) -> AFLW2000Errors
     truth = read_annotations(both if both.exists() else folder / REANNOTATED_NAME, dataset)
     found: dict[str, np.ndarray] = {}
     for annotation in ANNOTATIONS:
-        report = evaluate_aflw2000(predictor, dataset, truth, annotation=annotation)
-        found[annotation] = np.array([result.nme_2d_68 for result in report.results], np.float64)
+        source = NetworkSource(predictor, truth, annotation)
+        results = score_aflw2000(source, dataset, truth, annotation=annotation)
+        found[annotation] = np.array([result.nme_2d_68 for result in results], np.float64)
     return AFLW2000Errors(truth.yaw_deg, found)

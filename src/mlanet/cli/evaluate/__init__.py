@@ -1,0 +1,1 @@
+"""`mlanet evaluate`: one module a protocol."""

@@ -1,0 +1,101 @@
+"""`mlanet evaluate scans`."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlanet.cli.evaluate.common import (
+    ExchangeFiles,
+    ExchangeOptions,
+    Method,
+    MethodOptions,
+    given_meshes,
+    progress_bar,
+    publish,
+    signed,
+)
+from mlanet.cli.extras import require_torch
+from mlanet.cli.messages import say
+from mlanet.cli.status import EXIT_OK
+from mlanet.errors import UsageError
+
+if TYPE_CHECKING:
+    from mlanet.reconstruction import Reconstruction
+
+
+def scans(
+    *,
+    data: Path,
+    out: Path | None = None,
+    refine: bool = False,
+    method: MethodOptions = Method(),
+    files: ExchangeOptions = ExchangeFiles(),
+) -> int:
+    """Rendered-scan check: known heads photographed, reconstructed, compared in mm.
+
+    Not MICC Florence, though its distance is measured: two textured scans and twenty random heads
+    of FLAME Open from seven angles under five lights. Prints the figures, the scans' first; with
+    --out, writes report.json, portraits.csv, report.md, report.html and grid.png. --predictions is
+    a folder of NAME.obj or .ply with NAME.npy for each picture NAME of --write-pictures.
+
+    Args:
+        data: Folder with scans and flame_open.
+        out: Folder for the report.
+        refine: Fit each face to the picture's pixels, too (needs the train extra).
+        method: What is evaluated.
+        files: For and of other methods.
+
+    Returns:
+        Exit status.
+    """
+    files.check(method, out, needs_out=False)
+    if refine and method.predictions is not None:
+        raise UsageError("--predictions are scored as they are, without --refine")
+    if refine:
+        require_torch()
+    from mlanet.evaluation.scans.known_heads import known_heads
+    from mlanet.evaluation.scans.pictures import portrait_grid
+    from mlanet.evaluation.scans.portraits import portraits_of, write_portraits
+    from mlanet.evaluation.scans.report import scan_report
+    from mlanet.evaluation.scans.scoring import (
+        GivenPortraits,
+        ReconstructedPortraits,
+        score_scans,
+    )
+    from mlanet.evaluation.surfaces.mesh_folder import MeshWriter
+    from mlanet.morphable import MorphableModel
+    from mlanet.reconstructor import Reconstructor
+
+    model = MorphableModel.load()
+    portraits = portraits_of(known_heads(data, model))
+    if files.write_pictures is not None:
+        with progress_bar("Portraits") as progress:
+            write_portraits(files.write_pictures, portraits, progress=progress)
+        say(f"{files.write_pictures}: {len(portraits)} pictures and pictures.csv written")
+        return EXIT_OK
+    versions: dict[str, str] = {}
+    if method.predictions is None:
+        reconstructor = Reconstructor.load(threads=method.threads, weights=method.weights)
+        source = ReconstructedPortraits(reconstructor, _refined if refine else None)
+    else:
+        names = [portrait.name for portrait in portraits]
+        meshes, version = given_meshes(method.predictions, model, names, missed_too=True)
+        source, versions = GivenPortraits(meshes), version
+    keep = None if files.save_predictions is None else MeshWriter(files.save_predictions)
+    started = time.perf_counter()
+    with progress_bar("Rendered scans") as progress:
+        results = score_scans(source, model, portraits, keep=keep, progress=progress)
+    if keep is not None:
+        keep.finish()
+    report = signed(scan_report(results, refined=refine), method, started, versions)
+    if out is not None:
+        report = replace(report, pictures=(portrait_grid(source, portraits, results),))
+    publish(report, out)
+    return EXIT_OK
+
+
+def _refined(face: "Reconstruction") -> "Reconstruction":
+    from mlanet.fitting import refine
+
+    return refine([face])[0]

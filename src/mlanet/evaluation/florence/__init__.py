@@ -1,0 +1,1 @@
+"""MICC Florence: identity from videos against frontal scans, in mm."""

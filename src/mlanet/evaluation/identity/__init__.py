@@ -1,0 +1,1 @@
+"""Verification of people by what a network says of them."""

@@ -1,0 +1,1 @@
+"""AFLW2000-3D with drawn occluders."""

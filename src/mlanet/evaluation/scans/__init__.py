@@ -1,0 +1,1 @@
+"""The rendered-scan check: known heads photographed, reconstructed and compared in mm."""

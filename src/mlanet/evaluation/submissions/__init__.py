@@ -1,0 +1,1 @@
+"""Prediction files for benchmarks that score themselves."""

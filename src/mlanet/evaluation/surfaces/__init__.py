@@ -1,0 +1,1 @@
+"""Faces of any topology that are compared with scans."""
