@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mlanet.errors import ConfigurationError
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 from mlanet.network import PRESETS, NetworkConfig
 from mlanet.network.config import OPEN_LAYOUT
 from mlanet.network.runtime import CoefficientRegressor
@@ -134,7 +134,7 @@ def test_the_file_describes_its_network_and_tells_nothing_of_the_machine(exporte
     assert set(properties) == {"mlanet"}
     described = json.loads(properties["mlanet"])
     assert described["format"] == "mlanet-network-1"
-    assert described["face_model"] == MorphableModel.load().name
+    assert described["face_model"] == load_model().name
     assert described["step"] == exported.step == 5
     assert described["training"]["steps"] == tiny.steps
     assert NetworkConfig.from_dict(described["network"]) == NetworkConfig()
