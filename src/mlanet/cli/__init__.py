@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
+import tyro
+
 from mlanet.cli.common import (
     DEBUG,
     EXIT_FAILED,
@@ -130,8 +132,6 @@ def run(given: list[str]) -> int:
         UsageError: the verb is unknown, or a group's verb is missing or unknown.
         SystemExit: tyro printed help or what is wrong.
     """
-    import tyro
-
     if given == ["--version"]:
         from mlanet import __version__
 
@@ -166,8 +166,6 @@ def run(given: list[str]) -> int:
 
 
 def _run_verb(verb: Callable[..., int] | ConfiguredVerb, prog: str, words: list[str]) -> int:
-    import tyro
-
     if isinstance(verb, ConfiguredVerb):  # whose flags may have to be switched off again
         return tyro.cli(verb.ready(words, prog), prog=prog, args=words)
     return tyro.cli(verb, prog=prog, args=words, config=(tyro.conf.FlagCreatePairsOff,))
