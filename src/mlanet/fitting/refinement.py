@@ -129,14 +129,16 @@ def refine(
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
     likely_identity = config.anchor * blocks["identity"].detach().clone()
+    each = person.of_each(blocks)
+    skin, index = person.visible_skin(each), person.outline_index(each)
     for step in range(config.steps):
         each = person.of_each(blocks)
-        if step % SKIN_EVERY == 0:
+        if step and step % SKIN_EVERY == 0:
             skin, index = person.visible_skin(each), person.outline_index(each)
         optimizer.zero_grad()
         predicted = person.landmarks_px(each, index)[..., :2]
         landmarks = landmark_likelihood(predicted, labels, trust, noise).mean()
-        cost = landmarks + unlabelled_cost(person, blocks, skin, likely_identity, config)
+        cost = landmarks + unlabelled_cost(person, each, skin, likely_identity, config)
         cost.backward()
         optimizer.step()
         schedule.step()
@@ -148,14 +150,13 @@ def refine(
 
 def unlabelled_cost(
     person: OnePerson,
-    blocks: dict[str, Tensor],
+    each: Coefficients,
     skin: Float[Tensor, "b s s"],
     likely_identity: Float[Tensor, "1 i"],
     config: RefinementConfig,
 ) -> Float[Tensor, ""]:
     """Robust colour distance of skin, and what is likely: identity near what it was given as."""
-    each = person.of_each(blocks)
-    terms = prior_terms(Coefficients(**blocks), config.expression_sd, likely_identity)
+    terms = prior_terms(each, config.expression_sd, likely_identity)
     terms["photometric"] = lambda: robust_color_distance(
         person.face.draw(each, person.size), person.photos, skin, config.outlier
     )
