@@ -2,7 +2,7 @@
 
     python assets/weights.py CHECKPOINT VERSION
 
-The run itself is `mlanet train` (docs/training.md).
+The run itself is `mlanet train` (docs/how-to/train.md).
 """
 
 import sys
@@ -32,9 +32,9 @@ def main() -> None:
         version=sys.argv[2],
         licence="MIT (code); weights learnt from research data, see docs/model-card.md",
         source=(
-            f"last run of {report.step} steps (all runs: docs/training.md) on crops of AFLW with "
-            "landmarks derived by 3DDFA_V2 and a fit to AFLW's points, and on YouTube Faces "
-            "frames; backbone started from torchvision's MobileNetV2 of ImageNet "
+            f"last run of {report.step} steps (all runs: docs/records/weights.md) on crops of "
+            "AFLW with landmarks derived by 3DDFA_V2 and a fit to AFLW's points, and on "
+            "YouTube Faces frames; backbone started from torchvision's MobileNetV2 of ImageNet "
             "(assets/backbone.py)"
         ),
         script="assets/weights.py",

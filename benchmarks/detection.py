@@ -2,7 +2,8 @@
 
     python benchmarks/detection.py --data DATA --pictures FOLDER --json detection.json
 
-`DATA` holds `aflw_train` and `ytf68` (docs/data.md), whose labelled faces are set into pictures
+`DATA` holds `aflw_train` and `ytf68` (docs/reference/datasets.md), whose labelled faces are set
+into pictures
 without faces, in several sizes and turned by right angles. `FOLDER` holds such pictures; those
 of scikit-learn and scikit-image are taken too, if they are installed. All choices are seeded.
 

@@ -167,7 +167,7 @@ def members(path: Path) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def save(path: Path, names: list[str], faces: list[np.ndarray | None]) -> None:
-    """The arrays of docs/evaluation.md, "Other methods"."""
+    """The arrays of docs/how-to/evaluate-aflw2000.md, "Other methods"."""
     empty = np.zeros((68, 3))
     points = np.stack([empty if face is None else face for face in faces])
     missed = np.array([face is None for face in faces])

@@ -7,7 +7,8 @@ mirrored and shifted; no photo takes part; a run that was stopped goes on), then
 of another seed. Figures:
 
 - `yaw_mae_deg`, `pitch_mae_deg`, `roll_mae_deg`: heads within ±90° of yaw, ±30° of pitch and roll.
-  Within 10° of profile pitch and roll are hardly apart in this convention (docs/conventions.md):
+  Within 10° of profile pitch and roll are hardly apart in this convention
+  (docs/reference/conventions.md):
   `..._within_80` leaves these heads out. `..._yaw_last` are the angles of the same rotations as
   roll, then pitch, then yaw, which are apart within all of these ranges. `rotation_deg` is the mean
   angle between true and predicted rotation, whatever the convention.

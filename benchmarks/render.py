@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # as `mlanet train` does: docs/renderer.md
+os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # docs/explanation/renderer.md
 
 import cv2
 import numpy as np

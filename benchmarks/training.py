@@ -2,7 +2,8 @@
 
     python benchmarks/training.py --data DATA --json training.json
 
-Needs the `train` extra and a folder that holds aflw_train (docs/training.md). Two threads. Steps
+Needs the `train` extra and a folder that holds aflw_train (docs/how-to/train.md). Two threads.
+Steps
 that are compared are taken in turns; figures are medians. The semi-supervised step is that of
 `SEMI`: half of each batch has no labels and is drawn at the crop's size.
 """
@@ -17,7 +18,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # as `mlanet train` does: docs/renderer.md
+os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # docs/explanation/renderer.md
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # fits are shared out over threads of Python
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Write morphable-model.md's table of expressions: `python docs/make_expression_table.py`."""
+"""Write reference/expressions.md's table of expressions: `python docs/make_expression_table.py`."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 
 from mlanet.morphable import MorphableModel
 
-PAGE = Path(__file__).resolve().parent / "morphable-model.md"
+PAGE = Path(__file__).resolve().parent / "reference/expressions.md"
 START, END = "<!-- expressions: make_expression_table.py -->", "<!-- end of expressions -->"
 
 ONE_SIDE = 0.75

@@ -5,6 +5,7 @@ Names are those of the files without their endings; none means all.
 
 import argparse
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from picture_parts import (
     MOUTH,
     WHOLE,
     Framing,
+    footed,
     head,
     random_head,
     titled,
@@ -27,16 +29,18 @@ from picture_parts import (
 
 from mlanet.assets import verified_path
 from mlanet.datasets import Sample
+from mlanet.files import PHOTO_SUFFIXES
 from mlanet.geometry import Pose
 from mlanet.image import crop_square, draw_points, draw_polylines, read_image
 from mlanet.morphable import AlbedoModel, MorphableModel
-from mlanet.reconstruction import draw_faces
 from mlanet.reconstructor import Reconstructor
 from mlanet.render import AXIS_COLORS, PICTURES, Renderer, headlight
 from mlanet.synthesis import RenderedHeads, fit_face, turn_face
 
 GALLERY_TILE = 240
 GALLERY_ROOM = 1.35
+ATTRIBUTION = "ATTRIBUTION.txt"
+GALLERY = "gallery"
 NOSE_TIP = 30
 """Landmark where axes are drawn."""
 
@@ -146,17 +150,28 @@ def draw_expressions(model: MorphableModel) -> None:
     write("expressions.jpg", [tiles[k : k + EXPRESSION_COLUMNS] for k in starts])
 
 
-def draw_gallery() -> None:
-    """Every kind of picture that `mlanet reconstruct --draw` knows, on the example photo."""
-    photo = read_image(verified_path("example-image"))
-    faces = Reconstructor.load()(photo)
-    box = square_around(faces[0].head.projected[:, :2])
+def draw_gallery(portraits: Path | None = None) -> None:
+    """Every kind of picture that `mlanet reconstruct --draw` knows.
+
+    On the example photo, or on the photos of a folder in turn; its ATTRIBUTION.txt says whose they
+    are and under which terms, and is written below the pictures.
+    """
+    if portraits is None:
+        photos, attribution = [verified_path("example-image")], ""
+    else:
+        attribution = (portraits / ATTRIBUTION).read_text(encoding="utf-8").strip()
+        photos = sorted(p for p in portraits.iterdir() if p.suffix.lower() in PHOTO_SUFFIXES)
+    reconstructor = Reconstructor.load()
+    faces = [reconstructor(photo, max_faces=1)[0] for photo in photos]
     tiles = []
-    for kind in PICTURES:
-        drawn = crop_square(draw_faces(faces, kind), box, GALLERY_TILE)
-        tiles.append(titled(drawn.image, kind))
+    for face, kind in zip(cycle(faces), PICTURES, strict=False):
+        box = inside(square_around(face.head.projected[:, :2]), face.image)
+        tiles.append(titled(crop_square(face.draw(kind), box, GALLERY_TILE).image, kind))
     columns = len(tiles) // 2
-    write("gallery.png", [tiles[:columns], tiles[columns:]])
+    rows = [tiles[:columns], tiles[columns:]]
+    if attribution:
+        rows.append([footed(attribution, columns * GALLERY_TILE)])
+    write("gallery.png", rows)
 
 
 def draw_renderer(model: MorphableModel) -> None:
@@ -214,6 +229,15 @@ def square_around(points_px: np.ndarray) -> np.ndarray:
     low, high = points_px.min(axis=0), points_px.max(axis=0)
     centre, half = (low + high) / 2, GALLERY_ROOM * (high - low).max() / 2
     return np.concatenate([centre - half, centre + half])
+
+
+def inside(square: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """A square moved, and made smaller where it must be, until it lies in a picture."""
+    height, width = image.shape[:2]
+    side = min(square[2] - square[0], width, height)
+    middle = (square[:2] + square[2:]) / 2
+    corner = np.clip(middle - side / 2, 0.0, [width - side, height - side])
+    return np.concatenate([corner, corner + side])
 
 
 def sample_rows(model: MorphableModel, size: int, framing: Framing) -> list[list[np.ndarray]]:
@@ -278,7 +302,6 @@ DRAWN: dict[str, Callable[[MorphableModel], None]] = {
     "angles": draw_angles,
     "face-model": draw_face_model,
     "expressions": draw_expressions,
-    "gallery": lambda _: draw_gallery(),
     "renderer": draw_renderer,
     "face-samples": draw_samples,
     "photo-albedo": draw_photo_albedo,
@@ -290,19 +313,23 @@ DRAWN: dict[str, Callable[[MorphableModel], None]] = {
 def main() -> None:
     """Draw them into docs/images."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(DRAWN))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join([*DRAWN, GALLERY]))
     parser.add_argument("--model", type=Path, help="instead of the embedded one")
+    parser.add_argument("--portraits", type=Path, help=f"photos for gallery, with {ATTRIBUTION}")
     parser.add_argument("--beside", type=Path, help="draw this model's contact sheet beside it")
     given = parser.parse_args()
-    if unknown := set(given.names) - set(DRAWN):
-        parser.error(f"no picture {sorted(unknown)}; there are {list(DRAWN)}")
+    if unknown := set(given.names) - {*DRAWN, GALLERY}:
+        parser.error(f"no picture {sorted(unknown)}; there are {[*DRAWN, GALLERY]}")
+    if given.portraits is not None and not (given.portraits / ATTRIBUTION).is_file():
+        parser.error(f"--portraits: {given.portraits} must hold {ATTRIBUTION}")
     FOLDER.mkdir(exist_ok=True)
     model = MorphableModel.load(given.model)
     if given.beside is not None:
         draw_beside(model, MorphableModel.load(given.beside))
         return
-    for name in given.names or DRAWN:
-        DRAWN[name](model)
+    drawn = {**DRAWN, GALLERY: lambda _: draw_gallery(given.portraits)}
+    for name in given.names or drawn:
+        drawn[name](model)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What the documentation's pictures are made of: heads, captions, sheets."""
 
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ DISTANCE_MM = 1500.0
 SUPERSAMPLING = 2
 BACKGROUND = 244
 TEXT_HEIGHT = 30
+LETTER_PX = 10
 TEXT = (30, 30, 30)
 QUALITY = 88
 LINING = 0.6
@@ -129,6 +131,15 @@ def titled(image: np.ndarray, text: str) -> np.ndarray:
     page = np.full((height + TEXT_HEIGHT, width, 3), BACKGROUND, np.uint8)
     page[:height] = image
     return written(page, np.array([width / 2, height + TEXT_HEIGHT / 2]), text)
+
+
+def footed(text: str, width: int) -> np.ndarray:
+    """Lines of text that fill a width in pixels: what stands below a sheet."""
+    lines = textwrap.wrap(text, width // LETTER_PX)
+    page = np.full((TEXT_HEIGHT * len(lines), width, 3), BACKGROUND, np.uint8)
+    for k, line in enumerate(lines):
+        page = written(page, np.array([width / 2, (k + 0.5) * TEXT_HEIGHT]), line)
+    return page
 
 
 def write(name: str, rows: list[list[np.ndarray]]) -> None:

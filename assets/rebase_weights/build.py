@@ -49,11 +49,11 @@ from rebase_weights.views import FeatureNetwork, Views, look_at
 
 SOURCE = (
     "pooled features of the network for version {before} of the face model (last run of 1150 "
-    "steps; all runs: docs/training.md), which learnt from crops of AFLW with landmarks derived by "
-    "3DDFA_V2 and a fit to AFLW's points, YouTube Faces frames and rendered heads; backbone "
-    "started from torchvision's MobileNetV2 of ImageNet (assets/backbone.py); carried over to "
-    "version {after} by linear heads learnt on the same AFLW crops with these labels and on "
-    "portraits (Face Research Lab London Set, CC BY 4.0; official portraits of the US House, "
+    "steps; all runs: docs/records/weights.md), which learnt from crops of AFLW with landmarks "
+    "derived by 3DDFA_V2 and a fit to AFLW's points, YouTube Faces frames and rendered heads; "
+    "backbone started from torchvision's MobileNetV2 of ImageNet (assets/backbone.py); carried "
+    "over to version {after} by linear heads learnt on the same AFLW crops with these labels and "
+    "on portraits (Face Research Lab London Set, CC BY 4.0; official portraits of the US House, "
     "public domain; MEBeauty, research; SCUT-FBP5500, non-commercial research) with points of the "
     "network; points of both joined with those of MediaPipe's Face Landmarker (Apache-2.0), whose "
     "blend-shape scores are the labels of expressions"

@@ -98,7 +98,7 @@ class Reconstruction:
 
     @property
     def euler_deg(self) -> Float[np.ndarray, "3"]:
-        """(pitch, yaw, roll) in degrees; signs in docs/conventions.md."""
+        """(pitch, yaw, roll) in degrees; signs in docs/reference/conventions.md."""
         return np.asarray(self.pose.euler_deg)
 
     @property
@@ -127,7 +127,7 @@ class Reconstruction:
 
     @cached_property
     def lighting(self) -> Float[np.ndarray, "9 3"]:
-        """Spherical-harmonics radiance in the viewer's frame (docs/conventions.md)."""
+        """Spherical-harmonics radiance in the viewer's frame (docs/reference/conventions.md)."""
         return decode_lighting(self.coefficients.lighting)
 
     @property
@@ -183,7 +183,7 @@ class Reconstruction:
     def draw(
         self, kind: str, background: UInt8[np.ndarray, "h w 3"] | None = None
     ) -> UInt8[np.ndarray, "h w 3"]:
-        """A kind of picture over the photo (or another picture of its size); docs/output.md.
+        """A kind of picture (docs/reference/output.md) over the photo or another of its size.
 
         Raises:
             ValueError: there is no such kind; the message lists them.

@@ -61,8 +61,8 @@ class Reconstructor:
                 has are not started.
             weights: an ONNX file that `mlanet export` wrote.
             model: the face model whose coefficients that network regresses, if it is not the
-                embedded one (docs/face-models.md).
-            min_score: what a detection must exceed to be a face (docs/detection.md).
+                embedded one (docs/reference/face-models.md).
+            min_score: what a detection must exceed to be a face (docs/explanation/detection.md).
 
         Raises:
             AssetError: a file is missing, altered or does not fit the face model.

@@ -379,7 +379,7 @@ def test_a_scan_without_face_is_named(folder, reconstructor):
 @pytest.mark.data
 @needs_data
 def test_what_the_shipped_network_makes_of_marked_scans(reconstructor, model):
-    """The figures in docs/evaluation.md; pytest -s prints them."""
+    """The figures in docs/explanation/evaluation.md; pytest -s prints them."""
     heads = known_heads(Path(data), reconstructor.model, num_random=0)
     compare = FaceComparison(reconstructor.model)
     tip, eyes = START_POINTS.index(30), [START_POINTS.index(k) for k in OUTER_EYES]

@@ -56,7 +56,7 @@ def test_it_is_carried_over_to_the_models_own(model, albedo):
     assert np.abs(found - true).mean() < 0.005
     tones = [[typology_angle_deg(color) for color in colors] for colors in (true, found)]
     assert np.std(tones[0]) > 20.0
-    assert np.abs(np.subtract(*tones)).mean() < 2.0  # docs/data.md
+    assert np.abs(np.subtract(*tones)).mean() < 2.0  # docs/reference/datasets.md
 
 
 def test_an_albedo_within_the_models_own_comes_back(model):

@@ -207,7 +207,7 @@ def test_what_cannot_be_transferred(model, other, connected):
 @pytest.mark.data
 @pytest.mark.skipif("MLANET_DATA" not in os.environ, reason="MLANET_DATA is not set")
 def test_ict_facekit_s_mean(model):
-    """Bounds leave room for other versions of the embedded model (docs/face-models.md)."""
+    """Bounds leave room for other embedded models (docs/reference/face-models.md)."""
     path = Path(os.environ["MLANET_DATA"]) / "ict_facekit" / "ict_face_light_9409.npz"
     ict = MorphableModel.load(path)
     bare = replace(ict, landmark_faces=np.where(np.arange(68) < 17, -1, ict.landmark_faces))

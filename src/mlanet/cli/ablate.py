@@ -37,9 +37,9 @@ def ablate(
 
     Args:
         out: Folder of the ablation.
-        data: Folder that holds aflw_train and, if you have it, ytf68 (see docs/training.md).
+        data: Folder that holds aflw_train and, if you have it, ytf68 (see docs/how-to/train.md).
         config: JSON file with what the rows have in common (as for mlanet train); a
-            reduced scale for CPUs without it (see docs/ablation.md).
+            reduced scale for CPUs without it (see docs/how-to/ablate.md).
         rows: Rows to train; all without it.
         aflw2000: Folder with AFLW2000-3D and annotations.npz, to measure on as well.
         backbone: ImageNet weights of the backbone (.pth) that every row starts from.

@@ -20,7 +20,7 @@ def check(
     """Read every sample of a data set; name the broken ones and count what is known of the others.
 
     Args:
-        data: Folder or tar file in one of the layouts of docs/data.md.
+        data: Folder or tar file in one of the layouts of docs/reference/datasets.md.
         layout: Its layout; auto: told by the names of its files.
         cache: Folder for the detections of photos; by default .mlanet below the photos.
         size: Side of the crops of photos in pixels.
@@ -60,7 +60,7 @@ def shards(
     """Turn a data set into WebDataset shards; the same command goes on after a stop.
 
     Args:
-        data: Folder or tar file in one of the layouts of docs/data.md.
+        data: Folder or tar file in one of the layouts of docs/reference/datasets.md.
         out: Folder for shard-000000.tar and so on, and dataset.json.
         layout: Layout of the data; auto: told by the names of its files.
         per_shard: Samples in a shard.

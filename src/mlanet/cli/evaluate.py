@@ -50,7 +50,8 @@ def aflw2000(
     Args:
         data: Folder of AFLW2000-3D (imageNNNNN.jpg and .mat), or its tar file.
         annotations: AFLW2000-3D-Reannotated.pts68.npy of 3DDFA, for --annotation reannotated; or an
-            npz file of both annotations (docs/evaluation.md). Without it the data set's .mat files
+            npz file of both annotations (docs/how-to/evaluate-aflw2000.md). Without it the data
+            set's .mat files
             are all that is read.
         only: A text file with names of pictures (image00002.jpg), one a line: evaluate these alone,
             of whatever the other two hold.
@@ -61,7 +62,7 @@ def aflw2000(
         weights: A network of your own, written by mlanet export.
         model: The face model whose coefficients it regresses, if it is not the embedded one.
         predictions: Score another method's answers instead: an npz file with names, landmarks and
-            perhaps angles_deg and vertices (docs/evaluation.md).
+            perhaps angles_deg and vertices (docs/how-to/evaluate-aflw2000.md).
         name: What the report calls the method.
         save_predictions: Also write what was scored, in the format of --predictions; with --basel,
             its vertices, too.

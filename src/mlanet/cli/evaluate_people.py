@@ -105,7 +105,7 @@ def occlusion(
         threads: Images that are worked on at once.
         weights: A network of your own, written by mlanet export.
         predictions: Score another method's answers to the pictures of --write-pictures instead: a
-            folder with an npz file for each condition (docs/evaluation.md).
+            folder with an npz file for each condition (docs/how-to/evaluate-occlusion.md).
         name: Of the network or method, in the report.
         write_pictures: Write the pictures into this folder for other methods, and nothing else.
 

@@ -47,7 +47,7 @@ def florence(
         threads: CPU threads.
         weights: A network of your own, written by mlanet export.
         predictions: Score another method's meshes instead: a folder of subject_XX/SETTING.obj or
-            .ply with .npy (docs/evaluation.md).
+            .ply with .npy (docs/how-to/evaluate-scans.md).
         name: What the report calls the method.
         save_predictions: Also write the faces that were scored, in the format of --predictions.
         write_pictures: Write the frames as pictures into this folder for other methods, and
@@ -130,7 +130,7 @@ def scans(
         threads: CPU threads.
         weights: A network of your own, written by mlanet export.
         predictions: Score another method's meshes instead: a folder of NAME.obj or .ply with
-            NAME.npy for each picture NAME of --write-pictures (docs/evaluation.md).
+            NAME.npy for each picture NAME of --write-pictures (docs/how-to/evaluate-scans.md).
         name: What the report calls the method.
         save_predictions: Also write the faces that were scored, in the format of --predictions.
         write_pictures: Write the portraits into this folder for other methods, and nothing else.

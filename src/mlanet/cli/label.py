@@ -45,9 +45,9 @@ def label(
 
     Args:
         data: Folder with labels.npz (pictures are not read), or a data set in another layout of
-            docs/data.md whose samples have landmarks.
+            docs/reference/datasets.md whose samples have landmarks.
         out: File (.npz) for names, crop boxes, coefficients, residuals and which were accepted.
-        model: A face model of yours (docs/face-models.md); by default the embedded one.
+        model: A face model of yours (docs/reference/face-models.md); by default the embedded one.
         landmarks: File with the places of the 68 landmarks, for models without them.
         processes: Worker processes; 0 is one for each CPU.
         max_residual: Fits with a larger mean distance, in per cent of the face, are rejected.

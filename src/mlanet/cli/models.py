@@ -36,7 +36,7 @@ def list_models() -> int:
     layout = model.layout
     print(f"{EMBEDDED}: {model.name}, {layout.identity} identity, {layout.expression} expression,")
     print(f"  {layout.albedo} albedo modes; {model.provenance.licence}; ships with mlanet")
-    print("read from files of yours, chosen by content (docs/face-models.md):")
+    print("read from files of yours, chosen by content (docs/reference/face-models.md):")
     for name, what, where in (
         ("mlanet", "npz, as mlanet models convert writes it", ""),
         ("basel 2009", "01_MorphableModel.mat, BFM_model_front.mat, Model_Shape.mat", BASEL),

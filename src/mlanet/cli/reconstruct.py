@@ -58,7 +58,7 @@ def reconstruct(
         example: Use the photo that ships with mlanet (Eileen Collins; NASA, public domain).
         max_faces: Keep only the largest faces of a photo.
         min_score: What a face's score must exceed, between 0 and 1; the scores are printed. Without
-            it, the detector's own limit (docs/detection.md).
+            it, the detector's own limit (docs/explanation/detection.md).
         threads: CPU threads for one photo; 0 is all there are, at most 4.
         weights: A network of your own, written by mlanet export.
         model: The face model whose coefficients it regresses, if it is not the embedded one.
@@ -123,7 +123,7 @@ def reconstruct(
 
 
 class PhotoFolders:
-    """The folders below `out` into which a run's photos go (docs/output.md).
+    """The folders below `out` into which a run's photos go (docs/reference/output.md).
 
     What killed runs left there is removed.
     """

@@ -85,7 +85,7 @@ def profiles(
 
     Args:
         data: Folder with labels.npz (68 landmarks) and tar files of pictures, or a data set in
-            another layout of docs/data.md whose samples have landmarks.
+            another layout of docs/reference/datasets.md whose samples have landmarks.
         out: Folder for labels.npz, tar files of pictures and dataset.json.
         size: Side of the pictures in pixels.
         step_deg: Degrees of yaw between the pictures of a face; none is turned beyond 90.
@@ -138,7 +138,8 @@ def _labelled(data: Path) -> "Dataset":
     from mlanet.datasets.layouts import layout_of
 
     absent = DataError(
-        f"{data}: holds no labels.npz, nor landmarks in another layout of docs/data.md"
+        f"{data}: holds no labels.npz, nor landmarks in another layout of "
+        "docs/reference/datasets.md"
     )
     try:
         layout = layout_of(data)

@@ -62,7 +62,7 @@ def train(
     are not given keep the values of the configuration.
 
     Args:
-        data: Folder that holds aflw_train and, if you have it, ytf68 (see docs/training.md).
+        data: Folder that holds aflw_train and, if you have it, ytf68 (see docs/how-to/train.md).
         out: Folder of the run: config.json, metrics.jsonl, TensorBoard's file, checkpoint.
         config: JSON file of the configuration, for instance another run's config.json.
         preset: Name of the network's configuration.

@@ -23,7 +23,8 @@ class FaceCrops:
     (N, 3, 3) from the model's axes (x to the subject's left, y up, z out of the face) to a
     viewer's (x right, y up, z nearer), `angles_deg` (N, 3), `identity` (N,) and `coefficients`
     (N, C). Pixel
-    coordinates follow docs/conventions.md: (0, 0) is the crop's top-left corner. Labels and
+    coordinates follow docs/reference/conventions.md: (0, 0) is the crop's top-left corner. Labels
+    and
     pictures are matched by name, equal names by their order; pictures without a label are
     ignored. Labels without a picture, with numbers that are not finite or with a matrix that does
     not rotate are left out and noted.

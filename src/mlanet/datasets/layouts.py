@@ -27,7 +27,7 @@ _OPENED: dict[Layout, Callable[[Path], Dataset]] = {
 
 
 def open_dataset(path: Path, layout: Layout | None = None) -> Dataset:
-    """The data set at a path with the defaults of its class; see docs/data.md for the layouts.
+    """The data set at a path with its class's defaults; layouts: docs/reference/datasets.md.
 
     Args:
         path: of a folder or a tar file.

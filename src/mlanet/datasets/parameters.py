@@ -48,7 +48,7 @@ class Placement:
     """A scaled orthographic pose: where points of the model's frame appear in a picture.
 
     Attributes:
-        rotation: model to camera (docs/conventions.md).
+        rotation: model to camera (docs/reference/conventions.md).
         scale: pixels per millimetre.
         origin_px: x, y of the model's origin (Basel's own) in the picture and its nearness.
     """

@@ -12,7 +12,8 @@ class Sample:
 
     `landmarks_px` are the 68 points of iBUG in pixels of `image`: x, y and, with three
     columns, z in the same scale, larger is nearer the viewer, origin arbitrary. `rotation` is
-    model to camera and `angles_deg` its (pitch, yaw, roll), both as in docs/conventions.md.
+    model to camera and `angles_deg` its (pitch, yaw, roll), both as in
+    docs/reference/conventions.md.
     `coefficients` are what a network should predict for the picture, taken as a crop.
     `surface_jaw`: the first 17 landmarks are points of the surface although they have no third
     column; else they follow the visible contour, as 2D annotators mark it.

@@ -39,7 +39,7 @@ LOOKING = 2
 """
 
 SCORE_THRESHOLD = 0.5
-"""What a face's score exceeds; docs/detection.md has what other values would find."""
+"""What a face's score exceeds; docs/explanation/detection.md has what other values would find."""
 
 MAX_OVERLAP = 0.3
 
@@ -63,7 +63,8 @@ MOST_DOUBTFUL = 200
 class CenterFace:
     """Finds faces from about 14 pixels of the network's input up to the whole picture.
 
-    `detector(image)` is safe to call from several threads. docs/detection.md says in which sizes
+    `detector(image)` is safe to call from several threads. docs/explanation/detection.md says in
+    which sizes
     a picture is looked at.
     """
 

@@ -32,7 +32,8 @@ def square_from_detection(detection: Detection) -> Float[np.ndarray, "4"]:
     `mlanet.image.square_from_landmarks`). The size is taken from the five points, as boxes
     depend on how much of the forehead is in the picture. The constants were measured on AFLW
     training crops by `assets/calibrate_detection_crop.py`: against the true square the centre
-    is off by 3.3 % of its side (median; 95 %: 8.8 %), the side by 5.0 % (19 %); docs/detection.md
+    is off by 3.3 % of its side (median; 95 %: 8.8 %), the side by 5.0 % (19 %);
+    docs/explanation/detection.md
     has the figures by pose.
 
     Raises:

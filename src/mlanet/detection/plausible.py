@@ -23,7 +23,7 @@ def are_upright(candidates: Candidates) -> Bool[np.ndarray, "n"]:
 
     The limits leave out 3 in 100 upright faces and admit 1 in 50 of those of 48 and more pixels
     that lie on their side or stand on their head, whose points the network misplaces
-    (docs/detection.md).
+    (docs/explanation/detection.md).
     """
     sides = candidates.boxes[:, 2:] - candidates.boxes[:, :2]
     eyes, mouth = candidates.landmarks[:, :2].mean(axis=1), candidates.landmarks[:, 3:].mean(axis=1)

@@ -37,7 +37,7 @@ class Prediction(Protocol):
 
     @property
     def euler_deg(self) -> Float[np.ndarray, "3"]:
-        """Pitch, yaw, roll in degrees (docs/conventions.md)."""
+        """Pitch, yaw, roll in degrees (docs/reference/conventions.md)."""
         ...
 
 

@@ -14,7 +14,7 @@ from mlanet.files.writing import atomic_path
 from mlanet.version import __version__
 
 MANIFEST = "mlanet-result.json"
-"""Name of the file in each result folder; described in docs/output.md."""
+"""Name of the file in each result folder; described in docs/reference/output.md."""
 
 SCHEMA_VERSION = 1
 _MAX_BYTES = 64 * 1024**2

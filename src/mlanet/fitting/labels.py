@@ -35,7 +35,7 @@ _JAW = 17
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
-    """Coefficients of `n` faces in the crop's camera (docs/conventions.md).
+    """Coefficients of `n` faces in the crop's camera (docs/reference/conventions.md).
 
     Attributes:
         box_px: the square (left, top, right, bottom) of the picture that the camera sees.

@@ -93,7 +93,7 @@ class OrthographicView:
 
 @dataclass(frozen=True, slots=True)
 class CropView:
-    """The crop's fixed pinhole (docs/conventions.md): the unit is the crop's side.
+    """The crop's fixed pinhole (docs/reference/conventions.md): the unit is the crop's side.
 
     The first three numbers of a place are a network's translation (`geometry.decode_pose`).
 

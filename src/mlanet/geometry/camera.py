@@ -31,7 +31,7 @@ class Pose:
 
     @property
     def euler_deg(self) -> Float[Array, "*b 3"]:
-        """(pitch, yaw, roll) in degrees; signs in docs/conventions.md."""
+        """(pitch, yaw, roll) in degrees; signs in docs/reference/conventions.md."""
         return euler_from_matrix(self.rotation) * (180.0 / np.pi)
 
 

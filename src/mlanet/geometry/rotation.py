@@ -35,7 +35,7 @@ def six_d_from_matrix(rotation: Float[Array, "*b 3 3"]) -> Float[Array, "*b 6"]:
 def matrix_from_euler(angles_rad: Float[Array, "*b 3"]) -> Float[Array, "*b 3 3"]:
     """Model-to-camera rotation from (pitch, yaw, roll) in radians.
 
-    Convention: 300W-LP and AFLW2000-3D (see docs/conventions.md); the inverse of
+    Convention: 300W-LP and AFLW2000-3D (see docs/reference/conventions.md); the inverse of
     `euler_from_matrix`.
     """
     xp = array_namespace(angles_rad)

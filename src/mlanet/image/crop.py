@@ -20,7 +20,7 @@ class Crop:
     """A square of a picture, resampled to `(S, S, 3)` uint8 RGB.
 
     `crop_from_image` `(2, 3)` maps pixels of the picture to pixels of the crop
-    (docs/conventions.md: the corner of a picture is (0, 0)).
+    (docs/reference/conventions.md: the corner of a picture is (0, 0)).
     """
 
     image: UInt8[np.ndarray, "s s 3"]

@@ -32,7 +32,7 @@ def head_pose_mae(
     """Mean absolute error of (pitch, yaw, roll) in degrees on the faces within range.
 
     Plain differences of Euler angles, not wrapped around at ±180°, in the convention of
-    300W-LP and AFLW2000-3D (see docs/conventions.md).
+    300W-LP and AFLW2000-3D (see docs/reference/conventions.md).
 
     Raises:
         ValueError: the shapes are not (n, 3).

@@ -2,7 +2,8 @@
 
 The protocol is that of MICC Florence as papers describe it (Genova et al., "Unsupervised training
 for 3D morphable model regression", CVPR 2018; Gecer et al., "GANFIT", CVPR 2019; how the public
-script of the latter differs is in docs/evaluation.md): the scan within 95 mm of the tip of the
+script of the latter differs is in docs/explanation/evaluation.md): the scan within 95 mm of the
+tip of the
 nose, alignment by iterated closest points with an isotropic scale, distances to the planes of the
 closest points in both directions, averaged. What those papers leave open is fixed here: every
 vertex counts by the area around it, so that the figure does not depend on how densely a mesh is

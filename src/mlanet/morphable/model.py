@@ -25,7 +25,8 @@ UNKNOWN = -1
 class MorphableModel:
     """A linear face model on a base mesh of `v` vertices, subdivided once after decoding or not.
 
-    Frame and unit are those of docs/conventions.md (mm; x to the subject's left, y up, z out of
+    Frame and unit are those of docs/reference/conventions.md (mm; x to the subject's left, y up, z
+    out of
     the face). Identity and albedo modes are scaled to unit standard deviation. Every part that a
     model may lack has an empty form, and what needs it says so when it is asked for.
 
@@ -91,7 +92,7 @@ class MorphableModel:
 
     @classmethod
     def load(cls, path: Path | None = None, landmarks: Path | None = None) -> "MorphableModel":
-        """The embedded model, or a user's in any of the formats of docs/face-models.md.
+        """The embedded model, or a user's in any of the formats of docs/reference/face-models.md.
 
         Args:
             path: a file or folder; its content, not its name, tells the format.

@@ -18,12 +18,12 @@ PICKLE = (b"\x80", b"(", b"}")
 
 UNDERSTOOD = (
     "mlanet's npz, Basel 2009 (.mat), Basel 2017 and 2019 (.h5), FLAME (.pkl), ICT-FaceKit"
-    " (folder or npz), GNM (npz); see docs/face-models.md"
+    " (folder or npz), GNM (npz); see docs/reference/face-models.md"
 )
 
 
 def read_model(path: Path, landmarks: Path | None = None) -> MorphableModel:
-    """Read a face model in any format of docs/face-models.md.
+    """Read a face model in any format of docs/reference/face-models.md.
 
     Args:
         path: a file, or ICT-FaceKit's folder.

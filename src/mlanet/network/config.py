@@ -83,7 +83,8 @@ PRESETS: dict[str, NetworkConfig] = {
     "small": NetworkConfig(backbone="mobilenetv2_050", input_size=64),
 }
 """`mobile` ships; `large` predicts the same coefficients with ResNet-50 and was never trained to
-its end (docs/training.md has the recipe); `paper` has the architecture of arXiv 2509.10024; `small`
+its end (docs/how-to/train-gpu.md has the recipe); `paper` has the architecture of arXiv
+2509.10024; `small`
 is for ablations on a CPU.
 
 All read the pose as `mlanet.geometry.decode_pose` does: the paper's code regresses a translation

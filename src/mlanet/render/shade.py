@@ -25,7 +25,8 @@ def shade(
     Args:
         albedo: sRGB in [0, 1].
         normals: of unit length, in the viewer's frame.
-        lighting: radiance coefficients; the cosine lobe is applied here (docs/conventions.md).
+        lighting: radiance coefficients; the cosine lobe is applied here
+        (docs/reference/conventions.md).
         backend: as in `rasterize`.
     """
     if is_torch_array(normals):

@@ -53,7 +53,8 @@ class SourceConfig:
 
     Attributes:
         folder: below the data's root: pictures in tar files beside `labels.npz`, as data sets and
-            `mlanet synthesize` have them, or another layout of docs/data.md; empty for heads
+            `mlanet synthesize` have them, or another layout of docs/reference/datasets.md; empty
+            for heads
             rendered while training.
         share: of the labelled (or unlabelled) part of each batch; shares add up to 1.
         labels: file below the data's root that `mlanet label` wrote for this folder; empty for
