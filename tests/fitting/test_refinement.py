@@ -146,9 +146,9 @@ def test_the_same_answer_twice(face):
 def test_every_coefficient_has_a_gradient(face):
     person = OnePerson([face])
     blocks = {name: block.requires_grad_() for name, block in person.start().items()}
-    each = person.of_each(blocks)
-    skin, middle = person.visible_skin(each), torch.zeros_like(blocks["identity"])
-    unlabelled_cost(person, each, skin, middle, RefinementConfig()).backward()
+    skin = person.visible_skin(person.of_each(blocks))
+    middle = torch.zeros_like(blocks["identity"])
+    unlabelled_cost(person, blocks, skin, middle, RefinementConfig()).backward()
     for name, block in blocks.items():
         assert block.grad is not None
         assert torch.isfinite(block.grad).all(), name

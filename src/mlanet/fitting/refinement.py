@@ -138,7 +138,7 @@ def refine(
         optimizer.zero_grad()
         predicted = person.landmarks_px(each, index)[..., :2]
         landmarks = landmark_likelihood(predicted, labels, trust, noise).mean()
-        cost = landmarks + unlabelled_cost(person, each, skin, likely_identity, config)
+        cost = landmarks + unlabelled_cost(person, blocks, skin, likely_identity, config)
         cost.backward()
         optimizer.step()
         schedule.step()
@@ -150,13 +150,14 @@ def refine(
 
 def unlabelled_cost(
     person: OnePerson,
-    each: Coefficients,
+    blocks: dict[str, Tensor],
     skin: Float[Tensor, "b s s"],
     likely_identity: Float[Tensor, "1 i"],
     config: RefinementConfig,
 ) -> Float[Tensor, ""]:
     """Robust colour distance of skin, and what is likely: identity near what it was given as."""
-    terms = prior_terms(each, config.expression_sd, likely_identity)
+    each = person.of_each(blocks)
+    terms = prior_terms(Coefficients(**blocks), config.expression_sd, likely_identity)
     terms["photometric"] = lambda: robust_color_distance(
         person.face.draw(each, person.size), person.photos, skin, config.outlier
     )

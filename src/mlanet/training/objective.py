@@ -16,7 +16,6 @@ from mlanet.geometry import (
     euler_from_matrix,
     matrix_from_6d,
     shading,
-    vertex_normals,
     viewer_from_camera,
 )
 from mlanet.losses import (
@@ -38,6 +37,7 @@ from mlanet.losses import (
     wing_distance,
 )
 from mlanet.morphable import MorphableModel
+from mlanet.render import viewer_normals
 from mlanet.training.config import TrainingConfig
 
 FACING = 0.15
@@ -76,8 +76,6 @@ class Objective(nn.Module):
     coefficient_weight: Float[Tensor, "n"]
     seen_skin: Int[Tensor, "k"]
     inner_face: Int[Tensor, "k"]
-    faces: Int[Tensor, "f 3"]
-    faces_of_vertex: Int[Tensor, "v k"]
 
     def __init__(
         self, model: MorphableModel, layout: CoefficientLayout, config: TrainingConfig
@@ -89,16 +87,13 @@ class Objective(nn.Module):
                 f"preset: regresses {layout}, the face model has {model.layout}"
             )
         self.model_name = model.name
-        topology = self.face.topology
         weight = block_weight(layout, asdict(config.block_weights), asdict(config.block_deviations))
         self.register_buffer("coefficient_weight", weight)
-        for name, indices in (
-            ("seen_skin", np.flatnonzero(outer_skin(model) > 0.5)),
-            ("inner_face", np.flatnonzero(model.regions["face"] > 0.5)),
-            ("faces", topology.faces),
-            ("faces_of_vertex", topology.faces_of_vertex),
+        for name, weights in (
+            ("seen_skin", outer_skin(model)),
+            ("inner_face", model.regions["face"]),
         ):
-            self.register_buffer(name, torch.from_numpy(indices).long())
+            self.register_buffer(name, torch.from_numpy(np.flatnonzero(weights > 0.5)))
 
     def forward(
         self,
@@ -179,18 +174,15 @@ class Objective(nn.Module):
         face, skin, size = self.face, self.seen_skin, images.shape[-1]
         with torch.no_grad():
             vertices = face.pose(coefficients).apply(face.vertices(coefficients))
-            outward = vertex_normals(vertices, self.faces, self.faces_of_vertex)
-            normals, points = outward[:, skin], vertices[:, skin]
-            view = -points / points.norm(dim=-1, keepdim=True)
-            facing = (normals * view).sum(dim=-1) > FACING
+            normals, points = viewer_normals(vertices, face.topology)[:, skin], vertices[:, skin]
+            to_viewer = -viewer_from_camera(points.mT).mT / points.norm(dim=-1, keepdim=True)
+            facing = (normals * to_viewer).sum(dim=-1) > FACING
             xy = Camera.of_crop(size).project(points)[..., :2]
             inside = ((xy > 0) & (xy < size)).all(dim=-1)
             observed = colors_at_vertices(images, xy)
             visible = facing * inside * inside_photo(observed)
-            viewer = viewer_from_camera(normals.transpose(1, 2)).transpose(1, 2)
-        lit = face.albedo(coefficients, skin) * shading(
-            viewer, decode_lighting(coefficients.lighting)
-        )
+        light = shading(normals, decode_lighting(coefficients.lighting))
+        lit = face.albedo(coefficients, skin) * light
         return color_distance(lit, observed, visible, SOFTENING)
 
 
