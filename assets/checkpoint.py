@@ -23,7 +23,7 @@ from mlanet.network.runtime import CoefficientRegressor
 from mlanet.training import TrainingConfig
 from mlanet.training.checkpoint import save_checkpoint
 from mlanet.training.data import LabelledFaces
-from mlanet.training.learner import build_optimizer, to_device
+from mlanet.training.learner import build_optimizer
 
 TOLERANCE = 2e-3
 """Of coefficients, between the exported network and the checkpoint."""
@@ -46,10 +46,7 @@ def main() -> None:
     config = TrainingConfig(preset=arguments.preset)
     size = network.config.input_size
     faces = LabelledFaces(arguments.data, config.held_out)
-    crops = [
-        to_device(faces.training_batch(step, size, config), "cpu")[0]
-        for step in range(arguments.batches)
-    ]
+    crops = [faces.training_batch(step, size, config).pixels() for step in range(arguments.batches)]
     pairs = norms_of_convolutions(network, crops[0][:1])
     lengths = {name: channel_lengths(network.get_parameter(f"{name}.weight")) for name in pairs}
     load_folded(network, arguments.network, pairs)

@@ -191,20 +191,24 @@ def batch_step(count: int, size: int = 128) -> Callable[[], object]:
 
 def training_step() -> Callable[[], object]:
     """A supervised step of the preset `mobile` on 64 crops of 128 px."""
+    from mlanet.datasets import Sample
     from mlanet.training import Stage, TrainingConfig
-    from mlanet.training.data import Batch
     from mlanet.training.learner import Learner
+    from mlanet.training.samples import Samples
 
     config = TrainingConfig(stages=(Stage(1.0, 128),))
     learner = Learner.start(config)
     rng = np.random.default_rng(0)
-    batch = Batch(
-        images=rng.integers(0, 256, (64, 128, 128, 3)).astype(np.uint8),
-        landmarks_px=rng.uniform(20.0, 100.0, (64, 68, 3)).astype(np.float32),
-        size_px=np.full(64, 80.0, dtype=np.float32),
-        weight=np.ones((64, 68), dtype=np.float32),
-        has_depth=np.ones(64, dtype=np.float32),
-    )
+    layout = learner.objective.face.layout
+    samples = [
+        Sample(
+            "noise",
+            rng.integers(0, 256, (128, 128, 3)).astype(np.uint8),
+            rng.uniform(20.0, 100.0, (68, 3)).astype(np.float32),
+        )
+        for _ in range(64)
+    ]
+    batch = Samples.cat([Samples.of(sample, layout) for sample in samples])
     return lambda: learner.step(0, batch)
 
 

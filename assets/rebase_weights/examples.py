@@ -3,13 +3,14 @@
 from dataclasses import dataclass, fields
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float, Int
 
 from mlanet.coefficients import NUM_LIGHTING, Coefficients
 from mlanet.fitting.labels import Labels
 from mlanet.morphable import MorphableModel
-from mlanet.training.augmentation import CropChange
-from mlanet.training.following import follow_all
+from mlanet.training.crop_coefficients import crop_coefficients
+from mlanet.training.crops import CropChanges
 from rebase_weights.views import Views
 
 HELD_OUT_EVERY = 40
@@ -65,23 +66,23 @@ def examples_of(
     used = np.flatnonzero(labels.accepted)
     count = views.features.shape[1]
     face = np.repeat(used, count)
-    changes = [change for picture in used.tolist() for change in views.changes[picture]]
+    changes = [views.changes[picture] for picture in used.tolist()]
     size = changes[0].size
     left_top, right = labels.box_px[:, :2], labels.box_px[:, 2]
     squares = np.column_stack([left_top, right - left_top[:, 0]])
-    vectors = follow_all(
+    vectors = crop_coefficients(
         _vectors(labels, model)[face],
         squares[face],
-        np.array([change.crop_from_image for change in changes]),
-        np.array([change.mirrored for change in changes]),
+        np.concatenate([change.crop_from_image for change in changes]),
+        np.concatenate([change.mirrored for change in changes]),
         size,
         model,
     )
     return Examples(
         features=views.features[used].reshape(len(face), -1).astype(np.float32),
         vectors=vectors.astype(np.float32),
-        landmarks_px=np.array(
-            [_in_crop(landmarks_px[k], change) for k, change in zip(face, changes, strict=True)]
+        landmarks_px=np.concatenate(
+            [_in_crops(landmarks_px[k], change) for k, change in zip(used, changes, strict=True)]
         ),
         scored=scored[face],
         held_out=rows[face] % HELD_OUT_EVERY == 0,
@@ -97,6 +98,9 @@ def _vectors(labels: Labels, model: MorphableModel) -> Float[np.ndarray, "n k"]:
     return model.layout.join(Coefficients(*known, light))
 
 
-def _in_crop(points: Float[np.ndarray, "68 2"], change: CropChange) -> Float[np.ndarray, "68 2"]:
-    flat = np.column_stack([points, np.zeros(len(points))])
-    return change.landmarks(flat)[:, :2]
+def _in_crops(
+    points: Float[np.ndarray, "68 2"], changes: CropChanges
+) -> Float[np.ndarray, "v 68 2"]:
+    flat = torch.from_numpy(np.column_stack([points, np.zeros(len(points))]))
+    count = len(changes.crop_from_image)
+    return changes.landmarks(flat.expand(count, 68, 3))[..., :2].numpy()

@@ -1,10 +1,11 @@
 """What the network that is carried over sees of pictures in several crops of each."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
 import onnxruntime
+import torch
 from jaxtyping import Float, UInt8
 
 from mlanet.geometry import (
@@ -17,7 +18,10 @@ from mlanet.geometry import (
 from mlanet.image import invert_transform, transform_points
 from mlanet.morphable import MorphableModel
 from mlanet.sessions import open_session
-from mlanet.training.augmentation import AugmentationConfig, CropChange, random_change, random_look
+from mlanet.training import AugmentationConfig
+from mlanet.training.appearance import random_appearance
+from mlanet.training.crops import CropChanges, random_changes
+from mlanet.training.dice import Dice
 from rebase_weights.graph import with_features
 from rebase_weights.pictures import Pictures
 
@@ -91,7 +95,7 @@ class Views:
         rotation: head to camera in the first crop, which is the plain one.
     """
 
-    changes: list[list[CropChange]]
+    changes: list[CropChanges]
     features: Float[np.ndarray, "n v f"]
     landmarks_px: Float[np.ndarray, "n 68 2"]
     rotation: Float[np.ndarray, "n 3 3"]
@@ -123,19 +127,20 @@ def _look_at_some(
         crops_of(pictures.decode(place), pictures.landmarks_px[place], network.size, rng)
         for place in places
     ]
-    changes = [[change for change, _ in crops] for crops in cut]
-    vectors, features = network(np.stack([crop for crops in cut for _, crop in crops]))
-    every = [change for some in changes for change in some]
+    changes = [change for change, _ in cut]
+    vectors, features = network(np.concatenate([crops for _, crops in cut]))
+    shape = (len(places), 2 + NUM_CHANGED)
     points = [
         in_picture(own, change)
-        for own, change in zip(network.landmarks_px(vectors), every, strict=True)
+        for own, change in zip(
+            network.landmarks_px(vectors).reshape(*shape, 68, 2), changes, strict=True
+        )
     ]
-    shape = (len(places), len(changes[0]))
     first = network.model.layout.split(vectors.reshape(*shape, -1)[:, 0].astype(np.float64))
     return Views(
         changes,
         features.reshape(*shape, -1).astype(np.float16),
-        np.median(np.reshape(points, (*shape, 68, 2)), axis=1),
+        np.median(points, axis=1),
         matrix_from_6d(first.rotation),
     )
 
@@ -145,21 +150,35 @@ def crops_of(
     landmarks_px: Float[np.ndarray, "68 2"],
     size: int,
     rng: np.random.Generator,
-) -> list[tuple[CropChange, UInt8[np.ndarray, "s s 3"]]]:
+) -> tuple[CropChanges, UInt8[np.ndarray, "v s s 3"]]:
     """The protocol's crop, its mirror image, and `NUM_CHANGED` with random changes."""
-    plain = random_change(landmarks_px, size, NOT_CHANGED, rng)
-    crops = [(change, change.picture(image)) for change in (plain, replace(plain, mirrored=True))]
-    for _ in range(NUM_CHANGED):
-        change = random_change(landmarks_px, size, CHANGED, rng)
-        crops.append((change, random_look(change.picture(image), CHANGED, rng)))
-    return crops
+    points = torch.from_numpy(landmarks_px.astype(np.float64))[None]
+    dice = Dice(rng.spawn(NUM_CHANGED))
+    plain = random_changes(points, size, NOT_CHANGED, Dice([rng]))
+    changed = random_changes(points.expand(NUM_CHANGED, 68, 2), size, CHANGED, dice)
+    changes = CropChanges(
+        torch.cat([plain.crop_from_image.expand(2, 2, 3), changed.crop_from_image]),
+        size,
+        torch.cat([torch.tensor([False, True]), changed.mirrored]),
+        torch.cat([plain.reflect.expand(2), changed.reflect]),
+    )
+    extent = torch.tensor([image.shape[1::-1]]).expand(2 + NUM_CHANGED, 2)
+    crops = changes.pictures(torch.from_numpy(image).expand(len(extent), *image.shape), extent)
+    free = torch.ones(NUM_CHANGED, dtype=torch.bool)
+    crops[2:] = random_appearance(crops[2:], free, CHANGED, dice)
+    return changes, (crops * 255.0 + 0.5).byte().permute(0, 2, 3, 1).numpy()
 
 
 def in_picture(
-    landmarks_px: Float[np.ndarray, "68 2"], change: CropChange
-) -> Float[np.ndarray, "68 2"]:
-    """Points of a crop in the pixels of its picture: undoes `CropChange.landmarks`."""
-    points = landmarks_px
-    if change.mirrored:
-        points = (points * [-1, 1] + [change.size, 0])[MIRRORED_LANDMARKS]
-    return transform_points(invert_transform(change.crop_from_image), points)
+    landmarks_px: Float[np.ndarray, "v 68 2"], changes: CropChanges
+) -> Float[np.ndarray, "v 68 2"]:
+    """Points of crops in the pixels of their picture: undoes `CropChanges.landmarks`."""
+    mirrored = changes.mirrored.numpy()[:, None, None]
+    swapped = (landmarks_px * [-1, 1] + [changes.size, 0])[:, MIRRORED_LANDMARKS]
+    points = np.where(mirrored, swapped, landmarks_px)
+    return np.stack(
+        [
+            transform_points(invert_transform(matrix), own)
+            for matrix, own in zip(changes.crop_from_image.numpy(), points, strict=True)
+        ]
+    )

@@ -245,15 +245,18 @@ def test_expressions_are_likely_as_the_scores_of_trusted_faces_say():
 
 
 def test_points_go_into_a_changed_crop_and_back(rng):
+    import torch
     from rebase_weights.views import CHANGED, in_picture
 
-    from mlanet.training.augmentation import random_change
+    from mlanet.training.crops import random_changes
+    from mlanet.training.dice import Dice
 
-    points = seen(turned_heads(rng, 6))
-    for own in points:
-        change = random_change(own, SIZE, CHANGED, rng)
-        in_crop = change.landmarks(np.column_stack([own, np.zeros(68)]))[:, :2]
-        np.testing.assert_allclose(in_picture(in_crop, change), own, atol=1e-3)
+    points = seen(turned_heads(rng, 6)).astype(np.float64)
+    deep = torch.from_numpy(np.pad(points, ((0, 0), (0, 0), (0, 1))))
+    changes = random_changes(deep, SIZE, CHANGED, Dice(rng.spawn(6)))
+    assert 0 < int(changes.mirrored.sum()) < 6
+    in_crops = changes.landmarks(deep)[..., :2].numpy()
+    np.testing.assert_allclose(in_picture(in_crops, changes), points, atol=1e-3)
 
 
 def made_up_examples(model, rng, count=1200):
@@ -328,7 +331,7 @@ def test_examples_are_crops_of_accepted_faces(model, rng):
     labels = fit_labels(model, points, prior)
     assert labels.accepted.all()
     image = np.zeros((120, 120, 3), np.uint8)
-    changes = [[change for change, _ in crops_of(image, own, SIZE, rng)] for own in points]
+    changes = [crops_of(image, own, SIZE, rng)[0] for own in points]
     views = Views(changes, np.zeros((4, 4, FEATURES), np.float16), points, rotation)
     kept = replace(labels, accepted=np.array([True, False, True, True]))
     rows, scored = np.array([0, 1, 40, 41]), np.array([True, True, False, False])

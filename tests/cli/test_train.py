@@ -12,6 +12,7 @@ from mlanet.cli.train import resolve
 from mlanet.errors import ConfigurationError
 from mlanet.extras import install_command
 from mlanet.training import TrainingConfig
+from mlanet.training.config import BATCHES
 
 
 def run(*arguments):
@@ -36,7 +37,9 @@ def test_options_change_the_default(tmp_path):
 
 
 def test_a_file_comes_before_the_runs_configuration(tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps({"training": asdict(TrainingConfig(seed=5))}))
+    (tmp_path / "config.json").write_text(
+        json.dumps({"batches": BATCHES, "training": asdict(TrainingConfig(seed=5))})
+    )
     assert resolve(tmp_path, None, no_changes()).seed == 5
     given = tmp_path / "given.json"
     given.write_text('{"seed": 6}')

@@ -52,8 +52,8 @@ def test_a_face_in_a_box_is_the_face_in_its_crop(done, data):
     network = load_trained(done[0] / "checkpoint.safetensors").network
     predictor = NetworkPredictor(network, MorphableModel.load())
     batch = next(LabelledFaces(data, 4).held_out_batches(64, 2))
-    in_crops = predictor.crop_landmarks_px(batch.images)
-    in_box = predictor.predict_in_box(batch.images[1], np.array([0.0, 0.0, 64.0, 64.0]))
+    in_crops = predictor.crop_landmarks_px(batch.images.numpy())
+    in_box = predictor.predict_in_box(batch.images[1].numpy(), np.array([0.0, 0.0, 64.0, 64.0]))
     np.testing.assert_allclose(in_box.landmarks_px, in_crops[1], atol=1e-3)
     assert len(held_out_errors(predictor, LabelledFaces(data, 4))) == 4
 

@@ -10,10 +10,12 @@ from PIL import Image
 torch = pytest.importorskip("torch", reason="needs the extra train")
 
 from mlanet.coefficients import Coefficients
+from mlanet.datasets import Sample
 from mlanet.geometry import Camera, decode_pose, landmarks_in_pixels, six_d_from_matrix
 from mlanet.geometry import matrix_from_euler as rotation
 from mlanet.morphable import MorphableModel
 from mlanet.training import AugmentationConfig, Stage, TrainingConfig
+from mlanet.training.samples import Samples
 
 SIDE = 64
 
@@ -100,6 +102,18 @@ def write_crops(folder: Path, pictures, landmarks_px) -> None:
                 file.seek(0)
                 archive.addfile(member, file)
     np.savez(folder / "labels.npz", name=np.array(names), pts68_px=landmarks_px.astype(np.float32))
+
+
+@pytest.fixture(scope="session")
+def make_samples(model):
+    """`make_samples(landmarks_px, side)`: black crops with these landmarks, depth included."""
+
+    def make(landmarks_px, side):
+        black = np.zeros((side, side, 3), np.uint8)
+        points = [np.asarray(each, np.float32) for each in landmarks_px]
+        return Samples.cat([Samples.of(Sample("", black, each), model.layout) for each in points])
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from mlanet.training import (
     Stage,
     TrainingConfig,
 )
+from mlanet.training.config import BATCHES
 from mlanet.training.terms import KNOWN_TERMS, LABEL_TERMS, paper_weights
 
 
@@ -43,7 +44,7 @@ def test_blocks_of_coefficients_round_trip(tmp_path):
 
 def test_a_runs_own_file_is_a_configuration(tmp_path):
     config = TrainingConfig(seed=5)
-    path = written(tmp_path, {"training": asdict(config), "torch": "2"})
+    path = written(tmp_path, {"batches": BATCHES, "training": asdict(config), "torch": "2"})
     assert TrainingConfig.read(path) == config
 
 
@@ -164,9 +165,18 @@ def test_files_of_older_versions_are_read(tmp_path):
     values = {name: value for name, value in asdict(TrainingConfig()).items() if name not in later}
     values["weights"] = dict(list(values["weights"].items())[:8])
     assert TrainingConfig.read(written(tmp_path, values)) == TrainingConfig()
-    del values["augmentation"]["turned"], values["augmentation"]["cut"]
-    found = TrainingConfig.read(written(tmp_path, {"training": values})).augmentation
-    assert (found.turned, found.cut) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("batches", [{}, {"batches": BATCHES - 1}])
+def test_runs_of_older_versions_are_refused(tmp_path, batches):
+    """This version would go on with other pictures."""
+    path = written(tmp_path, {"training": asdict(TrainingConfig()) | {"resident": False}} | batches)
+    with pytest.raises(
+        ConfigurationError, match="of a run of an earlier version of mlanet"
+    ) as caught:
+        TrainingConfig.read(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
 
 
 def test_missing_file_is_named(tmp_path):

@@ -15,8 +15,8 @@ from mlanet.errors import DataError
 from mlanet.image import square_from_landmarks
 from mlanet.training import SourceConfig
 from mlanet.training.data import LabelledFaces
-from mlanet.training.layouts import DatasetSource
-from mlanet.training.sample import JAW_WEIGHT_2D
+from mlanet.training.samples import JAW_WEIGHT_2D, points_to_crop
+from mlanet.training.sources import other_layout
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +45,12 @@ def test_landmarks_of_another_layout_are_labels(root, model, tiny):
     own, other = faces.sources[0][3], faces.sources[1][3]
     np.testing.assert_array_equal(own.image, other.image)
     np.testing.assert_allclose(own.landmarks_px[:, :2], other.landmarks_px[:, :2], atol=1e-4)
-    assert own.has_depth
-    assert not other.has_depth
-    assert not other.known.any()
+    assert own.landmarks_px.shape == (68, 3)
+    assert other.landmarks_px.shape == (68, 2)
+    assert other.jaw_on_surface
+    assert other.coefficients is None
     batch = faces.training_batch(0, 32, replace(tiny, batch_size=8))
-    assert sorted(batch.has_depth) == [0.0] * 4 + [1.0] * 4
+    assert sorted(batch.has_depth.tolist()) == [0.0] * 4 + [1.0] * 4
     assert {source for source, _ in faces.held_out} == {0}
 
 
@@ -63,11 +64,11 @@ def test_pictures_without_landmarks_are_unlabelled_samples(root, model, tiny):
     )
     faces = LabelledFaces.of(config, root)
     batch = faces.training_batch(0, 32, config)
-    assert (batch.num_labelled, batch.num_unlabelled) == (4, 4)
-    assert np.isfinite(batch.landmarks_px).all()
+    assert batch.labelled.tolist() == [True] * 4 + [False] * 4
+    assert batch.landmarks_px.isfinite().all()
     face = faces.sources[1][0]
-    assert not face.has_landmarks
-    left, top, right, bottom = square_from_landmarks(face.landmarks_px)
+    assert face.landmarks_px is None
+    left, top, right, bottom = square_from_landmarks(points_to_crop(face))
     assert (right - left, bottom - top) == pytest.approx((80 / MARGIN, 80 / MARGIN))
     assert (left + right, top + bottom) == pytest.approx((100, 80))
 
@@ -87,7 +88,7 @@ def test_the_evaluations_images_are_refused(tmp_path, model):
     for name in ("image00001.jpg", "image00001.mat"):
         (folder / name).write_bytes(b"")
     with pytest.raises(DataError, match="to evaluate with, not to train on"):
-        DatasetSource(folder, model)
+        other_layout(folder, model)
 
 
 @pytest.fixture(scope="module")
@@ -147,13 +148,14 @@ def test_fitted_coefficients_of_another_layout_are_known(turned, model, tiny):
     for index in range(len(names)):
         face, row = faces.sources[0][index], list(fits["name"]).index(names[index])
         known = names[index] in columns["name"] and bool(fits["accepted"][row])
-        assert face.known.sum() == known * (layout.identity + layout.num_rotation)
+        assert (face.coefficients is not None) == known
         if known:
+            assert face.known.sum() == layout.identity + layout.num_rotation
             identity = face.coefficients[layout.slices["identity"]]
             np.testing.assert_array_equal(identity, fits["identity"][row])
             np.testing.assert_allclose(face.square_px[:2], fits["box_px"][row, :2])
     batch = faces.training_batch(0, 32, replace(tiny, batch_size=8))
-    assert np.abs(batch.coefficients[:, layout.slices["identity"]]).max() > 0.1
+    assert batch.coefficients[:, layout.slices["identity"]].abs().max() > 0.1
     assert faces.fingerprints != LabelledFaces(turned, 2, [SourceConfig("300W_LP")]).fingerprints
 
 

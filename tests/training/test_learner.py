@@ -7,7 +7,8 @@ import torch
 from mlanet.errors import ConfigurationError
 from mlanet.training import Stage, TrainingConfig
 from mlanet.training.data import LabelledFaces
-from mlanet.training.learner import Learner, learning_rate, to_device, update_average
+from mlanet.training.learner import Learner, learning_rate, update_average
+from mlanet.training.samples import Samples
 
 
 @pytest.fixture(scope="module")
@@ -86,13 +87,13 @@ def test_the_seed_decides_the_initial_weights(tiny):
 
 def test_pictures_reach_the_network_as_channels_first_in_0_1(data, tiny):
     batch = LabelledFaces(data, 4).training_batch(0, 32, tiny)
-    images, labels = to_device(batch, "cpu")
+    images = batch.pixels()
     assert images.shape == (4, 3, 32, 32)
     assert images.dtype == torch.float32
     np.testing.assert_allclose(
         images.permute(0, 2, 3, 1).numpy() * 255.0, batch.images, rtol=0, atol=1e-4
     )
-    assert [label.shape for label in labels] == [(4, 68, 3), (4,), (4, 68), (4,)]
+    assert images.is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize(
@@ -127,3 +128,47 @@ def test_a_run_can_start_from_another_runs_average(tmp_path):
         torch.testing.assert_close(mine, theirs)
         assert mine.requires_grad
     assert second.optimizer.state_dict()["state"] == {}
+
+
+class _Numbers:
+    """What a meta tensor is read as."""
+
+    def __float__(self):
+        return 0.5
+
+    def __bool__(self):
+        return True
+
+
+def test_a_step_stays_on_its_device(tiny, monkeypatch):
+    """On the device `meta` nothing is computed, but tensors of two devices cannot meet."""
+    weights = replace(
+        tiny.weights, shape=1.0, vertices=1.0, standardized_coefficients=1.0, coefficients=1.0
+    )
+    learner = Learner.start(replace(tiny, weights=weights))
+    size = learner.objective.face.layout.size
+    learner.objective.to("meta")
+    for name in ("__float__", "__bool__"):
+        monkeypatch.setattr(torch.Tensor, name, getattr(_Numbers, name))
+    with pytest.raises(RuntimeError, match="device"):
+        torch.zeros(3, device="meta") + torch.zeros(3)
+
+    def some(*shape):
+        return torch.zeros(*shape, device="meta")
+
+    vector = some(4, size).requires_grad_()
+    samples = Samples(
+        images=torch.zeros(4, 32, 32, 3, dtype=torch.uint8, device="meta"),
+        extent_px=some(4, 2),
+        landmarks_px=some(4, 68, 3),
+        weight=some(4, 68),
+        has_depth=some(4),
+        coefficients=some(4, size),
+        known=some(4, size),
+        squares_px=some(4, 3),
+        labelled=torch.ones(4, dtype=torch.bool, device="meta"),
+    )
+    loss, terms = learner.objective(vector, some(4, 3, 32, 32), samples)
+    loss.backward()
+    assert vector.grad.device.type == "meta"
+    assert {"shape", "vertices", "photometric", "landmarks"} <= set(terms)

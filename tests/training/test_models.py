@@ -29,14 +29,13 @@ from mlanet.training import (
     train,
 )
 from mlanet.training.checkpoint import load_trained
+from mlanet.training.crop_coefficients import known_of_mirror_images
 from mlanet.training.data import LabelledFaces
 from mlanet.training.export import export_onnx
-from mlanet.training.following import known_of_mirror_images
 from mlanet.training.learner import Learner
 from mlanet.training.models import network_for, open_face_model
-from mlanet.training.objective import KnownCoefficients, Objective, with_euler_angles
+from mlanet.training.objective import Objective, with_euler_angles
 from mlanet.training.plan import make_plan
-from mlanet.training.resident import ResidentFaces
 
 LAYOUT = CoefficientLayout(identity=7, expression=5, albedo=4)
 GREY, BOX = np.full((90, 90, 3), 120, np.uint8), np.array([10.0, 10.0, 80.0, 80.0])
@@ -196,19 +195,16 @@ def test_known_rotations_become_euler_angles(model, path, make_faces):
     values = torch.from_numpy(rng.normal(size=(3, LAYOUT.size)).astype(np.float32))
     known = torch.ones_like(values)
     known[2, LAYOUT.slices["rotation"]] = 0.0
-    given = KnownCoefficients(values, known)
-    found = with_euler_angles(given, LAYOUT, layout)
-    assert found.values.shape == found.known.shape == (3, layout.size)
-    angles = found.values[:2, layout.slices["rotation"]]
+    found, found_known = with_euler_angles(values, known, LAYOUT, layout)
+    assert found.shape == found_known.shape == (3, layout.size)
+    angles = found[:2, layout.slices["rotation"]]
     wanted = matrix_from_6d(values[:2, LAYOUT.slices["rotation"]])
     torch.testing.assert_close(angles, euler_from_matrix(wanted))
-    assert not found.known[2, layout.slices["rotation"]].any()
+    assert not found_known[2, layout.slices["rotation"]].any()
     for name in ("identity", "expression", "translation", "lighting"):
-        torch.testing.assert_close(
-            found.values[:, layout.slices[name]], values[:, LAYOUT.slices[name]]
-        )
+        torch.testing.assert_close(found[:, layout.slices[name]], values[:, LAYOUT.slices[name]])
     # A network that answers so has nothing left to learn from what is known.
-    terms = objective.coefficient_terms(found.values, given)
+    terms = objective.coefficient_terms(found, values, known)
     for name in ("coefficients", "standardized_coefficients", "vertices", "shape"):
         assert terms[name]()[:2].abs().max() < 1e-6, name
 
@@ -286,17 +282,6 @@ def test_heads_need_colours(model, config, data, tmp_path):
     )
     with pytest.raises(DataError, match="rendered heads: the face model another has no albedo"):
         LabelledFaces.of(drawn, data)
-
-
-def test_mirror_images_have_unknown_shapes_on_the_device_too(labelled, config):
-    change = replace(config.augmentation, flip=1.0)
-    resident = replace(config, augmentation=change, unlabelled=0.0, resident=True)
-    faces = ResidentFaces(LabelledFaces.of(resident, labelled), resident, "cpu")
-    batch = faces.training_batch(0, 64, resident)
-    cut = LAYOUT.slices
-    assert not batch.known[:, cut["identity"]].any()
-    assert not batch.known[:, cut["expression"]].any()
-    assert batch.known[:, cut["rotation"]].all()
 
 
 def test_a_run_goes_on_where_its_face_model_was_moved(labelled, path, config, tmp_path):

@@ -24,9 +24,10 @@ def truth(model, make_faces):
     return vector, torch.from_numpy(faces.landmarks_px).float()
 
 
-def labels(landmarks):
-    extent = landmarks[..., :2].amax(dim=1) - landmarks[..., :2].amin(dim=1)
-    return landmarks, extent.prod(dim=1).sqrt(), torch.ones(3, 68), torch.ones(3)
+@pytest.fixture(scope="module")
+def labels(make_samples):
+    """`labels(landmarks_px)`: samples of which nothing else is known."""
+    return lambda landmarks: make_samples(landmarks, SIDE)
 
 
 def grey(level=0.5):
@@ -39,30 +40,30 @@ def test_landmarks_are_those_of_the_face_model(objective, truth):
     torch.testing.assert_close(found, landmarks, rtol=0, atol=2e-3)
 
 
-def test_true_coefficients_cost_the_least(objective, truth):
+def test_true_coefficients_cost_the_least(objective, truth, labels):
     vector, landmarks = truth
-    _, at_truth = objective(vector, grey(), *labels(landmarks))
+    _, at_truth = objective(vector, grey(), labels(landmarks))
     assert at_truth["landmarks"] < 0.1
     assert at_truth["apertures"] < 0.1
     for name in ("identity", "expression", "rotation", "translation"):
         moved = vector.clone()
         moved[:, objective.face.layout.slices[name]] += 0.1
-        _, terms = objective(moved, grey(), *labels(landmarks))
+        _, terms = objective(moved, grey(), labels(landmarks))
         assert terms["landmarks"] > 3 * at_truth["landmarks"], name
 
 
-def test_depth_may_be_left_to_the_face_model(model, truth):
+def test_depth_may_be_left_to_the_face_model(model, truth, labels):
     vector, landmarks = truth
     deep = landmarks * torch.tensor([1.0, 1.0, 1.5])
     blind = Objective(model, model.layout, TrainingConfig(landmark_depth=0.0))
     seeing = Objective(model, model.layout, TrainingConfig())
-    errors = [one(vector, grey(), *labels(deep))[1]["landmarks"] for one in (blind, seeing)]
+    errors = [one(vector, grey(), labels(deep))[1]["landmarks"] for one in (blind, seeing)]
     assert errors[0] < 0.1 < errors[1]
 
 
-def test_the_loss_is_the_weighted_sum_of_its_terms(objective, truth):
+def test_the_loss_is_the_weighted_sum_of_its_terms(objective, truth, labels):
     vector, landmarks = truth
-    loss, terms = objective(vector + 0.05, grey(), *labels(landmarks))
+    loss, terms = objective(vector + 0.05, grey(), labels(landmarks))
     weights = objective.config.weights
     expected = sum(getattr(weights, name) * value for name, value in terms.items())
     assert loss.item() == pytest.approx(expected, rel=1e-5)
@@ -73,16 +74,15 @@ def test_colours_move_albedo_and_light_but_never_the_geometry(objective, truth):
     vector = truth[0].clone().requires_grad_()
     coefficients = objective.face.layout.split(vector)
     objective.photometric(coefficients, grey(0.8)).sum().backward()
-    moved = {
-        name: vector.grad[:, cut].abs().max() for name, cut in objective.face.layout.slices.items()
-    }
+    slices = objective.face.layout.slices
+    moved = {name: vector.grad[:, cut].abs().max() for name, cut in slices.items()}
     assert moved["albedo"] > 0
     assert moved["lighting"] > 0
     for name in ("identity", "expression", "rotation", "translation"):
         assert moved[name] == 0, name
 
 
-def test_light_explains_a_dark_picture(objective, truth):
+def test_light_explains_a_dark_picture(objective, truth, labels):
     vector = truth[0].clone()
     lighting = torch.zeros(3, 27, requires_grad=True)
     optimizer = torch.optim.Adam([lighting], lr=0.1)
@@ -91,7 +91,7 @@ def test_light_explains_a_dark_picture(objective, truth):
     for _ in range(25):
         vector = vector.detach()
         vector[:, block] = lighting
-        loss, terms = objective(vector, grey(0.15), *labels(truth[1]))
+        loss, terms = objective(vector, grey(0.15), labels(truth[1]))
         distances.append(terms["photometric"])
         optimizer.zero_grad()
         loss.backward()
@@ -118,9 +118,9 @@ def test_other_numbers_of_coefficients_are_another_face_models(model):
     assert Objective(model, euler, TrainingConfig()).face.layout == euler
 
 
-def test_split_keeps_gradients(objective, truth):
+def test_split_keeps_gradients(objective, truth, labels):
     vector = truth[0].clone().requires_grad_()
-    loss, _ = objective(vector, grey(), *labels(truth[1] + 2.0))
+    loss, _ = objective(vector, grey(), labels(truth[1] + 2.0))
     loss.backward()
     assert isinstance(objective.face.layout.split(vector), Coefficients)
     assert torch.isfinite(vector.grad).all()

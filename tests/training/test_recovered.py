@@ -13,7 +13,6 @@ from mlanet.assets import asset_records
 from mlanet.training.checkpoint import load_trained
 from mlanet.training.config import TrainingConfig
 from mlanet.training.data import LabelledFaces
-from mlanet.training.learner import to_device
 
 SCRIPT = Path(__file__).resolve().parents[2] / "assets" / "checkpoint.py"
 
@@ -44,7 +43,7 @@ def test_norms_hold_the_statistics_of_their_inputs(recovered, data):
     network = load_trained(recovered).network
     config = TrainingConfig()
     batch = LabelledFaces(data, config.held_out).training_batch(0, 128, config)
-    images = to_device(batch, "cpu")[0]
+    images = batch.pixels()
     expected = network(images)
     found = network.train()(images)
     assert float((found - expected).abs().mean()) < 0.02 * float(expected.abs().mean())

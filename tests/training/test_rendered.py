@@ -9,7 +9,7 @@ from mlanet.errors import ConfigurationError
 from mlanet.losses import robust_color_distance
 from mlanet.synthesis import RenderedHeads
 from mlanet.training import RenderedWeights, TrainingConfig
-from mlanet.training.chips import PADDING, PLACES, POINTS, face_chips
+from mlanet.training.aligned_faces import PADDING, PLACES, POINTS, aligned_faces
 from mlanet.training.rendered import OUTLIER, RenderedObjective
 
 SIDE = 48
@@ -102,7 +102,7 @@ def test_geometry_costs_nothing_where_it_is_that_of_the_mean(face, model, truth)
 
 
 def test_mirrored_answers_to_mirrored_pictures_agree(face, model, truth):
-    from mlanet.training.following import mirror_image
+    from mlanet.training.crop_coefficients import mirror_image
 
     vector, images = truth
     flipped = model.layout.join(mirror_image(model.layout.split(vector), model))
@@ -111,7 +111,7 @@ def test_mirrored_answers_to_mirrored_pictures_agree(face, model, truth):
     assert objective(vector, images, vector)[1]["flip"] > 1.0
 
 
-def test_chips_put_the_points_where_dlib_wants_them():
+def test_aligned_faces_put_the_points_where_dlib_wants_them():
     rng = np.random.default_rng(0)
     landmarks = np.zeros((2, 68, 2))
     size, places = 150, (np.array(PLACES) + PADDING) / (1 + 2 * PADDING) * 150
@@ -128,11 +128,11 @@ def test_chips_put_the_points_where_dlib_wants_them():
         dots = np.exp(-0.5 * (centers - landmarks[:, point, :1]) ** 2 / 9)[:, None, :]
         dots = dots * np.exp(-0.5 * (centers - landmarks[:, point, 1:]) ** 2 / 9)[:, :, None]
         picture = torch.from_numpy(np.repeat(dots[:, None], 3, axis=1)).float().requires_grad_()
-        chips = face_chips(picture, torch.from_numpy(landmarks).float(), size)
-        where = chips[:, 0].flatten(1).argmax(dim=1)
+        faces = aligned_faces(picture, torch.from_numpy(landmarks).float(), size)
+        where = faces[:, 0].flatten(1).argmax(dim=1)
         found = torch.stack([where % size, where // size], dim=1).numpy() + 0.5
         assert np.abs(found - places[number]).max() < 1.5
-    chips.sum().backward()
+    faces.sum().backward()
     assert picture.grad.abs().max() > 0
 
 

@@ -72,8 +72,8 @@ def test_a_step_reports_the_terms_of_both_parts(semi, batch):
 
 def test_labels_of_unlabelled_samples_have_no_effect(semi, batch):
     wrong = {
-        name: np.concatenate([getattr(batch, name)[:2], 3.0 + 2.0 * getattr(batch, name)[2:]])
-        for name in ("landmarks_px", "size_px", "weight", "coefficients")
+        name: torch.cat([getattr(batch, name)[:2], 3.0 + 2.0 * getattr(batch, name)[2:]])
+        for name in ("landmarks_px", "weight", "coefficients")
     }
     first = Learner.start(semi).step(0, batch)
     assert Learner.start(semi).step(0, replace(batch, **wrong)) == first
@@ -84,7 +84,7 @@ def test_known_coefficients_alone_are_compared(semi, batch):
     wrong = batch.coefficients + 7.0 * (1.0 - batch.known)
     same = Learner.start(semi).step(0, replace(batch, coefficients=wrong))
     assert same.terms["coefficients"] == learner.step(0, batch).terms["coefficients"]
-    nothing = replace(batch, known=np.zeros_like(batch.known))
+    nothing = replace(batch, known=torch.zeros_like(batch.known))
     terms = Learner.start(semi).step(0, nothing).terms
     names = ("coefficients", "weighted_coefficients", "vertices", "shape")
     assert [terms[name] for name in names] == [0.0] * 4
@@ -115,8 +115,8 @@ def test_parts_of_a_step_sum_to_the_step(semi, batch):
 
 def test_parts_hold_each_sample_once(batch):
     parts = cut_batch(batch, 2)
-    assert [(part.num_labelled, part.num_unlabelled) for part in parts] == [(1, 1), (1, 1)]
-    rows = np.concatenate([part.images for part in parts])
+    assert [part.labelled.tolist() for part in parts] == [[True, False]] * 2
+    rows = torch.cat([part.images for part in parts])
     np.testing.assert_array_equal(rows, batch.images[[0, 2, 1, 3]])
 
 

@@ -11,7 +11,7 @@ from mlanet.morphable import AlbedoModel
 from mlanet.synthesis import RenderedHeads, write_samples
 from mlanet.training import SourceConfig
 from mlanet.training.data import LabelledFaces
-from mlanet.training.sources import CropFolder
+from mlanet.training.sources import crop_folder
 
 KNOWN = ["identity", "expression", "albedo", "rotation", "translation", "lighting"]
 
@@ -63,7 +63,7 @@ def test_every_source_fills_its_share(root, mixed):
     faces = LabelledFaces.of(mixed, root)
     blocks = faces.model.layout.slices
     for step in range(4):
-        known = faces.training_batch(step, 32, mixed).known
+        known = faces.training_batch(step, 32, mixed).known.numpy()
         assert (known[:, blocks["identity"]].min(axis=1) == [0] * 5 + [1] * 5).all()
         assert (known[:, blocks["lighting"]].max(axis=1) == [0] * 5 + [1] * 3 + [0] * 2).all()
 
@@ -77,7 +77,7 @@ def test_uneven_shares_even_out(root, mixed):
     faces = LabelledFaces.of(config, root)
     lighting = faces.model.layout.slices["lighting"]
     counts = [
-        int(faces.training_batch(step, 32, config).known[:, lighting].max(axis=1).sum())
+        int(faces.training_batch(step, 32, config).known[:, lighting].amax(dim=1).sum())
         for step in range(20)
     ]
     assert set(counts) == {0, 1}
@@ -92,8 +92,7 @@ def test_mixed_batches_depend_on_seed_and_step_alone(root, mixed):
         one, other = first.training_batch(step, 32, config), later.training_batch(step, 32, config)
         for name in type(one).__slots__:
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
-    assert one.num_unlabelled == 4
-    assert one.num_labelled == 6
+    assert one.labelled.tolist() == [True] * 6 + [False] * 4
 
 
 def test_processes_share_a_batch_without_overlap(root, mixed):
@@ -102,7 +101,7 @@ def test_processes_share_a_batch_without_overlap(root, mixed):
     whole = faces.training_batch(2, 32, config)
     parts = [faces.training_batch(2, 32, config, rank, 2) for rank in range(2)]
     for part, rows in zip(parts, ([0, 2, 4, 6], [1, 3, 5, 7]), strict=True):
-        assert part.num_unlabelled == 2
+        assert part.labelled.tolist() == [True, True, False, False]
         np.testing.assert_array_equal(part.images, whole.images[rows])
         np.testing.assert_array_equal(part.coefficients, whole.coefficients[rows])
 
@@ -110,12 +109,12 @@ def test_processes_share_a_batch_without_overlap(root, mixed):
 def test_known_coefficients_follow_the_crop(root, mixed, model):
     faces = LabelledFaces.of(mixed, root)
     batch = faces.training_batch(0, 64, mixed)
-    found = model.layout.split(batch.coefficients[5:])
+    found = model.layout.split(batch.coefficients[5:].double().numpy())
     points = model.landmarks(found.identity, found.expression)
     pose = decode_pose(found.rotation, found.translation)
     decoded = landmarks_in_pixels(Camera.of_crop(64), pose, points)[..., :2]
-    apart = np.linalg.norm(decoded - batch.landmarks_px[5:, :, :2], axis=2).mean(axis=1)
-    assert (apart / batch.size_px[5:] < 0.02).all()
+    apart = np.linalg.norm(decoded - batch.landmarks_px[5:, :, :2].numpy(), axis=2).mean(axis=1)
+    assert (apart / batch.size_px[5:].numpy() < 0.02).all()
 
 
 def test_faces_made_of_held_out_photos_are_not_trained_with(root, mixed):
@@ -267,7 +266,7 @@ def test_fitted_labels_are_known_where_they_were_accepted(root, model, labelled,
     faces = LabelledFaces(root, 4, [SourceConfig("aflw_train", labels="fits.npz")])
     source = faces.sources[0]
     rejected, accepted = source[1], source[2]
-    assert not rejected.known.any()
+    assert rejected.coefficients is None
     for name in ("identity", "expression", "rotation", "translation"):
         cut = model.layout.slices[name]
         assert accepted.known[cut].all()
@@ -294,15 +293,15 @@ def test_labels_go_with_their_pictures_where_some_were_left_out(root, model, lab
     residual[0] = np.inf
     fits = {**labelled, "residual_percent": residual, "face_model": np.array(model.name)}
     np.savez(tmp_path / "fits.npz", **fits)
-    source = CropFolder(folder, model, tmp_path / "fits.npz")
-    assert source.faces.names.tolist() == labelled["name"][1:].tolist()
+    source = crop_folder(folder, model, tmp_path / "fits.npz")
+    assert source.dataset.names.tolist() == labelled["name"][1:].tolist()
     cut = model.layout.slices["identity"]
-    assert not source[0].known.any()
+    assert source[0].coefficients is None
     np.testing.assert_array_equal(source[1].coefficients[cut], labelled["identity"][2])
     assert source[1].square_px[0] == pytest.approx(labelled["box_px"][2, 0])
     np.savez(tmp_path / "fits.npz", **{k: v[:0] if np.ndim(v) else v for k, v in fits.items()})
     with pytest.raises(DataError, match=r"labels of other pictures.*named 1 times, but 0"):
-        CropFolder(folder, model, tmp_path / "fits.npz")
+        crop_folder(folder, model, tmp_path / "fits.npz")
 
 
 @pytest.mark.parametrize(
@@ -356,7 +355,7 @@ def test_the_photographic_albedo_is_known_as_the_models_own(root, model, tiny, t
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("photo", "this albedo has 48 modes"), ("open", "7 albedo coefficients instead of 18")],
+    [("photo", "this albedo has 48 modes"), ("open", r"7 albedo coefficients instead of \d+")],
 )
 def test_modes_that_an_albedo_lacks_are_refused(root, model, tiny, tmp_path, name, message):
     photographic(root, model, tmp_path / "heads", np.zeros((9, 7)), name)
@@ -400,7 +399,7 @@ def test_a_batch_too_small_for_its_sources_is_refused(root, tiny):
 
 
 def test_of_a_source_only_some_coefficients_may_be_known(root, model):
-    folder = CropFolder(root / "heads", model, known=("rotation", "lighting"))
+    folder = crop_folder(root / "heads", model, known=("rotation", "lighting"))
     face = folder[0]
     slices = model.layout.slices
     assert face.known[slices["rotation"]].all()
@@ -408,4 +407,4 @@ def test_of_a_source_only_some_coefficients_may_be_known(root, model):
     assert face.known.sum() == 6 + 27
     assert face.coefficients[slices["identity"]].any()  # they still say how the picture changes
     with pytest.raises(DataError, match="nothing is known of albedo"):
-        CropFolder(root / "aflw_train", model, known=("albedo",))
+        crop_folder(root / "aflw_train", model, known=("albedo",))

@@ -1,5 +1,6 @@
 """`mlanet train`: train a network on labelled faces, or go on with a run."""
 
+import math
 import os
 import sys
 import time
@@ -52,7 +53,7 @@ def train(
     threads: int = 1,
     workers: int = 1,
     device: str = "cpu",
-    resident: bool = False,
+    memory_gb: float = 4.0,
     validate_every: int = 250,
     dry_run: bool = False,
 ) -> int:
@@ -74,11 +75,10 @@ def train(
         backbone: ImageNet weights of the backbone (.pth; assets/backbone.py fetches them).
         init: Checkpoint (.safetensors) of another run to start from, to fine-tune it.
         threads: CPU threads of the network.
-        workers: CPU threads that make the next batches; with --resident, processes that render
-            heads.
+        workers: CPU threads that make the next batches.
         device: Torch's name of the device.
-        resident: Keep all faces on the device and change them there: for a GPU, which is faster
-            than the making of batches on the CPU.
+        memory_gb: Memory of the device for faces that have been read; those that find no room are
+            read again each time.
         validate_every: Steps between two measurements on the held-out faces.
         dry_run: Print what the run would do and how long it would take; write nothing.
 
@@ -90,6 +90,8 @@ def train(
     for name, value in counts.items():
         if value < 1:
             raise UsageError(f"--{name} must be positive, got {value}")
+    if not 0.0 <= memory_gb < math.inf:
+        raise UsageError(f"--memory-gb must not be negative, got {memory_gb:g}")
     os.environ.setdefault(SPIN, SPIN_COUNT)
     import torch
 
@@ -105,13 +107,12 @@ def train(
         "learning_rate": learning_rate,
         "seed": seed,
         "face_model": None if model is None else str(model),
-        "resident": resident or None,
     }
     resolved = resolve(out, config, changes)
     if resolved.unlabelled_sources and not resolved.num_unlabelled:
         print("unlabelled_sources are not used: unlabelled is 0", file=sys.stderr)
     files = {"data": data, "out": out, "backbone": backbone, "init": init}
-    given: dict[str, Any] = files | {"device": device, "workers": workers}
+    given: dict[str, Any] = files | {"device": device, "workers": workers, "memory_gb": memory_gb}
     if dry_run:
         print_plan(make_plan(resolved, **given), device, threads)
         return 0
@@ -119,10 +120,6 @@ def train(
         print(f"resuming the run in {out}", file=sys.stderr)
     elif backbone is None and init is None:
         print("no --backbone: the backbone starts from random weights", file=sys.stderr)
-    if resolved.resident:
-        beside = f", {workers} process(es) render heads beside"
-        drawn = any(not source.folder for source in resolved.sources)
-        print(f"reading all faces onto {device}{beside if drawn else ''}", file=sys.stderr)
     with progress_bar(resolved.batch_size) as progress:
         found = run(resolved, progress=progress, validate_every=validate_every, **given)
     if not found:  # another process of this run prints

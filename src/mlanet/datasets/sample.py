@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -14,7 +14,9 @@ class Sample:
     columns, z in the same scale, larger is nearer the viewer, origin arbitrary. `rotation` is
     model to camera and `angles_deg` its (pitch, yaw, roll), both as in
     docs/reference/conventions.md.
-    `coefficients` are what a network should predict for the picture, taken as a crop.
+    `coefficients` are what a network should predict for the square part `square_px` (left, top,
+    side in pixels) of the picture, without it for the square on its longer side; `known` says which
+    of them are known, without it all are.
     `surface_jaw`: the first 17 landmarks are points of the surface although they have no third
     column; else they follow the visible contour, as 2D annotators mark it.
     """
@@ -27,6 +29,8 @@ class Sample:
     identity: str | None = None
     coefficients: Float[np.ndarray, "n"] | None = None
     surface_jaw: bool = False
+    known: Bool[np.ndarray, "n"] | None = None
+    square_px: tuple[float, float, float] | None = None
 
     @property
     def jaw_on_surface(self) -> bool:

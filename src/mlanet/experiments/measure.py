@@ -93,8 +93,8 @@ def held_out_errors(predictor: NetworkPredictor, faces: LabelledFaces) -> Float[
     size = predictor.network.config.input_size
     errors: list[np.ndarray] = []
     for batch in faces.held_out_batches(size, BATCH):
-        found = predictor.crop_landmarks_px(batch.images)
-        errors.append(nme_2d_68(found[..., :2], batch.landmarks_px[..., :2]))
+        found = predictor.crop_landmarks_px(batch.images.numpy())
+        errors.append(nme_2d_68(found[..., :2], batch.landmarks_px[..., :2].numpy()))
     return np.concatenate(errors)
 
 

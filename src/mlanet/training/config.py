@@ -24,6 +24,9 @@ from mlanet.training.terms import (
 
 DEFAULT_PRESET = "mobile"
 
+BATCHES = 2
+"""How batches follow from a configuration: grows when the same one gives others."""
+
 PAPER_WEIGHTS = "paper"
 """What a file gives as `weights` and `unlabelled_weights` for the paper's."""
 
@@ -124,7 +127,6 @@ class TrainingConfig:
         frozen_norms: batch norms use and keep the statistics that they start with.
         frozen_stages: the backbone's first stages (of four) that are kept as they start, norms
             included: a step is quicker, and what they see stays.
-        resident: all samples lie on the device and are changed there (`ResidentFaces`).
     """
 
     preset: str = DEFAULT_PRESET
@@ -157,7 +159,6 @@ class TrainingConfig:
     accumulation: int = 1
     frozen_norms: bool = False
     frozen_stages: int = 0
-    resident: bool = False
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -249,19 +250,17 @@ class TrainingConfig:
 
         `changes` are values of single fields that replace the file's.
 
-        Fields that are not given keep their defaults; in a run's own file, changes of pictures that
-        came later do not happen. `"paper"` in the place of `weights` or
+        Fields that are not given keep their defaults. `"paper"` in the place of `weights` or
         `unlabelled_weights` stands for the paper's.
 
         Raises:
-            ConfigurationError: the file is not JSON, names an unknown field or contradicts
-                itself.
+            ConfigurationError: the file is not JSON, names an unknown field, contradicts itself or
+                is of a run of an earlier version.
         """
         values: Any = read_json(path, ConfigurationError)
-        run = values.get("training") if isinstance(values, dict) else None
-        values = values if run is None else run
-        if isinstance(run, dict) and isinstance(run.get("augmentation"), dict):
-            run["augmentation"] = {"turned": 0.0, "cut": 0.0, "motion": 0.0} | run["augmentation"]
+        if isinstance(values, dict) and "training" in values:
+            check_batches(path, values)
+            values = values["training"]
         if not isinstance(values, dict):
             raise ConfigurationError(f"{path}: a configuration is a JSON object")
         unknown = set(values) - {item.name for item in fields(cls)}
@@ -272,6 +271,19 @@ class TrainingConfig:
             return cls(**_nested({**values, **(changes or {})}))
         except (*PARSER_ERRORS, ConfigurationError) as error:
             raise ConfigurationError(f"{path}: {one_line(error)}") from error
+
+
+def check_batches(path: Path, described: Mapping[str, Any]) -> None:
+    """Whether a run's `config.json` is of batches as this version makes them.
+
+    Raises:
+        ConfigurationError: an earlier version began the run.
+    """
+    if described.get("batches") != BATCHES:
+        what = "of a run of an earlier version of mlanet, which makes other batches"
+        raise ConfigurationError(
+            f"{path}: {what}: finish it with that version, or begin another in a new folder"
+        )
 
 
 def _nested(values: dict[str, Any]) -> dict[str, Any]:

@@ -2,25 +2,24 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
 
-from mlanet.coefficients import Array
-from mlanet.datasets import BROKEN
+from mlanet.datasets import BROKEN, Sample
 from mlanet.errors import ConfigurationError, DataError
-from mlanet.image import crop_square, transform_points
 from mlanet.morphable import MorphableModel
-from mlanet.training.augmentation import AugmentationConfig, random_change, random_look
 from mlanet.training.config import SourceConfig, TrainingConfig
-from mlanet.training.following import follow, known_of_mirror_images
+from mlanet.training.dice import Dice
 from mlanet.training.held_out import kept_out, watched
+from mlanet.training.kept_samples import KeptSamples, Place
 from mlanet.training.models import open_face_model
 from mlanet.training.pools import Pool, chosen
-from mlanet.training.sample import Face
+from mlanet.training.random_crops import random_crops
+from mlanet.training.samples import Samples, protocol_crop
 from mlanet.training.sources import Source, open_source
 from mlanet.training.terms import LABEL_TERMS
 
@@ -33,48 +32,11 @@ TRIES = 20
 HEAD_SIZE = 128
 """Side in pixels of heads that are rendered while training."""
 
+AT_ONCE = 16
+"""Crops that a processor makes at once: more leave its cache, fewer cost more calls."""
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """`b` crops and their labels, NumPy's or torch's; the last ones may be unlabelled.
-
-    Attributes:
-        images: uint8 RGB.
-        landmarks_px: in crop pixels; z larger nearer the viewer, its origin arbitrary.
-        size_px: sqrt(width · height) of the landmarks' bounding box.
-        weight: of each landmark.
-        has_depth: 1 where z is labelled.
-        coefficients: what a network should predict, zero where not known; None if nothing is
-            known of any.
-        known: 1 where a coefficient is known.
-        num_unlabelled: how many crops at the end have labels that are not to be used.
-    """
-
-    images: UInt8[Array, "b s s 3"]
-    landmarks_px: Float[Array, "b 68 3"]
-    size_px: Float[Array, "b"]
-    weight: Float[Array, "b 68"]
-    has_depth: Float[Array, "b"]
-    coefficients: Float[Array, "b n"] | None = None
-    known: Float[Array, "b n"] | None = None
-    num_unlabelled: int = 0
-
-    @property
-    def num_labelled(self) -> int:
-        """Crops at the beginning whose labels count."""
-        return len(self.images) - self.num_unlabelled
-
-
-@dataclass(frozen=True, slots=True)
-class _Changed:
-    """A crop and its labels."""
-
-    image: UInt8[np.ndarray, "s s 3"]
-    landmarks_px: Float[np.ndarray, "68 3"]
-    has_depth: bool
-    jaw_weight: float
-    coefficients: Float[np.ndarray, "n"]
-    known: Bool[np.ndarray, "n"]
+MEMORY_GB = 4.0
+"""Memory for pictures that are kept when they have been read."""
 
 
 class LabelledFaces:
@@ -94,6 +56,8 @@ class LabelledFaces:
         unlabelled: sources of unlabelled samples; the labelled ones if there are none.
         seed: of rendered heads.
         model: the face model of coefficients; the embedded one without.
+        device: where pictures are kept and crops are made.
+        memory_gb: of kept pictures there; others are read each time.
 
     Attributes:
         sources: folders and rendered heads.
@@ -116,8 +80,13 @@ class LabelledFaces:
         unlabelled: Sequence[SourceConfig] = (),
         seed: int = 0,
         model: MorphableModel | None = None,
+        *,
+        device: str = "cpu",
+        memory_gb: float = MEMORY_GB,
     ) -> None:
         self.model = MorphableModel.load() if model is None else model
+        self._device = device
+        self._kept = KeptSamples(self.face, self.model.layout, device, 1e9 * memory_gb)
         if not labelled and not any((root / name).is_dir() for name in FOLDERS):
             raise DataError(f"{root}: holds none of {', '.join(FOLDERS)}")
         self.broken: dict[tuple[int, int | str], str] = {}
@@ -159,7 +128,14 @@ class LabelledFaces:
             raise DataError(f"{root}: held_out={held_out} leaves no face to train with")
 
     @classmethod
-    def of(cls, config: TrainingConfig, root: Path) -> "LabelledFaces":
+    def of(
+        cls,
+        config: TrainingConfig,
+        root: Path,
+        *,
+        device: str = "cpu",
+        memory_gb: float = MEMORY_GB,
+    ) -> "LabelledFaces":
         """The samples that a configuration names.
 
         Raises:
@@ -170,7 +146,16 @@ class LabelledFaces:
         """
         labelled, unlabelled = config.sources, config.unlabelled_sources
         model = open_face_model(config)
-        faces = cls(root, config.held_out, labelled, unlabelled, config.seed, model)
+        faces = cls(
+            root,
+            config.held_out,
+            labelled,
+            unlabelled,
+            config.seed,
+            model,
+            device=device,
+            memory_gb=memory_gb,
+        )
         faces.check_shares(config)
         faces.check_terms(config)
         if all(faces.held_out_face(place) is None for place in faces.held_out):
@@ -220,7 +205,7 @@ class LabelledFaces:
 
     def training_batch(
         self, step: int, size: int, config: TrainingConfig, rank: int = 0, processes: int = 1
-    ) -> Batch:
+    ) -> Samples:
         """The batch of a step, or a process's share of it.
 
         Each source fills its share of every batch, up to rounding that evens out over the
@@ -230,20 +215,34 @@ class LabelledFaces:
             DataError: no sample of a source can be used, or `TRIES` labelled ones in a row lack
                 landmarks.
         """
-        made: list[list[_Changed]] = []
-        for pools, count in (
-            (self.labelled, config.num_labelled),
-            (self.unlabelled, config.num_unlabelled),
+        largest = max(size, *(stage.input_size for stage in config.stages))
+        made: list[Samples] = []
+        generators: list[np.random.Generator] = []
+        for labelled, pools, count in (
+            (True, self.labelled, config.num_labelled),
+            (False, self.unlabelled, config.num_unlabelled),
         ):
-            part: list[_Changed] = []
             picks = chosen(pools, count, step, config.seed) if count else []
             for pool, epoch, pick in picks[rank::processes]:
-                rng = np.random.default_rng([config.seed, epoch, pick, *pool.own_numbers])
-                part.append(self._changed(pool, pick, size, config.augmentation, rng))
-            made.append(part)
-        return self._batch(made[0] + made[1], len(made[1]))
+                found = self._picked(pool, pick, largest, labelled=labelled)
+                made.append(found if labelled else found.unlabelled())
+                numbers = [config.seed, epoch, pick, *pool.own_numbers]
+                generators.append(np.random.default_rng(numbers))
+        at_once = AT_ONCE if self._device == "cpu" else len(made)
+        return Samples.cat(
+            [
+                random_crops(
+                    Samples.cat(made[first : first + at_once]),
+                    size,
+                    config.augmentation,
+                    Dice(generators[first : first + at_once]),
+                    self.model,
+                )
+                for first in range(0, len(made), at_once)
+            ]
+        )
 
-    def held_out_batches(self, size: int, count: int) -> Iterator[Batch]:
+    def held_out_batches(self, size: int, count: int) -> Iterator[Samples]:
         """Held-out samples as the evaluation protocol crops them, without changes.
 
         Broken ones are left out: the last batch has fewer samples than `count`.
@@ -251,22 +250,17 @@ class LabelledFaces:
         Raises:
             DataError: none is readable.
         """
-        made: list[_Changed] = []
+        read = (self.held_out_face(place) for place in self.held_out)
+        usable = (face for face in read if face is not None)
         nothing = True
-        for place in self.held_out:
-            face = self.held_out_face(place)
-            if face is not None:
-                nothing = False
-                made.append(self._plain(face, size))
-            if len(made) == count:
-                yield self._batch(made, 0)
-                made = []
+        while faces := list(islice(usable, count)):
+            nothing = False
+            crops = [Samples.of(protocol_crop(face, size), self.model.layout) for face in faces]
+            yield Samples.cat(crops)
         if nothing:
             raise self.unreadable(self.held_out)
-        if made:
-            yield self._batch(made, 0)
 
-    def unreadable(self, places: Sequence[tuple[int, int]]) -> DataError:
+    def unreadable(self, places: Sequence[Place]) -> DataError:
         """The error of samples of which none can be used."""
         what = f"none of the {len(places)} samples can be used"
         return DataError(f"{what}; the first: {self.broken[places[0]]}")
@@ -280,7 +274,7 @@ class LabelledFaces:
     def _pools(
         self,
         groups: Sequence[tuple[list[int], float]],
-        left_out: set[tuple[int, int]],
+        left_out: set[Place],
         first_stream: int,
     ) -> list[Pool]:
         return [
@@ -297,7 +291,7 @@ class LabelledFaces:
             for stream, (members, share) in enumerate(groups)
         ]
 
-    def face(self, place: tuple[int, int]) -> Face | None:
+    def face(self, place: Place) -> Sample | None:
         """A sample, or None and a note if it is broken; that is found out once."""
         if place in self.broken:
             return None
@@ -308,82 +302,35 @@ class LabelledFaces:
             self.broken[place] = f"{self.sources[source].name}: {error}"
             return None
 
-    def held_out_face(self, place: tuple[int, int]) -> Face | None:
+    def held_out_face(self, place: Place) -> Sample | None:
         """A held-out sample, or None and a note if it is broken or without landmarks."""
         face = self.face(place)
-        if face is not None and not face.has_landmarks:
+        if face is not None and face.landmarks_px is None:
             self.broken[place] = f"{self.sources[place[0]].name}: without landmarks"
             return None
         return face
 
-    def note_without_landmarks(self, place: tuple[int, int]) -> None:
-        """Note that a sample cannot be a labelled one; it may still be an unlabelled one."""
-        source, index = place
-        name, reason = self.sources[source].name, "without landmarks"
-        self.broken[source, f"{index} {reason}"] = f"{name}: {index}: {reason}"
-
-    def _changed(
-        self,
-        pool: Pool,
-        pick: int,
-        size: int,
-        augmentation: AugmentationConfig,
-        rng: np.random.Generator,
-    ) -> _Changed:
+    def _picked(self, pool: Pool, pick: int, largest: int, *, labelled: bool) -> Samples:
+        """A pool's sample; the next one that can be used, if it cannot."""
         without_landmarks = 0
         for further in range(len(pool.members)):
             place = pool.members[(pick + further) % len(pool.members)]
-            face = self.face(place)
-            if face is None:
+            found = self._kept.get(place, largest)
+            if found is None:
                 continue
-            if not face.has_landmarks and pool in self.labelled:
-                without_landmarks += 1
-                self.note_without_landmarks(place)
-                if without_landmarks == TRIES:
-                    break
-                continue
-            change = random_change(face.landmarks_px, size, augmentation, rng)
-            knows_colors = face.knows_colors(self.model)
-            image = random_look(
-                change.picture(face.image), augmentation, rng, colors=not knows_colors
-            )
-            coefficients, known = face.coefficients, face.known
-            if known.any():
-                coefficients = follow(coefficients, face.square_px, change, self.model)
-                if change.mirrored:
-                    known = known & known_of_mirror_images(self.model)
-            landmarks = change.landmarks(face.landmarks_px)
-            return _Changed(image, landmarks, face.has_depth, face.jaw_weight, coefficients, known)
+            if found.num_labelled or not labelled:
+                return found
+            self._note_without_landmarks(place)
+            without_landmarks += 1
+            if without_landmarks == TRIES:
+                break
         if without_landmarks:
             name = self.sources[pool.members[pick][0]].name
             raise DataError(f"{name}: without landmarks, for unlabelled_sources only")
         raise self.unreadable(pool.members)
 
-    def _plain(self, face: Face, size: int) -> _Changed:
-        crop = crop_square(face.image, face.box_px, size)
-        xy = transform_points(crop.crop_from_image, face.landmarks_px[:, :2])
-        z = face.landmarks_px[:, 2:] * crop.crop_from_image[0, 0]
-        nothing = np.zeros_like(face.known)
-        landmarks = np.concatenate([xy, z], axis=1)
-        return _Changed(
-            crop.image, landmarks, face.has_depth, face.jaw_weight, face.coefficients, nothing
-        )
-
-    def _batch(self, made: list[_Changed], num_unlabelled: int) -> Batch:
-        points = np.stack([one.landmarks_px for one in made]).astype(np.float32)
-        extent = points[..., :2].max(axis=1) - points[..., :2].min(axis=1)
-        depth = np.array([one.has_depth for one in made], np.float32)
-        weight = np.ones(points.shape[:2], np.float32)
-        weight[:, :17] = np.array([[one.jaw_weight] for one in made])
-        known = np.stack([one.known for one in made]).astype(np.float32)
-        coefficients = np.stack([one.coefficients for one in made]).astype(np.float32)
-        return Batch(
-            np.stack([one.image for one in made]),
-            points,
-            np.sqrt(extent.prod(axis=1)),
-            weight,
-            depth,
-            coefficients * known,
-            known,
-            num_unlabelled,
-        )
+    def _note_without_landmarks(self, place: Place) -> None:
+        """Note that a sample cannot be a labelled one; it may still be an unlabelled one."""
+        source, index = place
+        name, reason = self.sources[source].name, "without landmarks"
+        self.broken[source, f"{index} {reason}"] = f"{name}: {index}: {reason}"

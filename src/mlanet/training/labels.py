@@ -1,4 +1,4 @@
-"""Coefficients of `mlanet label` and the pictures that they belong to."""
+"""Coefficients and the pictures that they belong to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,26 +15,28 @@ from mlanet.morphable import MorphableModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FittedLabels:
+class Labels:
     """Coefficients of the `n` pictures of a data set.
 
     Attributes:
         coefficients: in the camera of `boxes_px`; zero where not known.
         known: which of a picture's coefficients are known.
         accepted: pictures that have them; of the others nothing is known.
-        boxes_px: squares: left, top, right, bottom.
+        boxes_px: squares: left, top, right, bottom; None for whole pictures.
     """
 
     coefficients: Float[np.ndarray, "n c"]
     known: Bool[np.ndarray, "c"]
     accepted: Bool[np.ndarray, "n"]
-    boxes_px: Float[np.ndarray, "n 4"]
+    boxes_px: Float[np.ndarray, "n 4"] | None = None
 
     @classmethod
     def read(
         cls, path: Path, names: Sequence[str], folder: str, model: MorphableModel, *, every: bool
-    ) -> "FittedLabels":
-        """The labels of pictures by their names, which may lack some unless `every` one is there.
+    ) -> "Labels":
+        """What `mlanet label` wrote of pictures, by their names.
+
+        It may lack some unless `every` one must be there.
 
         Args:
             path: what `mlanet label` wrote.
@@ -69,22 +71,20 @@ class FittedLabels:
             raise DataError(others)
         present = set(mine)
         places = [place for place, name in enumerate(names) if name in present]
-        count = len(names)
-        result = cls(
-            np.zeros((count, layout.size), np.float32),
-            np.zeros(layout.size, bool),
-            np.zeros(count, bool),
-            np.zeros((count, 4)),
-        )
+        coefficients = np.zeros((len(names), layout.size), np.float32)
+        known, accepted = np.zeros(layout.size, bool), np.zeros(len(names), bool)
+        boxes = np.zeros((len(names), 4))
         for name in blocks:
-            result.coefficients[places, layout.slices[name]] = found[name][rows]
-            result.known[layout.slices[name]] = True
-        result.accepted[places] = found["accepted"][rows].astype(bool)
-        result.boxes_px[places] = found["box_px"][rows]
-        return result
+            coefficients[places, layout.slices[name]] = found[name][rows]
+            known[layout.slices[name]] = True
+        accepted[places] = found["accepted"][rows].astype(bool)
+        boxes[places] = found["box_px"][rows]
+        return cls(coefficients, known, accepted, boxes)
 
-    def square_px(self, index: int) -> tuple[float, float, float]:
+    def square_px(self, index: int) -> tuple[float, float, float] | None:
         """Left, top and side of the square whose camera the coefficients are in."""
+        if self.boxes_px is None:
+            return None
         left, top, right, _ = (float(value) for value in self.boxes_px[index])
         return left, top, right - left
 
@@ -99,22 +99,3 @@ def check_model(path: Path, name: str, model: MorphableModel) -> None:
         raise DataError(
             f"{path}: coefficients of the face model {printable(name)}, not of {model.name}"
         )
-
-
-def narrowed(
-    known: Bool[np.ndarray, "c"], names: Sequence[str], folder: Path, model: MorphableModel
-) -> Bool[np.ndarray, "c"]:
-    """Of what is known the blocks that are to be taken as known; without names all of it.
-
-    Raises:
-        DataError: nothing is known of one of them.
-    """
-    if not names:
-        return known
-    result = np.zeros_like(known)
-    for name in names:
-        cut = model.layout.slices[name]
-        if not known[cut].all():
-            raise DataError(f"{folder}: known: nothing is known of {name}")
-        result[cut] = True
-    return result

@@ -2,11 +2,10 @@
 
 import copy
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -17,11 +16,12 @@ from mlanet.errors import ConfigurationError
 from mlanet.network import MLANet, load_backbone_weights
 from mlanet.training.checkpoint import load_checkpoint, load_trained, save_checkpoint
 from mlanet.training.config import TrainingConfig
-from mlanet.training.data import Batch, LabelledFaces
+from mlanet.training.data import LabelledFaces
 from mlanet.training.models import network_for, open_face_model
-from mlanet.training.objective import KnownCoefficients, Objective
+from mlanet.training.objective import Objective
 from mlanet.training.processes import Processes
 from mlanet.training.rendered import RenderedObjective
+from mlanet.training.samples import Samples
 
 VALIDATION_BATCH = 64
 
@@ -118,7 +118,7 @@ class Learner:
         """Torch's name of the device that all of it lies on."""
         return self.processes.device
 
-    def step(self, step: int, batch: Batch) -> StepLog:
+    def step(self, step: int, batch: Samples) -> StepLog:
         """Change the network by one optimiser step and draw its average after it.
 
         With several processes each gives its own share of the step's batch.
@@ -154,7 +154,7 @@ class Learner:
         update_average(self.average, self.network, self.config.ema_decay, step)
         return StepLog(value, rate, means)
 
-    def loss(self, step: int, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, step: int, batch: Samples) -> tuple[Tensor, dict[str, float]]:
         """The loss of a batch in a step, and its terms before weighting.
 
         It is the mean over the labelled samples plus the mean over the unlabelled ones.
@@ -163,7 +163,8 @@ class Learner:
             ConfigurationError: the network's answers are no numbers any more.
         """
         config, labelled = self.config, batch.num_labelled
-        images, labels = to_device(batch, self.device)
+        batch = batch.to(self.device)
+        images = batch.pixels()
         with_flip = config.unlabelled_weights.flip > 0.0
         mirrored = images[(0 if config.labelled_rendered > 0.0 else labelled) :].flip(-1)
         shown = torch.cat([images, mirrored]) if with_flip and len(mirrored) else images
@@ -171,10 +172,8 @@ class Learner:
         if not bool(torch.isfinite(vector).all()):
             raise lost(float("nan"), step)
         vector, flipped = vector[: len(images)], vector[len(images) :]
-        known = known_coefficients(batch, self.device)
-        total, terms = self.objective(
-            vector[:labelled], images[:labelled], *(label[:labelled] for label in labels), known
-        )
+        mine = slice(labelled)
+        total, terms = self.objective(vector[mine], images[mine], batch.take(mine))
         factor = config.unlabelled_factor_at(step)
         for prefix, rows, weight in (
             ("rendered_", slice(0, labelled), factor * config.labelled_rendered),
@@ -207,11 +206,11 @@ class Learner:
         """
         errors: list[Tensor] = []
         for batch in faces.held_out_batches(size, VALIDATION_BATCH):
-            images, (landmarks, size_px, _, _) = to_device(batch, self.device)
-            coefficients = self.objective.face.layout.split(self.average(images))
+            here = batch.to(self.device)
+            coefficients = self.objective.face.layout.split(self.average(here.pixels()))
             predicted = self.objective.face.landmarks_px(coefficients, size)
-            distance = (predicted - landmarks)[..., :2].norm(dim=-1).mean(dim=1)
-            errors.append(100.0 * distance / size_px)
+            distance = (predicted - here.landmarks_px)[..., :2].norm(dim=-1).mean(dim=1)
+            errors.append(100.0 * distance / here.size_px)
         found = torch.cat(errors)
         return {
             "held_out_nme": float(found.mean()),
@@ -271,46 +270,14 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
     return config.learning_rate * (0.001 + 0.999 * 0.5 * (1.0 + math.cos(math.pi * progress)))
 
 
-def to_device(batch: Batch, device: str) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Pictures as (b, 3, s, s) floats in [0, 1], and the labels."""
-    images = torch.as_tensor(batch.images, device=device).permute(0, 3, 1, 2).float() / 255.0
-    labels = (batch.landmarks_px, batch.size_px, batch.weight, batch.has_depth)
-    images = images.contiguous(memory_format=torch.channels_last)
-    return images, tuple(torch.as_tensor(label, device=device) for label in labels)
-
-
-def known_coefficients(batch: Batch, device: str) -> KnownCoefficients | None:
-    """The known coefficients of a batch's labelled samples, if there are any."""
-    if batch.coefficients is None or batch.known is None:
-        return None
-    labelled = batch.num_labelled
-    values, known = batch.coefficients[:labelled], batch.known[:labelled]
-    return KnownCoefficients(
-        torch.as_tensor(values, device=device), torch.as_tensor(known, device=device)
-    )
-
-
-def cut_batch(batch: Batch, parts: int) -> list[Batch]:
+def cut_batch(batch: Samples, parts: int) -> list[Samples]:
     """Equal parts of a batch, each with its share of labelled and of unlabelled samples."""
-    if parts == 1:
-        return [batch]
-    labelled = np.array_split(np.arange(batch.num_labelled), parts)
-    rest = np.array_split(np.arange(batch.num_labelled, len(batch.images)), parts)
-    rows = [np.concatenate(both) for both in zip(labelled, rest, strict=True)]
-    return [
-        replace(
-            batch,
-            images=batch.images[chosen],
-            landmarks_px=batch.landmarks_px[chosen],
-            size_px=batch.size_px[chosen],
-            weight=batch.weight[chosen],
-            has_depth=batch.has_depth[chosen],
-            coefficients=None if batch.coefficients is None else batch.coefficients[chosen],
-            known=None if batch.known is None else batch.known[chosen],
-            num_unlabelled=len(part),
-        )
-        for chosen, part in zip(rows, rest, strict=True)
-    ]
+    labelled, count = batch.num_labelled, len(batch)
+    kinds = (
+        torch.arange(labelled).tensor_split(parts),
+        torch.arange(labelled, count).tensor_split(parts),
+    )
+    return [batch.take(torch.cat(both)) for both in zip(*kinds, strict=True)]
 
 
 def freeze_norms(network: nn.Module) -> None:

@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
 from dataclasses import asdict, fields
 from hashlib import sha256
 from pathlib import Path
@@ -17,13 +16,13 @@ import torch
 from mlanet import __version__
 from mlanet.errors import ConfigurationError
 from mlanet.files import atomic_path, read_bytes, read_json, remove_leftovers
-from mlanet.training.config import TrainingConfig
-from mlanet.training.data import Batch, LabelledFaces
+from mlanet.training.config import BATCHES, TrainingConfig
+from mlanet.training.data import MEMORY_GB, LabelledFaces
 from mlanet.training.journal import Journal
 from mlanet.training.learner import Learner
 from mlanet.training.pictures import validation_picture
 from mlanet.training.processes import Processes
-from mlanet.training.resident import ResidentFaces
+from mlanet.training.samples import Samples
 
 CHECKPOINT = "checkpoint.safetensors"
 CONFIG = "config.json"
@@ -48,6 +47,7 @@ def train(
     validate_every: int = 250,
     progress: ProgressCallback | None = None,
     workers: int = 1,
+    memory_gb: float = MEMORY_GB,
 ) -> dict[str, float]:
     """Train or, if `out` holds a checkpoint, go on: same step, same order of the data.
 
@@ -64,9 +64,9 @@ def train(
         log_every: steps between log lines.
         validate_every: steps between validations of the averaged weights.
         progress: is called after each step.
-        workers: threads that make batches ahead; the batches are the same for any number. Of a
-            resident run, threads that read pictures and processes that render heads; a script that
-            starts such a run must be importable (`if __name__ == "__main__"`).
+        workers: threads that make batches ahead; the batches are the same for any number.
+        memory_gb: of the device, for pictures that have been read; those beyond it are read each
+            time. The batches are the same for any value.
 
     Returns:
         The last validation: errors on the held-out faces. Empty but in the first process.
@@ -85,7 +85,7 @@ def train(
         device=device,
     )
     processes = learner.processes
-    faces = LabelledFaces.of(config, data)
+    faces = LabelledFaces.of(config, data, device=learner.device, memory_gb=memory_gb)
     if processes.is_main:
         start_files = {"backbone": backbone, "init": init}
         prepare_folder(out, config, start_files, faces.fingerprints, learner.objective.model_name)
@@ -97,24 +97,14 @@ def train(
     validation: dict[str, float] = {}
     last_saved = last_logged = time.monotonic()
     logged = start
-    with ExitStack() as stack:
-        journal = stack.enter_context(Journal.open(out, write=processes.is_main, step=start))
-        held: ResidentFaces | None = None
-        if config.resident:
-            held = ResidentFaces(faces, config, learner.device, workers)
-            stack.enter_context(closing(held))
-            coming = resident_batches(held, config, start, processes)
-        else:
-            coming = batches(faces, config, start, processes, workers)
-        for step, batch in coming:
+    with Journal.open(out, write=processes.is_main, step=start) as journal:
+        for step, batch in batches(faces, config, start, processes, workers):
             report = learner.step(step, batch)
             done = step + 1
             if done % log_every == 0:
                 seconds, last_logged = time.monotonic() - last_logged, time.monotonic()
                 speed, logged = (done - logged) * config.batch_size / seconds, done
                 values = {"loss": report.loss, "rate": report.rate, "images_per_s": speed}
-                if held is not None and held.rendered is not None:
-                    values["rendered_heads"] = float(held.rendered)
                 journal.record(done, values | report.terms)
             if processes.is_main and (done % validate_every == 0 or done == config.steps):
                 size = config.input_size_at(step)
@@ -163,6 +153,7 @@ def prepare_folder(
         check_folder(out, config, data=data, face_model=face_model)
         return
     described = {
+        "batches": BATCHES,
         "training": asdict(config),
         "start": file_hashes(start or {}),
         "data": dict(data or {}),
@@ -261,14 +252,14 @@ def batches(
     start: int,
     processes: Processes | None = None,
     workers: int = 1,
-) -> Iterator[tuple[int, Batch]]:
-    """Batches from a step on, or this process's share of them.
+) -> Iterator[tuple[int, Samples]]:
+    """Sampleses from a step on, or this process's share of them.
 
     The next ones, as many as there are workers, are made while the network works.
     """
     mine = processes or Processes()
 
-    def make(step: int) -> Batch:
+    def make(step: int) -> Samples:
         size = config.input_size_at(step)
         return faces.training_batch(step, size, config, mine.rank, mine.count)
 
@@ -282,12 +273,3 @@ def batches(
             if step + workers < config.steps:
                 coming.append(pool.submit(make, step + workers))
             yield step, batch
-
-
-def resident_batches(
-    faces: ResidentFaces, config: TrainingConfig, start: int, processes: Processes
-) -> Iterator[tuple[int, Batch]]:
-    """Batches from a step on, or this process's share of them, made on its device."""
-    for step in range(start, config.steps):
-        size = config.input_size_at(step)
-        yield step, faces.training_batch(step, size, config, processes.rank, processes.count)

@@ -1,6 +1,6 @@
 """The objective of labelled samples: from coefficient vectors and labels to one number."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import torch
@@ -39,6 +39,7 @@ from mlanet.losses import (
 from mlanet.morphable import MorphableModel
 from mlanet.render import viewer_normals
 from mlanet.training.config import TrainingConfig
+from mlanet.training.samples import Samples
 
 FACING = 0.15
 """Smallest cosine between a vertex' normal and the view at which its colour is compared."""
@@ -51,14 +52,6 @@ WING_CROP = 256.0
 
 SOFTENING = 1e-5
 """Of the distances of colours at vertices (`color_distance`)."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class KnownCoefficients:
-    """Coefficients of `b` samples (6D rotation), and 1 where one is known."""
-
-    values: Float[Tensor, "b n"]
-    known: Float[Tensor, "b n"]
 
 
 class Objective(nn.Module):
@@ -99,13 +92,16 @@ class Objective(nn.Module):
         self,
         vector: Float[Tensor, "b n"],
         images: Float[Tensor, "b 3 s s"],
-        landmarks_px: Float[Tensor, "b 68 3"],
-        size_px: Float[Tensor, "b"],
-        weight: Float[Tensor, "b 68"],
-        has_depth: Float[Tensor, "b"],
-        coefficients: KnownCoefficients | None = None,
+        samples: Samples,
     ) -> tuple[Tensor, dict[str, float]]:
-        """The loss, and its terms before weighting for the log."""
+        """The loss, and its terms before weighting for the log.
+
+        Args:
+            vector: the network's answers.
+            images: the crops, RGB in [0, 1].
+            samples: their labels.
+        """
+        landmarks_px, size_px, weight = samples.landmarks_px, samples.size_px, samples.weight
         config, size = self.config, images.shape[-1]
         found = self.face.layout.split(vector)
         predicted = self.face.landmarks_px(found, size)
@@ -113,7 +109,7 @@ class Objective(nn.Module):
         deng, wing = EMPHASISED_CROP / size, WING_CROP / size
         terms: dict[str, Term] = {
             "landmarks": lambda: landmark_distance(
-                predicted, landmarks_px, size_px, weight, has_depth, config.landmark_depth
+                predicted, landmarks_px, size_px, weight, samples.has_depth, config.landmark_depth
             ),
             "apertures": lambda: aperture_distance(predicted, landmarks_px, size_px),
             "emphasised_landmarks": lambda: emphasised_landmark_distance(
@@ -123,12 +119,14 @@ class Objective(nn.Module):
             "photometric": lambda: self.photometric(found, images),
         }
         terms |= prior_terms(found, config.expression_deviation)
-        if coefficients is not None:
-            terms |= self.coefficient_terms(vector, coefficients)
+        terms |= self.coefficient_terms(vector, samples.coefficients, samples.known)
         return weighted_sum(terms, config.weights, vector.sum() * 0.0)
 
     def coefficient_terms(
-        self, vector: Float[Tensor, "b n"], given: KnownCoefficients
+        self,
+        vector: Float[Tensor, "b n"],
+        values: Float[Tensor, "b m"],
+        known: Float[Tensor, "b m"],
     ) -> dict[str, Term]:
         """Distances from known coefficients; zero for samples and blocks where none are known.
 
@@ -137,25 +135,25 @@ class Objective(nn.Module):
         """
         face = self.face
         if face.layout != face.model.layout:
-            given = with_euler_angles(given, face.model.layout, face.layout)
-        wanted = torch.where(given.known > 0, given.values, vector.detach())
+            values, known = with_euler_angles(values, known, face.model.layout, face.layout)
+        wanted = torch.where(known > 0, values, vector.detach())
 
         def decode(vectors: Float[Tensor, "m n"]) -> Float[Tensor, "m 68 3"]:
             return face.landmarks_px(face.layout.split(vectors), 1)
 
         mine, theirs = face.layout.split(vector), face.layout.split(wanted)
-        known = {
-            name: given.known[:, face.layout.slices[name]].all(dim=1).to(given.known.dtype)
+        identity, expression = (
+            known[:, face.layout.slices[name]].all(dim=1).to(known.dtype)
             for name in ("identity", "expression")
-        }
+        )
 
         def vertices() -> Float[Tensor, "b"]:
             distance = vertex_distance(face.vertices(mine), face.vertices(theirs))
-            return known["identity"] * known["expression"] * distance
+            return identity * expression * distance
 
         def shape() -> Float[Tensor, "b"]:
             shapes = (face.neutral_vertices(one, self.inner_face) for one in (mine, theirs))
-            return known["identity"] * shape_distance(*shapes)
+            return identity * shape_distance(*shapes)
 
         return {
             "coefficients": lambda: coefficient_distance(vector, wanted),
@@ -187,13 +185,16 @@ class Objective(nn.Module):
 
 
 def with_euler_angles(
-    given: KnownCoefficients, layout: CoefficientLayout, wanted: CoefficientLayout
-) -> KnownCoefficients:
-    """The same coefficients in a layout whose rotations are Euler angles."""
-    values, known = layout.split(given.values), layout.split(given.known)
-    angles = euler_from_matrix(matrix_from_6d(values.rotation))
-    same = known.rotation.amin(dim=-1, keepdim=True).expand_as(angles)
-    return KnownCoefficients(
-        wanted.join(replace(values, rotation=torch.where(same > 0, angles, 0.0))),
-        wanted.join(replace(known, rotation=same)),
+    values: Float[Tensor, "b n"],
+    known: Float[Tensor, "b n"],
+    layout: CoefficientLayout,
+    wanted: CoefficientLayout,
+) -> tuple[Float[Tensor, "b m"], Float[Tensor, "b m"]]:
+    """Coefficients and which of them are known, in a layout whose rotations are Euler angles."""
+    blocks, known_blocks = layout.split(values), layout.split(known)
+    angles = euler_from_matrix(matrix_from_6d(blocks.rotation))
+    same = known_blocks.rotation.amin(dim=-1, keepdim=True).expand_as(angles)
+    return (
+        wanted.join(replace(blocks, rotation=torch.where(same > 0, angles, 0.0))),
+        wanted.join(replace(known_blocks, rotation=same)),
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
+from mlanet.datasets.w300lp import photo_name
+
 PhotoKey = tuple[str, str, int | None]
 """Folder, name without ending and, where that alone may not tell it, number of a photo."""
 
@@ -50,3 +52,12 @@ class Photos:
         name, row = self.names[index], int(self.rows[index])
         with_row = (self.folder, name, row)
         return (with_row,) if name in self.shared else ((self.folder, name, None), with_row)
+
+
+def photos_of_dataset(folder: str, names: Sequence[str], layout: str) -> Photos:
+    """The photos of a data set of `layout_of`'s name; of 300W-LP each has several pictures."""
+    if layout not in ("300w-lp", "3ddfa"):
+        return Photos.of_files(folder, names)
+    photos = [photo_name(name) for name in names]
+    numbers = {photo: number for number, photo in enumerate(dict.fromkeys(photos))}
+    return Photos.of(folder, photos, np.array([numbers[photo] for photo in photos]))

@@ -5,7 +5,7 @@ import torch
 from jaxtyping import UInt8
 
 from mlanet.training.data import LabelledFaces
-from mlanet.training.learner import Learner, to_device
+from mlanet.training.learner import Learner
 
 SHOWN = 6
 
@@ -18,7 +18,7 @@ def validation_picture(
 
     The faces have the albedo and the light that the network gives them.
     """
-    images, _ = to_device(next(faces.held_out_batches(size, SHOWN)), learner.device)
+    images = next(faces.held_out_batches(size, SHOWN)).to(learner.device).pixels()
     found = learner.objective.face.layout.split(learner.average(images))
     photo = images.permute(0, 2, 3, 1).contiguous()
     drawn = learner.objective.face.draw(found, size, photo)

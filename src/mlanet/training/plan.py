@@ -2,7 +2,6 @@
 
 import sys
 import time
-from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,10 +9,9 @@ import torch
 
 from mlanet.network import NetworkConfig
 from mlanet.training.config import Stage, TrainingConfig
-from mlanet.training.data import LabelledFaces
+from mlanet.training.data import MEMORY_GB, LabelledFaces
 from mlanet.training.learner import Learner
-from mlanet.training.loop import CHECKPOINT, batches, check_folder, resident_batches
-from mlanet.training.resident import ResidentFaces
+from mlanet.training.loop import CHECKPOINT, batches, check_folder
 
 TIMED_STEPS = 2
 
@@ -77,6 +75,7 @@ def make_plan(
     init: Path | None = None,
     device: str = "cpu",
     workers: int = 1,
+    memory_gb: float = MEMORY_GB,
 ) -> TrainingPlan:
     """Count, and time `TIMED_STEPS` steps of each stage on the real data; writes nothing.
 
@@ -91,22 +90,16 @@ def make_plan(
     resuming = out is not None and (out / CHECKPOINT).exists()
     start = {} if resuming else {"backbone": backbone, "init": init}
     learner = Learner.start(config, device=device, **start)
-    faces = LabelledFaces.of(config, data)
+    faces = LabelledFaces.of(config, data, device=learner.device, memory_gb=memory_gb)
     done = 0
     if out is not None:
         model = learner.objective.model_name
         check_folder(out, config, data=faces.fingerprints, face_model=model)
         done = learner.load(out / CHECKPOINT) if resuming else 0
     sizes = [config.input_size_at(step) for step in range(done, config.steps)]
-    with ExitStack() as stack:
-        held: ResidentFaces | None = None
-        if config.resident:
-            held = ResidentFaces(faces, config, learner.device, workers)
-            stack.enter_context(closing(held))
-        times = {
-            size: _seconds_per_step(learner, faces, held, size, workers)
-            for size in dict.fromkeys(sizes)
-        }
+    times = {
+        size: _seconds_per_step(learner, faces, size, workers) for size in dict.fromkeys(sizes)
+    }
     return TrainingPlan(
         config=config,
         network=learner.network.config,
@@ -136,22 +129,14 @@ def peak_memory_mb(device: str) -> float | None:
 
 
 def _seconds_per_step(
-    learner: Learner,
-    faces: LabelledFaces,
-    held: ResidentFaces | None,
-    input_size: int,
-    workers: int,
+    learner: Learner, faces: LabelledFaces, input_size: int, workers: int
 ) -> float:
     """Seconds of a step beside the making of the next batch; the first step is not timed."""
     steps = 1 + TIMED_STEPS + 1
     config = replace(learner.config, steps=steps, stages=(Stage(1.0, input_size),))
     learner = replace(learner, config=replace(learner.config, unlabelled_warmup=0.0))
     began = 0.0
-    if held is None:
-        coming = batches(faces, config, 0, workers=workers)
-    else:
-        coming = resident_batches(held, config, 0, learner.processes)
-    for step, batch in coming:
+    for step, batch in batches(faces, config, 0, workers=workers):
         if step == 1:
             began = time.perf_counter()
         if step == 1 + TIMED_STEPS:

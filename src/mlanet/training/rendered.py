@@ -21,7 +21,7 @@ from mlanet.losses import (
     symmetry_distance,
     weighted_sum,
 )
-from mlanet.training.chips import face_chips
+from mlanet.training.aligned_faces import aligned_faces
 from mlanet.training.config import TrainingConfig
 
 OUTLIER = 0.3
@@ -106,9 +106,9 @@ class RenderedObjective(nn.Module):
             raise ConfigurationError("unlabelled_weights.identity_features: no network for it")
         with torch.no_grad():
             points = self.face.landmarks_px(found, images.shape[-1])[..., :2]
-            photo = self.embed(face_chips(images, points))
-        chips = face_chips(drawn.permute(0, 3, 1, 2).clamp(0.0, 1.0), points)
-        return identity_distance(self.embed(chips), photo)
+            photo = self.embed(aligned_faces(images, points))
+        faces = aligned_faces(drawn.permute(0, 3, 1, 2).clamp(0.0, 1.0), points)
+        return identity_distance(self.embed(faces), photo)
 
     def shape_terms(self, found: Coefficients) -> dict[str, Term]:
         """Constraints on the mesh and its colours alone."""

@@ -1,213 +1,86 @@
 """Folders and rendered heads as samples of one kind, which say what is known of them."""
 
-import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
-from mlanet.datasets import FaceCrops, SkippedSamples
+from mlanet.datasets import FaceCrops, Sample, SkippedSamples, open_dataset
+from mlanet.datasets import Samples as Readable
+from mlanet.datasets.layouts import layout_of
 from mlanet.errors import DataError
-from mlanet.files import check_regular, parsing, read_json
 from mlanet.image import square_from_landmarks
-from mlanet.morphable import AlbedoModel, MorphableModel
+from mlanet.morphable import MorphableModel
 from mlanet.synthesis import RenderedHeads
 from mlanet.training.config import SourceConfig
-from mlanet.training.labels import FittedLabels, check_model, narrowed
-from mlanet.training.layouts import DatasetSource
-from mlanet.training.photos import Photos
-from mlanet.training.sample import JAW_WEIGHT_2D, Face
+from mlanet.training.labels import Labels
+from mlanet.training.photos import Photos, photos_of_dataset
+from mlanet.training.synthesized import Description
 
 LABELS = "labels.npz"
-DESCRIPTION = "dataset.json"
-"""What `mlanet synthesize` writes beside the samples."""
-
-_PROFILE = re.compile(r"(.*)-(\d{7})-\d+\.[a-z]+")
-"""Name of a turned face: name and number of the face it was made of, then the step."""
 
 
-class CropFolder:
-    """Labelled pictures of a folder; coefficients of its own or of `mlanet label`, if any.
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """Samples of one origin, and what is known of them.
 
     Attributes:
-        name: of the folder, for messages.
-        faces: the pictures and their landmarks.
-        real: photos as they were taken, which may be held out.
+        name: for messages.
+        dataset: pictures and landmarks.
         photos: which photos the samples show.
-        skipped: what was left out when the folder was opened.
-
-    Raises:
-        DataError: a file is missing or malformed, its coefficients are another face model's, or it
-            lacks what is to be known.
+        skipped: what was left out when the data set was opened.
+        fingerprint: a hash of names and labels; of the pictures nothing is read.
+        labels: coefficients; without them none is known.
+        real: photos as they were taken, which may be held out.
+        with_depth: whether the landmarks have depth that is used.
+        exact: the samples bring coefficients of their own, which are all known.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        model: MorphableModel,
-        labels: Path | None = None,
-        known: Sequence[str] = (),
-    ) -> None:
-        self.name = folder.name
-        self.faces = FaceCrops(folder)
-        self._model = model
-        count, size = len(self.faces), model.layout.size
-        self.real = self.faces.coefficients is None
-        self.photos = Photos.of_files(self.name, self.faces.names.tolist(), self.faces.rows)
-        self.skipped = self.faces.skipped
-        self._known = np.zeros(size, bool)
-        self._coefficients = np.zeros((0, size), np.float32)
-        self._accepted = np.ones(count, bool)
-        self._labels: FittedLabels | None = None
-        if self.faces.coefficients is not None:
-            self._read_description(folder / DESCRIPTION, self.faces.coefficients)
-        if labels is not None:
-            names = self.faces.names.tolist()
-            # Every picture has its labels there, also those that cannot be used and are left out.
-            self._labels = FittedLabels.read(labels, names, self.name, model, every=True)
-            self._coefficients, self._known = self._labels.coefficients, self._labels.known
-            self._accepted = self._labels.accepted
-        self._known = narrowed(self._known, known, folder, model)
+    name: str
+    dataset: Readable
+    photos: Photos
+    skipped: SkippedSamples
+    fingerprint: str
+    labels: Labels | None = None
+    real: bool = True
+    with_depth: bool = False
+    exact: bool = False
 
     def __len__(self) -> int:
-        return len(self.faces)
-
-    @property
-    def with_depth(self) -> bool:
-        """Whether the landmarks have depth."""
-        return self.faces.landmarks_px.shape[2] == 3
+        return len(self.dataset)
 
     @property
     def knows(self) -> bool:
         """Whether any coefficient is known."""
-        return bool(self._known.any())
+        return self.exact or (self.labels is not None and bool(self.labels.known.any()))
 
-    @property
-    def fingerprint(self) -> str:
-        """A hash of the samples' names and labels; of the pictures nothing is read."""
-        found = sha256("\n".join(self.faces.names.tolist()).encode())
-        boxes = np.zeros(0) if self._labels is None else self._labels.boxes_px
-        for values in (self.faces.landmarks_px, self._coefficients, boxes):
-            found.update(np.ascontiguousarray(values, np.float32).tobytes())
-        for values in (self._known, self._accepted):
-            found.update(np.ascontiguousarray(values, bool).tobytes())
-        return found.hexdigest()
-
-    def landmarks(self, index: int) -> Float[np.ndarray, "68 3"]:
-        """Labels with a third column, zero where depth is not labelled."""
-        points = self.faces.landmarks_px[index]
-        return points if points.shape[1] == 3 else np.pad(points, ((0, 0), (0, 1)))
-
-    def __getitem__(self, index: int) -> Face:
+    def __getitem__(self, index: int) -> Sample:
         """A face.
 
         Raises:
             DataError: its picture or its landmarks are malformed.
         """
-        points = self.landmarks(index)
-        box = square_from_landmarks(points)
-        if not box[2] > box[0]:
-            raise DataError(f"{self.faces.names[index]}: the landmarks have no extent")
-        image = self.faces.decode(index)
-        square = (0.0, 0.0, float(max(image.shape[:2])))
-        if self._labels is not None and self._accepted[index]:
-            square = self._labels.square_px(index)
-        known = bool(len(self._coefficients)) and bool(self._accepted[index])
-        return Face(
-            image=image,
-            landmarks_px=points,
-            has_depth=self.with_depth,
-            box_px=box,
-            coefficients=self._coefficients[index] if known else np.zeros_like(self._known, float),
-            known=self._known if known else np.zeros_like(self._known),
-            square_px=square,
-            jaw_weight=1.0 if self.with_depth else JAW_WEIGHT_2D,
+        sample = self.dataset[index]
+        points = sample.landmarks_px
+        if points is not None:
+            box = square_from_landmarks(points)
+            if not np.isfinite(points).all() or not box[2] > box[0]:
+                raise DataError(f"{sample.name}: the landmarks have no extent")
+            if not self.with_depth:
+                jaw = sample.jaw_on_surface
+                sample = replace(sample, landmarks_px=points[:, :2], surface_jaw=jaw)
+        if self.exact:
+            return sample
+        if self.labels is None or not self.labels.accepted[index]:
+            return replace(sample, coefficients=None, known=None)
+        return replace(
+            sample,
+            coefficients=self.labels.coefficients[index],
+            known=self.labels.known,
+            square_px=self.labels.square_px(index),
         )
-
-    def _read_description(self, path: Path, coefficients: Float[np.ndarray, "n c"]) -> None:
-        """Bring the folder's coefficients into the model's order; note what is known."""
-        trouble = "a file that says what the coefficients are"
-        check_regular(path, DataError, missing=trouble)
-        found: Any = read_json(path, DataError, what=trouble)
-        with parsing(path, "does not say what the coefficients are", DataError):
-            theirs = {str(name): found["layout"][name] for name in ("identity", "expression")}
-            albedo = int(found["layout"]["albedo"])
-            named = {str(name) for name in found["known"]}
-            face_model, kind, data = str(found["face_model"]), found["kind"], found.get("data")
-            worn = str(found["albedo"])
-        layout = self._model.layout
-        check_model(path, face_model, self._model)
-        same = theirs == {name: layout.sizes[name] for name in theirs}
-        if not same or coefficients.shape[1] != layout.size - layout.albedo + albedo:
-            raise DataError(f"{path}: coefficients of another layout than {layout}")
-        start = layout.slices["albedo"].start
-        mine = np.zeros((len(coefficients), layout.size), np.float32)
-        mine[:, :start] = coefficients[:, :start]
-        mine[:, start + layout.albedo :] = coefficients[:, start + albedo :]
-        if worn not in ("open", "photo"):
-            named.discard("albedo")
-        elif "albedo" in named:
-            colors = coefficients[:, start : start + albedo]
-            if worn == "photo":
-                colors = _carried(path, colors, self._model)
-            elif albedo != layout.albedo:
-                raise DataError(f"{path}: {albedo} albedo coefficients instead of {layout.albedo}")
-            mine[:, layout.slices["albedo"]] = colors
-        for name, cut in layout.slices.items():
-            self._known[cut] = name in named
-        self._coefficients = mine
-        if kind == "profiles" and data:
-            made_of = [_PROFILE.fullmatch(name) for name in self.faces.names.tolist()]
-            both = zip(made_of, self.photos.names, strict=True)
-            names = [match[1] if match else name for match, name in both]
-            rows = [int(match[2]) if match else -1 for match in made_of]
-            self.photos = Photos.of(str(data), names, np.array(rows))
-
-
-def _carried(
-    path: Path, coefficients: Float[np.ndarray, "n a"], model: MorphableModel
-) -> Float[np.ndarray, "n b"]:
-    """Coefficients of the photographic albedo as nearest ones of the face model's own."""
-    try:
-        return AlbedoModel.load().carried(coefficients, model)
-    except ValueError as error:
-        raise DataError(f"{path}: {error}") from error
-
-
-class HeadSource:
-    """Heads rendered when they are asked for; every coefficient is known."""
-
-    name, real, with_depth, knows = "rendered heads", False, True, True
-
-    def __init__(self, heads: RenderedHeads) -> None:
-        self.heads = heads
-        self.photos = Photos.of_files(self.name, [str(number) for number in range(len(heads))])
-        self.skipped = SkippedSamples()
-        self.fingerprint = str(len(heads))
-
-    def __len__(self) -> int:
-        return len(self.heads)
-
-    def __getitem__(self, index: int) -> Face:
-        """A head."""
-        sample = self.heads[index]
-        if sample.landmarks_px is None or sample.coefficients is None:
-            raise DataError(f"{sample.name}: a head without labels")
-        return Face(
-            image=sample.image,
-            landmarks_px=sample.landmarks_px,
-            has_depth=True,
-            box_px=square_from_landmarks(sample.landmarks_px),
-            coefficients=sample.coefficients,
-            known=np.ones(len(sample.coefficients), bool),
-            square_px=(0.0, 0.0, float(sample.image.shape[0])),
-        )
-
-
-Source = CropFolder | HeadSource | DatasetSource
 
 
 def open_source(
@@ -223,14 +96,129 @@ def open_source(
         size: side of rendered heads in pixels.
 
     Raises:
-        DataError: a file is missing or malformed, or of another face model.
+        DataError: a file is missing or malformed, of another face model, or to evaluate with.
     """
     if not config.folder:
-        if not model.has_albedo:
-            raise DataError(f"rendered heads: the face model {model.name} has no albedo")
-        return HeadSource(RenderedHeads(model, size=size, count=config.heads, seed=seed))
+        return rendered_heads(RenderedHeads(model, size=size, count=config.heads, seed=seed))
     path = root / config.folder
     labels = root / config.labels if config.labels else None
     if (path / LABELS).is_file():
-        return CropFolder(path, model, labels, config.known)
-    return DatasetSource(path, model, labels, config.known)
+        return crop_folder(path, model, labels, config.known)
+    return other_layout(path, model, labels, config.known)
+
+
+def rendered_heads(heads: RenderedHeads) -> Source:
+    """Heads that are rendered when they are asked for.
+
+    Raises:
+        DataError: the face model has no albedo.
+    """
+    name = "rendered heads"
+    if not heads.model.has_albedo:
+        raise DataError(f"{name}: the face model {heads.model.name} has no albedo")
+    photos = Photos.of_files(name, [str(number) for number in range(len(heads))])
+    count = str(len(heads))
+    return Source(
+        name, heads, photos, SkippedSamples(), count, real=False, with_depth=True, exact=True
+    )
+
+
+def crop_folder(
+    folder: Path, model: MorphableModel, labels: Path | None = None, known: Sequence[str] = ()
+) -> Source:
+    """Labelled pictures of a folder (`FaceCrops`).
+
+    Args:
+        folder: of `labels.npz` and tar files.
+        model: the face model of coefficients.
+        labels: what `mlanet label` made of the folder, instead of coefficients of its own.
+        known: the blocks of these that are taken as known; empty for all.
+
+    Raises:
+        DataError: a file is missing or malformed, its coefficients are another face model's, or it
+            lacks what is to be known.
+    """
+    faces = FaceCrops(folder)
+    names = faces.names.tolist()
+    photos = Photos.of_files(folder.name, names, faces.rows)
+    found: Labels | None = None
+    if faces.coefficients is not None:
+        description = Description.read(folder)
+        found = description.labels(faces.coefficients, model)
+        photos = description.photos(names) or photos
+    if labels is not None:
+        # Every picture has its labels there, also those that cannot be used and are left out.
+        found = Labels.read(labels, names, folder.name, model, every=True)
+    found = narrowed(found, known, folder, model)
+    with_depth = faces.landmarks_px.shape[2] == 3
+    return Source(
+        name=folder.name,
+        dataset=faces,
+        photos=photos,
+        skipped=faces.skipped,
+        fingerprint=fingerprint(names, found, faces.landmarks_px),
+        labels=found,
+        real=faces.coefficients is None,
+        with_depth=with_depth,
+    )
+
+
+def other_layout(
+    path: Path, model: MorphableModel, labels: Path | None = None, known: Sequence[str] = ()
+) -> Source:
+    """Any other data set of `mlanet.datasets`, told by its files' names.
+
+    Samples without landmarks serve as unlabelled ones only. Landmarks are taken without their
+    depth. The arguments are those of `crop_folder`; labels may lack pictures.
+
+    Raises:
+        DataError: there is no such data set, it is one to evaluate with, or the labels are missing,
+            malformed or of other pictures.
+    """
+    layout = layout_of(path)
+    if layout == "aflw2000":
+        raise DataError(f"{path}: AFLW2000-3D is there to evaluate with, not to train on")
+    dataset = open_dataset(path)
+    names = [str(name) for name in dataset.names]
+    found: Labels | None = None
+    if labels is not None:
+        found = Labels.read(labels, names, path.name, model, every=False)
+    found = narrowed(found, known, path, model)
+    return Source(
+        name=path.name,
+        dataset=dataset,
+        photos=photos_of_dataset(path.name, names, layout),
+        skipped=dataset.skipped,
+        fingerprint=fingerprint(names, found),
+        labels=found,
+    )
+
+
+def narrowed(
+    labels: Labels | None, names: Sequence[str], folder: Path, model: MorphableModel
+) -> Labels | None:
+    """Labels of which only some blocks are taken as known; without names all of them are.
+
+    Raises:
+        DataError: nothing is known of one of them.
+    """
+    if not names:
+        return labels
+    known = np.zeros(model.layout.size, bool)
+    for name in names:
+        cut = model.layout.slices[name]
+        if labels is None or not labels.known[cut].all():
+            raise DataError(f"{folder}: known: nothing is known of {name}")
+        known[cut] = True
+    return None if labels is None else replace(labels, known=known)
+
+
+def fingerprint(names: Sequence[str], labels: Labels | None, *arrays: np.ndarray) -> str:
+    """A hash of samples' names and labels."""
+    found = sha256("\n".join(names).encode())
+    if labels is not None:
+        boxes = np.zeros(0) if labels.boxes_px is None else labels.boxes_px
+        arrays += (labels.coefficients, boxes, labels.known, labels.accepted)
+    for values in arrays:
+        found.update(np.ascontiguousarray(values, np.float32).tobytes())
+    return found.hexdigest()

@@ -22,7 +22,7 @@ PADDING = 0.25
 """Room around the box on each side, of its side."""
 
 
-def face_chips(
+def aligned_faces(
     images: Float[Tensor, "b 3 s s"],
     landmarks_px: Float[Tensor, "b 68 2"],
     size: int = INPUT_SIZE,

@@ -10,7 +10,6 @@ from jaxtyping import Bool, Float
 from mlanet.coefficients import Array, Coefficients
 from mlanet.geometry import FOCAL_LENGTH_PER_CROP, matrix_from_6d, six_d_from_matrix
 from mlanet.morphable import MorphableModel
-from mlanet.training.augmentation import CropChange
 
 ODD_IN_X = (3, 4, 7)
 """Harmonics that change their sign when left and right are swapped: x, xy, xz."""
@@ -18,25 +17,7 @@ ODD_IN_X = (3, 4, 7)
 MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
-def follow(
-    vector: Float[np.ndarray, "n"],
-    square_px: tuple[float, float, float],
-    change: CropChange,
-    model: MorphableModel,
-) -> Float[np.ndarray, "n"]:
-    """`follow_all` of one picture."""
-    found = follow_all(
-        vector.astype(np.float64)[None],
-        np.array([square_px]),
-        change.crop_from_image[None],
-        np.array([change.mirrored]),
-        change.size,
-        model,
-    )
-    return found[0].astype(np.float32)
-
-
-def follow_all(
+def crop_coefficients(
     vectors: Float[Array, "b n"],
     squares_px: Float[Array, "b 3"],
     crops_from_images: Float[Array, "b 2 3"],
