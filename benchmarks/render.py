@@ -199,7 +199,7 @@ def training_step() -> Callable[[], object]:
     config = TrainingConfig(stages=(Stage(1.0, 128),))
     learner = Learner.start(config)
     rng = np.random.default_rng(0)
-    layout = learner.objective.layout
+    layout = learner.objective.face.layout
     samples = [
         Sample(
             "noise",

@@ -34,12 +34,12 @@ from mlanet.render import (
     TexturedMesh,
     UnbuiltHead,
     UvAtlas,
-    carry_textured,
     draw_overlay,
     draw_picture,
     face_mask,
     mm_per_px,
     project_texture,
+    transfer_texture,
     vertex_attributes_to_uv,
 )
 
@@ -254,7 +254,7 @@ class Reconstruction:
 
     def in_topology(self, transfer: Transfer) -> TexturedMesh:
         """The textured mesh with another model's vertices and triangles, model frame, mm."""
-        return carry_textured(transfer, self.mesh.vertices, self.texture.image)
+        return transfer_texture(transfer, self.mesh.vertices, self.texture.image)
 
     def save_topology(
         self, transfer: Transfer, folder: str | os.PathLike[str], name: str = "face_00"

@@ -107,7 +107,12 @@ def silent_verbs(verbs=mlanet.cli.verbs):
 
 def silenced(verb):
     if isinstance(verb, ConfiguredVerb):
-        return replace(verb, verb=silenced(verb.verb))
+
+        def default(named):  # the file may be one that the reader has
+            there = named.config is not None and named.config.exists()
+            return verb.default(named if there else replace(named, config=None))
+
+        return replace(verb, verb=silenced(verb.verb), default=default)
 
     @functools.wraps(verb)
     def nothing(*_, **__):

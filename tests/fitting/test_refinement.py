@@ -10,8 +10,8 @@ from mlanet.assets import verified_path
 from mlanet.coefficients import Coefficients
 from mlanet.errors import ConfigurationError
 from mlanet.fitting import RefinementConfig, photo_error, refine
-from mlanet.fitting.refinement import landmark_term, photo_term, prior_term
-from mlanet.fitting.synthesis import Synthesis
+from mlanet.fitting.one_person import OnePerson
+from mlanet.fitting.refinement import unlabelled_cost
 from mlanet.geometry import shading
 from mlanet.image import Crop, read_image
 
@@ -34,10 +34,15 @@ def changed(face, **blocks):
     )
 
 
+def drawn(face):
+    """The picture of a face in its crop."""
+    person = OnePerson([face])
+    return person.face.draw(person.of_each(person.start()), person.size)[0]
+
+
 def rendered(face):
     """The face whose photo is its own rendering."""
-    synthesis = Synthesis([face])
-    picture = synthesis.picture(synthesis.start())[0].clamp(0, 1).numpy()
+    picture = drawn(face).clamp(0, 1).numpy()
     image = np.round(255 * picture).astype(np.uint8)
     return replace(face, crop=Crop(image, face.crop.crop_from_image))
 
@@ -100,9 +105,9 @@ def relative(colors):
 
 def test_errors_are_compared_on_pixels_of_both(face):
     aside = changed(face, translation=face.coefficients.translation + np.float32([0.2, 0, 0]))
-    both = [Synthesis([f]).visible_skin(Synthesis([f]).start())[0].numpy() for f in (face, aside)]
-    picture = Synthesis([face]).picture(Synthesis([face]).start())[0].numpy()
-    apart = np.linalg.norm(picture - face.crop.image / np.float32(255), axis=-1)
+    people = [OnePerson([f]) for f in (face, aside)]
+    both = [p.visible_skin(p.of_each(p.start()))[0].numpy() for p in people]
+    apart = np.linalg.norm(drawn(face).numpy() - face.crop.image / np.float32(255), axis=-1)
     expected = np.average(apart, weights=np.minimum(*both))
     assert photo_error(face, aside) == pytest.approx(expected, rel=1e-3)
     assert photo_error(face, aside) != pytest.approx(photo_error(face), rel=1e-3)
@@ -139,36 +144,15 @@ def test_the_same_answer_twice(face):
 
 
 def test_every_coefficient_has_a_gradient(face):
-    synthesis = Synthesis([face])
-    blocks = {name: block.requires_grad_() for name, block in synthesis.start().items()}
-    config = RefinementConfig()
-    skin = synthesis.visible_skin(blocks)
+    person = OnePerson([face])
+    blocks = {name: block.requires_grad_() for name, block in person.start().items()}
+    skin = person.visible_skin(person.of_each(blocks))
     middle = torch.zeros_like(blocks["identity"])
-    (photo_term(synthesis, blocks, skin, config) + prior_term(blocks, middle, config)).backward()
+    unlabelled_cost(person, blocks, skin, middle, RefinementConfig()).backward()
     for name, block in blocks.items():
         assert block.grad is not None
         assert torch.isfinite(block.grad).all(), name
         assert block.grad.abs().sum() > 0, name
-
-
-def test_the_landmark_term_counts_standard_deviations():
-    target = torch.tensor([[[0.0, 0.0], [100.0, 0.0], [100.0, 100.0], [0.0, 100.0]]])
-    moved = target + torch.tensor([1.0, 0.0])
-    weight = torch.tensor([[1.0, 1.0, 1.0, 0.0]])
-    assert landmark_term(moved, target, weight, 0.005).item() == pytest.approx(2.0)
-
-
-@pytest.mark.parametrize("hidden", [-1000.0, float("nan")])
-def test_points_without_weight_say_nothing(hidden):
-    target = torch.tensor([[[0.0, 0.0], [100.0, 0.0], [100.0, 100.0], [hidden, hidden]]])
-    moved = (target.nan_to_num() + torch.tensor([1.0, 0.0])).requires_grad_()
-    weight = torch.tensor([[1.0, 1.0, 1.0, 0.0]])
-    term = landmark_term(moved, target, weight, 0.005)
-    term.backward()
-    assert term.item() == pytest.approx(2.0)
-    assert moved.grad is not None
-    assert moved.grad[0, :3].abs().sum() > 0
-    assert moved.grad[0, 3].abs().sum() == 0
 
 
 def test_bad_arguments_are_named(face):

@@ -7,6 +7,8 @@ from mlanet.losses import (
     block_weight,
     coefficient_distance,
     coefficient_importance,
+    coefficient_prior,
+    light_regularizer,
     standardized_distance,
     weighted_coefficient_distance,
 )
@@ -66,3 +68,30 @@ def test_a_block_that_is_wrong_by_its_deviation_costs_its_weight():
         predicted[:, cut] = deviations[name]
         found = standardized_distance(predicted, torch.zeros_like(predicted), weight)
         assert found.tolist() == pytest.approx([weights[name]] * 2, rel=1e-5)
+
+
+def test_prior_counts_in_standard_deviations():
+    values = torch.tensor([[0.3, -0.3, 0.3], [0.6, 0.0, 0.0]])
+    assert coefficient_prior(values, 0.3).tolist() == pytest.approx([1.0, 4.0 / 3.0])
+    assert coefficient_prior(-values, 0.3).tolist() == coefficient_prior(values, 0.3).tolist()
+
+
+def test_white_light_costs_nothing_and_coloured_light_its_variance():
+    white = torch.rand((1, 9, 1), dtype=torch.float64).expand(1, 9, 3)
+    assert light_regularizer(white).item() == pytest.approx(0.0, abs=1e-15)
+    coloured = white.clone()
+    coloured[0, 0] += torch.tensor([0.3, 0.0, -0.3], dtype=torch.float64)
+    assert light_regularizer(coloured).item() == pytest.approx(0.18 / 27)
+    brighter = coloured + 0.7
+    assert light_regularizer(brighter).item() == pytest.approx(0.18 / 27)
+
+
+def test_no_coefficients_cost_nothing():
+    assert coefficient_prior(torch.zeros(3, 0), 1.0).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_gradients_of_priors():
+    coefficients = torch.randn((2, 4), dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda c: coefficient_prior(c, 0.3), coefficients)
+    light = torch.randn((2, 9, 3), dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(light_regularizer, light)

@@ -4,8 +4,17 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra train")
 
-from mlanet.losses import aperture_distance, landmark_distance
-from mlanet.losses.landmarks import APERTURES
+from mlanet.losses import (
+    aperture_distance,
+    emphasised_landmark_distance,
+    flip_distance,
+    landmark_distance,
+    landmark_likelihood,
+    wing_distance,
+)
+from mlanet.losses.landmarks import APERTURES, EMPHASISED
+
+PARTNER = torch.tensor([1, 0, 2])
 
 SOFTENING = math.sqrt(1e-4)
 
@@ -110,3 +119,86 @@ def test_gradient_is_finite_at_the_goal():
     loss = landmark_distance(predicted, target, ones(2), ones(2, 68), ones(2)).sum()
     (loss + aperture_distance(predicted, target, ones(2)).sum()).backward()
     assert torch.isfinite(predicted.grad).all()
+
+
+def test_nose_and_inner_lips_weigh_twenty():
+    assert (28, 29, 30, *range(60, 68)) == EMPHASISED
+    target = torch.zeros(2, 68, 2)
+    moved = target.clone()
+    moved[0, 0, 0] = 3.0
+    moved[1, 30] = torch.tensor([3.0, 4.0])
+    found = emphasised_landmark_distance(moved, target)
+    assert found.tolist() == pytest.approx([9 / 68, 20 * 25 / 68])
+    halved = emphasised_landmark_distance(moved, target, torch.full((2, 68), 0.5))
+    torch.testing.assert_close(halved, 0.5 * found)
+
+
+def test_emphasised_gradients():
+    predicted, target = (points(k, dtype=torch.float64)[..., :2] for k in range(2))
+    assert torch.autograd.gradcheck(
+        lambda p: emphasised_landmark_distance(p, target), predicted.requires_grad_()
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "cost"),
+    [(0.0, 0.0), (2.0, 10 * math.log(2)), (10.0, 10 * math.log(6)), (14.0, 10 * math.log(6) + 4)],
+)
+def test_values_of_wings_formula(error, cost):
+    target = torch.zeros((1, 68, 2), dtype=torch.float64)
+    assert wing_distance(target + error, target).item() == pytest.approx(cost)
+
+
+def test_a_width_must_be_positive():
+    with pytest.raises(ValueError, match="positive"):
+        wing_distance(torch.zeros(1, 2, 2), torch.zeros(1, 2, 2), width_px=0.0)
+
+
+def test_points_without_weight_do_not_count():
+    target = torch.zeros((2, 3, 2), dtype=torch.float64)
+    predicted = target + torch.tensor([2.0, 2.0, 900.0], dtype=torch.float64)[:, None]
+    weight = torch.tensor([[1.0, 3.0, 0.0], [0.0, 0.0, 0.0]], dtype=torch.float64)
+    found = wing_distance(predicted, target, weight)
+    assert found.tolist() == pytest.approx([10 * math.log(2), 0.0])
+
+
+def test_wing_gradients():
+    generator = torch.Generator().manual_seed(0)
+    predicted = 30 * torch.rand((2, 5, 2), generator=generator, dtype=torch.float64)
+    assert torch.autograd.gradcheck(
+        lambda p: wing_distance(p, torch.zeros_like(p)), predicted.requires_grad_()
+    )
+    weight = torch.rand((2, 5), generator=generator, dtype=torch.float64)
+    assert torch.autograd.gradcheck(
+        lambda p: wing_distance(p, torch.zeros_like(p), weight), predicted
+    )
+
+
+def test_points_of_a_mirrored_picture_agree():
+    points = torch.tensor([[[10.0, 20, 1], [30.0, 22, 2], [21.0, 40, 9]]])
+    flipped = points[:, PARTNER] * torch.tensor([-1.0, 1, 1]) + torch.tensor([64.0, 0, 0])
+    assert flip_distance(points, flipped, PARTNER, 64.0).item() == pytest.approx(0, abs=1e-3)
+    off = flipped + torch.tensor([0.0, 5.0, 0.0])
+    assert flip_distance(points, off, PARTNER, 64.0).item() == pytest.approx(5, abs=1e-3)
+    pair = torch.rand((2, 2, 3, 3), dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(lambda p: flip_distance(p[0], p[1], PARTNER, 8.0), pair)
+
+
+def test_the_likelihood_counts_standard_deviations():
+    target = torch.tensor([[[0.0, 0.0], [100.0, 0.0], [100.0, 100.0], [0.0, 100.0]]])
+    moved = target + torch.tensor([1.0, 0.0])
+    weight = torch.tensor([[1.0, 1.0, 1.0, 0.0]])
+    assert landmark_likelihood(moved, target, weight, 0.005).item() == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("hidden", [-1000.0, float("nan")])
+def test_points_without_weight_say_nothing(hidden):
+    target = torch.tensor([[[0.0, 0.0], [100.0, 0.0], [100.0, 100.0], [hidden, hidden]]])
+    moved = (target.nan_to_num() + torch.tensor([1.0, 0.0])).requires_grad_()
+    weight = torch.tensor([[1.0, 1.0, 1.0, 0.0]])
+    term = landmark_likelihood(moved, target, weight, 0.005)
+    term.backward()
+    assert term.item() == pytest.approx(2.0)
+    assert moved.grad is not None
+    assert moved.grad[0, :3].abs().sum() > 0
+    assert moved.grad[0, 3].abs().sum() == 0

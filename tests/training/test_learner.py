@@ -146,7 +146,7 @@ def test_a_step_stays_on_its_device(tiny, monkeypatch):
         tiny.weights, shape=1.0, vertices=1.0, standardized_coefficients=1.0, coefficients=1.0
     )
     learner = Learner.start(replace(tiny, weights=weights))
-    size = learner.objective.layout.size
+    size = learner.objective.face.layout.size
     learner.objective.to("meta")
     for name in ("__float__", "__bool__"):
         monkeypatch.setattr(torch.Tensor, name, getattr(_Numbers, name))

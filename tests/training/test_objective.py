@@ -36,7 +36,7 @@ def grey(level=0.5):
 
 def test_landmarks_are_those_of_the_face_model(objective, truth):
     vector, landmarks = truth
-    found = objective.landmarks_px(objective.layout.split(vector), SIDE)
+    found = objective.face.landmarks_px(objective.face.layout.split(vector), SIDE)
     torch.testing.assert_close(found, landmarks, rtol=0, atol=2e-3)
 
 
@@ -47,7 +47,7 @@ def test_true_coefficients_cost_the_least(objective, truth, labels):
     assert at_truth["apertures"] < 0.1
     for name in ("identity", "expression", "rotation", "translation"):
         moved = vector.clone()
-        moved[:, objective.layout.slices[name]] += 0.1
+        moved[:, objective.face.layout.slices[name]] += 0.1
         _, terms = objective(moved, grey(), labels(landmarks))
         assert terms["landmarks"] > 3 * at_truth["landmarks"], name
 
@@ -72,12 +72,10 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(objective, truth, labels):
 
 def test_colours_move_albedo_and_light_but_never_the_geometry(objective, truth):
     vector = truth[0].clone().requires_grad_()
-    coefficients = objective.layout.split(vector)
-    from mlanet.geometry import decode_lighting
-
-    lighting = decode_lighting(coefficients.lighting)
-    objective.photometric(coefficients, lighting, grey(0.8)).sum().backward()
-    moved = {name: vector.grad[:, cut].abs().max() for name, cut in objective.layout.slices.items()}
+    coefficients = objective.face.layout.split(vector)
+    objective.photometric(coefficients, grey(0.8)).sum().backward()
+    slices = objective.face.layout.slices
+    moved = {name: vector.grad[:, cut].abs().max() for name, cut in slices.items()}
     assert moved["albedo"] > 0
     assert moved["lighting"] > 0
     for name in ("identity", "expression", "rotation", "translation"):
@@ -88,7 +86,7 @@ def test_light_explains_a_dark_picture(objective, truth, labels):
     vector = truth[0].clone()
     lighting = torch.zeros(3, 27, requires_grad=True)
     optimizer = torch.optim.Adam([lighting], lr=0.1)
-    block = objective.layout.slices["lighting"]
+    block = objective.face.layout.slices["lighting"]
     distances = []
     for _ in range(25):
         vector = vector.detach()
@@ -105,8 +103,9 @@ def test_light_explains_a_dark_picture(objective, truth, labels):
 
 def test_moving_the_objective_moves_the_whole_face_model(objective, model):
     names = {name for name, _ in objective.named_buffers()}
-    assert {"mean", "identity", "expression", "landmark_mean", "albedo_basis", "faces"} <= names
-    np.testing.assert_array_equal(objective.get_buffer("mean").numpy(), model.shape.mean)
+    parts = ("mean", "identity", "expression", "landmark_mean", "albedo_basis")
+    assert {f"face.{part}" for part in parts} <= names
+    np.testing.assert_array_equal(objective.face.mean.numpy(), model.shape.mean)
     assert not list(objective.parameters())
 
 
@@ -116,14 +115,14 @@ def test_other_numbers_of_coefficients_are_another_face_models(model):
     with pytest.raises(ConfigurationError, match="preset: regresses"):
         Objective(model, replace(model.layout, identity=3), TrainingConfig())
     euler = replace(model.layout, rotation="euler")
-    assert Objective(model, euler, TrainingConfig()).layout == euler
+    assert Objective(model, euler, TrainingConfig()).face.layout == euler
 
 
 def test_split_keeps_gradients(objective, truth, labels):
     vector = truth[0].clone().requires_grad_()
     loss, _ = objective(vector, grey(), labels(truth[1] + 2.0))
     loss.backward()
-    assert isinstance(objective.layout.split(vector), Coefficients)
+    assert isinstance(objective.face.layout.split(vector), Coefficients)
     assert torch.isfinite(vector.grad).all()
-    for name, cut in objective.layout.slices.items():
+    for name, cut in objective.face.layout.slices.items():
         assert vector.grad[:, cut].abs().max() > 0, name

@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from mlanet.differentiable_face import DifferentiableFace
 from mlanet.errors import ConfigurationError
-from mlanet.geometry import decode_lighting
+from mlanet.losses import robust_color_distance
 from mlanet.synthesis import RenderedHeads
 from mlanet.training import RenderedWeights, TrainingConfig
-from mlanet.training import rendered as rendered_module
 from mlanet.training.aligned_faces import PADDING, PLACES, POINTS, aligned_faces
-from mlanet.training.objective import Objective
-from mlanet.training.rendered import RenderedObjective
+from mlanet.training.rendered import OUTLIER, RenderedObjective
 
 SIDE = 48
 OFF = RenderedWeights(**dict.fromkeys(RenderedWeights.__slots__, 0.0))
@@ -19,7 +18,7 @@ OFF = RenderedWeights(**dict.fromkeys(RenderedWeights.__slots__, 0.0))
 
 @pytest.fixture(scope="module")
 def face(model):
-    return Objective(model, model.layout, TrainingConfig())
+    return DifferentiableFace(model)
 
 
 def terms_of(face, embed=None, **weights):
@@ -36,8 +35,8 @@ def truth(model, face):
     )
     found = model.layout.split(vector)
     background = torch.full((3, SIDE, SIDE, 3), 0.4)
-    drawn, skin = terms_of(face).draw(found, decode_lighting(found.lighting), SIDE, background)
-    assert 0.1 < float(skin.mean()) < 0.9
+    drawn = face.draw(found, SIDE, background)
+    assert 0.1 < float(face.visible_skin(found, SIDE).mean()) < 0.9
     return vector, drawn.clamp(0, 1).permute(0, 3, 1, 2).contiguous()
 
 
@@ -73,13 +72,13 @@ def test_what_lies_before_the_face_counts_less(face, truth):
     covered = images.clone()
     covered[:, :, SIDE // 2 :] = torch.tensor([0.0, 1.0, 0.0])[:, None, None]
     found = face.layout.split(vector)
-    drawn, skin = terms_of(face).draw(found, decode_lighting(found.lighting), SIDE)
+    drawn, skin = face.draw(found, SIDE), face.visible_skin(found, SIDE)
     photo = covered.permute(0, 2, 3, 1)
-    robust = rendered_module.photometric(drawn, photo, skin)
+    robust = robust_color_distance(drawn, photo, skin, OUTLIER)
     plain = ((drawn - photo).norm(dim=-1) * skin).sum((1, 2)) / skin.sum((1, 2))
     assert (robust < 0.4 * plain).all()
     outside = torch.zeros_like(photo)
-    assert rendered_module.photometric(drawn, outside, skin).max() < 1e-3
+    assert robust_color_distance(drawn, outside, skin, OUTLIER).max() < 1e-3
 
 
 def test_terms_of_no_weight_are_not_computed(face, truth):

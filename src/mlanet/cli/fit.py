@@ -60,7 +60,7 @@ def fit(
     import torch
 
     from mlanet.fitting import fit_to_landmarks, photo_error, refine
-    from mlanet.fitting.anchored import with_own_points
+    from mlanet.fitting.landmark_fit import with_own_points
     from mlanet.reconstructor import Reconstructor
 
     torch.set_num_threads(threads)

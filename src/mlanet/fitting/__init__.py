@@ -6,7 +6,7 @@ Landmark fits are NumPy only. Names that need torch are imported on first use.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mlanet.fitting.anchored import fit_to_landmarks
+from mlanet.fitting.landmark_fit import fit_to_landmarks
 from mlanet.fitting.landmarks import (
     ExpressionPrior,
     FittingConfig,

@@ -8,12 +8,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mlanet.coefficients import Coefficients
 from mlanet.errors import ConfigurationError
 from mlanet.fitting.contour import JawKind
-from mlanet.fitting.synthesis import Synthesis
-from mlanet.geometry import decode_lighting
+from mlanet.fitting.one_person import OnePerson
 from mlanet.image import transform_points
-from mlanet.losses import coefficient_prior, light_regularizer, pixel_distance
+from mlanet.losses import (
+    color_distance,
+    landmark_likelihood,
+    prior_terms,
+    robust_color_distance,
+    weighted_sum,
+)
 from mlanet.reconstruction import Reconstruction
 
 
@@ -112,96 +118,50 @@ def refine(
     _check(faces)
     bounded = faces[0].model.expression_bounded
     config = config or (RefinementConfig() if bounded else RefinementConfig(expression_sd=1.0))
-    given = landmarks_px is not None
-    if jaw == "contour" and not given:
+    if jaw == "contour" and landmarks_px is None:
         raise ValueError("jaw points of the contour must be given")
-    noise = config.landmark_noise if given else config.own_landmark_noise
-    points = landmarks_px if given else np.stack([face.landmarks_px[:, :2] for face in faces])
-    weights = np.ones((len(faces), 68)) if weight is None else np.asarray(weight)
-    if points.shape != (len(faces), 68, 2) or weights.shape != (len(faces), 68):
-        raise ValueError(f"expected ({len(faces)}, 68, 2) points, got {points.shape}")
-    if not (np.isfinite(weights).all() and (weights >= 0.0).all()):
-        raise ValueError("weights must be finite and not negative")
-    if not np.isfinite(points[weights > 0.0]).all():
-        raise ValueError("points that are not finite need a weight of 0")
-    target = np.stack(
-        [
-            transform_points(face.crop.crop_from_image, xy)
-            for face, xy in zip(faces, points, strict=True)
-        ]
-    )
-    labels, trust = torch.from_numpy(target).float(), torch.from_numpy(weights).float()
-    synthesis = Synthesis(list(faces), jaw)
-    blocks = {name: block.requires_grad_() for name, block in synthesis.start().items()}
+    labels, trust = _labels(faces, landmarks_px, weight)
+    noise = config.own_landmark_noise if landmarks_px is None else config.landmark_noise
+    person = OnePerson(list(faces), jaw)
+    blocks = {name: block.requires_grad_() for name, block in person.start().items()}
     optimizer = torch.optim.Adam(
         [{"params": [blocks[name]], "lr": rate} for name, rate in STEP.items()], betas=(0.8, 0.95)
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
-    middle = config.anchor * blocks["identity"].detach().clone()
-    skin, places = synthesis.visible_skin(blocks), synthesis.landmark_index(blocks)
+    likely_identity = config.anchor * blocks["identity"].detach().clone()
+    each = person.of_each(blocks)
+    skin, index = person.visible_skin(each), person.outline_index(each)
     for step in range(config.steps):
+        each = person.of_each(blocks)
         if step and step % SKIN_EVERY == 0:
-            skin, places = synthesis.visible_skin(blocks), synthesis.landmark_index(blocks)
+            skin, index = person.visible_skin(each), person.outline_index(each)
         optimizer.zero_grad()
-        predicted = synthesis.landmarks(blocks, places)[..., :2]
-        landmarks = landmark_term(predicted, labels, trust, noise)
-        cost = landmarks + photo_term(synthesis, blocks, skin, config)
-        cost = cost + prior_term(blocks, middle, config)
+        predicted = person.landmarks_px(each, index)[..., :2]
+        landmarks = landmark_likelihood(predicted, labels, trust, noise).mean()
+        cost = landmarks + unlabelled_cost(person, blocks, skin, likely_identity, config)
         cost.backward()
         optimizer.step()
         schedule.step()
         if bounded:
             with torch.no_grad():
                 blocks["expression"].clamp_(0.0, 1.0)
-    return synthesis.answers(blocks)
+    return person.answers(blocks)
 
 
-def landmark_term(
-    predicted: Float[Tensor, "b n 2"],
-    target: Float[Tensor, "b n 2"],
-    weight: Float[Tensor, "b n"],
-    noise: float,
-) -> Tensor:
-    """Half the weighted mean squared error in standard deviations of the labels' noise.
-
-    Points of weight 0 say nothing, wherever they lie, nor how large the face is.
-    """
-    used = (weight > 0.0)[..., None]
-    low, high = target.masked_fill(~used, torch.inf), target.masked_fill(~used, -torch.inf)
-    extent = (high.amax(dim=1) - low.amin(dim=1)).clamp_min(1e-3)
-    target = torch.where(used, target, predicted.detach())
-    deviation = noise * extent.prod(dim=1).sqrt()
-    squared = (predicted - target).square().sum(dim=-1) / deviation.square()[:, None]
-    return 0.5 * ((squared * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1e-6)).mean()
-
-
-def photo_term(
-    synthesis: Synthesis,
+def unlabelled_cost(
+    person: OnePerson,
     blocks: dict[str, Tensor],
     skin: Float[Tensor, "b s s"],
+    likely_identity: Float[Tensor, "1 i"],
     config: RefinementConfig,
-) -> Tensor:
-    """Weighted colour distance of skin; what looks like no skin of this face counts less."""
-    drawn = synthesis.picture(blocks)
-    with torch.no_grad():
-        apart = (drawn - synthesis.photos).square().sum(dim=-1)
-        robust = 1.0 / (1.0 + apart / config.outlier**2)
-    return config.photometric * pixel_distance(drawn, synthesis.photos, skin, robust).mean()
-
-
-def prior_term(
-    blocks: dict[str, Tensor], middle: Float[Tensor, "b i"], config: RefinementConfig
-) -> Tensor:
-    """What is likely: identity near its `middle`, the others near what any face and light has."""
-    light = decode_lighting(blocks["lighting"])
-    terms = (
-        config.identity_prior * coefficient_prior(blocks["identity"] - middle, 1.0),
-        config.expression_prior * coefficient_prior(blocks["expression"], config.expression_sd),
-        config.albedo_prior * coefficient_prior(blocks["albedo"], 1.0),
-        config.light * light_regularizer(light),
-        config.light_prior * coefficient_prior(blocks["lighting"], 1.0),
+) -> Float[Tensor, ""]:
+    """Robust colour distance of skin, and what is likely: identity near what it was given as."""
+    each = person.of_each(blocks)
+    terms = prior_terms(Coefficients(**blocks), config.expression_sd, likely_identity)
+    terms["photometric"] = lambda: robust_color_distance(
+        person.face.draw(each, person.size), person.photos, skin, config.outlier
     )
-    return torch.stack([term.mean() for term in terms]).sum()
+    return weighted_sum(terms, config, torch.zeros(()))[0]
 
 
 @torch.no_grad()
@@ -214,15 +174,37 @@ def photo_error(face: Reconstruction, other: Reconstruction | None = None) -> fl
     Raises:
         ValueError: the other one's crop has another size.
     """
-    synthesis = Synthesis([face])
-    blocks = synthesis.start()
-    skin = synthesis.visible_skin(blocks)
+    person = OnePerson([face])
+    each = person.of_each(person.start())
+    skin = person.visible_skin(each)
     if other is not None:
         if other.crop.size != face.crop.size:
             raise ValueError("the faces' crops differ in size")
-        second = Synthesis([other])
-        skin = torch.minimum(skin, second.visible_skin(second.start()))
-    return float(pixel_distance(synthesis.picture(blocks), synthesis.photos, skin))
+        second = OnePerson([other])
+        skin = torch.minimum(skin, second.visible_skin(second.of_each(second.start())))
+    return float(color_distance(person.face.draw(each, person.size), person.photos, skin))
+
+
+def _labels(
+    faces: Sequence[Reconstruction],
+    landmarks_px: Float[np.ndarray, "b 68 2"] | None,
+    weight: Float[np.ndarray, "b 68"] | None,
+) -> tuple[Float[Tensor, "b 68 2"], Float[Tensor, "b 68"]]:
+    """Checked points in pixels of the crops, and their weights."""
+    own = [face.landmarks_px[:, :2] for face in faces]
+    points = np.stack(own) if landmarks_px is None else landmarks_px
+    weights = np.ones((len(faces), 68)) if weight is None else np.asarray(weight)
+    if points.shape != (len(faces), 68, 2) or weights.shape != (len(faces), 68):
+        raise ValueError(f"expected ({len(faces)}, 68, 2) points, got {points.shape}")
+    if not (np.isfinite(weights).all() and (weights >= 0.0).all()):
+        raise ValueError("weights must be finite and not negative")
+    if not np.isfinite(points[weights > 0.0]).all():
+        raise ValueError("points that are not finite need a weight of 0")
+    in_crops = [
+        transform_points(face.crop.crop_from_image, xy)
+        for face, xy in zip(faces, points, strict=True)
+    ]
+    return torch.from_numpy(np.stack(in_crops)).float(), torch.from_numpy(weights).float()
 
 
 def _check(faces: Sequence[Reconstruction]) -> None:

@@ -1,4 +1,4 @@
-"""Distances between predicted and known coefficients of a face model."""
+"""Distances of a face model's coefficients from known ones, and from likely ones."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,7 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mlanet.coefficients import CoefficientLayout
+from mlanet.coefficients import CoefficientLayout, Coefficients
+from mlanet.geometry import decode_lighting
+from mlanet.losses.terms import Term
 
 Decoder = Callable[[Float[Tensor, "m n"]], Float[Tensor, "m v d"]]
 """From coefficient vectors to the points whose displacement says what a coefficient matters."""
@@ -77,3 +79,40 @@ def coefficient_importance(
     )
     largest = moved.amax(dim=1, keepdim=True)
     return moved / largest.clamp_min(torch.finfo(moved.dtype).tiny)
+
+
+def coefficient_prior(coefficients: Float[Tensor, "b n"], deviation: float) -> Float[Tensor, "b"]:
+    """Mean square in units of the expected standard deviation (a Gaussian prior); 0 of none."""
+    if not coefficients.shape[1]:
+        return coefficients.sum(dim=1)
+    return (coefficients / deviation).square().mean(dim=1)
+
+
+def light_regularizer(lighting: Float[Tensor, "b 9 3"]) -> Float[Tensor, "b"]:
+    """Deviation of the light's colour channels from their mean: light is mostly white."""
+    return (lighting - lighting.mean(dim=-1, keepdim=True)).square().mean(dim=(1, 2))
+
+
+def prior_terms(
+    coefficients: Coefficients,
+    expression_deviation: float,
+    likely_identity: Float[Tensor, "b i"] | None = None,
+) -> dict[str, Term]:
+    """What is likely before any picture is seen.
+
+    Args:
+        coefficients: of tensors.
+        expression_deviation: standard deviation of expression coefficients.
+        likely_identity: middle of the prior of identity; without it, the mean face.
+    """
+    identity = coefficients.identity
+    apart = identity if likely_identity is None else identity - likely_identity
+    return {
+        "identity_prior": lambda: coefficient_prior(apart, 1.0),
+        "expression_prior": lambda: coefficient_prior(
+            coefficients.expression, expression_deviation
+        ),
+        "albedo_prior": lambda: coefficient_prior(coefficients.albedo, 1.0),
+        "light": lambda: light_regularizer(decode_lighting(coefficients.lighting)),
+        "light_prior": lambda: coefficient_prior(coefficients.lighting, 1.0),
+    }

@@ -3,7 +3,6 @@
 from mlanet.render.antialias import antialias
 from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
 from mlanet.render.attributes import interpolate, viewer_normals
-from mlanet.render.carry import TexturedMesh, carry_textured
 from mlanet.render.drawing import composite, render_mesh
 from mlanet.render.fragments import Fragments
 from mlanet.render.heads import PosedHead, UnbuiltHead, far_to_near, mm_per_px
@@ -22,6 +21,7 @@ from mlanet.render.renderer import Renderer, Rendering
 from mlanet.render.sampling import sample_image
 from mlanet.render.shade import ambient_light, headlight, shade
 from mlanet.render.texture import Texture, project_texture
+from mlanet.render.texture_transfer import TexturedMesh, transfer_texture
 
 __all__ = [
     "AXIS_COLORS",
@@ -40,7 +40,6 @@ __all__ = [
     "UvAtlas",
     "ambient_light",
     "antialias",
-    "carry_textured",
     "composite",
     "draw_overlay",
     "draw_picture",
@@ -58,6 +57,7 @@ __all__ = [
     "sample_texture",
     "shade",
     "texel_distance",
+    "transfer_texture",
     "vertex_attributes_to_uv",
     "viewer_normals",
 ]

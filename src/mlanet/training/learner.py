@@ -42,7 +42,7 @@ class Learner:
     Attributes:
         network: is trained.
         average: moving average of its weights, which is evaluated and exported.
-        objective: of labelled samples; holds the face model.
+        objective: of labelled samples.
         rendered: of unlabelled ones.
         optimizer: AdamW.
         config: of the run.
@@ -105,7 +105,7 @@ class Learner:
             network=network,
             average=copy.deepcopy(network).requires_grad_(False).eval(),
             objective=objective.to(processes.device),
-            rendered=RenderedObjective(objective, config).to(processes.device),
+            rendered=RenderedObjective(objective.face, config).to(processes.device),
             optimizer=build_optimizer(network, config),
             config=config,
             processes=processes,
@@ -209,8 +209,8 @@ class Learner:
         errors: list[Tensor] = []
         for batch in faces.held_out_batches(size, VALIDATION_BATCH):
             here = batch.to(self.device)
-            coefficients = self.objective.layout.split(self.average(here.pixels()))
-            predicted = self.objective.landmarks_px(coefficients, size)
+            coefficients = self.objective.face.layout.split(self.average(here.pixels()))
+            predicted = self.objective.face.landmarks_px(coefficients, size)
             distance = (predicted - here.landmarks_px)[..., :2].norm(dim=-1).mean(dim=1)
             errors.append(100.0 * distance / here.size_px)
         found = torch.cat(errors)

@@ -1,45 +1,45 @@
 """The objective of labelled samples: from coefficient vectors and labels to one number."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from typing import TypeAlias
 
+import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 
 from mlanet.coefficients import CoefficientLayout, Coefficients
+from mlanet.differentiable_face import DifferentiableFace, outer_skin
+from mlanet.errors import ConfigurationError
 from mlanet.geometry import (
     Camera,
     decode_lighting,
     euler_from_matrix,
     matrix_from_6d,
     shading,
-    vertex_normals,
     viewer_from_camera,
 )
 from mlanet.losses import (
+    Term,
     aperture_distance,
     block_weight,
     coefficient_distance,
-    coefficient_prior,
+    color_distance,
     colors_at_vertices,
-    emphasised_weights,
+    emphasised_landmark_distance,
+    inside_photo,
     landmark_distance,
-    light_regularizer,
-    photometric_distance,
+    prior_terms,
     shape_distance,
     standardized_distance,
     vertex_distance,
     weighted_coefficient_distance,
-    weighted_landmark_distance,
+    weighted_sum,
     wing_distance,
 )
-from mlanet.morphable import MorphableModel, linear_combination
+from mlanet.morphable import MorphableModel
+from mlanet.render import viewer_normals
 from mlanet.training.config import TrainingConfig
-from mlanet.training.face import FaceTensors
 from mlanet.training.samples import Samples
-from mlanet.training.terms import LossWeights, RenderedWeights
 
 FACING = 0.15
 """Smallest cosine between a vertex' normal and the view at which its colour is compared."""
@@ -50,24 +50,43 @@ EMPHASISED_CROP = 224.0
 WING_CROP = 256.0
 """The same for Wing (`wing_distance`)."""
 
-Term: TypeAlias = Callable[[], Float[Tensor, "b"]]
-"""Computes a term of each sample when it is asked for."""
+SOFTENING = 1e-5
+"""Of the distances of colours at vertices (`color_distance`)."""
 
 
-class Objective(FaceTensors):
-    """Decodes coefficients with the face model and compares with labels and pixels.
+class Objective(nn.Module):
+    """Terms of labels and of pixels (`LossWeights`).
+
+    Args:
+        model: the face model.
+        layout: of the network's coefficients: the model's, with rotations of any kind.
+        config: of the run.
 
     Raises:
         ConfigurationError: the network's layout is not the face model's.
     """
 
+    coefficient_weight: Float[Tensor, "n"]
+    seen_skin: Int[Tensor, "k"]
+    inner_face: Int[Tensor, "k"]
+
     def __init__(
         self, model: MorphableModel, layout: CoefficientLayout, config: TrainingConfig
     ) -> None:
-        super().__init__(model, layout)
-        self.config = config
+        super().__init__()
+        self.face, self.config = DifferentiableFace(model, layout.rotation), config
+        if layout != self.face.layout:
+            raise ConfigurationError(
+                f"preset: regresses {layout}, the face model has {model.layout}"
+            )
+        self.model_name = model.name
         weight = block_weight(layout, asdict(config.block_weights), asdict(config.block_deviations))
-        self.register_buffer("coefficient_weight", weight, persistent=False)
+        self.register_buffer("coefficient_weight", weight)
+        for name, weights in (
+            ("seen_skin", outer_skin(model)),
+            ("inner_face", model.regions["face"]),
+        ):
+            self.register_buffer(name, torch.from_numpy(np.flatnonzero(weights > 0.5)))
 
     def forward(
         self,
@@ -83,35 +102,25 @@ class Objective(FaceTensors):
             samples: their labels.
         """
         landmarks_px, size_px, weight = samples.landmarks_px, samples.size_px, samples.weight
-        found = self.layout.split(vector)
-        size = images.shape[-1]
-        predicted = self.landmarks_px(found, size)
-        lighting = decode_lighting(found.lighting)
+        config, size = self.config, images.shape[-1]
+        found = self.face.layout.split(vector)
+        predicted = self.face.landmarks_px(found, size)
+        xy, wanted = predicted[..., :2], landmarks_px[..., :2]
+        deng, wing = EMPHASISED_CROP / size, WING_CROP / size
         terms: dict[str, Term] = {
             "landmarks": lambda: landmark_distance(
-                predicted,
-                landmarks_px,
-                size_px,
-                weight,
-                samples.has_depth,
-                self.config.landmark_depth,
+                predicted, landmarks_px, size_px, weight, samples.has_depth, config.landmark_depth
             ),
             "apertures": lambda: aperture_distance(predicted, landmarks_px, size_px),
-            "emphasised_landmarks": lambda: weighted_landmark_distance(
-                predicted[..., :2] * (EMPHASISED_CROP / size),
-                landmarks_px[..., :2] * (EMPHASISED_CROP / size),
-                emphasised_weights(predicted) * weight,
+            "emphasised_landmarks": lambda: emphasised_landmark_distance(
+                xy * deng, wanted * deng, weight
             ),
-            "wing": lambda: wing_distance(
-                predicted[..., :2] * (WING_CROP / size),
-                landmarks_px[..., :2] * (WING_CROP / size),
-                weight,
-            ),
-            "photometric": lambda: self.photometric(found, lighting, images),
+            "wing": lambda: wing_distance(xy * wing, wanted * wing, weight),
+            "photometric": lambda: self.photometric(found, images),
         }
-        terms |= prior_terms(found, lighting, self.config.expression_deviation)
+        terms |= prior_terms(found, config.expression_deviation)
         terms |= self.coefficient_terms(vector, samples.coefficients, samples.known)
-        return weighted_sum(terms, self.config.weights, vector)
+        return weighted_sum(terms, config.weights, vector.sum() * 0.0)
 
     def coefficient_terms(
         self,
@@ -124,30 +133,32 @@ class Objective(FaceTensors):
         The mean over samples counts all of them, so that it does not depend on how they are
         spread over processes.
         """
-        if self.layout != self.known_layout:
-            values, known = with_euler_angles(values, known, self.known_layout, self.layout)
+        face = self.face
+        if face.layout != face.model.layout:
+            values, known = with_euler_angles(values, known, face.model.layout, face.layout)
         wanted = torch.where(known > 0, values, vector.detach())
 
         def decode(vectors: Float[Tensor, "m n"]) -> Float[Tensor, "m 68 3"]:
-            return self.landmarks_px(self.layout.split(vectors), 1)
+            return face.landmarks_px(face.layout.split(vectors), 1)
 
-        mine, theirs = self.layout.split(vector), self.layout.split(wanted)
+        mine, theirs = face.layout.split(vector), face.layout.split(wanted)
         identity, expression = (
-            known[:, self.layout.slices[name]].all(dim=1).to(known.dtype)
+            known[:, face.layout.slices[name]].all(dim=1).to(known.dtype)
             for name in ("identity", "expression")
         )
 
         def vertices() -> Float[Tensor, "b"]:
-            distance = vertex_distance(self.vertices(mine), self.vertices(theirs))
+            distance = vertex_distance(face.vertices(mine), face.vertices(theirs))
             return identity * expression * distance
 
         def shape() -> Float[Tensor, "b"]:
-            return identity * shape_distance(self.face_shape(mine), self.face_shape(theirs))
+            shapes = (face.neutral_vertices(one, self.inner_face) for one in (mine, theirs))
+            return identity * shape_distance(*shapes)
 
         return {
             "coefficients": lambda: coefficient_distance(vector, wanted),
             "standardized_coefficients": lambda: standardized_distance(
-                vector, wanted, self.get_buffer("coefficient_weight")
+                vector, wanted, self.coefficient_weight
             ),
             "weighted_coefficients": lambda: weighted_coefficient_distance(vector, wanted, decode),
             "vertices": vertices,
@@ -155,31 +166,22 @@ class Objective(FaceTensors):
         }
 
     def photometric(
-        self,
-        coefficients: Coefficients,
-        lighting: Float[Tensor, "b 9 3"],
-        images: Float[Tensor, "b 3 s s"],
+        self, coefficients: Coefficients, images: Float[Tensor, "b 3 s s"]
     ) -> Float[Tensor, "b"]:
         """Colour distance at visible vertices of the face; no gradient reaches the geometry."""
-        skin = self.get_buffer("skin")
+        face, skin, size = self.face, self.seen_skin, images.shape[-1]
         with torch.no_grad():
-            vertices = self.pose(coefficients).apply(self.vertices(coefficients))
-            outward = vertex_normals(
-                vertices, self.get_buffer("faces"), self.get_buffer("faces_of_vertex")
-            )
-            normals, points = outward[:, skin], vertices[:, skin]
-            view = -points / points.norm(dim=-1, keepdim=True)
-            facing = (normals * view).sum(dim=-1) > FACING
-            size = images.shape[-1]
+            vertices = face.pose(coefficients).apply(face.vertices(coefficients))
+            normals, points = viewer_normals(vertices, face.topology)[:, skin], vertices[:, skin]
+            to_viewer = -viewer_from_camera(points.mT).mT / points.norm(dim=-1, keepdim=True)
+            facing = (normals * to_viewer).sum(dim=-1) > FACING
             xy = Camera.of_crop(size).project(points)[..., :2]
             inside = ((xy > 0) & (xy < size)).all(dim=-1)
             observed = colors_at_vertices(images, xy)
-            visible = (facing & inside & (observed.sum(dim=-1) > 0.02)).float()
-            viewer = viewer_from_camera(normals.transpose(1, 2)).transpose(1, 2)
-        basis = self.get_buffer("albedo_basis")[skin]
-        mean = self.get_buffer("albedo_mean")[skin]
-        albedo = linear_combination(mean, basis, coefficients.albedo)
-        return photometric_distance(albedo * shading(viewer, lighting), observed, visible)
+            visible = facing * inside * inside_photo(observed)
+        light = shading(normals, decode_lighting(coefficients.lighting))
+        lit = face.albedo(coefficients, skin) * light
+        return color_distance(lit, observed, visible, SOFTENING)
 
 
 def with_euler_angles(
@@ -196,31 +198,3 @@ def with_euler_angles(
         wanted.join(replace(blocks, rotation=torch.where(same > 0, angles, 0.0))),
         wanted.join(replace(known_blocks, rotation=same)),
     )
-
-
-def prior_terms(
-    coefficients: Coefficients, lighting: Float[Tensor, "b 9 3"], expression_deviation: float
-) -> dict[str, Term]:
-    """What is likely before any picture is seen."""
-    return {
-        "identity_prior": lambda: coefficient_prior(coefficients.identity, 1.0),
-        "expression_prior": lambda: coefficient_prior(
-            coefficients.expression, expression_deviation
-        ),
-        "albedo_prior": lambda: coefficient_prior(coefficients.albedo, 1.0),
-        "light": lambda: light_regularizer(lighting),
-        "light_prior": lambda: coefficient_prior(coefficients.lighting, 1.0),
-    }
-
-
-def weighted_sum(
-    terms: Mapping[str, Term], weights: LossWeights | RenderedWeights, vector: Float[Tensor, "b n"]
-) -> tuple[Tensor, dict[str, float]]:
-    """Sum of the terms' means over the samples times their weights, and the means.
-
-    Terms of weight 0 are not computed.
-    """
-    used = {name: term() for name, term in terms.items() if getattr(weights, name) > 0.0}
-    parts = [getattr(weights, name) * term.mean() for name, term in used.items()]
-    total = torch.stack(parts).sum() if parts else vector.sum() * 0.0
-    return total, {name: float(term.detach().mean()) for name, term in used.items()}

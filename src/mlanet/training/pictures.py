@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from mlanet.geometry import decode_lighting
 from mlanet.training.data import LabelledFaces
 from mlanet.training.learner import Learner
 
@@ -20,9 +19,9 @@ def validation_picture(
     The faces have the albedo and the light that the network gives them.
     """
     images = next(faces.held_out_batches(size, SHOWN)).to(learner.device).pixels()
-    found = learner.objective.layout.split(learner.average(images))
+    found = learner.objective.face.layout.split(learner.average(images))
     photo = images.permute(0, 2, 3, 1).contiguous()
-    drawn, _ = learner.rendered.draw(found, decode_lighting(found.lighting), size, photo)
+    drawn = learner.objective.face.draw(found, size, photo)
     rows = torch.stack([photo, drawn.clamp(0.0, 1.0)])
     grid = rows.permute(0, 2, 1, 3, 4).reshape(2 * size, -1, 3)
     return (255.0 * grid + 0.5).to(torch.uint8).cpu().numpy()

@@ -1,6 +1,6 @@
 """Weights of the objective's terms: what labelled and what unlabelled samples are asked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from mlanet.coefficients import CoefficientLayout
 from mlanet.training.checks import check_range, check_types
@@ -17,9 +17,25 @@ KNOWN_TERMS = (
 )
 """Terms that compare with known coefficients."""
 
+PAPER_REGULARIZATION = 5e-4
+"""The common factor of the paper's squared coefficients."""
+
 
 @dataclass(frozen=True, slots=True)
-class LossWeights:
+class Weights:
+    """Numbers that are not negative.
+
+    Raises:
+        ConfigurationError: one is, or is no finite number; the field is named.
+    """
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_range(self, 0.0, float("inf"), *(field.name for field in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class LossWeights(Weights):
     """Weights of the terms of labelled samples; a term of weight 0 is not computed.
 
     Attributes:
@@ -60,17 +76,13 @@ class LossWeights:
     vertices: float = 0.0
     shape: float = 0.0
 
-    def __post_init__(self) -> None:
-        check_types(self)
-        check_range(self, 0.0, float("inf"), *self.__slots__)
-
     def any_of(self, names: tuple[str, ...]) -> bool:
         """Whether one of these terms has a weight."""
         return any(getattr(self, name) > 0.0 for name in names)
 
 
 @dataclass(frozen=True, slots=True)
-class BlockWeights:
+class BlockWeights(Weights):
     """How much each block of known coefficients counts in `standardized_coefficients`.
 
     A block's part is the mean square of its differences over its deviation: about 1 for a network
@@ -91,10 +103,6 @@ class BlockWeights:
     rotation: float = 1.0
     translation: float = 1.0
     lighting: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        check_range(self, 0.0, float("inf"), *self.__slots__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +134,7 @@ class BlockDeviations:
 
 
 @dataclass(frozen=True, slots=True)
-class RenderedWeights:
+class RenderedWeights(Weights):
     """Weights of the terms that need no label; a term of weight 0 is not computed.
 
     Attributes:
@@ -156,42 +164,24 @@ class RenderedWeights:
     symmetry: float = 0.0
     edges: float = 0.0
 
-    def __post_init__(self) -> None:
-        check_types(self)
-        check_range(self, 0.0, float("inf"), *self.__slots__)
-
 
 def paper_weights(layout: CoefficientLayout) -> tuple[LossWeights, RenderedWeights]:
-    """The weights of arXiv 2509.10024 (`mlanet.losses.PAPER`) in this objective's units.
+    """The weights of "Hierarchical MLANet" (arXiv 2509.10024) in this objective's units.
 
+    From the paper and its author's research code; where the paper states nothing, a term is off.
     The paper sums squares of coefficients, the priors here are means: weights grow by the counts.
     All but the landmarks are terms of every sample: on labelled ones by `labelled_rendered` of 1,
     which a configuration with `"weights": "paper"` has.
     """
-    from mlanet.losses.weights import PAPER  # beside which lie losses of tensors
-
-    identity = PAPER.regularization * PAPER.identity * layout.identity
-    expression = PAPER.regularization * PAPER.expression * layout.expression
-    albedo = PAPER.regularization * PAPER.albedo * layout.albedo
-    labelled = LossWeights(
-        landmarks=0.0,
-        apertures=0.0,
-        identity_prior=0.0,
-        expression_prior=0.0,
-        photometric=0.0,
-        albedo_prior=0.0,
-        light=0.0,
-        light_prior=0.0,
-        emphasised_landmarks=PAPER.landmarks,
-    )
+    labelled = dict.fromkeys(LossWeights.__slots__, 0.0) | {"emphasised_landmarks": 0.01}
     rendered = RenderedWeights(
-        photometric=PAPER.photometric,
-        identity_features=PAPER.identity_features,
-        identity_prior=identity,
-        expression_prior=expression,
-        albedo_prior=albedo,
-        light=PAPER.light,
+        photometric=1.5,
+        identity_features=0.35,
+        identity_prior=PAPER_REGULARIZATION * 1.3 * layout.identity,
+        expression_prior=PAPER_REGULARIZATION * 1.1 * layout.expression,
+        albedo_prior=PAPER_REGULARIZATION * 0.06 * layout.albedo,
+        light=5.0,
         light_prior=0.0,
-        albedo_uniformity=PAPER.albedo_uniformity,
+        albedo_uniformity=3.0,
     )
-    return labelled, rendered
+    return LossWeights(**labelled), rendered

@@ -110,13 +110,13 @@ def folder(tmp_path_factory, model, identity):
     """Two subjects; the second one has one scan, one setting and a video without faces."""
     place = tmp_path_factory.mktemp("florence")
     mesh = head(model, identity)
-    plain = Mesh(mesh.vertices, mesh.faces, uv=mesh.uv, uv_faces=mesh.faces)
+    plain = Mesh(mesh.vertices, mesh.faces, uv=mesh.uv, uv_faces=mesh.uv_faces)
     atlas_texture = _texture(model)
     other = Mesh(
         mesh.vertices * np.array([1.15, 0.9, 1.0], np.float32),
         mesh.faces,
         uv=mesh.uv,
-        uv_faces=mesh.faces,
+        uv_faces=mesh.uv_faces,
     )
     first, second = place / "subject_01", place / "subject_02"
     write_scan(first / "Model" / "frontal1" / "obj", other, atlas_texture)
@@ -187,7 +187,7 @@ def test_a_scan_on_its_side_is_found(folder, reconstructor, tmp_path, model, ide
     mesh = head(model, identity)
     write_scan(
         tmp_path / "side",
-        Mesh(mesh.vertices @ turn.T, mesh.faces, uv=mesh.uv, uv_faces=mesh.faces),
+        Mesh(mesh.vertices @ turn.T, mesh.faces, uv=mesh.uv, uv_faces=mesh.uv_faces),
         _texture(model),
     )
     lying = read_scan(next((tmp_path / "side").glob("*.obj")), reconstructor)
@@ -202,7 +202,7 @@ def test_a_scan_that_is_not_in_mm_or_shows_no_face_is_named(
     mesh = head(model, identity)
     write_scan(
         tmp_path / "m",
-        Mesh(mesh.vertices / 1000, mesh.faces, uv=mesh.uv, uv_faces=mesh.faces),
+        Mesh(mesh.vertices / 1000, mesh.faces, uv=mesh.uv, uv_faces=mesh.uv_faces),
         _texture(model),
     )
     with pytest.raises(DataError, match="millimetres"):
@@ -327,7 +327,7 @@ def test_a_landmark_file_beside_the_scan_is_preferred(tmp_path, model, identity)
     rest = np.zeros(model.layout.expression, np.float32)
     truth = np.asarray(model.landmarks(identity, rest), dtype=np.float64)
     write_scan(
-        tmp_path / "a", Mesh(mesh.vertices, mesh.faces, uv=mesh.uv, uv_faces=mesh.faces), _grey()
+        tmp_path / "a", Mesh(mesh.vertices, mesh.faces, uv=mesh.uv, uv_faces=mesh.uv_faces), _grey()
     )
     path = next((tmp_path / "a").glob("*.obj"))
     marked = path.with_suffix(".ljson")
@@ -352,8 +352,8 @@ def test_seams_of_a_scan_are_no_borders(tmp_path, model, identity, reconstructor
     number = np.empty(len(mesh.vertices), np.int32)
     number[used] = np.arange(len(used))
     corners = np.arange(mesh.faces.size, dtype=np.int32).reshape(-1, 3)
-    whole = Mesh(mesh.vertices[used], number[mesh.faces], uv=mesh.uv, uv_faces=mesh.faces)
-    soup = Mesh(mesh.vertices[mesh.faces.reshape(-1)], corners, uv=mesh.uv, uv_faces=mesh.faces)
+    whole = Mesh(mesh.vertices[used], number[mesh.faces], uv=mesh.uv, uv_faces=mesh.uv_faces)
+    soup = Mesh(mesh.vertices[mesh.faces.reshape(-1)], corners, uv=mesh.uv, uv_faces=mesh.uv_faces)
     found = []
     for name, each in (("whole", whole), ("soup", soup)):
         write_scan(tmp_path / name, each, _texture(model))

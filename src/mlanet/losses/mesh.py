@@ -1,10 +1,37 @@
-"""Geometric constraints that need no label."""
+"""Distances between vertices, and constraints on meshes that need no label."""
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 SOFTENING = 1e-8
+"""Added to squared lengths (mm²) before their root."""
+
+
+def vertex_distance(
+    predicted: Float[Tensor, "b v d"], known: Float[Tensor, "b v d"]
+) -> Float[Tensor, "b"]:
+    """Mean squared distance of corresponding vertices, in the square of their unit.
+
+    VDC: Zhu et al., "Face Alignment Across Large Poses", CVPR 2016, equation 9, as a mean
+    instead of a sum, so that it does not grow with the mesh's resolution.
+    """
+    return (predicted - known).square().sum(dim=-1).mean(dim=1)
+
+
+def shape_distance(
+    predicted: Float[Tensor, "b v d"], known: Float[Tensor, "b v d"]
+) -> Float[Tensor, "b"]:
+    """`vertex_distance` after the predicted vertices were moved and scaled to the known ones.
+
+    One photo does not tell how large a head is, nor where its origin lies: what remains is what
+    scans are compared by (a similarity alignment, but for the rotation: both sets of vertices must
+    stand in one frame). Place and scale are the best ones in the sense of least squares and part
+    of the gradient, which therefore is blind to both.
+    """
+    mine = predicted - predicted.mean(dim=1, keepdim=True)
+    theirs = known - known.mean(dim=1, keepdim=True)
+    scale = (mine * theirs).sum(dim=(1, 2)) / mine.square().sum(dim=(1, 2))
+    return vertex_distance(scale[:, None, None] * mine, theirs)
 
 
 def symmetry_distance(
@@ -33,28 +60,6 @@ def edge_length_distance(
     which compares with a known mesh instead of zero; `known` may be the mean face.
     """
     return (_lengths(predicted, edges) - _lengths(known, edges)).abs().mean(dim=1)
-
-
-def flip_distance(
-    points_px: Float[Tensor, "b n d"],
-    flipped_px: Float[Tensor, "b n d"],
-    partner: Int[Tensor, "n"],
-    width_px: float,
-) -> Float[Tensor, "b"]:
-    """Mean distance (pixels) between points of a picture and those of its mirror image.
-
-    A regressor of faces should commute with mirroring. Pose, identity and expression are all
-    seen by their effect on the points; further columns than x (nearness) do not change sign.
-
-    Args:
-        points_px: of the picture.
-        flipped_px: of the mirrored picture, in its pixels.
-        partner: which point takes each one's place in the mirrored picture.
-        width_px: of the picture.
-    """
-    back = flipped_px[:, partner]
-    back = torch.cat([width_px - back[..., :1], back[..., 1:]], dim=-1)
-    return ((points_px - back).square().sum(dim=-1) + SOFTENING).sqrt().mean(dim=1)
 
 
 def _lengths(vertices: Float[Tensor, "b v 3"], edges: Int[Tensor, "e 2"]) -> Float[Tensor, "b e"]:

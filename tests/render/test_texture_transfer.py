@@ -7,7 +7,7 @@ import pytest
 
 from mlanet.morphable import LinearShape, Transfer, load_model
 from mlanet.morphable.correspondence import Correspondence
-from mlanet.render import carry_textured
+from mlanet.render import transfer_texture
 
 SIZE = 256
 
@@ -54,7 +54,7 @@ def other_model(model, uv, uv_faces):
 def test_a_mesh_without_coordinates_gets_those_of_the_embedded_model(model, texture):
     bare = other_model(model, np.zeros((0, 2), np.float32), None)
     vertices = model.subdivide(model.shape.mean)
-    found = carry_textured(Transfer(model, bare), vertices, texture)
+    found = transfer_texture(Transfer(model, bare), vertices, texture)
     assert found.texture is texture
     here = found.mesh.uv[found.mesh.uv_faces]
     differs = np.abs(here - model.uv[model.uv_faces]).max(axis=(1, 2)) > 1e-5
@@ -68,7 +68,7 @@ def test_a_mesh_without_coordinates_gets_those_of_the_embedded_model(model, text
 def test_a_mesh_with_coordinates_gets_the_texture_resampled(model, texture):
     turned = other_model(model, 1.0 - model.uv, model.uv_faces)
     vertices = model.subdivide(model.shape.mean)
-    found = carry_textured(Transfer(model, turned), vertices, texture)
+    found = transfer_texture(Transfer(model, turned), vertices, texture)
     front = (model.region("face")[model.topology.faces] > 0.5).all(axis=1)
     centres = model.uv[model.uv_faces[front]].mean(axis=1)
     column, row = ((1.0 - centres) * [SIZE, -SIZE] + [0, SIZE]).astype(int).T

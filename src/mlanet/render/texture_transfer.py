@@ -22,7 +22,7 @@ class TexturedMesh:
     texture: UInt8[np.ndarray, "s s 3"]
 
 
-def carry_textured(
+def transfer_texture(
     transfer: Transfer,
     vertices: Float[np.ndarray, "w 3"],
     texture: UInt8[np.ndarray, "s s 3"],
