@@ -12,7 +12,7 @@ from PIL import Image
 
 from mlanet.assets import asset_records, verified_path
 from mlanet.cli import main
-from mlanet.geometry import MeshTopology, SurfaceIndex
+from mlanet.geometry import MeshTopology, SurfaceIndex, closest_points_naive
 from mlanet.morphable import load_model, save_model
 
 no_data = pytest.mark.skipif("MLANET_DATA" not in os.environ, reason="MLANET_DATA is not set")
@@ -191,8 +191,11 @@ def test_reconstruct_in_its_topology(converted, tmp_path):
     assert len(vertices) == model.num_base_vertices
     ours = trimesh.load(tmp_path / "astronaut" / "face_00.obj", process=False)
     carried = np.array(vertices, float)[model.correspondence.covered]
-    surface = SurfaceIndex(ours.vertices, MeshTopology(ours.faces, len(ours.vertices)))
-    assert surface.query(carried).distance.max() < 0.01
+    topology = MeshTopology(ours.faces, len(ours.vertices))
+    far = SurfaceIndex(ours.vertices, topology).query(carried).distance > 0.01
+    assert far.sum() < 20  # the index may miss triangles that are long, as on the crown
+    exact = closest_points_naive(carried[far], ours.vertices, ours.faces)
+    assert (exact.distance < 0.01).all()
     content = json.loads(base.with_name(f"{base.name}.json").read_text())
     assert content["face_model_licence"] == "MIT"
     assert len(content["identity"]) == 100
