@@ -50,6 +50,7 @@ def test_help_imports_nothing_heavy():
         ("evaluate scans", "--write-pictures"),
         ("evaluate identity", "--weights"),
         ("evaluate occlusion", "--shares"),
+        ("evaluate expressions", "--teacher"),
         ("train", "--out"),
         ("ablate", "--out"),
         ("export", "--out"),

@@ -35,6 +35,7 @@ def verbs() -> dict[str, Callable[..., int]]:
     from mlanet.cli.evaluate import (
         aflw2000,
         compare,
+        expressions,
         florence,
         identity,
         occlusion,
@@ -51,6 +52,7 @@ def verbs() -> dict[str, Callable[..., int]]:
         "evaluate scans": scans.scans,
         "evaluate identity": identity.identity,
         "evaluate occlusion": occlusion.occlusion,
+        "evaluate expressions": expressions.expressions,
         "evaluate now": submissions.now,
         "evaluate realy": submissions.realy,
         "evaluate compare": compare.compare,
