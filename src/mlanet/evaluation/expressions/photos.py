@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 
 from mlanet.datasets import AFLW2000, AFLW2000Annotations
 from mlanet.errors import DataError
@@ -93,7 +93,7 @@ def predict_photos(
 
 
 def predicted_expressions(
-    reconstructor: Reconstructor, crops: Float[np.ndarray, "b s s 3"]
+    reconstructor: Reconstructor, crops: UInt8[np.ndarray, "b s s 3"]
 ) -> Float[np.ndarray, "b e"]:
     """Expression coefficients of crops."""
     vectors = reconstructor.regressor(crops)
