@@ -64,6 +64,7 @@ def test_help_imports_nothing_heavy(words, allowed):
         ("evaluate scans", "--write-pictures"),
         ("evaluate identity", "--weights"),
         ("evaluate occlusion", "--shares"),
+        ("evaluate expressions", "--teacher"),
         ("train", "--out"),
         ("ablate", "--out"),
         ("export", "--out"),

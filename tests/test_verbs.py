@@ -35,6 +35,8 @@ RUNS = {
     "evaluate scans": "--data DATA --out OUT",
     "evaluate identity": "--data DATA/crops --out OUT",
     "evaluate occlusion": "--data DATA/aflw2000 --out OUT --shares 0.1",
+    "evaluate expressions": "--data DATA/aflw2000 --annotations DATA/annotations.npz "
+    "--teacher DATA/teacher.npz --out OUT --num-heads 2",
     "evaluate now": "--data DATA/now --images DATA/now/list.txt --out OUT",
     "evaluate realy": "--images DATA/photos --out OUT",
     "evaluate compare": "DATA/report.json DATA/report.json",
@@ -71,6 +73,7 @@ def data(face, tmp_path_factory):
         (folder / name).mkdir(parents=True)
     write_crops(folder / "crops", *face)
     write_aflw2000(folder, *face)
+    write_teacher(folder / "teacher.npz")
     picture = Image.fromarray(face[0])
     picture.save(folder / "photos" / "1.png")
     write_now(folder / "now", picture)
@@ -115,6 +118,12 @@ def write_aflw2000(folder, picture, points):
         yaw_deg=np.array([5.0, 50.0]),
         roi_box=np.array([[20.0, 20.0, 110.0, 110.0]] * len(PHOTOS)),
     )
+
+
+def write_teacher(path):
+    names = MorphableModel.load().expression_names
+    values = np.random.default_rng(0).uniform(size=(len(PHOTOS), len(names)))
+    np.savez(path, name=np.array(PHOTOS), blendshapes=values, blendshape_names=np.array(names))
 
 
 def write_now(folder, picture):

@@ -15,6 +15,7 @@ OPTIONS = {
     "scans": f"--data --out --refine --save-predictions --write-pictures {METHOD}",
     "identity": f"--data --out {METHOD}",
     "occlusion": f"--annotations --data --only --out --seed --shares --write-pictures {METHOD}",
+    "expressions": "--annotations --data --num-heads --only --out --seed --teacher " + METHOD,
     "now": "--data --images --out --threads --weights",
     "realy": "--images --out --reference --threads --weights",
     "compare": "--out",

@@ -41,6 +41,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
     from mlanet.cli.evaluate import (
         aflw2000,
         compare,
+        expressions,
         florence,
         identity,
         occlusion,
@@ -57,6 +58,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
         "evaluate scans": scans.scans,
         "evaluate identity": identity.identity,
         "evaluate occlusion": occlusion.occlusion,
+        "evaluate expressions": expressions.expressions,
         "evaluate now": submissions.now,
         "evaluate realy": submissions.realy,
         "evaluate compare": compare.compare,

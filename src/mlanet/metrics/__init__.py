@@ -1,6 +1,7 @@
 """Errors, each named by its protocol. Pure functions of arrays; nothing is read or written."""
 
 from mlanet.metrics.bootstrap import Difference, paired_difference
+from mlanet.metrics.correlation import Estimate, pearson_correlation, share_estimate
 from mlanet.metrics.cumulative import CumulativeError, cumulative_error
 from mlanet.metrics.dense import nme_dense, nme_reconstruction
 from mlanet.metrics.interocular import nme_interocular_icp
@@ -33,6 +34,7 @@ __all__ = [
     "CumulativeError",
     "Difference",
     "DirectedDistance",
+    "Estimate",
     "HeadPoseMae",
     "RocCurve",
     "Surface",
@@ -49,8 +51,10 @@ __all__ = [
     "nme_interocular_icp",
     "nme_reconstruction",
     "paired_difference",
+    "pearson_correlation",
     "point_to_plane",
     "roc_curve",
+    "share_estimate",
     "surface_distance",
     "verification",
     "within_pose_range",

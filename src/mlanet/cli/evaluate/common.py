@@ -45,7 +45,7 @@ class Network:
 
         versions = {"mlanet": __version__}
         versions |= {name: record.version for name, record in asset_records().items()}
-        return versions if self.weights is None else versions | {"mobile": _named(self.weights)}
+        return versions if self.weights is None else versions | {"mobile": named_file(self.weights)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Method(Network):
         versions, given = Network.versions(self), self.predictions
         if given is not None:
             del versions["mobile"]
-            versions["predictions"] = _named(given) if given.is_file() else given.resolve().name
+            versions["predictions"] = named_file(given) if given.is_file() else given.resolve().name
         return versions
 
     @property
@@ -186,5 +186,6 @@ def publish(report: "Report", out: Path | None, more: Sequence[Path] = ()) -> No
         say(f"{written[0]}, {', '.join(path.name for path in written[1:])} written")
 
 
-def _named(path: Path) -> str:
+def named_file(path: Path) -> str:
+    """A file of the user's for `versions`: its name and hash."""
     return f"{path.name}, sha256 {sha256(path.read_bytes()).hexdigest()}"

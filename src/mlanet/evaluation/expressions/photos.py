@@ -1,0 +1,148 @@
+"""Expressions on photos of AFLW2000-3D: a network's answers, and eyes as the annotation shows."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+
+from mlanet.datasets import AFLW2000, AFLW2000Annotations
+from mlanet.errors import DataError
+from mlanet.evaluation.expressions.scores import BLINKS, ExpressionScores
+from mlanet.image import crop_square, square_from_landmarks
+from mlanet.reconstructor import BATCH, Reconstructor
+
+MAX_YAW_DEG = 45.0
+"""Faces that are turned further hide an eye, and the teacher is not to be trusted there."""
+
+LEFT_EYE, RIGHT_EYE = slice(42, 48), slice(36, 42)
+"""The subject's, in iBUG's order."""
+
+CLOSED_BELOW, OPEN_ABOVE = 0.2, 0.25
+"""Aspect ratios of eyes that count as closed and open: annotators and networks leave a gap of a
+sixth of the width between the lids of closed eyes, and open ones have about 0.3."""
+
+SHUT = 0.6
+"""A score of `eyeBlink` that says that an eye is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class EyeScores:
+    """`eyeBlink` of some eyes.
+
+    Attributes:
+        eyes: how many.
+        median: of the scores; NaN without eyes.
+        share_shut: share of the scores above `SHUT`; NaN without eyes.
+    """
+
+    eyes: int
+    median: float
+    share_shut: float
+
+
+def faces_within_range(annotations: AFLW2000Annotations) -> Int[np.ndarray, "m"]:
+    """Rows of the faces that are turned by at most `MAX_YAW_DEG`.
+
+    Raises:
+        DataError: there are none.
+    """
+    rows = np.flatnonzero(np.abs(annotations.yaw_deg) <= MAX_YAW_DEG)
+    if not len(rows):
+        count = len(annotations.names)
+        raise DataError(f"none of the {count} annotated faces is within {MAX_YAW_DEG:g}° of yaw")
+    return rows
+
+
+def predict_photos(
+    reconstructor: Reconstructor,
+    dataset: AFLW2000,
+    annotations: AFLW2000Annotations,
+    rows: Sequence[int],
+    progress: Callable[[int, int], None] | None = None,
+) -> ExpressionScores:
+    """What a network says of annotated faces, cut by their original landmarks.
+
+    Args:
+        reconstructor: the network.
+        dataset: the pictures.
+        annotations: their landmarks.
+        rows: which of the annotated faces.
+        progress: called with (faces done, faces in all).
+
+    Raises:
+        DataError: a picture is missing or malformed.
+    """
+    size = reconstructor.regressor.config.input_size
+    found: list[Float[np.ndarray, "b e"]] = []
+    for start in range(0, len(rows), BATCH):
+        some = rows[start : start + BATCH]
+        crops: list[np.ndarray] = []
+        for row in some:
+            image = dataset[_place(dataset, annotations.names[row])].image
+            square = square_from_landmarks(annotations.original_px[row])
+            crops.append(crop_square(image, square, size).image)
+        found.append(predicted_expressions(reconstructor, np.stack(crops)))
+        if progress is not None:
+            progress(start + len(some), len(rows))
+    names = tuple(annotations.names[row] for row in rows)
+    expressions = reconstructor.model.expression_names
+    return ExpressionScores(
+        names, np.concatenate(found), tuple(expressions), np.ones(len(names), dtype=bool)
+    )
+
+
+def predicted_expressions(
+    reconstructor: Reconstructor, crops: UInt8[np.ndarray, "b s s 3"]
+) -> Float[np.ndarray, "b e"]:
+    """Expression coefficients of crops."""
+    vectors = reconstructor.regressor(crops)
+    return reconstructor.regressor.config.layout.split(vectors).expression.astype(np.float64)
+
+
+def eye_aspect_ratios(landmarks: Float[np.ndarray, "n 68 2"]) -> Float[np.ndarray, "n 2"]:
+    """Gap of the lids over the width of the subject's left and right eye.
+
+    The mean of the two distances of facing lid points over that of the corners (Soukupova and
+    Cech, "Real-Time Eye Blink Detection using Facial Landmarks", CVWW 2016), in any frame and
+    scale; NaN where an eye has no width.
+    """
+    ratios: list[np.ndarray] = []
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        corner, lid, other_lid, far_corner, below_other, below = np.moveaxis(
+            landmarks[:, eye].astype(np.float64), 1, 0
+        )
+        gaps = np.linalg.norm(lid - below, axis=1) + np.linalg.norm(other_lid - below_other, axis=1)
+        width = np.linalg.norm(corner - far_corner, axis=1)
+        ratios.append(gaps / np.where(width > 0.0, 2.0 * width, np.nan))
+    return np.stack(ratios, axis=1)
+
+
+def closed_and_open_eyes(
+    predicted: ExpressionScores, ratios: Float[np.ndarray, "n 2"]
+) -> dict[str, EyeScores]:
+    """`eyeBlink` of the eyes that the annotation shows closed, and of those that it shows open.
+
+    Args:
+        predicted: scores of faces.
+        ratios: of their eyes, see `eye_aspect_ratios`.
+    """
+    blinks = np.stack([predicted.values_of(name) for name in BLINKS], axis=1)
+    known = predicted.found[:, None] & np.isfinite(ratios)
+    return {
+        f"closed (below {CLOSED_BELOW:g})": _scores(blinks, known & (ratios < CLOSED_BELOW)),
+        f"open (above {OPEN_ABOVE:g})": _scores(blinks, known & (ratios > OPEN_ABOVE)),
+    }
+
+
+def _scores(blinks: Float[np.ndarray, "n 2"], chosen: Bool[np.ndarray, "n 2"]) -> EyeScores:
+    some = blinks[chosen]
+    if not len(some):
+        return EyeScores(0, float("nan"), float("nan"))
+    return EyeScores(len(some), float(np.median(some)), float((some > SHUT).mean()))
+
+
+def _place(dataset: AFLW2000, name: str) -> int:
+    if name not in dataset.index_of:
+        raise DataError(f"{name}: annotated, but not among the pictures")
+    return dataset.index_of[name]
