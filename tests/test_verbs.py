@@ -121,7 +121,7 @@ def write_aflw2000(folder, picture, points):
 
 
 def write_teacher(path):
-    names = MorphableModel.load().expression_names
+    names = load_model().expression_names
     values = np.random.default_rng(0).uniform(size=(len(PHOTOS), len(names)))
     np.savez(path, name=np.array(PHOTOS), blendshapes=values, blendshape_names=np.array(names))
 
