@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from mlanet.cli.common import EXIT_OK, check_folder, progress_bar
 from mlanet.cli.evaluate.common import (
     AFLW2000Files,
     Method,
     MethodOptions,
     named_file,
-    progress_bar,
     publish,
     signed,
 )
-from mlanet.cli.outputs import check_folder
-from mlanet.cli.status import EXIT_OK
 from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
