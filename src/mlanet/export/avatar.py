@@ -6,11 +6,17 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8, UInt16
+from jaxtyping import Bool, Float, Int, UInt8, UInt16
 
 from mlanet.export.corners import joined_corners
 from mlanet.export.gltf import METRES_PER_MM, GltfBuffer, SparseOffsets, from_upper_left, in_metres
-from mlanet.export.simplify import VISIBLE, decoded_parts, inside_mouth, simplified_faces
+from mlanet.export.simplify import (
+    IN_REGION,
+    VISIBLE,
+    decoded_parts,
+    inside_mouth,
+    simplified_faces,
+)
 from mlanet.geometry import MeshTopology, vertex_normals
 from mlanet.morphable import MorphableModel
 
@@ -114,7 +120,7 @@ def write_avatar(
 
 @dataclass(frozen=True, slots=True)
 class _Shell:
-    """What a mesh of the file is for every person: only its vertices and normals are theirs."""
+    """What a mesh of the file has in common for all persons: all but vertices and normals."""
 
     surface: Surface
     source: Int[np.ndarray, "n"]
@@ -126,6 +132,7 @@ class _Shell:
 
 @lru_cache(maxsize=2)
 def _shells(model: MorphableModel) -> tuple[_Shell, ...]:
+    """The meshes, made once for a model. Turns of normals are the mean head's."""
     offsets = model.subdivide(np.moveaxis(model.shape.expression, 2, 0))
     mean = model.subdivide(model.shape.mean)
     bends = np.concatenate([mean[None], mean + offsets])
@@ -166,13 +173,13 @@ def _turns(model: MorphableModel, bends: Float[np.ndarray, "k w 3"]) -> Float[np
     return turns
 
 
-def _seen(model: MorphableModel) -> Any:
+def _seen(model: MorphableModel) -> Bool[np.ndarray, "w"]:
     """Vertices of the face and of all parts but the skin."""
     apart = decoded_parts(model) != model.part_names.index("skin")
     known = [name for name in VISIBLE if name in model.regions]
     if not known:
         return np.ones(len(apart), dtype=bool)
-    return apart | ((model.region(*known) > 0.3) & ~inside_mouth(model))
+    return apart | ((model.region(*known) > IN_REGION) & ~inside_mouth(model))
 
 
 def _primitive(
@@ -220,7 +227,7 @@ def _materials(picture: Any) -> list[Any]:
 def _joints(
     model: MorphableModel, vertices: Float[np.ndarray, "w 3"]
 ) -> dict[str, Float[np.ndarray, "3"]]:
-    """Points that parts turn about, mm: the neck's rim, between the ears, the eyes' centres."""
+    """Points that parts turn about, mm: middle of the neck's rim, model origin, eyes' centres."""
     left, right = model.eye_centres(vertices)
     rim = vertices[model.topology.border_vertices & (vertices[:, 1] < 0.0)]
     neck = rim.mean(axis=0) if len(rim) else np.zeros(3)

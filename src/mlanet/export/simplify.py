@@ -15,6 +15,9 @@ CONTACTS = ("eyes", "lips")
 
 VISIBLE = ("face", "eyes", "lips")
 
+IN_REGION = 0.3
+"""Least value of a region's soft mask that counts as inside."""
+
 CUTS = (
     ((0, 3, 5),),
     ((0, 1, 5), (1, 3, 5)),
@@ -66,7 +69,7 @@ def inside_mouth(model: MorphableModel) -> Bool[np.ndarray, "w"]:
         (decoded_parts(model) == model.part_names.index("skin"))
         & (model.region("mouth") > 0.5)
         & (model.region("face") < 0.5)
-        & (model.region("lips") < 0.3)
+        & (model.region("lips") < IN_REGION)
     )
 
 
@@ -87,7 +90,7 @@ def _kept(model: MorphableModel, bends: Float[np.ndarray, "k w 3"]) -> Bool[np.n
     contacts = [name for name in CONTACTS if name in model.regions]
     touching = decoded_parts(model)[count:] != model.part_names.index("skin")
     if contacts:
-        touching |= model.region(*contacts)[count:] > 0.3
+        touching |= model.region(*contacts)[count:] > IN_REGION
     least = np.where(touching, CONTACT_TOLERANCE_MM, TOLERANCE_MM)
     kept = np.ones(model.topology.num_vertices, dtype=bool)
     kept[count:] = (farthest > least) & ~inside_mouth(model)[count:]
