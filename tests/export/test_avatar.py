@@ -294,9 +294,20 @@ def test_what_cannot_move_is_refused(model, person, texture, tmp_path):
         write_avatar(tmp_path / "face.glb", one_surface, *person, texture)
     with pytest.raises(ValueError, match="texture must be"):
         write_avatar(tmp_path / "face.glb", model, *person, texture / 255.0)
+    with pytest.raises(ValueError, match="must be finite"):
+        write_avatar(tmp_path / "face.glb", model, person[0] * np.nan, person[1], texture)
     assert not list(tmp_path.iterdir())
 
 
 def test_regions_are_not_needed(model, person, texture, tmp_path):
     write_avatar(tmp_path / "face.glb", replace(model, regions={}), *person, texture)
     assert set(Avatar(tmp_path / "face.glb").meshes) == {surface.name for surface in SURFACES}
+
+
+def test_targets_that_move_nothing_take_no_room(model, person, texture, tmp_path):
+    still = replace(model.shape, expression=0.0 * model.shape.expression)
+    write_avatar(tmp_path / "face.glb", replace(model, shape=still), *person, texture)
+    file = Avatar(tmp_path / "face.glb")
+    assert all(view["byteLength"] for view in file.document["bufferViews"])
+    assert not any("sparse" in accessor for accessor in file.document["accessors"])
+    assert not any(offsets.any() for offsets in file.targets("Tongue").values())

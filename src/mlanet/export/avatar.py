@@ -87,7 +87,8 @@ def write_avatar(
         name: of the root node.
 
     Raises:
-        ValueError: the model lacks something, or the texture is malformed.
+        ValueError: the model lacks something, a coefficient is not finite, or the texture is
+            malformed.
         OSError: the file cannot be written.
     """
     if not can_be_avatar(model):
@@ -96,7 +97,9 @@ def write_avatar(
         raise ValueError(f"texture must be (h, w, 3) uint8, got {texture.shape} {texture.dtype}")
     import pygltflib
 
-    vertices = model.vertices(identity, np.zeros_like(expression)).astype(np.float64)
+    vertices = model.vertices(identity, np.zeros_like(expression))
+    if not (np.isfinite(vertices).all() and np.isfinite(expression).all()):
+        raise ValueError("identity and expression must be finite")
     normals = model.normals(vertices).astype(np.float32)
     gltf = pygltflib.GLTF2(asset=pygltflib.Asset(version="2.0", generator="mlanet"))
     buffer = GltfBuffer(gltf)
@@ -238,16 +241,16 @@ def _add_nodes(gltf: Any, name: str, joints: dict[str, Float[np.ndarray, "3"]]) 
     """The root holds the neck, it the head, it the eyes; meshes hang from their joints."""
     from pygltflib import Node, Scene
 
-    above = {"Neck": name, "Head": "Neck", "LeftEye": "Head", "RightEye": "Head"}
-    gltf.nodes = [Node(name=name)]
-    at = {name: 0}
+    above = {"Neck": "", "Head": "Neck", "LeftEye": "Head", "RightEye": "Head"}
+    above |= {surface.name: surface.joint for surface in SURFACES}
+    order = ["", *above]
+    for node in order:
+        children = [order.index(child) for child, parent in above.items() if parent == node]
+        gltf.nodes.append(Node(name=node or name, children=children))
     for joint, place in joints.items():
         parent = joints.get(above[joint], np.zeros(3))
-        at[joint] = len(gltf.nodes)
-        gltf.nodes[at[above[joint]]].children.append(at[joint])
-        gltf.nodes.append(Node(name=joint, translation=in_metres(place - parent).tolist()))
+        gltf.nodes[order.index(joint)].translation = in_metres(place - parent).tolist()
     for mesh, surface in enumerate(SURFACES):
-        gltf.nodes[at[surface.joint]].children.append(len(gltf.nodes))
-        gltf.nodes.append(Node(name=surface.name, mesh=mesh))
+        gltf.nodes[order.index(surface.name)].mesh = mesh
     gltf.scenes = [Scene(name=name, nodes=[0])]
     gltf.scene = 0

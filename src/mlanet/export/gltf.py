@@ -19,16 +19,20 @@ JPEG_QUALITY = 92
 
 @dataclass(frozen=True, slots=True)
 class SparseOffsets:
-    """Offsets of vertices, zero but at those listed (ascending)."""
+    """Offsets of vertices, zero but at those listed (ascending), and the bounds of all."""
 
     vertices: UInt16[np.ndarray, "k"]
     offsets: Float[np.ndarray, "k 3"]
+    low: Float[np.ndarray, "3"]
+    high: Float[np.ndarray, "3"]
 
     @classmethod
     def of(cls, dense: Float[np.ndarray, "n 3"], least: float) -> "SparseOffsets":
         """The offsets that are longer than `least`; `n` is at most 65,535."""
-        kept = np.flatnonzero(np.linalg.norm(dense, axis=1) > least)
-        return cls(kept.astype(np.uint16), dense[kept].astype(np.float32))
+        kept = np.linalg.norm(dense, axis=1) > least
+        left = np.where(kept[:, None], dense, 0.0).astype(np.float32)
+        vertices = np.flatnonzero(kept).astype(np.uint16)
+        return cls(vertices, left[kept], left.min(axis=0), left.max(axis=0))
 
 
 class GltfBuffer:
@@ -71,34 +75,33 @@ class GltfBuffer:
         """
         import pygltflib
 
-        rows = np.cumsum([0] + [len(target.vertices) for target in targets])
-        if rows[-1]:
-            vertices = np.concatenate([target.vertices for target in targets])
-            offsets = np.concatenate([target.offsets for target in targets])
-            where = self._add_view(vertices.tobytes(), None)
-            what = self._add_view(offsets.tobytes(), None)
+        moving = [target for target in targets if len(target.vertices)]
+        views = [
+            self._add_view(b"".join(part), None)
+            for part in zip(
+                *((target.vertices.tobytes(), target.offsets.tobytes()) for target in moving),
+                strict=True,
+            )
+        ]
         nothing: int | None = None
         found: list[int] = []
-        for target, start in zip(targets, rows[:-1].tolist(), strict=True):
+        start = 0
+        for target in targets:
+            replaced = len(target.vertices)
+            if not replaced and nothing is not None:
+                found.append(nothing)
+                continue
             accessor = pygltflib.Accessor(
                 byteOffset=None, componentType=pygltflib.FLOAT, count=count, type="VEC3"
             )
-            replaced = len(target.vertices)
             if bounded:
-                ends = np.concatenate([target.offsets, np.zeros((int(replaced < count), 3))])
-                accessor.min, accessor.max = ends.min(axis=0).tolist(), ends.max(axis=0).tolist()
-            if not replaced:
-                nothing = self._added(accessor) if nothing is None else nothing
-                found.append(nothing)
-                continue
-            accessor.sparse = pygltflib.Sparse(
-                count=replaced,
-                indices=pygltflib.AccessorSparseIndices(
-                    bufferView=where, byteOffset=2 * start, componentType=pygltflib.UNSIGNED_SHORT
-                ),
-                values=pygltflib.AccessorSparseValues(bufferView=what, byteOffset=12 * start),
-            )
+                accessor.min, accessor.max = target.low.tolist(), target.high.tolist()
             found.append(self._added(accessor))
+            if replaced:
+                accessor.sparse = _replacement(views, start, replaced)
+                start += replaced
+            else:
+                nothing = found[-1]
         return found
 
     def add_texture(
@@ -152,6 +155,20 @@ class GltfBuffer:
         )
         self._data += data + b"\0" * (-len(data) % 4)
         return len(self._gltf.bufferViews) - 1
+
+
+def _replacement(views: list[int], start: int, count: int) -> Any:
+    """Rows `start` to `start + count` of a view of indices (uint16) and one of values (VEC3)."""
+    from pygltflib import UNSIGNED_SHORT, AccessorSparseIndices, AccessorSparseValues, Sparse
+
+    where, what = views
+    return Sparse(
+        count=count,
+        indices=AccessorSparseIndices(
+            bufferView=where, byteOffset=2 * start, componentType=UNSIGNED_SHORT
+        ),
+        values=AccessorSparseValues(bufferView=what, byteOffset=12 * start),
+    )
 
 
 def in_metres(points_mm: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
