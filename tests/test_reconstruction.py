@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pygltflib import GLTF2
 
 from mlanet import Reconstructor
 from mlanet.assets import verified_path
@@ -148,3 +149,28 @@ def test_a_face_is_described_in_one_line(face):
     assert len(text) < 200
     pitch, yaw, roll = face.euler_deg
     assert f"pitch={pitch:.1f}°, yaw={yaw:.1f}°, roll={roll:.1f}°" in text
+
+
+def test_the_saved_head_shows_the_photos_expression(face, tmp_path):
+    face.save(tmp_path, "me")
+    gltf = GLTF2.load(str(tmp_path / "me.glb"))
+    assert gltf.nodes[gltf.scenes[0].nodes[0]].name == "me"
+    (skin,) = [mesh for mesh in gltf.meshes if mesh.name == "Wolf3D_Head"]
+    assert dict(zip(skin.extras["targetNames"], skin.weights, strict=True)) == face.expression
+    assert max(skin.weights) > 0.5
+
+
+def test_a_head_of_one_surface_is_saved_as_it_is(face, tmp_path):
+    model = replace(face.model, part_names=(), vertex_parts=np.zeros(0, np.int32))
+    replace(face, model=model).save(tmp_path, "me")
+    (mesh,) = GLTF2.load(str(tmp_path / "me.glb")).meshes
+    assert mesh.name == "me"
+    assert not mesh.primitives[0].targets
+
+
+def test_trimesh_gets_the_textured_mesh_in_mm(face):
+    surface = face.to_trimesh()
+    corners = face.mesh.vertices[face.mesh.faces]
+    np.testing.assert_allclose(surface.vertices[surface.faces], corners, atol=1e-3)
+    picture = np.asarray(surface.visual.material.baseColorTexture)
+    np.testing.assert_array_equal(picture, face.texture.image)

@@ -14,7 +14,13 @@ from jaxtyping import Float, UInt8
 from mlanet.coefficients import Coefficients, RotationKind
 from mlanet.detection import Detection
 from mlanet.errors import RenderError
-from mlanet.export import write_glb, write_obj
+from mlanet.export import (
+    can_be_avatar,
+    mesh_to_trimesh,
+    write_avatar,
+    write_glb,
+    write_obj,
+)
 from mlanet.files import atomic_path
 from mlanet.geometry import (
     Camera,
@@ -237,6 +243,8 @@ class Reconstruction:
     def save(self, folder: str | os.PathLike[str], name: str = "face_00") -> list[Path]:
         """Write `name`.glb, .obj (with .mtl and .png) and .json into a folder; returns the paths.
 
+        The GLB is an avatar (`mlanet.export.write_avatar`) where the face model has what that
+        needs, else the mesh as it is. The OBJ is the mesh with the photo's expression.
         Each file appears whole or not at all. Of a face model without texture coordinates, or
         without colours to fill what is hidden, the meshes have no texture (no .mtl and .png).
 
@@ -247,10 +255,18 @@ class Reconstruction:
         target.mkdir(parents=True, exist_ok=True)
         texture = self.texture.image if self.has_texture else None
         glb, described = target / f"{name}.glb", target / f"{name}.json"
-        write_glb(glb, self.mesh, texture, name=name)
+        if texture is not None and can_be_avatar(self.model):
+            shape = self.coefficients.identity, self.coefficients.expression
+            write_avatar(glb, self.model, *shape, texture, name=name)
+        else:
+            write_glb(glb, self.mesh, texture, name=name)
         written = write_obj(target / f"{name}.obj", self.mesh, texture)
         _write_json(described, self.as_dict())
         return [glb, *written, described]
+
+    def to_trimesh(self) -> Any:
+        """The mesh as a `trimesh.Trimesh`: model frame, mm, textured where `has_texture`."""
+        return mesh_to_trimesh(self.mesh, self.texture.image if self.has_texture else None)
 
     def in_topology(self, transfer: Transfer) -> TexturedMesh:
         """The textured mesh with another model's vertices and triangles, model frame, mm."""

@@ -34,11 +34,18 @@ def split_at_seams(mesh: Mesh) -> SplitMesh:
     if mesh.uv is None or mesh.uv_faces is None:
         source = np.arange(len(mesh.vertices))
         return SplitMesh(mesh.vertices, normals, mesh.faces, source, None)
-    key = mesh.faces.astype(np.int64) * len(mesh.uv) + mesh.uv_faces
-    pairs, inverse = np.unique(key.reshape(-1), return_inverse=True)
-    source, texel = pairs // len(mesh.uv), pairs % len(mesh.uv)
-    faces = inverse.reshape(-1, 3).astype(np.int32)
+    source, texel, faces = joined_corners(mesh.faces, mesh.uv_faces)
     return SplitMesh(mesh.vertices[source], normals[source], faces, source, mesh.uv[texel])
+
+
+def joined_corners(
+    faces: Int[np.ndarray, "f 3"], uv_faces: Int[np.ndarray, "f 3"]
+) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"], Int[np.ndarray, "f 3"]]:
+    """Vertex and texture coordinate of each pair that a triangle uses, and triangles of pairs."""
+    width = int(uv_faces.max()) + 1
+    key = faces.astype(np.int64) * width + uv_faces
+    pairs, inverse = np.unique(key.reshape(-1), return_inverse=True)
+    return pairs // width, pairs % width, inverse.reshape(-1, 3).astype(np.int32)
 
 
 def smooth_normals(mesh: Mesh) -> Float[np.ndarray, "v 3"]:

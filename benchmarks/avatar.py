@@ -1,0 +1,107 @@
+"""Size of the avatar file and times of writing a reconstruction's files.
+
+    python benchmarks/avatar.py --json avatar.json
+
+The bare install's packages suffice. The face is the example photo's; the size is that with a
+texture of 1024 px (the photo's own, enlarged, with noise of a camera, for the example's face is
+small). Times are medians, on one thread where OMP_NUM_THREADS=1 says so.
+"""
+
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tyro
+from jaxtyping import UInt8
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from mlanet import Reconstruction, Reconstructor
+from mlanet.assets import verified_path
+from mlanet.export import write_avatar
+from mlanet.image import read_image
+
+SIDE = 1024
+NOISE = 4.0
+"""Standard deviation in levels of 255."""
+
+BARS = {"glb_mb": 3.0, "save_ms": 40.0}
+"""At most."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure."""
+
+    json: Path | None = None
+    """File for the figures."""
+    repeats: int = 15
+
+
+def example() -> Reconstruction:
+    """The example photo's face, with its texture made."""
+    face = Reconstructor.load()(read_image(verified_path("example-image")))[0]
+    assert face.texture.image.size
+    return face
+
+
+def large_texture(face: Reconstruction) -> UInt8[np.ndarray, "h w 3"]:
+    """The face's texture at `SIDE`, with noise."""
+    picture = Image.fromarray(face.texture.image).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+    noise = np.random.default_rng(0).normal(0.0, NOISE, (SIDE, SIDE, 3))
+    return np.clip(np.asarray(picture) + noise, 0.0, 255.0).astype(np.uint8)
+
+
+def median_ms(work: Callable[[], object], repeats: int) -> float:
+    """Median wall time after one call that warms up."""
+    work()
+    times: list[float] = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times) * 1e3
+
+
+def measure(repeats: int) -> dict[str, float]:
+    """All figures by name."""
+    face, figures = example(), {}
+    coefficients = face.coefficients
+    shape = coefficients.identity, coefficients.expression
+    texture = large_texture(face)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "face.glb"
+        start = time.perf_counter()
+        write_avatar(file, face.model, *shape, texture)
+        figures["first_glb_ms"] = (time.perf_counter() - start) * 1e3
+        figures["glb_mb"] = file.stat().st_size / 1e6
+        own = face.texture.image
+        figures["glb_ms"] = median_ms(lambda: write_avatar(file, face.model, *shape, own), repeats)
+        figures["glb_1024_ms"] = median_ms(
+            lambda: write_avatar(file, face.model, *shape, texture), repeats
+        )
+        figures["save_ms"] = median_ms(lambda: face.save(folder), repeats)
+    return figures
+
+
+def main(options: Options) -> None:
+    """Print the table and write the file."""
+    figures = measure(options.repeats)
+    table = Table(title="the example photo's face")
+    for column in ("figure", "measured", "at most"):
+        table.add_column(column, justify="left" if column == "figure" else "right")
+    for name, value in figures.items():
+        table.add_row(name, f"{value:.2f}", f"{BARS[name]:g}" if name in BARS else "")
+    Console().print(table)
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

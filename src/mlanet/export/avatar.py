@@ -1,0 +1,256 @@
+"""A head as an avatar: a binary glTF file whose face moves and whose eyes turn."""
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8, UInt16
+
+from mlanet.export.corners import joined_corners
+from mlanet.export.gltf import METRES_PER_MM, GltfBuffer, SparseOffsets, from_upper_left, in_metres
+from mlanet.export.simplify import (
+    IN_REGION,
+    VISIBLE,
+    decoded_parts,
+    inside_mouth,
+    simplified_faces,
+)
+from mlanet.geometry import MeshTopology, vertex_normals
+from mlanet.morphable import MorphableModel
+
+LEAST_OFFSET_MM = 0.05
+"""Offsets of morph targets up to this length are left out."""
+
+LEAST_TURN = 0.1
+"""Changes of unit normals up to this length (6°) are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """One mesh of the file: some of the model's parts in one material.
+
+    Names are Ready Player Me's, whose readers look meshes up by name
+    (docs/reference/output.md).
+    """
+
+    name: str
+    parts: tuple[str, ...]
+    material: str
+    joint: str = "Head"
+
+
+SURFACES = (
+    Surface("Wolf3D_Head", ("skin",), "Wolf3D_Skin"),
+    Surface("EyeLeft", ("eye_left",), "Wolf3D_Eye", "LeftEye"),
+    Surface("EyeRight", ("eye_right",), "Wolf3D_Eye", "RightEye"),
+    Surface("Wolf3D_Teeth", ("teeth_upper", "teeth_lower"), "Wolf3D_Teeth"),
+    Surface("Tongue", ("tongue",), "Tongue"),
+)
+
+ROUGHNESS = {"Wolf3D_Skin": 0.6, "Wolf3D_Eye": 0.2, "Wolf3D_Teeth": 0.3, "Tongue": 0.4}
+"""Of each material, in the order of the file; none is metallic."""
+
+
+def can_be_avatar(model: MorphableModel) -> bool:
+    """Whether the model has what an avatar needs: parts, eyes, blend shapes and a texture's UV."""
+    parts = {part for surface in SURFACES for part in surface.parts}
+    return (
+        set(model.part_names) == parts
+        and model.eye_poles.shape == (2, 2)
+        and model.expression_bounded
+        and len(model.uv) > 0
+    )
+
+
+def write_avatar(
+    path: str | os.PathLike[str],
+    model: MorphableModel,
+    identity: Float[np.ndarray, "i"],
+    expression: Float[np.ndarray, "e"],
+    texture: UInt8[np.ndarray, "h w 3"],
+    *,
+    name: str = "face",
+) -> None:
+    """Write a person's head with all expressions as morph targets, in metres.
+
+    The base is the neutral person; the default weights are `expression`, so that readers show it
+    at first. Every mesh has all targets in the model's order, so one weight vector drives all.
+
+    Args:
+        path: where to; replaced only when the new file is whole.
+        model: one of which `can_be_avatar` holds.
+        identity: coefficients in standard deviations.
+        expression: weights, clipped to [0, 1].
+        texture: its first row is v = 1; of all meshes.
+        name: of the root node.
+
+    Raises:
+        ValueError: the model lacks something, a coefficient is not finite, or the texture is
+            malformed.
+        OSError: the file cannot be written.
+    """
+    if not can_be_avatar(model):
+        raise ValueError(f"the face model {model.name} lacks parts, eyes, UV or blend shapes")
+    if texture.ndim != 3 or texture.shape[2] != 3 or texture.dtype != np.uint8:
+        raise ValueError(f"texture must be (h, w, 3) uint8, got {texture.shape} {texture.dtype}")
+    import pygltflib
+
+    vertices = model.vertices(identity, np.zeros_like(expression))
+    if not (np.isfinite(vertices).all() and np.isfinite(expression).all()):
+        raise ValueError("identity and expression must be finite")
+    normals = model.normals(vertices).astype(np.float32)
+    gltf = pygltflib.GLTF2(asset=pygltflib.Asset(version="2.0", generator="mlanet"))
+    buffer = GltfBuffer(gltf)
+    gltf.materials = _materials(buffer.add_texture(texture, "jpeg"))
+    joints = _joints(model, vertices)
+    weights = np.clip(expression, 0.0, 1.0).astype(float).tolist()
+    for shell in _shells(model):
+        moved = vertices[shell.source] - joints[shell.surface.joint]
+        primitive = _primitive(buffer, shell, moved, normals[shell.source])
+        gltf.meshes.append(
+            pygltflib.Mesh(
+                name=shell.surface.name,
+                primitives=[primitive],
+                weights=weights,
+                extras={"targetNames": list(model.expression_names)},
+            )
+        )
+    _add_nodes(gltf, name, joints)
+    buffer.write(path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shell:
+    """What a mesh of the file has in common for all persons: all but vertices and normals."""
+
+    surface: Surface
+    source: Int[np.ndarray, "n"]
+    uv: Float[np.ndarray, "n 2"]
+    faces: UInt16[np.ndarray, "f 3"]
+    positions: tuple[SparseOffsets, ...]
+    normals: tuple[SparseOffsets, ...]
+
+
+@lru_cache(maxsize=2)
+def _shells(model: MorphableModel) -> tuple[_Shell, ...]:
+    """The meshes, made once for a model. Turns of normals are the mean head's."""
+    offsets = model.subdivide(np.moveaxis(model.shape.expression, 2, 0))
+    mean = model.subdivide(model.shape.mean)
+    bends = np.concatenate([mean[None], mean + offsets])
+    faces, uv_faces = simplified_faces(model, bends)
+    turns = _turns(model, bends)
+    part = decoded_parts(model)[faces[:, 0]]
+    shells: list[_Shell] = []
+    for surface in SURFACES:
+        own = np.isin(part, [model.part_names.index(name) for name in surface.parts])
+        source, texel, corners = joined_corners(faces[own], uv_faces[own])
+        shells.append(
+            _Shell(
+                surface,
+                source,
+                from_upper_left(model.uv[texel]),
+                corners.astype(np.uint16),
+                tuple(
+                    SparseOffsets.of(in_metres(each[source]), LEAST_OFFSET_MM * METRES_PER_MM)
+                    for each in offsets
+                ),
+                tuple(SparseOffsets.of(each[source], LEAST_TURN) for each in turns),
+            )
+        )
+    return tuple(shells)
+
+
+def _turns(model: MorphableModel, bends: Float[np.ndarray, "k w 3"]) -> Float[np.ndarray, "e w 3"]:
+    """Change of the unit normals from the first shape to each other one, where it is seen."""
+    seen = _seen(model)
+    faces = model.topology.faces
+    near = faces[seen[faces].any(axis=1)]
+    used, corners = np.unique(near, return_inverse=True)
+    topology = MeshTopology(corners.reshape(-1, 3), len(used))
+    normals = vertex_normals(bends[:, used], topology.faces, topology.faces_of_vertex)
+    turns = np.zeros((len(bends) - 1, *bends.shape[1:]), dtype=np.float32)
+    turns[:, used] = normals[1:] - normals[0]
+    turns[:, ~seen] = 0.0
+    return turns
+
+
+def _seen(model: MorphableModel) -> Bool[np.ndarray, "w"]:
+    """Vertices of the face and of all parts but the skin."""
+    apart = decoded_parts(model) != model.part_names.index("skin")
+    known = [name for name in VISIBLE if name in model.regions]
+    if not known:
+        return np.ones(len(apart), dtype=bool)
+    return apart | ((model.region(*known) > IN_REGION) & ~inside_mouth(model))
+
+
+def _primitive(
+    buffer: GltfBuffer,
+    shell: _Shell,
+    vertices: Float[np.ndarray, "n 3"],
+    normals: Float[np.ndarray, "n 3"],
+) -> Any:
+    from pygltflib import Attributes, Primitive
+
+    count = len(vertices)
+    positions = buffer.add_sparse(shell.positions, count, bounded=True)
+    turns = buffer.add_sparse(shell.normals, count, bounded=False)
+    return Primitive(
+        attributes=Attributes(
+            POSITION=buffer.add(in_metres(vertices), "bounded"),
+            NORMAL=buffer.add(normals, "vertices"),
+            TEXCOORD_0=buffer.add(shell.uv, "vertices"),
+        ),
+        indices=buffer.add(shell.faces.reshape(-1), "indices"),
+        material=list(ROUGHNESS).index(shell.surface.material),
+        targets=[
+            Attributes(POSITION=position, NORMAL=turn)
+            for position, turn in zip(positions, turns, strict=True)
+        ],
+    )
+
+
+def _materials(picture: Any) -> list[Any]:
+    """The skin's has two sides, for it is open at the neck."""
+    from pygltflib import Material, PbrMetallicRoughness
+
+    return [
+        Material(
+            name=name,
+            doubleSided=name == "Wolf3D_Skin",
+            pbrMetallicRoughness=PbrMetallicRoughness(
+                metallicFactor=0.0, roughnessFactor=roughness, baseColorTexture=picture
+            ),
+        )
+        for name, roughness in ROUGHNESS.items()
+    ]
+
+
+def _joints(
+    model: MorphableModel, vertices: Float[np.ndarray, "w 3"]
+) -> dict[str, Float[np.ndarray, "3"]]:
+    """Points that parts turn about, mm: middle of the neck's rim, model origin, eyes' centres."""
+    left, right = model.eye_centres(vertices)
+    rim = vertices[model.topology.border_vertices & (vertices[:, 1] < 0.0)]
+    neck = rim.mean(axis=0) if len(rim) else np.zeros(3)
+    return {"Neck": neck, "Head": np.zeros(3), "LeftEye": left, "RightEye": right}
+
+
+def _add_nodes(gltf: Any, name: str, joints: dict[str, Float[np.ndarray, "3"]]) -> None:
+    """The root holds the neck, it the head, it the eyes; meshes hang from their joints."""
+    from pygltflib import Node, Scene
+
+    above = {"Neck": "", "Head": "Neck", "LeftEye": "Head", "RightEye": "Head"}
+    above |= {surface.name: surface.joint for surface in SURFACES}
+    order = ["", *above]
+    for node in order:
+        children = [order.index(child) for child, parent in above.items() if parent == node]
+        gltf.nodes.append(Node(name=node or name, children=children))
+    for joint, place in joints.items():
+        parent = joints.get(above[joint], np.zeros(3))
+        gltf.nodes[order.index(joint)].translation = in_metres(place - parent).tolist()
+    for mesh, surface in enumerate(SURFACES):
+        gltf.nodes[order.index(surface.name)].mesh = mesh
+    gltf.scenes = [Scene(name=name, nodes=[0])]
+    gltf.scene = 0

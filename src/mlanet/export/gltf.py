@@ -1,0 +1,181 @@
+"""The binary chunk of a glTF 2.0 file and what refers to it."""
+
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float, Shaped, UInt8, UInt16
+
+from mlanet.files import atomic_path
+
+METRES_PER_MM = 1e-3
+"""glTF's unit is the metre."""
+
+JPEG_QUALITY = 92
+
+
+@dataclass(frozen=True, slots=True)
+class SparseOffsets:
+    """Offsets of vertices, zero but at those listed (ascending), and the bounds of all."""
+
+    vertices: UInt16[np.ndarray, "k"]
+    offsets: Float[np.ndarray, "k 3"]
+    low: Float[np.ndarray, "3"]
+    high: Float[np.ndarray, "3"]
+
+    @classmethod
+    def of(cls, dense: Float[np.ndarray, "n 3"], least: float) -> "SparseOffsets":
+        """The offsets that are longer than `least`; `n` is at most 65,535."""
+        kept = np.linalg.norm(dense, axis=1) > least
+        left = np.where(kept[:, None], dense, 0.0).astype(np.float32)
+        vertices = np.flatnonzero(kept).astype(np.uint16)
+        return cls(vertices, left[kept], left.min(axis=0), left.max(axis=0))
+
+
+class GltfBuffer:
+    """The binary chunk of a file being built: adds views and accessors to `gltf`."""
+
+    def __init__(self, gltf: Any) -> None:
+        self._gltf = gltf
+        self._data = bytearray()
+
+    def add(
+        self, values: Shaped[np.ndarray, "..."], use: Literal["bounded", "vertices", "indices"]
+    ) -> int:
+        """Index of a new accessor over a copy of `values` (float32 rows, uint16 or uint32)."""
+        import pygltflib
+
+        of_indices = use == "indices"
+        target = pygltflib.ELEMENT_ARRAY_BUFFER if of_indices else pygltflib.ARRAY_BUFFER
+        component = {
+            "float32": pygltflib.FLOAT,
+            "uint16": pygltflib.UNSIGNED_SHORT,
+            "uint32": pygltflib.UNSIGNED_INT,
+        }
+        accessor = pygltflib.Accessor(
+            bufferView=self._add_view(np.ascontiguousarray(values).tobytes(), target),
+            componentType=component[values.dtype.name],
+            count=len(values),
+            type="SCALAR" if of_indices else f"VEC{values.shape[1]}",
+        )
+        if use == "bounded":
+            accessor.min = values.min(axis=0).tolist()
+            accessor.max = values.max(axis=0).tolist()
+        return self._added(accessor)
+
+    def add_sparse(
+        self, targets: Sequence[SparseOffsets], count: int, *, bounded: bool
+    ) -> list[int]:
+        """Accessors of `count` rows of zeros with some replaced, one for each target.
+
+        All targets without offsets have one accessor. The data lie in two views.
+        """
+        import pygltflib
+
+        moving = [target for target in targets if len(target.vertices)]
+        views = [
+            self._add_view(b"".join(part), None)
+            for part in zip(
+                *((target.vertices.tobytes(), target.offsets.tobytes()) for target in moving),
+                strict=True,
+            )
+        ]
+        nothing: int | None = None
+        found: list[int] = []
+        start = 0
+        for target in targets:
+            replaced = len(target.vertices)
+            if not replaced and nothing is not None:
+                found.append(nothing)
+                continue
+            accessor = pygltflib.Accessor(
+                byteOffset=None, componentType=pygltflib.FLOAT, count=count, type="VEC3"
+            )
+            if bounded:
+                accessor.min, accessor.max = target.low.tolist(), target.high.tolist()
+            found.append(self._added(accessor))
+            if replaced:
+                accessor.sparse = _replacement(views, start, replaced)
+                start += replaced
+            else:
+                nothing = found[-1]
+        return found
+
+    def add_texture(
+        self, texture: UInt8[np.ndarray, "h w 3"], texture_format: Literal["jpeg", "png"]
+    ) -> Any:
+        """Reference to a picture embedded in the file."""
+        import pygltflib
+        from PIL import Image
+
+        encoded = io.BytesIO()
+        picture = Image.fromarray(np.ascontiguousarray(texture))
+        picture.save(encoded, format=texture_format, quality=JPEG_QUALITY)
+        view = self._add_view(encoded.getvalue(), None)
+        gltf = self._gltf
+        gltf.images = [pygltflib.Image(bufferView=view, mimeType=f"image/{texture_format}")]
+        gltf.samplers = [
+            pygltflib.Sampler(
+                magFilter=pygltflib.LINEAR,
+                minFilter=pygltflib.LINEAR_MIPMAP_LINEAR,
+                wrapS=pygltflib.CLAMP_TO_EDGE,
+                wrapT=pygltflib.CLAMP_TO_EDGE,
+            )
+        ]
+        gltf.textures = [pygltflib.Texture(sampler=0, source=0)]
+        return pygltflib.TextureInfo(index=0)
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the file: replaced only when the new one is whole.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        import pygltflib
+
+        self._gltf.buffers = [pygltflib.Buffer(byteLength=len(self._data))]
+        self._gltf.set_binary_blob(bytes(self._data))
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(b"".join(self._gltf.save_to_bytes()))
+
+    def _added(self, accessor: Any) -> int:
+        self._gltf.accessors.append(accessor)
+        return len(self._gltf.accessors) - 1
+
+    def _add_view(self, data: bytes, target: int | None) -> int:
+        import pygltflib
+
+        self._gltf.bufferViews.append(
+            pygltflib.BufferView(
+                buffer=0, byteOffset=len(self._data), byteLength=len(data), target=target
+            )
+        )
+        self._data += data + b"\0" * (-len(data) % 4)
+        return len(self._gltf.bufferViews) - 1
+
+
+def _replacement(views: list[int], start: int, count: int) -> Any:
+    """Rows `start` to `start + count` of a view of indices (uint16) and one of values (VEC3)."""
+    from pygltflib import UNSIGNED_SHORT, AccessorSparseIndices, AccessorSparseValues, Sparse
+
+    where, what = views
+    return Sparse(
+        count=count,
+        indices=AccessorSparseIndices(
+            bufferView=where, byteOffset=2 * start, componentType=UNSIGNED_SHORT
+        ),
+        values=AccessorSparseValues(bufferView=what, byteOffset=12 * start),
+    )
+
+
+def in_metres(points_mm: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
+    """Points of the model frame in glTF's unit."""
+    return (np.asarray(points_mm, dtype=np.float64) * METRES_PER_MM).astype(np.float32)
+
+
+def from_upper_left(uv: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 2"]:
+    """Texture coordinates with glTF's origin."""
+    return np.stack([uv[:, 0], 1.0 - uv[:, 1]], axis=1).astype(np.float32)
