@@ -15,7 +15,7 @@ from mlanet.export import can_be_avatar, write_avatar
 from mlanet.export.avatar import LEAST_OFFSET_MM, SURFACES
 from mlanet.export.simplify import CUTS, TOLERANCE_MM, inside_mouth, simplified_faces
 from mlanet.geometry import MeshTopology
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import load_model
 
 READERS = Path(__file__).with_name("readers.mjs")
 WIDTH = {"SCALAR": 1, "VEC2": 2, "VEC3": 3}
@@ -24,7 +24,7 @@ TYPES = {5123: np.uint16, 5126: np.float32}
 
 @pytest.fixture(scope="module")
 def model():
-    return MorphableModel.load()
+    return load_model()
 
 
 @pytest.fixture(scope="module")
