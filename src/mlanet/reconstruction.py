@@ -170,6 +170,7 @@ class Reconstruction:
             atlas,
             fill=vertex_attributes_to_uv(atlas, mesh.faces, mesh.colors),
             allowed=self.model.region(*FACE_REGIONS),
+            tinted=_skin(self.model),
             topology=self.model.topology,
             symmetric=self.model.mirrors_modes,
             before=(head.build() for head in self.before),
@@ -363,6 +364,16 @@ def draw_faces(
 @lru_cache(maxsize=4)
 def _atlas(model: MorphableModel, size: int) -> UvAtlas:
     return UvAtlas.of_mesh(model.mesh_of(model.subdivide(model.shape.mean)), size)
+
+
+@lru_cache(maxsize=4)
+def _skin(model: MorphableModel) -> Float[np.ndarray, "v"] | None:
+    """1 at vertices of skin; None of models that do not tell their parts apart."""
+    if "skin" not in model.part_names:
+        return None
+    skin = np.zeros(len(model.subdivide(model.shape.mean)), dtype=np.float32)
+    skin[model.topology.faces[model.faces_of("skin")]] = 1.0
+    return skin
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -114,6 +114,22 @@ def test_back_of_a_ball_matches_its_front(ball, frontal, camera):
         np.testing.assert_allclose(texture.image[64, column], expected, rtol=0.1, atol=6.0)
 
 
+def test_what_is_not_skin_takes_no_colour_from_it(ball, frontal, camera):
+    """A green photo of a ball whose front is skin and whose back is not."""
+    photo = np.broadcast_to(np.array([90, 160, 90], np.uint8), (100, 100, 3))
+    atlas = UvAtlas.of_mesh(ball, 128)
+    grey = np.full((128, 128, 3), 0.5)
+    skin = (ball.vertices[:, 2] > -1e-6).astype(float)
+    vertices = frontal.apply(ball.vertices)
+    plain, everywhere = (
+        project_texture(photo, vertices, ball, camera, atlas, fill=grey, tinted=tinted).image
+        for tinted in (skin, None)
+    )
+    assert np.ptp(plain[64, 96].astype(int)) <= 2
+    assert np.ptp(everywhere[64, 96].astype(int)) > 30
+    assert np.ptp(plain[64, 32].astype(int)) > 30
+
+
 def test_photo_only_where_allowed(plane, frontal, camera, atlas, photo):
     allowed = (plane.vertices[:, 0] > 0).astype(float)
     vertices = frontal.apply(plane.vertices)

@@ -65,6 +65,7 @@ def project_texture(
     *,
     fill: Shaped[np.ndarray, "s s 3"] | None = None,
     allowed: Float[np.ndarray, "v"] | None = None,
+    tinted: Float[np.ndarray, "v"] | None = None,
     topology: MeshTopology | None = None,
     symmetric: bool = False,
     before: Iterable[PosedHead] = (),
@@ -83,6 +84,9 @@ def project_texture(
         fill: albedo for the rest, `uint8` or floats in [0, 1], row 0 at v = 1; without it, the
             median colour of what is seen.
         allowed: share of the photo's colour at each vertex, 0 to 1 (0 in the mouth, say).
+        tinted: 1 at vertices of skin. The colour of the light that is fitted there holds what the
+            fill's skin lacks of the person's; what is not skin, such as teeth, has only its
+            brightness. Without it everything is skin.
         topology: of the mesh, for callers who texture many.
         symmetric: mirroring the texture left to right mirrors the face; what is hidden on one
             side is then completed from the other, in its own light.
@@ -96,16 +100,20 @@ def project_texture(
         raise RenderError(f"image must be (h, w, 3) uint8, got {image.shape} {image.dtype}")
     if fill is not None and fill.shape != (atlas.size, atlas.size, 3):
         raise RenderError(f"fill must be {(atlas.size, atlas.size, 3)}, got {fill.shape}")
-    if allowed is not None and allowed.shape != (len(vertices_camera),):
-        raise RenderError(f"allowed must be ({len(vertices_camera)},), got {allowed.shape}")
+    for name, values in (("allowed", allowed), ("tinted", tinted)):
+        if values is not None and values.shape != (len(vertices_camera),):
+            raise RenderError(f"{name} must be ({len(vertices_camera)},), got {values.shape}")
     with np.errstate(divide="ignore", invalid="ignore"):
         projected = camera.project(np.asarray(vertices_camera, dtype=np.float64))
     checked_mesh(projected, mesh.faces)
     topology = topology or MeshTopology(mesh.faces, len(vertices_camera))
-    trust = np.ones(len(vertices_camera)) if allowed is None else allowed
-    per_vertex = [vertices_camera, viewer_normals(vertices_camera, topology), trust[:, None]]
-    maps = vertex_attributes_to_uv(atlas, mesh.faces, np.concatenate(per_vertex, axis=1))
-    position, normal, share = maps[..., :3], unit(maps[..., 3:6]), maps[..., 6]
+    ones = np.ones(len(vertices_camera))
+    trust, skin = (ones if values is None else values for values in (allowed, tinted))
+    per_vertex = np.column_stack(
+        [vertices_camera, viewer_normals(vertices_camera, topology), trust, skin]
+    )
+    maps = vertex_attributes_to_uv(atlas, mesh.faces, per_vertex)
+    position, normal, share, tint = maps[..., :3], unit(maps[..., 3:6]), maps[..., 6], maps[..., 7]
 
     box = box_in_picture(projected, image.shape[:2])
     if box[0] >= box[2] or box[1] >= box[3]:
@@ -120,7 +128,7 @@ def project_texture(
         where = seen.projected[..., :2] - offset
         photo = sample_image(part, where, pixels_per_texel) / np.float32(255.0)
     albedo = _as_float(fill) if fill is not None else _flat_albedo(photo, weight)
-    rest = _matched_fill(atlas.dilate(albedo), photo, normal, weight, symmetric=symmetric)
+    rest = _matched_fill(atlas.dilate(albedo), photo, normal, weight, tint, symmetric=symmetric)
     mixed = rest + weight[..., None] * (photo - rest)
     texture = np.rint(np.clip(mixed, 0.0, 1.0) * 255.0).astype(np.uint8)
     return Texture(texture, weight * atlas.fragments.mask)
@@ -222,13 +230,16 @@ def _matched_fill(
     photo: Float[np.ndarray, "s s 3"],
     normal: Float[np.ndarray, "s s 3"],
     weight: Plane,
+    tint: Plane,
     *,
     symmetric: bool,
 ) -> Float[np.ndarray, "s s 3"]:
     """The albedo or the mirrored photo in the photo's light, near the seam in its colours."""
-    lighting = fit_lighting(albedo, photo, normal, weight)
+    lighting = fit_lighting(albedo, photo, normal, weight * tint)
     ambient = np.maximum(lighting[0], 0.0) / np.float32(AMBIENT_WHITE)
     factor = np.clip(shading(normal, lighting), DARKEST * ambient, BRIGHTEST * ambient)
+    white = _grey(factor)[..., None]
+    factor = white + tint[..., None] * (factor - white)
     lit = np.clip(albedo * factor, 0.0, 1.0)
     share = weight[..., None]
     near = _blur(photo * share, CORRECTION)
