@@ -112,7 +112,7 @@ def test_the_papers_weights_are_those_of_the_preset_that_an_option_names(resolve
         (("--steps", -1), "steps must be at least 1, got -1"),
         (
             ("--preset", "smal"),
-            "preset: 'smal' is none of mobile, large, paper, small; did you mea",
+            f"preset: 'smal' is none of {', '.join(PRESETS)}; did you mea",
         ),
         (("--weights.light", -1), "light must be at least 0, got -1.0"),
     ],

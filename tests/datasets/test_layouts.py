@@ -1,10 +1,12 @@
 import tarfile
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from mlanet.cli.dataset import LayoutOption
 from mlanet.datasets import AFLW2000, W300LP, open_dataset
-from mlanet.datasets.layouts import layout_of
+from mlanet.datasets.layouts import Layout, layout_of
 from mlanet.errors import DataError
 
 
@@ -60,3 +62,7 @@ def test_the_class_of_the_layout_is_opened(tmp_path, write_face):
     assert open_dataset(tmp_path / "x.tar").names == ("x.tar/a",)
     with pytest.raises(DataError, match="holds none of the folders"):
         open_dataset(tmp_path / "two", "300w-lp")
+
+
+def test_the_command_offers_every_layout():
+    assert get_args(LayoutOption) == ("auto", *get_args(Layout))

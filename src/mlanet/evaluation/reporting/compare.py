@@ -124,7 +124,8 @@ def differences_table(runs: Sequence[Run]) -> Table:
     note = f"Paired bootstrap over the {case}s of both runs; negative is below the first."
     for column in dict.fromkeys(figure.column for figure in figures_of(first.report.rows)):
         if column.if_missing is not None:
-            note += f" A missing {column.name} counts as {column.if_missing:g} {column.unit}."
+            amount = f"{column.if_missing:g} {column.unit}".strip()
+            note += f" A missing {column.name} counts as {amount}."
     return Table("Differences", columns, tuple(rows), note)
 
 
