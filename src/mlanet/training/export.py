@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Precision: TypeAlias = Literal["fp16", "fp32"]
 
 FACE_MODEL = "open-4"
-"""The face model of checkpoints that do not name theirs: the embedded one."""
+"""The face model of checkpoints that do not name theirs: the embedded one of their time."""
 
 OPSET = 18
 TOLERANCE = 1e-4
