@@ -79,9 +79,9 @@ JAW_WEIGHT = 0.35
 
 MAX_RESIDUAL_PERCENT = 4.0
 
-UNEVEN = ("eyeBlink", "mouthSmile", "browOuterUp")
-STRONG = ("jawOpen", "mouthPucker", "mouthFunnel", "browInnerUp")
-SHUT_SCORE, ASIDE_SCORE, UNEVEN_SCORE, STRONG_SCORE = 0.42, 0.6, 0.22, 0.6
+UNEVEN = ("eyeBlink", "mouthSmile")
+STRONG = {"jawOpen": 0.4, "mouthPucker": 0.7, "browInnerUp": 0.7}
+SHUT_SCORE, ASIDE_SCORE, UNEVEN_SCORE = 0.5, 0.85, 0.28
 """Scores, or differences of the sides' scores, that make a face telling (`telling_faces`)."""
 
 
@@ -211,9 +211,9 @@ def telling_faces(teacher: Teacher, turn: HeadTurn) -> Bool[np.ndarray, "n"]:
         return np.stack([scores[f"{name}Left"], scores[f"{name}Right"]])
 
     shut = sides("eyeBlink").max(axis=0) > SHUT_SCORE
-    uneven = [np.abs(np.subtract(*sides(name))) > UNEVEN_SCORE for name in UNEVEN]
-    strong = [scores[name] > STRONG_SCORE for name in STRONG]
     aside = sides("eyeLookOut").max(axis=0) > ASIDE_SCORE
+    uneven = [np.abs(np.subtract(*sides(name))) > UNEVEN_SCORE for name in UNEVEN]
+    strong = [scores[name] > least for name, least in STRONG.items()]
     return trusted_scores(teacher, turn) & (shut | aside | np.any(uneven + strong, axis=0))
 
 
