@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mlanet.datasets.sample import Sample
 from mlanet.errors import DataError, ImageError
@@ -15,7 +15,7 @@ BROKEN = (DataError, ImageError)
 """What reading or making a broken sample raises: labels or picture."""
 
 
-class Samples(Protocol):
+class SampleSequence(Protocol):
     """Samples by number; `__getitem__` raises an error of `BROKEN` for one that cannot be had."""
 
     def __len__(self) -> int: ...
@@ -23,7 +23,8 @@ class Samples(Protocol):
     def __getitem__(self, index: int) -> Sample: ...
 
 
-class Dataset(Samples, Protocol):
+@runtime_checkable
+class Dataset(SampleSequence, Protocol):
     """A data set on disk.
 
     Opening it finds its samples and reads the labels that lie in one file; pictures are read
