@@ -126,10 +126,8 @@ class AFLW2000Annotations:
 def read_annotations(path: Path | None, dataset: AFLW2000) -> AFLW2000Annotations:
     """The annotations of a data set.
 
-    Args:
-        path: None: the data set's own; `AFLW2000-3D-Reannotated.pts68.npy`: with these points,
-            too; an npz file: `AFLW2000Annotations.load`, perhaps of a part of the pictures.
-        dataset: The pictures.
+    Without a path, its own; with `AFLW2000-3D-Reannotated.pts68.npy`, these points, too; or those
+    of an npz file (`AFLW2000Annotations.load`), perhaps of a part of the pictures.
 
     Raises:
         DataError: a file is missing or malformed.

@@ -86,12 +86,8 @@ class TarIndex:
 def positions_of(names: Sequence[str], available: Sequence[str], where: str) -> list[int]:
     """Positions in `available` of `names`; what nobody names is left out.
 
-    A name that occurs several times stands for several entries, in their order.
-
-    Args:
-        names: what is looked for.
-        available: where it is looked for.
-        where: how messages call that.
+    A name that occurs several times stands for several entries, in their order. Messages call the
+    place `where`.
 
     Raises:
         DataError: a name occurs more or less often in `names` than in `available`.

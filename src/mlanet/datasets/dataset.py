@@ -98,12 +98,7 @@ class SkippedSamples:
 
 
 def read_samples(dataset: Dataset, indices: Iterable[int] | None = None) -> Iterator[Sample]:
-    """The samples of a data set in order, without the broken ones, which `skipped` then names.
-
-    Args:
-        dataset: any.
-        indices: which samples; all by default.
-    """
+    """The samples of a data set in order, without the broken ones, which `skipped` then names."""
     for index in range(len(dataset)) if indices is None else indices:
         try:
             yield dataset[index]

@@ -100,10 +100,7 @@ class DetectionCache:
     ) -> dict[str, PhotoRecord]:
         """Records of all photos below a folder by path, sorted; new and changed ones are read.
 
-        Args:
-            root: the photos; hidden files and folders are left out.
-            threads: photos that are worked on at the same time.
-            progress: called with the numbers of finished photos and of all.
+        Hidden files and folders are left out; `threads` photos are worked on at the same time.
 
         Raises:
             DataError: the cache cannot be written.

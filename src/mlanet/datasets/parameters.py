@@ -153,11 +153,7 @@ def read_parameters(
 ) -> Parameters:
     """The parameters in the bytes of a `.mat` file; numbers of any type become float64.
 
-    Args:
-        data: the file's content.
-        source: what messages call it.
-        needed: variables that must be there.
-        kind: class of the result.
+    Messages call the file `source`.
 
     Raises:
         DataError: the file is damaged, or a needed variable is missing or malformed.

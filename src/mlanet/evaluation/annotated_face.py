@@ -14,10 +14,7 @@ def annotated_face(
 ) -> Detection | None:
     """The detection whose box overlaps the annotated one best; None if none does enough.
 
-    Args:
-        detections: of a picture.
-        box_px: left, top, right, bottom.
-        min_iou: least intersection over union.
+    Boxes are left, top, right, bottom; `min_iou` is the least intersection over union.
     """
     if not detections:
         return None

@@ -35,9 +35,7 @@ ANNOTATIONS: tuple[AnnotationKind, ...] = ("original", "reannotated")
 class NetworkPredictor:
     """A network and a face model as what `mlanet.evaluation` measures; it detects nothing.
 
-    Attributes:
-        network: in evaluation mode, on the CPU.
-        model: whose coefficients the network regresses.
+    The network is in evaluation mode, on the CPU.
     """
 
     network: MLANet
@@ -100,12 +98,7 @@ def held_out_errors(predictor: NetworkPredictor, faces: LabelledFaces) -> Float[
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AFLW2000Errors:
-    """`nme_2d_68` in per cent of each image of AFLW2000-3D, ground-truth crop.
-
-    Attributes:
-        yaw_deg: of each image.
-        errors: by annotation.
-    """
+    """`nme_2d_68` in per cent of each image of AFLW2000-3D, ground-truth crop."""
 
     yaw_deg: Float[np.ndarray, "n"]
     errors: dict[str, Float[np.ndarray, "n"]]
@@ -114,10 +107,7 @@ class AFLW2000Errors:
 def aflw2000_errors(predictor: NetworkPredictor, folder: Path) -> AFLW2000Errors:
     """Measure against both annotations.
 
-    Args:
-        predictor: network and face model.
-        folder: holds the pictures (`mlanet.datasets.AFLW2000`), and `annotations.npz` or
-            `AFLW2000-3D-Reannotated.pts68.npy` (`mlanet.datasets.read_annotations`).
+    The folder holds the pictures, and `annotations.npz` or `REANNOTATED_NAME` (`read_annotations`).
 
     Raises:
         DataError: a file is missing or malformed.

@@ -57,11 +57,7 @@ def finished(
 ) -> RunResult | None:
     """The run's result if its folder holds one with all that is asked for.
 
-    Args:
-        run: what was trained.
-        folder: of the run; `result.json` is enough.
-        with_aflw2000: whether errors on AFLW2000-3D are asked for.
-        origin: what the run must have been made from; None: anything.
+    `result.json` in the folder is enough. With an origin, the run must have been made from it.
 
     Raises:
         ConfigurationError: the folder holds a run of another configuration, of other starting
@@ -90,14 +86,8 @@ def execute(
 ) -> RunResult:
     """Bring a run to its end, from wherever it stands, and measure the averaged weights.
 
-    Args:
-        run: what to train.
-        data: folder with labelled faces.
-        folder: of the run.
-        aflw2000: folder of AFLW2000-3D with `annotations.npz`, to measure on as well.
-        backbone: ImageNet weights of the backbone, for a run that starts.
-        device: torch's name of the device to train on.
-        progress: is called after each step.
+    The arguments are those of `mlanet.training.train`; `aflw2000` is a folder to measure on as
+    well.
 
     Raises:
         AssetError: the checkpoint in `folder` is damaged.

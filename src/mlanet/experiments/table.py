@@ -100,9 +100,7 @@ class Table:
 def make_table(rows: Mapping[str, Row], results: Iterable[RunResult]) -> Table:
     """Bring the results of finished runs together.
 
-    Args:
-        rows: of the ablation, in order.
-        results: of its runs, in any order; rows without one are left out.
+    Rows without a result are left out.
 
     Raises:
         DataError: two runs were measured on different images, trained with different faces or

@@ -162,12 +162,8 @@ def surface_distance(
 ) -> SurfaceDistance:
     """Crop the scan, align the prediction to it, and measure in both directions.
 
-    Args:
-        predicted: the face without what no scan shows (mouth cavity, eye sockets); any unit.
-        scan: mm.
-        nose_tip: of the scan, mm.
-        start: roughly brings the prediction to the scan, for instance by landmarks.
-        radius_mm: of the crop.
+    The prediction, in any unit, is the face without what no scan shows (mouth cavity, eye sockets);
+    `start` roughly brings it to the scan (mm), for instance by landmarks.
 
     Raises:
         ValueError: nothing of the scan lies in the crop, or no points correspond.

@@ -17,12 +17,8 @@ from mlanet.morphable import MorphableModel
 class GroupKind:
     """How images are grouped.
 
-    Attributes:
-        name: of the kind.
-        what: is measured; {} stands for predicted or fitted.
-        measure: of an image; None if it has none.
-        limits: upper ones of all groups but the last, inclusive.
-        groups: their names.
+    `what` is measured ({} stands for predicted or fitted), by `measure`; `limits` are the upper
+    ones of all groups but the last, inclusive.
     """
 
     name: str

@@ -123,16 +123,9 @@ def score_aflw2000(
 ) -> tuple[ImageResult, ...]:
     """Score every annotated image, whoever says where the face is.
 
-    Args:
-        source: Gives the faces; called from several threads if there are several workers.
-        dataset: The pictures; those without annotation are not used.
-        annotations: Landmarks, yaw and ground-truth boxes.
-        annotation: Which of the two sets of landmarks is the truth.
-        dense: Scores vertices, too.
-        keep_vertices: Keep the vertices that were scored, for `predictions_of`
-            (2.6 GB with those, for 2,000 faces of the Basel model).
-        progress: Called with (images done, images in all) after each image.
-        workers: Threads.
+    With several workers (threads) the source is called from several threads. Pictures without
+    annotation are not used. `dense` scores vertices, too; `keep_vertices` keeps them for
+    `predictions_of` (2.6 GB for 2,000 faces of the Basel model).
 
     Raises:
         DataError: an annotated image is missing from the data set or malformed, or a prediction

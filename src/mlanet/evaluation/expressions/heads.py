@@ -36,12 +36,7 @@ SEARCHED_PER_HEAD = 1000
 
 @dataclass(frozen=True, eq=False)
 class HeadScores:
-    """Rendered heads: what they show, and what a network sees in them.
-
-    Attributes:
-        known: the expressions that they were rendered with.
-        predicted: the network's answers.
-    """
+    """Rendered heads: what they show, and what a network sees in them."""
 
     known: ExpressionScores
     predicted: ExpressionScores
@@ -50,13 +45,8 @@ class HeadScores:
 def unseen_heads(model: MorphableModel, size: int, seed: int, cover: str) -> RenderedHeads:
     """Heads with the photographic albedo, turned by at most `MAX_YAW_DEG`.
 
-    The same seed gives the same faces whatever is before them.
-
-    Args:
-        model: the embedded face model.
-        size: side of the pictures in pixels.
-        seed: from zero.
-        cover: one of `COVERS`.
+    The same seed gives the same faces whatever is before them. `cover` is one of `COVERS`; pictures
+    have `size` pixels a side; seeds count from zero.
     """
     config = HeadsConfig(yaw_deg=MAX_YAW_DEG, **COVERS[cover])
     colored = AlbedoModel.load().on(model)
@@ -87,12 +77,7 @@ def score_heads(
 ) -> tuple[HeadScores, HeadScores]:
     """Scores of the first `count` heads of a seed, and of the first heads that wink.
 
-    Args:
-        reconstructor: the network, with the embedded face model.
-        count: how many heads; one for `WINKS_PER_HEAD` of them winks besides.
-        seed: see `unseen_heads`.
-        cover: one of `COVERS`.
-        progress: called with (heads done, heads in all).
+    One head for `WINKS_PER_HEAD` winks besides. The network regresses the embedded face model.
     """
     size = reconstructor.regressor.config.input_size
     heads = unseen_heads(reconstructor.model, size, seed, cover)

@@ -30,10 +30,7 @@ SHUT = 0.6
 class EyeScores:
     """`eyeBlink` of some eyes.
 
-    Attributes:
-        eyes: how many.
-        median: of the scores; NaN without eyes.
-        share_shut: share of the scores above `SHUT`; NaN without eyes.
+    Of how many eyes; median and share above `SHUT` are NaN without any.
     """
 
     eyes: int
@@ -62,13 +59,6 @@ def predict_photos(
     progress: Callable[[int, int], None] | None = None,
 ) -> ExpressionScores:
     """What a network says of annotated faces, cut by their original landmarks.
-
-    Args:
-        reconstructor: the network.
-        dataset: the pictures.
-        annotations: their landmarks.
-        rows: which of the annotated faces.
-        progress: called with (faces done, faces in all).
 
     Raises:
         DataError: a picture is missing or malformed.
@@ -123,9 +113,7 @@ def closed_and_open_eyes(
 ) -> dict[str, EyeScores]:
     """`eyeBlink` of the eyes that the annotation shows closed, and of those that it shows open.
 
-    Args:
-        predicted: scores of faces.
-        ratios: of their eyes, see `eye_aspect_ratios`.
+    `ratios` are those of `eye_aspect_ratios`.
     """
     blinks = np.stack([predicted.values_of(name) for name in BLINKS], axis=1)
     known = predicted.found[:, None] & np.isfinite(ratios)

@@ -38,10 +38,6 @@ CoverScores: TypeAlias = Mapping[str, tuple[HeadScores, HeadScores]]
 def photo_tables(predicted: ExpressionScores, teacher: ExpressionScores) -> tuple[Table, Table]:
     """Correlations with the teacher of the main expressions, and of all others that both know.
 
-    Args:
-        predicted: of the faces within range.
-        teacher: of the same faces.
-
     Raises:
         DataError: there is no face of which both have scores.
     """
@@ -68,13 +64,7 @@ def agreement(
 
 
 def head_tables(heads: HeadScores, cover: str, *, brief: bool) -> tuple[Table, Table]:
-    """Correlations with the known expressions: of the main ones, and of all others.
-
-    Args:
-        heads: what they show, and what was seen.
-        cover: what is before them.
-        brief: whether a terminal shows the main ones.
-    """
+    """Correlations with the known expressions: of the main ones, and of all others."""
     main, others = shared_quantities((heads.predicted, heads.known))
     columns = _estimate_columns("expression", f"correlation {cover}", "heads")
     name, note = f"{HEADS} {cover}", "Expressions that no head shows have no correlation."
@@ -130,11 +120,7 @@ def photo_rows(
 ) -> Table:
     """What was said of each photo; empty where a face was not found.
 
-    Args:
-        predicted: of the faces within range.
-        teacher: of the same faces.
-        yaw_deg: of the faces.
-        ratios: of their eyes, see `eye_aspect_ratios`.
+    `ratios` are those of `eye_aspect_ratios`.
     """
     columns = [Column("image", use="case"), Column("yaw_deg", digits=1)]
     values: list[Sequence[Cell]] = [predicted.names, [float(yaw) for yaw in yaw_deg]]
@@ -162,13 +148,7 @@ def expressions_report(
 ) -> Report:
     """The report of all parts that there are.
 
-    Args:
-        predicted: of the faces within range.
-        teacher: of the same faces.
-        yaw_deg: of the faces.
-        ratios: of their eyes in the re-annotation, if it is known.
-        eyes: of closed and open eyes.
-        heads: of rendered heads.
+    Rows are the faces within range; `ratios` of their eyes are those of the re-annotation.
 
     Raises:
         DataError: there is no face of which both have scores.

@@ -104,9 +104,7 @@ class ExpressionScores:
     def of(self, names: Sequence[str], what: str) -> "ExpressionScores":
         """The scores of some faces, in their order.
 
-        Args:
-            names: of the faces.
-            what: how messages call these scores.
+        Messages call the scores `what`.
 
         Raises:
             DataError: there is no row for one of them, or none of them was found.

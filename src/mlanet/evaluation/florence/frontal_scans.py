@@ -67,11 +67,8 @@ def read_scan(path: Path, annotator: Reconstructor) -> FlorenceScan:
 
     The landmark file has the OBJ file's name and ends in `.ljson` (menpo, 68 points, mm). Without
     it, the scan is drawn with its texture, the one picture beside the OBJ file, or as clay.
-    Vertices at one place are joined: seams of the texture are no borders of the surface.
-
-    Args:
-        path: of the OBJ file.
-        annotator: detector and network that find the start points; not what is evaluated.
+    Vertices at one place are joined: seams of the texture are no borders of the surface. The
+    annotator finds the start points; it is not what is evaluated.
 
     Raises:
         DataError: no face is found in it, or a number is not finite, or the landmarks of the file

@@ -26,11 +26,7 @@ EVERY = 10
 class FlorenceSubject:
     """Where a subject's files are.
 
-    Attributes:
-        name: of its folder.
-        scans: OBJ files of the frontal scans, one or two.
-        videos: of each setting that there is.
-        problems: files that are passed over, one line each.
+    Videos are by setting; `problems` are files that are passed over, one line each.
     """
 
     name: str
@@ -87,9 +83,8 @@ def setting_names(subjects: Sequence[FlorenceSubject]) -> list[str]:
 class WrittenFrames:
     """Frames that became pictures.
 
-    Attributes:
-        names: `setting_name` of all that have a picture, by which a method's faces are told.
-        skipped: videos that cannot be read and settings without a picture, one line each.
+    `setting_name` of all that have a picture, by which a method's faces are told; videos that
+    cannot be read and settings without a picture, one line each.
     """
 
     names: tuple[str, ...]

@@ -60,13 +60,7 @@ def find_start_points(
 
     The scan is drawn from the front (along its z axis), else from the other sides, until the
     detector finds a face, then again straight ahead; the network's landmarks are carried back to
-    the surface.
-
-    Args:
-        scan: mm.
-        reconstructor: detector and network.
-        texture: of the scan; without it, it is drawn as clay.
-        name: of the scan, for the error.
+    the surface. Without a texture it is drawn as clay.
 
     Raises:
         DataError: no face is found, or it is not of a human's size in mm.

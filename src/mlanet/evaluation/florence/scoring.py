@@ -102,12 +102,8 @@ class FlorenceFigures:
 class FlorenceResult:
     """A subject in one setting.
 
-    Attributes:
-        subject: its name.
-        setting: of the videos.
-        frames: that were looked at; None if the method does not say.
-        faces: frames in which a face was found, which the result is of; None as above.
-        figures: the least over the subject's scans.
+    `frames` were looked at, a face was found in `faces` of them; None if the method does not say.
+    The figures are the least over the subject's scans.
     """
 
     subject: str
@@ -121,10 +117,7 @@ class FlorenceResult:
 class FlorenceScores:
     """Results on MICC Florence.
 
-    Attributes:
-        results: one for each subject and setting.
-        skipped: what was left out and why, one line each.
-        scans: that were compared with.
+    One result for each subject and setting; what was left out and why, one line each; the scans.
     """
 
     results: tuple[FlorenceResult, ...]
@@ -143,17 +136,11 @@ def score_florence(
 ) -> FlorenceScores:
     """Compare faces with the subjects' scans, whoever says what the faces look like.
 
-    Of two scans the nearer one counts, for each figure. What is missing, cannot be read or shows
-    no face is left out and named.
-
-    Args:
-        source: gives the faces.
-        model: its mean face is what every method is compared with.
-        subjects: from `florence_subjects`.
-        annotator: finds the landmarks of scans that have no landmark file. It should be the
-            shipped network, whatever is tested, so that all networks meet the same scans.
-        keep: writes the faces, too.
-        progress: called with (subjects done, subjects in all).
+    Of two scans the nearer one counts, for each figure. What is missing, cannot be read or shows no
+    face is left out and named. The model's mean face is what every method is compared with. The
+    annotator finds the landmarks of scans without a landmark file; it should be the shipped
+    network, whatever is tested, so that all networks meet the same scans. `keep` writes the faces,
+    too.
 
     Raises:
         DataError: a face cannot be written.
@@ -175,9 +162,7 @@ def score_florence(
 class VideoFaces:
     """Faces as a network sees them: identity averaged over frames, at rest.
 
-    Attributes:
-        reconstructor: detector, network and face model.
-        every: of so many frames of a video one is used.
+    Of `every` so many frames of a video one is used.
     """
 
     reconstructor: Reconstructor

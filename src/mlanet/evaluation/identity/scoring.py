@@ -161,12 +161,7 @@ def score_identity(
 ) -> Verification:
     """Verification by the cosine of descriptions, one row a frame.
 
-    Args:
-        rows: descriptions of frames.
-        person: who is shown in each frame, numbers from zero.
-        video: the frame's video, numbers from zero.
-        level: a key of `NOTES`.
-        resamples: of the bootstrap.
+    Numbers of people and videos count from zero; `level` is a key of `NOTES`.
 
     Raises:
         ValueError: the shapes differ or no person has two videos.

@@ -42,15 +42,8 @@ def score_occlusion(
 ) -> OcclusionResults:
     """Score the same faces uncovered and behind each of `occluders`.
 
-    Args:
-        source: Sees pictures that are covered before it does; or the faces that another method
-            found, uncovered (None) and behind each of the occluders.
-        dataset: The pictures.
-        annotations: Landmarks, yaw and ground-truth boxes.
-        shares: Of the face that patches and sides cover.
-        seed: Of the occluders.
-        workers: Threads.
-        progress: Called with (conditions done, conditions in all).
+    The source sees pictures that are covered before it does; or it is what another method found,
+    uncovered (None) and behind each of the occluders. `workers` are threads.
 
     Raises:
         UsageError: a share is not in (0, 1).

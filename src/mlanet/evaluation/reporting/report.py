@@ -21,9 +21,7 @@ MAX_ROWS = 200
 class Protocol:
     """What is measured.
 
-    Attributes:
-        name: reports are compared only if they agree in it.
-        definition: of its figures.
+    Reports are compared only if they agree in its name; the definition is that of its figures.
     """
 
     name: str

@@ -78,11 +78,7 @@ def known_heads(
 ) -> list[KnownHead]:
     """The two scans and `num_random` random heads of FLAME Open with photographic albedo.
 
-    Args:
-        data: folder with `scans` and `flame_open`.
-        model: the embedded face model, whose photographic albedo the heads of FLAME Open wear.
-        num_random: how many of them.
-        seed: of their shapes and colours.
+    `data` holds `scans` and `flame_open`; the albedo is that of the embedded face model.
 
     Raises:
         DataError: a file is missing or malformed.

@@ -76,12 +76,7 @@ def score_scans(
 ) -> tuple[PortraitResult, ...]:
     """Compare every portrait's face with its head, whoever says what the face looks like.
 
-    Args:
-        source: gives the faces.
-        model: its mean face is what every method is compared with.
-        portraits: of the heads; `portraits_of` makes them.
-        keep: writes the faces, too.
-        progress: called with (pictures done, pictures in all).
+    The model's mean face is what every method is compared with. `keep` writes the faces, too.
 
     Raises:
         DataError: a face has nothing in common with its head, or cannot be written.
@@ -127,11 +122,8 @@ def _result(portrait: Portrait, face: PortraitFace, mean_face_mm: float) -> Port
 class ReconstructedPortraits:
     """Faces as a network sees them, for `score_scans`.
 
-    A head that the detector misses is cut by its true landmarks and counted.
-
-    Attributes:
-        reconstructor: detector, network and face model.
-        refine: changes each reconstruction before it is measured.
+    A head that the detector misses is cut by its true landmarks and counted. `refine` changes each
+    reconstruction before it is measured.
     """
 
     reconstructor: Reconstructor

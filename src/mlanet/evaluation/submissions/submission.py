@@ -58,11 +58,8 @@ def hand_in(
 ) -> list[HandedIn]:
     """Write the prediction of every image; one whose picture cannot be read is passed over.
 
-    Args:
-        images: names.
-        write: finds the face in an image and writes its files; None without a face.
-        watch: is told what was written.
-        progress: called with (images done, images in all).
+    `write` finds the face and writes its files; None without a face. `watch` is told what was
+    written.
 
     Raises:
         OSError: the folder cannot be written.
@@ -117,8 +114,7 @@ def count_table(images: Sequence[HandedIn]) -> Table:
 class SubmissionPictures:
     """Draws, while they are at hand, some of the faces that are handed in.
 
-    Attributes:
-        images: names of all; which are drawn by lot depends on them alone.
+    Which are drawn by lot depends on the names of all images alone.
     """
 
     images: Sequence[str]

@@ -90,9 +90,7 @@ class FaceComparison:
     ) -> FaceShape:
         """A face in mm, model frame.
 
-        Args:
-            identity: without it, the mean face.
-            expression: without it, at rest.
+        Without coefficients, the mean face at rest.
         """
         layout = self.model.layout
         identity = np.zeros(layout.identity, np.float32) if identity is None else identity

@@ -68,11 +68,7 @@ class MeshFolder:
     ) -> "MeshFolder":
         """A folder that has a mesh with landmarks of each name; landmarks are read at once.
 
-        Args:
-            folder: where the files are.
-            typical: landmarks of any face, as above.
-            names: of all predictions.
-            missed_too: whether missed ones need a mesh, too.
+        `missed_too` says whether missed ones need a mesh, too.
 
         Raises:
             DataError: something is missing, or landmarks are malformed.
@@ -160,9 +156,7 @@ class MeshFolder:
 class MeshWriter:
     """Keeps scored faces as `MeshFolder` reads them.
 
-    Attributes:
-        folder: for the files.
-        missed: names of faces that the method did not find, as they come.
+    `missed` are names of faces that the method did not find, as they come.
     """
 
     folder: Path
