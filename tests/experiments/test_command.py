@@ -5,7 +5,7 @@ import pytest
 
 from mlanet.cli import run
 from mlanet.experiments import PLAIN, running
-from mlanet.experiments.report import BEGIN, END
+from mlanet.experiments.table import BEGIN, END
 
 ROWS = (PLAIN, "both-semi-flip")
 

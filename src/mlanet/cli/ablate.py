@@ -136,8 +136,7 @@ def _tell(rows: "Mapping[str, Row]", out: Path, write_docs: Path | None) -> None
         DataError: none is finished.
     """
     from mlanet.experiments import chosen_runs, finished
-    from mlanet.experiments.report import write_block, write_report
-    from mlanet.experiments.table import make_table
+    from mlanet.experiments.table import make_table, write_block, write_report
 
     every = [finished(run, out / run.name, with_aflw2000=False) for run in chosen_runs(rows)]
     results = [result for result in every if result is not None]

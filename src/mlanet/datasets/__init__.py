@@ -13,6 +13,7 @@ from mlanet.datasets.crops import FaceCrops
 from mlanet.datasets.dataset import (
     BROKEN,
     Dataset,
+    Sample,
     SampleSequence,
     SkippedSamples,
     read_samples,
@@ -20,7 +21,6 @@ from mlanet.datasets.dataset import (
 from mlanet.datasets.layouts import Layout, open_dataset, register_layout
 from mlanet.datasets.parameters import FaceParameters, Placement
 from mlanet.datasets.photos import PhotoFolder
-from mlanet.datasets.sample import Sample
 from mlanet.datasets.shards import Shards
 from mlanet.datasets.threeddfa import ThreeDDFALists, ThreeDDFAParameters
 from mlanet.datasets.w300lp import W300LP, LandmarkFile

@@ -14,9 +14,8 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.datasets.archive import MAX_MEMBER_BYTES, TarIndex
-from mlanet.datasets.dataset import SkippedSamples
+from mlanet.datasets.dataset import Sample, SkippedSamples
 from mlanet.datasets.parameters import NEEDED, FaceParameters, read_parameters
-from mlanet.datasets.sample import Sample
 from mlanet.errors import DataError
 from mlanet.files import list_files, read_bytes
 from mlanet.image import read_image

@@ -15,8 +15,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from mlanet.datasets.archive import TarIndex
-from mlanet.datasets.dataset import SkippedSamples, all_broken
-from mlanet.datasets.sample import Sample
+from mlanet.datasets.dataset import Sample, SkippedSamples, all_broken
 from mlanet.errors import DataError
 from mlanet.files import json_value, list_files, parsing
 from mlanet.files.numpyfiles import npy_array, npz_arrays

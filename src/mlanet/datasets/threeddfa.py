@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from mlanet.datasets.dataset import SkippedSamples, all_broken
+from mlanet.datasets.dataset import Sample, SkippedSamples, all_broken
 from mlanet.datasets.parameters import MICROMETRES_PER_MM, Placement
-from mlanet.datasets.sample import Sample
 from mlanet.errors import DataError
 from mlanet.files import check_regular, parsing, read_text
 from mlanet.files.numpyfiles import read_npy

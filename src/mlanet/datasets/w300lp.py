@@ -12,9 +12,8 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.datasets.archive import MAX_MEMBER_BYTES
-from mlanet.datasets.dataset import SkippedSamples, all_broken
+from mlanet.datasets.dataset import Sample, SkippedSamples, all_broken
 from mlanet.datasets.parameters import FaceParameters, read_parameters, read_variables
-from mlanet.datasets.sample import Sample
 from mlanet.errors import DataError
 from mlanet.files import list_files, read_bytes
 from mlanet.geometry import MIRRORED_LANDMARKS

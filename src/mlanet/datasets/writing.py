@@ -13,8 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mlanet.datasets.archive import TarIndex, add_member
-from mlanet.datasets.dataset import BROKEN, Dataset, SkippedSamples, sample_key
-from mlanet.datasets.sample import Sample
+from mlanet.datasets.dataset import BROKEN, Dataset, Sample, SkippedSamples, sample_key
 from mlanet.datasets.shards import annotation_of
 from mlanet.errors import DataError
 from mlanet.files import atomic_path, parsing, read_json, read_text, remove_leftovers

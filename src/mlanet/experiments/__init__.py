@@ -17,7 +17,7 @@ from mlanet.experiments.rows import (
 from mlanet.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from mlanet.experiments.result import RunResult
+    from mlanet.experiments.measure import RunResult
     from mlanet.experiments.running import Origin, execute, finished
 
 __all__ = [
@@ -36,4 +36,4 @@ __all__ = [
 
 _RUNNING = dict.fromkeys(("Origin", "execute", "finished"), "mlanet.experiments.running")
 
-__getattr__ = lazy_names(__name__, _RUNNING | {"RunResult": "mlanet.experiments.result"})
+__getattr__ = lazy_names(__name__, _RUNNING | {"RunResult": "mlanet.experiments.measure"})

@@ -6,8 +6,13 @@ from pathlib import Path
 from statistics import median
 
 from mlanet.errors import DataError
-from mlanet.experiments.measure import NetworkPredictor, aflw2000_errors, held_out_errors
-from mlanet.experiments.result import RESULT, RunResult
+from mlanet.experiments.measure import (
+    RESULT,
+    NetworkPredictor,
+    RunResult,
+    aflw2000_errors,
+    held_out_errors,
+)
 from mlanet.experiments.rows import Run
 from mlanet.files import json_value, parsing, read_text
 from mlanet.training import TrainingConfig, train

@@ -10,7 +10,7 @@ import pytest
 
 from mlanet.cli import main
 from mlanet.errors import DataError
-from mlanet.evaluation.florence.frontal_scans import read_scan
+from mlanet.evaluation.florence.frontal_scans import find_start_points, read_scan
 from mlanet.evaluation.florence.layout import SETTINGS, florence_subjects, frames_of, write_frames
 from mlanet.evaluation.florence.pictures import (
     COLUMNS,
@@ -19,7 +19,6 @@ from mlanet.evaluation.florence.pictures import (
     draw_shape,
 )
 from mlanet.evaluation.florence.report import FIGURES, florence_report
-from mlanet.evaluation.florence.scan_landmarks import find_start_points
 from mlanet.evaluation.florence.scoring import (
     FlorenceFigures,
     FlorenceResult,
@@ -29,7 +28,7 @@ from mlanet.evaluation.florence.scoring import (
 )
 from mlanet.evaluation.reporting import PictureRow, Report
 from mlanet.evaluation.reporting.face_tiles import GREY, TILE_PX
-from mlanet.evaluation.reporting.terminal import print_page
+from mlanet.evaluation.reporting.page import print_page
 from mlanet.evaluation.scans.known_heads import LJSON_GROUPS, known_heads
 from mlanet.evaluation.surfaces.face_shape import (
     OUTER_EYES,

@@ -10,13 +10,14 @@ from mlanet import fitting
 from mlanet.cli import main
 from mlanet.errors import DataError
 from mlanet.evaluation import Report
-from mlanet.evaluation.reporting.terminal import print_page
+from mlanet.evaluation.reporting.page import print_page
 from mlanet.evaluation.scans.eyes import EYES, RADIUS_MM, eyeballs
 from mlanet.evaluation.scans.known_heads import (
     LEE_OUTER_EYES_MM,
     KnownHead,
     known_heads,
     read_ljson,
+    visible_surface,
 )
 from mlanet.evaluation.scans.pictures import (
     COLUMNS,
@@ -41,7 +42,6 @@ from mlanet.evaluation.scans.scoring import (
     ReconstructedPortraits,
     score_scans,
 )
-from mlanet.evaluation.scans.visible_surface import visible_surface
 from mlanet.evaluation.surfaces.face_shape import (
     OUTER_EYES,
     SEVEN_POINTS,

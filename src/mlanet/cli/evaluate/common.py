@@ -178,7 +178,7 @@ def signed(
 
 def publish(report: "Report", out: Path | None, more: Sequence[Path] = ()) -> None:
     """Write a report if there is a folder for it, print it, and say what was written."""
-    from mlanet.evaluation.reporting.terminal import print_page
+    from mlanet.evaluation.reporting.page import print_page
 
     written = [] if out is None else [*report.write(out), *more]
     print_page(report.page)

@@ -26,9 +26,8 @@ def compare(
         Exit status.
     """
     from mlanet.evaluation import comparison_page, load_runs
-    from mlanet.evaluation.reporting.files import write_texts
-    from mlanet.evaluation.reporting.page import html, markdown
-    from mlanet.evaluation.reporting.terminal import print_page
+    from mlanet.evaluation.reporting.page import html, markdown, print_page
+    from mlanet.evaluation.reporting.report import write_texts
 
     if len(reports) < 2:
         raise UsageError(f"compare needs at least two files report.json, got {len(reports)}")

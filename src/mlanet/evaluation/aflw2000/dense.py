@@ -30,7 +30,7 @@ NUM_MODES = (199, 29)
 
 @dataclass(frozen=True, slots=True)
 class DenseErrors:
-    """Errors of one face in percent; see `mlanet.metrics.dense`."""
+    """Errors of one face in percent; see `mlanet.metrics.alignment`."""
 
     nme_2d_dense: float
     nme_3d_dense: float

@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 
 from mlanet.evaluation.exchange import write_picture
 from mlanet.evaluation.reporting import Cell, Column, Table
-from mlanet.evaluation.reporting.files import csv_text, write_texts
+from mlanet.evaluation.reporting.report import csv_text, write_texts
 from mlanet.evaluation.scans.known_heads import KnownHead
 from mlanet.geometry import (
     AMBIENT_WHITE,

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mlanet.errors import DataError
-from mlanet.evaluation.annotated_face import annotated_face
+from mlanet.evaluation.aflw2000.framing import annotated_face
 from mlanet.evaluation.scans.portraits import Portrait
 from mlanet.evaluation.surfaces.face_shape import FaceComparison, FaceShape
 from mlanet.evaluation.surfaces.mesh_folder import MeshFolder, MeshWriter

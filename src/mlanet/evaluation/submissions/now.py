@@ -13,8 +13,7 @@ from jaxtyping import Float
 
 from mlanet.detection import Detection
 from mlanet.errors import DataError
-from mlanet.evaluation.aflw2000.framing import MIN_IOU
-from mlanet.evaluation.annotated_face import annotated_face
+from mlanet.evaluation.aflw2000.framing import MIN_IOU, annotated_face
 from mlanet.evaluation.submissions.submission import HandedIn, Watch, hand_in
 from mlanet.evaluation.surfaces.face_shape import SEVEN_POINTS
 from mlanet.export import write_obj
