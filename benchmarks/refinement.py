@@ -82,7 +82,7 @@ def refinement_figures(
 
 def distance(compare: FaceComparison, head: KnownHead, face: Reconstruction | None) -> float:
     found = () if face is None else (face.coefficients.identity, face.coefficients.expression)
-    return compare.distance(head.surface, head.points, *found).point_to_plane_mean_mm
+    return compare.face(*found).distance(head.surface, head.points).point_to_plane_mean_mm
 
 
 def true_tone_deg(model: MorphableModel, head: KnownHead) -> float:

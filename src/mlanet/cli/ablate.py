@@ -75,9 +75,6 @@ def ablate(
         scope: What is trained, and measured.
         machine: What computes.
         instead: What is done instead of training, or afterwards.
-
-    Returns:
-        Exit status.
     """
     require_training_extra()
     require_extra("the plot", "matplotlib")

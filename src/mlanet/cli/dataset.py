@@ -62,9 +62,6 @@ def shards(
         lossless: Write pictures without loss; by default as WebP of quality 92.
         cache: Folder for the detections of photos; by default .mlanet below the photos.
         size: Side of the crops of photos in pixels.
-
-    Returns:
-        Exit status.
     """
     positive(per_shard=per_shard)
     from mlanet.datasets import PhotoFolder, write_shards

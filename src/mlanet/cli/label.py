@@ -79,9 +79,6 @@ def label(
         face_model: The face model that is fitted.
         fitting: How it is fitted.
         processes: Worker processes; 0 is one for each CPU.
-
-    Returns:
-        Exit status.
     """
     if out.suffix != ".npz" or out.is_dir():
         raise UsageError(f"--out {out} must be a file that ends with .npz")

@@ -63,13 +63,9 @@ class DetectionCache:
     """Records of photos in JSON files of one folder.
 
     A photo is known again by name, size and time of change, or else by its content. Each file
-    appears in one step, so that a run that is killed loses `PART` photos at most, and several
-    runs may share the folder.
-
-    Args:
-        folder: of the cache; made when something is written.
-        threshold: least score of a detection; records of other thresholds and detectors are not
-            used.
+    appears in one step, so that a run that is killed loses `PART` photos at most, and several runs
+    may share the folder. The folder is made when something is written. Records of other thresholds
+    (least scores) and detectors are not used.
     """
 
     def __init__(self, folder: Path, threshold: float) -> None:

@@ -47,10 +47,8 @@ class _Files(NamedTuple):
 class Shards:
     """Samples of WebDataset shards: uncompressed tar files, read at any place.
 
-    Tar files that end too early are used as far as they go and noted.
-
-    Args:
-        source: A folder of tar files (also in its folders), or one tar file.
+    Tar files that end too early are used as far as they go and noted. The source is a folder of
+    them (also in its folders), or one.
 
     Attributes:
         names: `SHARD.tar/KEY` of each sample in the order of the files, SHARD with its folder below

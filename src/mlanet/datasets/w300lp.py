@@ -39,12 +39,9 @@ class LandmarkFile(NamedTuple):
 class W300LP:
     """300W-LP: `AFW/*.jpg` and `.mat`, `AFW_Flip` and so on, `landmarks/AFW/*_pts.mat`.
 
-    Landmarks of mirrored pictures are those of the picture that they mirror, unless they have
-    a file of their own. Samples have no landmarks where there is no file at all.
-
-    Args:
-        root: The folder that holds the folders of the subsets.
-        flipped: Whether to read the mirrored pictures, too.
+    Landmarks of mirrored pictures are those of the picture that they mirror, unless they have a
+    file of their own. Samples have no landmarks where there is no file at all. Mirrored pictures
+    are read if `flipped`.
 
     Attributes:
         names: Paths of the pictures below `root`, sorted in each subset.

@@ -135,18 +135,9 @@ FORMAT = "mlanet-ablation-1"
 class RunResult:
     """One measured run; configuration and code version of the training are in `config.json`.
 
-    Attributes:
-        row: name of the row.
-        seed: of the run.
-        parameters: of the network.
-        labelled: labelled crops that it was trained with.
-        unlabelled: unlabelled ones.
-        images_per_s: median speed of the training.
-        commit: version of the code that measured it, if known.
-        held_out: error in per cent of each held-out face.
-        aflw2000: errors on AFLW2000-3D, if they were measured.
-        data: `LabelledFaces.fingerprints` of the faces; None in results of earlier versions.
-        face_model: name of the face model whose coefficients it regresses; None likewise.
+    `labelled` and `unlabelled` count crops. `held_out` are errors in per cent of each face. `data`
+    (`LabelledFaces.fingerprints`) and `face_model` are None in results of earlier versions,
+    `commit` if it is not known.
     """
 
     row: str

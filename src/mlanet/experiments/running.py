@@ -34,10 +34,8 @@ LOG_EVERY = 20
 class Origin:
     """What all rows of an ablation have in common beside their configurations.
 
-    Attributes:
-        start: `mlanet.training.loop.file_hashes` of the starting weights.
-        data: `LabelledFaces.fingerprints` of the faces.
-        face_model: name of the face model whose coefficients are learnt.
+    Hashes of the starting weights (`file_hashes`), `LabelledFaces.fingerprints` of the faces, name
+    of the face model whose coefficients are learnt.
     """
 
     start: Mapping[str, str]

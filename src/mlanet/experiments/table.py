@@ -32,11 +32,8 @@ CONFIDENCE = 0.95
 class Figure:
     """One row under one metric, in per cent.
 
-    Attributes:
-        mean: over the runs.
-        deviation: over the runs' seeds; None of a single run.
-        to_plain: difference to `PLAIN` and its interval over images.
-        to_reference: the same to the row's reference.
+    Mean and deviation over the runs (a single one has none); differences to `PLAIN` and to the
+    row's reference, with intervals over images.
     """
 
     mean: float

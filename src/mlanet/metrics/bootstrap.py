@@ -32,14 +32,6 @@ def paired_difference(
     of the strata's means and images are drawn within each. The interval says how the figure
     depends on the choice of the images, not on the seed of a training.
 
-    Args:
-        values: of one method, one for each image.
-        baseline: of the other.
-        strata: number of each image's stratum; one for all if None.
-        confidence: of the interval, in (0, 1).
-        resamples: number of draws.
-        seed: of the draws.
-
     Raises:
         ValueError: the shapes differ, there are no images or `confidence` is not in (0, 1).
     """

@@ -60,11 +60,7 @@ class DirectedDistance:
 class SurfaceDistance:
     """What `surface_distance` finds.
 
-    Attributes:
-        to_scan: from the prediction to the scan.
-        from_scan: from the scan to the prediction.
-        motion: similarity that brings the prediction to the scan.
-        steps: of the alignment.
+    `motion` brings the prediction to the scan, after so many steps.
     """
 
     to_scan: DirectedDistance

@@ -62,9 +62,6 @@ def aflw2000(
         measures: What is measured.
         save_predictions: Also write what was scored into this file, in the format of
             --predictions; with --basel, its vertices, too.
-
-    Returns:
-        Exit status.
     """
     _check(method, model, measures)
     check_folder("--out", out)

@@ -21,9 +21,6 @@ def compare(
         reports: Files report.json of mlanet evaluate.
         out: Also write the tables into this Markdown file, and tables and curves into the HTML
             file of the same name beside it.
-
-    Returns:
-        Exit status.
     """
     from mlanet.evaluation import comparison_page, load_runs
     from mlanet.evaluation.reporting.page import html, markdown, print_page

@@ -49,9 +49,6 @@ def occlusion(
         occluders: What is drawn.
         method: What is evaluated.
         write_pictures: Write the pictures into this folder for other methods, and nothing else.
-
-    Returns:
-        Exit status.
     """
     kept = out if write_pictures is None else None
     ExchangeFiles(write_pictures=write_pictures).check(method, kept)

@@ -35,15 +35,9 @@ class NetworkSource(Generic[AnyPredictor]):
 
     With the ground-truth crop, faces are cut by `square_roi_box`. With the detector's, the
     detection whose box overlaps the bounding box of the true landmarks best is used; if that
-    overlap (intersection over union) is below `framing.MIN_IOU`, the face counts as missed.
-
-    Attributes:
-        predictor: detector and network.
-        annotations: landmarks and ground-truth boxes.
-        annotation: which landmarks choose among detections.
-        crop: where the network's crop comes from.
-        skin_tone: the individual typology angle in degrees of what the predictor returned.
-        vertices: the Basel model's vertices (pixels) of what the predictor returned.
+    overlap (intersection over union) is below `framing.MIN_IOU`, the face counts as missed. Of what
+    the predictor returned, `skin_tone` says the individual typology angle in degrees, `vertices`
+    the Basel model's vertices in pixels.
     """
 
     predictor: AnyPredictor

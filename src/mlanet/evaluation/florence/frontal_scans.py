@@ -11,7 +11,12 @@ from jaxtyping import Float, UInt8
 
 from mlanet.errors import DataError
 from mlanet.evaluation.scans.known_heads import read_ljson
-from mlanet.evaluation.surfaces.face_shape import NOSE_TIP, OUTER_EYES, START_POINTS, FaceComparison
+from mlanet.evaluation.surfaces.face_shape import (
+    NOSE_TIP,
+    START_POINTS,
+    FaceComparison,
+    outer_eye_distance,
+)
 from mlanet.evaluation.surfaces.mesh_folder import merged_vertices
 from mlanet.files import list_files
 from mlanet.geometry import Camera, Mesh, MeshTopology, Pose, fit_similarity, matrix_from_euler
@@ -56,13 +61,7 @@ class FlorenceScan:
     @property
     def interocular_mm(self) -> float:
         """Distance of the outer corners of the eyes."""
-        return interocular_mm(self.points)
-
-
-def interocular_mm(points: Float[np.ndarray, "9 3"]) -> float:
-    """Distance of the outer corners of the eyes, of `START_POINTS` in mm."""
-    right, left = (points[START_POINTS.index(k)] for k in OUTER_EYES)
-    return float(np.linalg.norm(left - right))
+        return outer_eye_distance(self.points)
 
 
 def read_scan(path: Path, annotator: Reconstructor) -> FlorenceScan:
@@ -95,11 +94,15 @@ def read_scan(path: Path, annotator: Reconstructor) -> FlorenceScan:
     return FlorenceScan(file, "network", points, surface)
 
 
+def _check_unit(points: Float[np.ndarray, "9 3"], name: str, expected: str) -> None:
+    apart = outer_eye_distance(points)
+    if not MM_OF_EYES[0] <= apart <= MM_OF_EYES[1]:
+        raise DataError(f"{name}: eyes {apart:.3g} units wide; {expected}")
+
+
 def _marked_points(path: Path, surface: Surface) -> Float[np.ndarray, "9 3"]:
     points = read_ljson(path)[list(START_POINTS)]
-    apart = interocular_mm(points)
-    if not MM_OF_EYES[0] <= apart <= MM_OF_EYES[1]:
-        raise DataError(f"{path}: eyes {apart:.3g} units wide; landmarks in millimetres expected")
+    _check_unit(points, str(path), "landmarks in millimetres expected")
     off = float(surface.index.query(points).distance.max())
     if off > OFF_SURFACE_MM:
         raise DataError(f"{path}: a landmark lies {off:.3g} mm from the scan beside it")
@@ -167,10 +170,7 @@ def find_start_points(
         front = _points_in_view(scan, reconstructor, texture, FRONT @ view.frame.T)
         view = view if front is None else front
     points = view.points
-    right, left = (points[START_POINTS.index(k)] for k in OUTER_EYES)
-    apart = float(np.linalg.norm(left - right))
-    if not MM_OF_EYES[0] <= apart <= MM_OF_EYES[1]:
-        raise DataError(f"{name}: eyes {apart:.3g} units wide; a scan in millimetres is expected")
+    _check_unit(points, name, "a scan in millimetres is expected")
     points[START_POINTS.index(NOSE_TIP)] = _nose_tip(scan.vertices, points)
     return points
 

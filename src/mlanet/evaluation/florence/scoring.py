@@ -32,11 +32,9 @@ from mlanet.reconstructor import Reconstructor
 class SettingFace:
     """What a method makes of a subject's videos of one setting.
 
-    Attributes:
-        shape: the face at rest; None if no face was found.
-        frames: that were looked at; None if the method does not say.
-        faces: frames in which a face was found; None if the method does not say.
-        problems: what could not be read, one line each.
+    `shape` is the face at rest, None if none was found; `frames` were looked at, a face was found
+    in `faces` of them, None if the method does not say. A line for each thing that could not be
+    read.
     """
 
     shape: FaceShape | None

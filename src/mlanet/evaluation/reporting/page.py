@@ -42,12 +42,7 @@ class PictureRow:
 class PictureGrid:
     """Rows of pictures under named columns.
 
-    Attributes:
-        title: of the grid.
-        columns: what the pictures of a row show.
-        rows: of pictures.
-        note: above them.
-        file: name of a PNG file that holds all of them, too; none if empty.
+    The note stands above them. A PNG file of that name, if it is not empty, holds all of them, too.
     """
 
     title: str

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from mlanet.errors import AssetError, DataError
 from mlanet.evaluation.scans.eyes import eyeballs
 from mlanet.evaluation.scans.flame_open import FLAME_FILE, read_flame_open
-from mlanet.evaluation.surfaces.face_shape import OUTER_EYES, START_POINTS
+from mlanet.evaluation.surfaces.face_shape import START_POINTS, outer_eye_distance
 from mlanet.geometry import Mesh, fit_similarity, matrix_from_euler
 from mlanet.image import read_image
 from mlanet.metrics import Surface
@@ -126,8 +126,7 @@ def _in_mm(mesh: ObjMesh) -> tuple[ObjMesh, Float[np.ndarray, "9 3"]]:
     if len(mesh.vertices) <= max(LEE_POINTS):
         raise DataError(f"{LEE_FILE}: another mesh than the one whose vertices were picked")
     points = mesh.vertices[list(LEE_POINTS)]
-    right, left = (START_POINTS.index(k) for k in OUTER_EYES)
-    scale = LEE_OUTER_EYES_MM / float(np.linalg.norm(points[left] - points[right]))
+    scale = LEE_OUTER_EYES_MM / outer_eye_distance(points)
     return replace(mesh, vertices=mesh.vertices * scale), points * scale
 
 

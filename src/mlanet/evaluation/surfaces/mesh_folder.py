@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from mlanet.errors import AssetError, DataError
 from mlanet.evaluation.exchange import read_names
-from mlanet.evaluation.surfaces.face_shape import OUTER_EYES, SEVEN_POINTS, FaceShape
+from mlanet.evaluation.surfaces.face_shape import SEVEN_POINTS, FaceShape, outer_eye_distance
 from mlanet.export import write_ply
 from mlanet.files import atomic_path, check_regular, parsing
 from mlanet.files.numpyfiles import read_npy
@@ -275,6 +275,4 @@ def _check_face(
 
 
 def _outer_eyes(points: Float[np.ndarray, "n 3"]) -> float:
-    order = SEVEN_POINTS if len(points) == len(SEVEN_POINTS) else range(68)
-    right, left = (list(order).index(k) for k in OUTER_EYES)
-    return float(np.linalg.norm(points[left] - points[right]))
+    return outer_eye_distance(points, range(68) if len(points) == 68 else SEVEN_POINTS)
