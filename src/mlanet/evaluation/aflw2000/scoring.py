@@ -20,6 +20,7 @@ from mlanet.evaluation.aflw2000.predictions import FacePrediction
 from mlanet.evaluation.aflw2000.report import aflw2000_report
 from mlanet.evaluation.aflw2000.results import ImageResult
 from mlanet.evaluation.exchange import read_names
+from mlanet.evaluation.progress import Progress, counted
 from mlanet.evaluation.reporting import Report
 from mlanet.metrics import nme_2d_68
 
@@ -112,7 +113,7 @@ def score_aflw2000(
     annotation: AnnotationKind = "original",
     dense: DenseProtocol | None = None,
     keep_vertices: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     workers: int = 1,
 ) -> tuple[ImageResult, ...]:
     """Score every annotated image, whoever says where the face is.
@@ -132,14 +133,10 @@ def score_aflw2000(
         result = _score_image(source, dataset, annotations, truth[row], dense, row)
         return result if keep_vertices else replace(result, vertices_px=None)
 
-    results: list[ImageResult] = []
     rows = range(len(annotations.names))
     with ThreadPoolExecutor(workers) as pool:
-        for result in pool.map(scored, rows) if workers > 1 else map(scored, rows):
-            results.append(result)
-            if progress is not None:
-                progress(len(results), len(rows))
-    return tuple(results)
+        scores = iter(pool.map(scored, rows) if workers > 1 else map(scored, rows))
+        return tuple(next(scores) for _ in counted(rows, progress))
 
 
 def require_pictures(dataset: AFLW2000, annotations: AFLW2000Annotations) -> None:

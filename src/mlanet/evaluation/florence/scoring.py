@@ -21,6 +21,7 @@ from mlanet.evaluation.florence.layout import (
     frames_of,
     setting_name,
 )
+from mlanet.evaluation.progress import Progress, counted
 from mlanet.evaluation.surfaces.face_shape import FaceComparison, FaceShape
 from mlanet.evaluation.surfaces.mesh_folder import MeshFolder, MeshWriter
 from mlanet.metrics import nme_interocular_icp
@@ -130,7 +131,7 @@ def score_florence(
     *,
     annotator: Reconstructor,
     keep: MeshWriter | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> FlorenceScores:
     """Compare faces with the subjects' scans, whoever says what the faces look like.
 
@@ -146,13 +147,11 @@ def score_florence(
     run = _Run(source, FaceComparison(model).face(), keep, [])
     results: list[FlorenceResult] = []
     every: list[FlorenceScan] = []
-    for number, subject in enumerate(subjects):
+    for subject in counted(subjects, progress):
         scans = run.read_scans(subject, annotator)
         every += scans
         scored = [run.evaluate(subject, setting, scans) for setting in SETTINGS if scans]
         results += [result for result in scored if result is not None]
-        if progress is not None:
-            progress(number + 1, len(subjects))
     return FlorenceScores(tuple(results), tuple(run.skipped), tuple(every))
 
 

@@ -1,6 +1,6 @@
 """Error as something covers more and more of the face: AFLW2000-3D with drawn occluders."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -11,6 +11,7 @@ from mlanet.evaluation.aflw2000.results import ImageResult
 from mlanet.evaluation.aflw2000.scoring import FaceSource, require_pictures, score_aflw2000
 from mlanet.evaluation.exchange import write_picture
 from mlanet.evaluation.occlusion.occluders import SHARES, Occluder, cover_named, occluders
+from mlanet.evaluation.progress import Progress, counted
 
 OcclusionResults: TypeAlias = dict[Occluder | None, tuple[ImageResult, ...]]
 """Results of the uncovered pictures (None), and behind each occluder."""
@@ -40,7 +41,7 @@ def score_occlusion(
     shares: Sequence[float] = SHARES,
     seed: int = 0,
     workers: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> OcclusionResults:
     """Score the same faces uncovered and behind each of `occluders`.
 
@@ -51,9 +52,8 @@ def score_occlusion(
         UsageError: a share is not in (0, 1).
         DataError: as `score_aflw2000`.
     """
-    kinds = (None, *occluders(shares))
     results: OcclusionResults = {}
-    for occluder in kinds:
+    for occluder in counted((None, *occluders(shares)), progress):
         if isinstance(source, Mapping):
             faces = source[occluder]
         elif occluder is None:
@@ -61,8 +61,6 @@ def score_occlusion(
         else:
             faces = OccludedFaces(source, annotations, occluder, seed)
         results[occluder] = score_aflw2000(faces, dataset, annotations, workers=workers)
-        if progress is not None:
-            progress(len(results), len(kinds))
     return results
 
 
@@ -80,7 +78,7 @@ def write_covered(
     *,
     shares: Sequence[float] = SHARES,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[str]:
     """Write the pictures that `evaluate_occlusion` shows a network, `CONDITION/imageNNNNN.png`.
 
@@ -94,7 +92,7 @@ def write_covered(
     require_pictures(dataset, annotations)
     conditions = (None, *occluders(shares))
     names = [condition_name(occluder) for occluder in conditions]
-    for row, name in enumerate(annotations.names):
+    for row, name in enumerate(counted(annotations.names, progress)):
         image = dataset[dataset.index_of[name]].image
         points = annotations.original_px[row]
         for occluder, condition in zip(conditions, names, strict=True):
@@ -102,8 +100,6 @@ def write_covered(
             if occluder is not None:
                 picture = cover_named(image, occluder, points, name, seed)
             write_picture(folder / condition / f"{Path(name).stem}.png", picture)
-        if progress is not None:
-            progress(row + 1, len(annotations.names))
     return names
 
 

@@ -14,6 +14,7 @@ from jaxtyping import UInt8
 
 from mlanet.errors import DataError
 from mlanet.evaluation.aflw2000.framing import annotated_face
+from mlanet.evaluation.progress import Progress, counted
 from mlanet.evaluation.scans.portraits import Portrait
 from mlanet.evaluation.surfaces.face_shape import FaceComparison, FaceShape
 from mlanet.evaluation.surfaces.mesh_folder import MeshFolder, MeshWriter
@@ -72,7 +73,7 @@ def score_scans(
     portraits: Sequence[Portrait],
     *,
     keep: MeshWriter | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[PortraitResult, ...]:
     """Compare every portrait's face with its head, whoever says what the face looks like.
 
@@ -84,7 +85,7 @@ def score_scans(
     mean_face = FaceComparison(model).face()
     mean_face_mm: dict[str, float] = {}
     results: list[PortraitResult] = []
-    for portrait in portraits:
+    for portrait in counted(portraits, progress):
         head = portrait.head
         if head.name not in mean_face_mm:
             baseline = mean_face.distance(head.surface, head.points)
@@ -93,8 +94,6 @@ def score_scans(
         if keep is not None:
             keep.add(portrait.name, face.shape, missed=face.missed)
         results.append(_result(portrait, face, mean_face_mm[head.name]))
-        if progress is not None:
-            progress(len(results), len(portraits))
     return tuple(results)
 
 

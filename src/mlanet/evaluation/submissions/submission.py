@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mlanet.errors import ImageError
+from mlanet.evaluation.progress import Progress, counted
 from mlanet.evaluation.reporting import (
     Column,
     PictureGrid,
@@ -54,7 +55,7 @@ def hand_in(
     images: Sequence[str],
     write: Callable[[str], Reconstruction | None],
     watch: Watch | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[HandedIn]:
     """Write the prediction of every image; one whose picture cannot be read is passed over.
 
@@ -65,7 +66,7 @@ def hand_in(
         OSError: the folder cannot be written.
     """
     rows: list[HandedIn] = []
-    for name in images:
+    for name in counted(images, progress):
         try:
             face = write(name)
         except ImageError as error:
@@ -76,8 +77,6 @@ def hand_in(
             rows.append(HandedIn(name, by_box=by_box, error=missing))
             if face is not None and watch is not None:
                 watch(name, face)
-        if progress is not None:
-            progress(len(rows), len(images))
     return rows
 
 
