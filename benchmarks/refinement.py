@@ -16,8 +16,7 @@ import torch
 import tyro
 
 from mlanet import Reconstructor
-from mlanet.evaluation import SkinTone
-from mlanet.evaluation.aflw2000.groups import typology_angle_deg
+from mlanet.evaluation.aflw2000.groups import SkinTone, typology_angle_deg
 from mlanet.evaluation.scans.known_heads import HAIR_SHARE, KnownHead
 from mlanet.evaluation.scans.portraits import LIGHTS, Portrait
 from mlanet.evaluation.scans.scoring import reconstruct_portrait

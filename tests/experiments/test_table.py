@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from mlanet.errors import DataError
-from mlanet.experiments import PLAIN, REDUCED, RunResult, ablation_rows
-from mlanet.experiments.measure import AFLW2000Errors
+from mlanet.experiments.measure import AFLW2000Errors, RunResult
+from mlanet.experiments.rows import PLAIN, REDUCED, ablation_rows
 from mlanet.experiments.table import BEGIN, END, HELD_OUT, make_table, write_block, write_report
 
 ROWS = ablation_rows(REDUCED)

@@ -14,7 +14,8 @@ from mlanet.cli.runs import Machine, require_training_extra, training_bar
 from mlanet.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from mlanet.experiments import Row, Run, RunResult
+    from mlanet.experiments.measure import RunResult
+    from mlanet.experiments.rows import Row, Run
     from mlanet.training.config import TrainingConfig
 
 
@@ -81,7 +82,8 @@ def ablate(
     if scope.data is None and not instead.table:
         raise UsageError("--data is needed to train; --table makes the table of what is there")
     machine.start_torch()
-    from mlanet.experiments import Origin, ablation_rows, chosen_runs, execute, finished
+    from mlanet.experiments.rows import ablation_rows, chosen_runs
+    from mlanet.experiments.running import Origin, execute, finished
 
     rows = ablation_rows(configuration)
     if scope.data is None or instead.table:
@@ -132,7 +134,8 @@ def _tell(rows: "Mapping[str, Row]", out: Path, write_docs: Path | None) -> None
     Raises:
         DataError: none is finished.
     """
-    from mlanet.experiments import chosen_runs, finished
+    from mlanet.experiments.rows import chosen_runs
+    from mlanet.experiments.running import finished
     from mlanet.experiments.table import make_table, write_block, write_report
 
     every = [finished(run, out / run.name, with_aflw2000=False) for run in chosen_runs(rows)]

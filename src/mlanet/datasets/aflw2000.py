@@ -99,9 +99,9 @@ class AFLW2000:
         name = _mat_name(self.names[index])
         data = self._read(name)
         needed = (*NEEDED, "pt3d_68")
-        found = read_parameters(data, f"{self._source}: {name}", needed, AFLW2000Parameters)
-        self.skipped.note_odd(self.names[index], found.oddities)
-        return found
+        parameters = read_parameters(data, f"{self._source}: {name}", needed, AFLW2000Parameters)
+        self.skipped.note_odd(self.names[index], parameters.oddities)
+        return parameters
 
     def _read(self, name: str) -> bytes:
         if self._tar is not None:

@@ -121,15 +121,15 @@ class SkippedSamples:
             odd.append(f"warning: {len(self._oddities) - shown} more odd samples")
         if not self._reasons:
             return odd
-        found = [
+        named = [
             f"skipped: {reason if name in reason else f'{name}: {reason}'}"
             for name, reason in list(self._reasons.items())[:shown]
         ]
-        more = len(self._reasons) - len(found)
+        more = len(self._reasons) - len(named)
         return [
             *odd,
             f"{len(self._reasons)} broken samples skipped",
-            *found,
+            *named,
             *([f"skipped: {more} more"] if more else []),
         ]
 

@@ -78,10 +78,10 @@ class DetectionCache:
         kept = list_files(folder, (".json",)) if folder.is_dir() else []
         kept.sort(key=lambda path: path.name != WHOLE)  # parts are newer
         for path in kept:
-            found = self._read(path)
-            if found is not None:
+            records = self._read(path)
+            if records is not None:
                 self._files.append(path)
-                self.records |= found
+                self.records |= records
 
     @cached_property
     def _by_content(self) -> dict[str, PhotoRecord]:
@@ -109,8 +109,8 @@ class DetectionCache:
         with ThreadPoolExecutor(max(threads, 1)) as pool:
             for start in range(0, len(fresh), PART):
                 part = fresh[start : start + PART]
-                found = pool.map(lambda name: self._record(root / name), part)
-                made = dict(zip(part, found, strict=True))
+                fresh_records = pool.map(lambda name: self._record(root / name), part)
+                made = dict(zip(part, fresh_records, strict=True))
                 self.records |= made
                 self._write(self._folder / f"detections-{secrets.token_hex(6)}.json", made)
                 done += len(part)

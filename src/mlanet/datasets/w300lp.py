@@ -101,9 +101,9 @@ class W300LP:
             DataError: the file is malformed.
         """
         name = self.names[index].removesuffix(".jpg") + ".mat"
-        found = read_parameters(self._read(name), str(self._root / name))
-        self.skipped.note_odd(self.names[index], found.oddities)
-        return found
+        parameters = read_parameters(self._read(name), str(self._root / name))
+        self.skipped.note_odd(self.names[index], parameters.oddities)
+        return parameters
 
     def landmarks(self, index: int, width: int) -> LandmarkFile | None:
         """The landmarks of a picture that is `width` pixels wide; None if there is no file.
@@ -124,8 +124,8 @@ class W300LP:
     def _landmark_file(self, name: str) -> LandmarkFile:
         keys = ("pts_2d", "pts_3d")
         source = str(self._root / name)
-        found, _ = read_variables(self._read(name), source, dict.fromkeys(keys, (68, 2)), keys)
-        return LandmarkFile(found["pts_2d"], found["pts_3d"])
+        points, _ = read_variables(self._read(name), source, dict.fromkeys(keys, (68, 2)), keys)
+        return LandmarkFile(points["pts_2d"], points["pts_3d"])
 
     def _read(self, name: str) -> bytes:
         return read_bytes(self._root / name, DataError, MAX_MEMBER_BYTES)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +54,9 @@ class NetworkPredictor:
     def crop_landmarks_px(self, crops: UInt8[np.ndarray, "b s s 3"]) -> Float[np.ndarray, "b 68 3"]:
         """Landmarks in pixels of the crops."""
         layout = self.network.config.layout
-        found = layout.split(self.vectors(crops))
-        pose = decode_pose(found.rotation, found.translation, layout.rotation)
-        points = self.model.landmarks(found.identity, found.expression)
+        coefficients = layout.split(self.vectors(crops))
+        pose = decode_pose(coefficients.rotation, coefficients.translation, layout.rotation)
+        points = self.model.landmarks(coefficients.identity, coefficients.expression)
         return landmarks_in_pixels(Camera.of_crop(crops.shape[1]), pose, points)
 
     def predict_in_box(
@@ -95,8 +95,8 @@ def held_out_errors(predictor: NetworkPredictor, faces: LabelledFaces) -> Float[
     size = predictor.network.config.input_size
     errors: list[np.ndarray] = []
     for batch in faces.held_out_batches(size, BATCH):
-        found = predictor.crop_landmarks_px(batch.images.numpy())
-        errors.append(nme_2d_68(found[..., :2], batch.landmarks_px[..., :2].numpy()))
+        landmarks_px = predictor.crop_landmarks_px(batch.images.numpy())
+        errors.append(nme_2d_68(landmarks_px[..., :2], batch.landmarks_px[..., :2].numpy()))
     return np.concatenate(errors)
 
 
@@ -119,12 +119,12 @@ def aflw2000_errors(predictor: NetworkPredictor, folder: Path) -> AFLW2000Errors
     both = folder / "annotations.npz"
     dataset = AFLW2000(folder)
     truth = read_annotations(both if both.exists() else folder / REANNOTATED_NAME, dataset)
-    found: dict[str, np.ndarray] = {}
+    errors: dict[str, np.ndarray] = {}
     for annotation in ANNOTATIONS:
         source = NetworkSource(predictor, truth, annotation)
         results = score_aflw2000(source, dataset, truth, annotation=annotation)
-        found[annotation] = np.array([result.nme_2d_68 for result in results], np.float64)
-    return AFLW2000Errors(truth.yaw_deg, found)
+        errors[annotation] = np.array([result.nme_2d_68 for result in results], np.float64)
+    return AFLW2000Errors(truth.yaw_deg, errors)
 
 
 RESULT = "result.json"
@@ -156,23 +156,13 @@ class RunResult:
         """Write `result.json` in one step."""
         content: dict[str, Any] = {
             "format": FORMAT,
-            "row": self.row,
-            "seed": self.seed,
-            "parameters": self.parameters,
-            "labelled": self.labelled,
-            "unlabelled": self.unlabelled,
+            **{field.name: getattr(self, field.name) for field in fields(self)},
             "images_per_s": round(self.images_per_s, 1),
-            "commit": self.commit,
             "held_out": _listed(self.held_out),
-            "aflw2000": None
-            if self.aflw2000 is None
-            else {
-                "yaw_deg": _listed(self.aflw2000.yaw_deg),
-                "errors": {name: _listed(v) for name, v in self.aflw2000.errors.items()},
-            },
-            "data": self.data,
-            "face_model": self.face_model,
         }
+        if self.aflw2000 is not None:
+            errors = {name: _listed(values) for name, values in self.aflw2000.errors.items()}
+            content["aflw2000"] = {"yaw_deg": _listed(self.aflw2000.yaw_deg), "errors": errors}
         path = folder / RESULT
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
@@ -190,10 +180,10 @@ class RunResult:
         with parsing(path, "not the result of an ablation's run", DataError):
             if content.pop("format") != FORMAT:
                 raise DataError(f"{path}: not of the format {FORMAT}")
-            found = content["aflw2000"]
-            if found is not None:
-                errors = {name: np.asarray(v, np.float64) for name, v in found["errors"].items()}
-                content["aflw2000"] = AFLW2000Errors(np.asarray(found["yaw_deg"]), errors)
+            measured = content["aflw2000"]
+            if measured is not None:
+                errors = {name: np.asarray(v, np.float64) for name, v in measured["errors"].items()}
+                content["aflw2000"] = AFLW2000Errors(np.asarray(measured["yaw_deg"]), errors)
             content["held_out"] = np.asarray(content["held_out"], np.float64)
             return cls(**content)
 

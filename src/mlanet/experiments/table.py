@@ -111,11 +111,11 @@ def make_table(rows: Mapping[str, Row], results: Iterable[RunResult]) -> Table:
     by_row: dict[str, list[RunResult]] = {name: [] for name in rows}
     for result in results:
         by_row[result.row].append(result)
-    errors = {name: _errors(found) for name, found in by_row.items() if found}
-    strata = _strata([result for found in by_row.values() for result in found])
+    errors = {name: _errors(runs) for name, runs in by_row.items() if runs}
+    strata = _strata([result for runs in by_row.values() for result in runs])
     table: list[TableRow] = []
     for name, metrics in errors.items():
-        found, row = sorted(by_row[name], key=lambda result: result.seed), rows[name]
+        runs, row = sorted(by_row[name], key=lambda result: result.seed), rows[name]
         network = row.config.network()
         figures = {
             metric: _figure(
@@ -132,11 +132,11 @@ def make_table(rows: Mapping[str, Row], results: Iterable[RunResult]) -> Table:
                 attention=network.attention,
                 fusion=network.fusion,
                 reference=row.reference,
-                parameters=found[0].parameters,
-                images_per_s=median(result.images_per_s for result in found),
-                labelled=found[0].labelled,
-                unlabelled=found[0].unlabelled,
-                seeds=tuple(result.seed for result in found),
+                parameters=runs[0].parameters,
+                images_per_s=median(result.images_per_s for result in runs),
+                labelled=runs[0].labelled,
+                unlabelled=runs[0].unlabelled,
+                seeds=tuple(result.seed for result in runs),
                 figures=figures,
             )
         )
@@ -162,26 +162,26 @@ def _check_data(results: list[RunResult]) -> None:
 
 def _errors(results: list[RunResult]) -> dict[str, Float[np.ndarray, "runs n"]]:
     """Errors by metric; a metric counts if all runs have it."""
-    found = {HELD_OUT: [result.held_out for result in results]}
+    errors = {HELD_OUT: [result.held_out for result in results]}
     measured = [result.aflw2000 for result in results if result.aflw2000 is not None]
     if len(measured) == len(results):
         for annotation in measured[0].errors:
-            found[f"nme_2d_68_{annotation}"] = [each.errors[annotation] for each in measured]
-    return {name: np.stack(values) for name, values in found.items()}
+            errors[f"nme_2d_68_{annotation}"] = [each.errors[annotation] for each in measured]
+    return {name: np.stack(values) for name, values in errors.items()}
 
 
 def _strata(results: list[RunResult]) -> dict[str, Int[np.ndarray, "n"]]:
     """Stratum of each image by metric: one for held-out faces, the yaw bins for AFLW2000-3D."""
-    found: dict[str, np.ndarray] = {}
+    strata: dict[str, np.ndarray] = {}
     for result in results:
         mine = {HELD_OUT: np.zeros(len(result.held_out), np.int64)}
         if result.aflw2000 is not None:
             bins = yaw_bin_index(result.aflw2000.yaw_deg)
             mine |= {f"nme_2d_68_{name}": bins for name in result.aflw2000.errors}
         for name, groups in mine.items():
-            if not np.array_equal(found.setdefault(name, groups), groups):
+            if not np.array_equal(strata.setdefault(name, groups), groups):
                 raise DataError(f"{result.row}, seed {result.seed}: measured on other images")
-    return found
+    return strata
 
 
 def _figure(
@@ -216,10 +216,10 @@ def _error(figure: Figure | None) -> str:
 
 
 def _difference(figure: Figure | None, to: Literal["to_plain", "to_reference"]) -> str:
-    found: Difference | None = None if figure is None else getattr(figure, to)
-    if found is None:
+    difference: Difference | None = None if figure is None else getattr(figure, to)
+    if difference is None:
         return ""
-    return f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+    return f"{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
 
 
 def _section(heading: str, titles: list[str], rows: list[tuple[str, list[str]]]) -> list[str]:
@@ -264,12 +264,14 @@ def draw_differences(table: Table, path: Path) -> None:
     panels: Any = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     for panel, metric in zip(panels, metrics, strict=True):
         for place, row in enumerate(table.rows):
-            found = row.figures[metric].to_plain if metric in row.figures else None
-            if found is not None:
-                interval = [[found.mean - found.low], [found.high - found.mean]]
-                better = found.high < 0.0
-                color = "tab:green" if better else "tab:red" if found.low > 0.0 else "tab:gray"
-                panel.errorbar(found.mean, place, xerr=interval, fmt="o", color=color, capsize=3)
+            difference = row.figures[metric].to_plain if metric in row.figures else None
+            if difference is not None:
+                interval = [[difference.mean - difference.low], [difference.high - difference.mean]]
+                better = difference.high < 0.0
+                color = "tab:green" if better else "tab:red" if difference.low > 0.0 else "tab:gray"
+                panel.errorbar(
+                    difference.mean, place, xerr=interval, fmt="o", color=color, capsize=3
+                )
         panel.axvline(0.0, color="black", linewidth=0.8)
         panel.set_title(TITLES[metric], fontsize=10)
         panel.set_xlabel(f"points of NME to {PLAIN}", fontsize=9)

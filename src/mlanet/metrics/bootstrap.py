@@ -88,9 +88,9 @@ def pearson_correlation(
     if count < 3 or (np.ptp(pairs, axis=1) == 0.0).any():
         return Estimate(float("nan"), float("nan"), float("nan"), count)
     drawn = np.random.default_rng(seed).integers(count, size=(resamples, count))
-    found = _correlations(pairs[:, drawn])
-    found = found[np.isfinite(found)]
-    low, high = np.quantile(found, [tail, 1.0 - tail]) if len(found) else (np.nan, np.nan)
+    resampled = _correlations(pairs[:, drawn])
+    resampled = resampled[np.isfinite(resampled)]
+    low, high = np.quantile(resampled, [tail, 1.0 - tail]) if len(resampled) else (np.nan, np.nan)
     return Estimate(float(_correlations(pairs)), float(low), float(high), count)
 
 
@@ -126,5 +126,5 @@ def _correlations(pairs: Float[np.ndarray, "2 *b n"]) -> Float[np.ndarray, "*b"]
     centered = pairs - pairs.mean(axis=-1, keepdims=True)
     one, other = centered
     norm = np.sqrt((one**2).sum(axis=-1) * (other**2).sum(axis=-1))
-    found = (one * other).sum(axis=-1) / np.where(constant, 1.0, norm)
-    return np.where(constant, np.nan, found)
+    correlation = (one * other).sum(axis=-1) / np.where(constant, 1.0, norm)
+    return np.where(constant, np.nan, correlation)

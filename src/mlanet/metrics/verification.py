@@ -92,9 +92,9 @@ def verification(
     drawn: list[tuple[float, float]] = []
     while len(drawn) < resamples:
         chosen = rng.choice(people, len(people))
-        found = pairs.rates(np.bincount(chosen, minlength=num_people))
-        if np.isfinite(found).all():  # a draw may lack one of the kinds
-            drawn.append(found)
+        rates = pairs.rates(np.bincount(chosen, minlength=num_people))
+        if np.isfinite(rates).all():  # a draw may lack one of the kinds
+            drawn.append(rates)
     low, high = np.quantile(np.array(drawn or [(auc, eer)]), [0.025, 0.975], axis=0)
     return Verification(
         auc,

@@ -105,7 +105,7 @@ class AFLW2000Files:
     def load(self) -> "tuple[AFLW2000, AFLW2000Annotations]":
         """The data set, and the annotations of the pictures that are evaluated."""
         from mlanet.datasets import AFLW2000, read_annotations
-        from mlanet.evaluation import only_named
+        from mlanet.evaluation.aflw2000.scoring import only_named
 
         dataset = AFLW2000(self.data)
         truth = read_annotations(self.annotations, dataset)

@@ -17,11 +17,9 @@ from mlanet.evaluation.aflw2000.dense import DenseProtocol
 from mlanet.evaluation.aflw2000.framing import CropSource, LandmarkPredictor, framed_face
 from mlanet.evaluation.aflw2000.groups import face_openings
 from mlanet.evaluation.aflw2000.predictions import FacePrediction
-from mlanet.evaluation.aflw2000.report import aflw2000_report
 from mlanet.evaluation.aflw2000.results import ImageResult
 from mlanet.evaluation.exchange import read_names
 from mlanet.evaluation.progress import Progress, counted
-from mlanet.evaluation.reporting import Report
 from mlanet.metrics import nme_2d_68
 
 AnyPredictor = TypeVar("AnyPredictor", bound=LandmarkPredictor)
@@ -88,21 +86,6 @@ def only_named(annotations: AFLW2000Annotations, path: Path) -> AFLW2000Annotati
         yaw_deg=annotations.yaw_deg[rows],
         roi_box_px=annotations.roi_box_px[rows],
     )
-
-
-def evaluate_aflw2000(
-    predictor: LandmarkPredictor,
-    dataset: AFLW2000,
-    annotations: AFLW2000Annotations,
-    *,
-    annotation: AnnotationKind = "original",
-    crop: CropSource = "ground-truth",
-    workers: int = 1,
-) -> Report:
-    """Run a predictor over every annotated image; see `NetworkSource` and `score_aflw2000`."""
-    source = NetworkSource(predictor, annotations, annotation, crop)
-    results = score_aflw2000(source, dataset, annotations, annotation=annotation, workers=workers)
-    return aflw2000_report(results, annotation, crop)
 
 
 def score_aflw2000(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
 from mlanet.evaluation.expressions.photos import MAX_YAW_DEG, predicted_scores
 from mlanet.evaluation.expressions.scores import BLINK_DIFFERENCE, BLINKS, ExpressionScores
@@ -107,7 +107,7 @@ def _seen(
     progress: Progress | None,
 ) -> tuple[ExpressionScores, ExpressionScores]:
     """Known and predicted expressions of some heads."""
-    vectors: list[Float[np.ndarray, c]] = []
+    vectors: list[np.ndarray] = []
 
     def crop(place: int) -> UInt8[np.ndarray, "s s 3"]:
         sample = heads[numbers[place]]
