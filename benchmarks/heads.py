@@ -12,8 +12,7 @@ import numpy as np
 from surface_fit import fit_surface
 
 from mlanet.evaluation.scans.flame_open import FLAME_FILE, read_flame_open
-from mlanet.evaluation.scans.known_heads import known_heads
-from mlanet.evaluation.scans.visible_surface import visible_surface
+from mlanet.evaluation.scans.known_heads import known_heads, visible_surface
 from mlanet.evaluation.surfaces.face_shape import START_POINTS, FaceComparison, FaceShape
 from mlanet.metrics import Surface, SurfaceDistance
 from mlanet.morphable import MorphableModel, load_model

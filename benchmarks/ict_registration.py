@@ -13,7 +13,7 @@ from contacts import skin_faces
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from mlanet.evaluation.scans.visible_surface import visible_surface
+from mlanet.evaluation.scans.known_heads import visible_surface
 from mlanet.evaluation.surfaces.face_shape import FaceComparison
 from mlanet.geometry import MeshTopology, Similarity, SurfaceIndex, face_normals, fit_similarity
 from mlanet.morphable import MorphableModel

@@ -16,8 +16,7 @@ import torch
 import tyro
 
 from mlanet import Reconstructor
-from mlanet.evaluation import SkinTone
-from mlanet.evaluation.aflw2000.groups import typology_angle_deg
+from mlanet.evaluation.aflw2000.groups import SkinTone, typology_angle_deg
 from mlanet.evaluation.scans.known_heads import HAIR_SHARE, KnownHead
 from mlanet.evaluation.scans.portraits import LIGHTS, Portrait
 from mlanet.evaluation.scans.scoring import reconstruct_portrait
@@ -82,7 +81,7 @@ def refinement_figures(
 
 def distance(compare: FaceComparison, head: KnownHead, face: Reconstruction | None) -> float:
     found = () if face is None else (face.coefficients.identity, face.coefficients.expression)
-    return compare.distance(head.surface, head.points, *found).point_to_plane_mean_mm
+    return compare.face(*found).distance(head.surface, head.points).point_to_plane_mean_mm
 
 
 def true_tone_deg(model: MorphableModel, head: KnownHead) -> float:

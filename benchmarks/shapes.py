@@ -25,7 +25,7 @@ import tyro
 from jaxtyping import Float
 
 from mlanet import Reconstructor
-from mlanet.evaluation import SkinTone
+from mlanet.evaluation.aflw2000.groups import SkinTone
 from mlanet.evaluation.surfaces.face_shape import FaceComparison
 from mlanet.geometry import fit_similarity, matrix_from_euler
 from mlanet.image import crop_square, square_from_landmarks

@@ -1,4 +1,4 @@
-"""A detector, a backbone and a face-model format of somebody else's, added and thrown away."""
+"""What somebody else may add: detector, backbone, face-model format, data-set layout."""
 
 import json
 
@@ -8,8 +8,9 @@ import pytest
 from mlanet import Reconstructor
 from mlanet.assets import verified_path
 from mlanet.cli import main
+from mlanet.datasets import Layout, Sample, SkippedSamples, layouts, register_layout
 from mlanet.detection import Detection, Detector
-from mlanet.errors import AssetError, ConfigurationError
+from mlanet.errors import AssetError, ConfigurationError, DataError
 from mlanet.image import read_image
 from mlanet.morphable import (
     FaceModelFormat,
@@ -42,6 +43,47 @@ def test_a_detector_of_ones_own():
 def test_a_detector_that_finds_nobody():
     reconstructor = Reconstructor.load(detector=lambda image: [])
     assert reconstructor(read_image(verified_path("example-image"))) == []
+
+
+class OnePicture:
+    """One grey picture, as large as the text in the folder says."""
+
+    names = ("grey",)
+
+    def __init__(self, folder):
+        self.skipped = SkippedSamples()
+        self.side = int((folder / "side.toy").read_text())
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return Sample("grey", np.full((self.side, self.side, 3), 128, np.uint8))
+
+
+@pytest.fixture
+def toy_layout(monkeypatch):
+    monkeypatch.setattr(layouts, "LAYOUTS", dict(layouts.LAYOUTS))
+    layout = Layout(OnePicture, lambda at: "side.toy" in at.names)
+    register_layout("toy", layout)
+    return layout
+
+
+def test_a_layout_of_ones_own(tmp_path, toy_layout, capsys):
+    (tmp_path / "side.toy").write_text("8")
+    for words in ([], ["--layout", "toy"]):
+        with pytest.raises(SystemExit) as stop:
+            main(["dataset", "check", "--data", str(tmp_path), *words])
+        assert stop.value.code == 0
+        assert "OnePicture, 1 samples can be read" in capsys.readouterr().out
+    with pytest.raises(DataError, match="'toy' is taken"):
+        register_layout("toy", toy_layout)
+
+
+def test_without_the_layout_the_folder_is_refused(tmp_path):
+    (tmp_path / "side.toy").write_text("8")
+    with pytest.raises(DataError, match="none of the layouts"):
+        layouts.layout_of(tmp_path)
 
 
 def read_toy(path, landmarks):

@@ -1,13 +1,12 @@
 import tarfile
-from typing import get_args
 
 import numpy as np
 import pytest
 
-from mlanet.cli.dataset import LayoutOption
+from mlanet.cli import main
 from mlanet.datasets import AFLW2000, W300LP, open_dataset
-from mlanet.datasets.layouts import Layout, layout_of
-from mlanet.errors import DataError
+from mlanet.datasets.layouts import layout_of
+from mlanet.errors import DataError, UsageError
 
 
 def touch(*paths):
@@ -47,7 +46,7 @@ def test_tar_files(tmp_path):
 
 def test_something_else(tmp_path):
     touch(tmp_path / "readme.txt")
-    with pytest.raises(DataError, match="none of the layouts crops, aflw2000, 300w-lp"):
+    with pytest.raises(DataError, match="none of the layouts crops, 300w-lp, 3ddfa, aflw"):
         layout_of(tmp_path)
 
 
@@ -64,5 +63,10 @@ def test_the_class_of_the_layout_is_opened(tmp_path, write_face):
         open_dataset(tmp_path / "two", "300w-lp")
 
 
-def test_the_command_offers_every_layout():
-    assert get_args(LayoutOption) == ("auto", *get_args(Layout))
+def test_a_layout_that_is_none(tmp_path, capsys):
+    with pytest.raises(UsageError, match=r"'crop' is none of crops, .* did you mean crops"):
+        open_dataset(tmp_path, "crop")
+    with pytest.raises(SystemExit) as stop:
+        main(["dataset", "check", "--data", str(tmp_path), "--layout", "crop"])
+    assert stop.value.code == 2
+    assert "'crop' is none of" in capsys.readouterr().err

@@ -139,3 +139,15 @@ def test_leftovers_go_and_damaged_shards_are_made_again(tmp_path):
     again = Made()
     assert write_shards(again, tmp_path, per_shard=3) == first
     assert again.reads == []
+
+
+def test_samples_without_a_data_set(tmp_path):
+    samples = [Sample(name, np.full((16, 16, 3), 50, np.uint8)) for name in "ab"]
+    written = write_shards(iter(samples), tmp_path / "out", lossless=True)
+    assert (written.count, written.skipped) == (2, ())
+    back = Shards(tmp_path / "out")
+    assert [back[k].name for k in range(2)] == ["a", "b"]
+    np.testing.assert_array_equal(back[1].image, samples[1].image)
+    with pytest.raises(TypeError, match="expected samples"):
+        write_shards(["a.jpg"], tmp_path / "other")
+    assert not (tmp_path / "other" / "dataset.json").exists()

@@ -9,7 +9,7 @@ from scipy.io import savemat
 
 torch = pytest.importorskip("torch", reason="needs the extra train")
 
-from mlanet.experiments import REDUCED
+from mlanet.experiments.rows import REDUCED
 from mlanet.morphable import load_model
 
 YAWS = (0.0, -40.0, 70.0, 10.0, 50.0, -80.0)

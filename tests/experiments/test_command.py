@@ -4,8 +4,9 @@ from dataclasses import asdict, replace
 import pytest
 
 from mlanet.cli import run
-from mlanet.experiments import PLAIN, running
-from mlanet.experiments.report import BEGIN, END
+from mlanet.experiments import running
+from mlanet.experiments.rows import PLAIN
+from mlanet.experiments.table import BEGIN, END
 
 ROWS = (PLAIN, "both-semi-flip")
 

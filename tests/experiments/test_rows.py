@@ -3,8 +3,17 @@ from dataclasses import asdict, replace
 import pytest
 
 from mlanet.errors import ConfigurationError, UsageError
-from mlanet.experiments import FULL, PLAIN, REDUCED, ablation_rows, chosen_runs
-from mlanet.experiments.rows import ARCHITECTURES, CONSTRAINTS, MIN_SAMPLES, NUM_SEEDS
+from mlanet.experiments.rows import (
+    ARCHITECTURES,
+    CONSTRAINTS,
+    FULL,
+    MIN_SAMPLES,
+    NUM_SEEDS,
+    PLAIN,
+    REDUCED,
+    ablation_rows,
+    chosen_runs,
+)
 from mlanet.training import Stage
 
 ROWS = ablation_rows(REDUCED)

@@ -6,8 +6,9 @@ import pytest
 from safetensors.torch import load_file
 
 from mlanet.errors import ConfigurationError, DataError
-from mlanet.experiments import Origin, Run, RunResult, ablation_rows, execute, finished
-from mlanet.experiments.measure import NetworkPredictor, held_out_errors
+from mlanet.experiments.measure import NetworkPredictor, RunResult, held_out_errors
+from mlanet.experiments.rows import Run, ablation_rows
+from mlanet.experiments.running import Origin, execute, finished
 from mlanet.morphable import load_model
 from mlanet.network import PRESETS
 from mlanet.training.checkpoint import load_trained

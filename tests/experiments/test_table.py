@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 
 from mlanet.errors import DataError
-from mlanet.experiments import PLAIN, REDUCED, RunResult, ablation_rows
-from mlanet.experiments.measure import AFLW2000Errors
-from mlanet.experiments.report import BEGIN, END, write_block, write_report
-from mlanet.experiments.table import HELD_OUT, make_table
+from mlanet.experiments.measure import AFLW2000Errors, RunResult
+from mlanet.experiments.rows import PLAIN, REDUCED, ablation_rows
+from mlanet.experiments.table import BEGIN, END, HELD_OUT, make_table, write_block, write_report
 
 ROWS = ablation_rows(REDUCED)
 YAWS = np.repeat([0.0, 45.0, 75.0], [30, 9, 3])

@@ -13,7 +13,8 @@ from mlanet.cli import main
 from mlanet.coefficients import CoefficientLayout
 from mlanet.datasets import AFLW2000, read_annotations
 from mlanet.errors import AssetError, ConfigurationError, DataError, RenderError
-from mlanet.evaluation import FacePictures, NetworkSource, aflw2000_report, score_aflw2000
+from mlanet.evaluation import NetworkSource, aflw2000_report, score_aflw2000
+from mlanet.evaluation.aflw2000.pictures import FacePictures
 from mlanet.experiments.measure import NetworkPredictor
 from mlanet.fitting.labels import label_faces
 from mlanet.geometry import euler_from_matrix, matrix_from_6d

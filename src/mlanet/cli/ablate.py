@@ -14,7 +14,8 @@ from mlanet.cli.runs import Machine, require_training_extra, training_bar
 from mlanet.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from mlanet.experiments import Row, Run, RunResult
+    from mlanet.experiments.measure import RunResult
+    from mlanet.experiments.rows import Row, Run
     from mlanet.training.config import TrainingConfig
 
 
@@ -75,16 +76,14 @@ def ablate(
         scope: What is trained, and measured.
         machine: What computes.
         instead: What is done instead of training, or afterwards.
-
-    Returns:
-        Exit status.
     """
     require_training_extra()
     require_extra("the plot", "matplotlib")
     if scope.data is None and not instead.table:
         raise UsageError("--data is needed to train; --table makes the table of what is there")
     machine.start_torch()
-    from mlanet.experiments import Origin, ablation_rows, chosen_runs, execute, finished
+    from mlanet.experiments.rows import ablation_rows, chosen_runs
+    from mlanet.experiments.running import Origin, execute, finished
 
     rows = ablation_rows(configuration)
     if scope.data is None or instead.table:
@@ -135,9 +134,9 @@ def _tell(rows: "Mapping[str, Row]", out: Path, write_docs: Path | None) -> None
     Raises:
         DataError: none is finished.
     """
-    from mlanet.experiments import chosen_runs, finished
-    from mlanet.experiments.report import write_block, write_report
-    from mlanet.experiments.table import make_table
+    from mlanet.experiments.rows import chosen_runs
+    from mlanet.experiments.running import finished
+    from mlanet.experiments.table import make_table, write_block, write_report
 
     every = [finished(run, out / run.name, with_aflw2000=False) for run in chosen_runs(rows)]
     results = [result for result in every if result is not None]

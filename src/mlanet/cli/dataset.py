@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from mlanet.cli.common import EXIT_FAILED, EXIT_OK, count_up, name_skipped, positive
 from mlanet.errors import UsageError
@@ -10,17 +10,13 @@ from mlanet.errors import UsageError
 if TYPE_CHECKING:
     from mlanet.datasets import Dataset
 
-LayoutOption = Literal["auto", "crops", "aflw2000", "300w-lp", "3ddfa", "shards", "photos"]
 
-
-def check(
-    *, data: Path, layout: LayoutOption = "auto", cache: Path | None = None, size: int = 160
-) -> int:
+def check(*, data: Path, layout: str = "auto", cache: Path | None = None, size: int = 160) -> int:
     """Read every sample of a data set; name the broken ones and count what is known of the others.
 
     Args:
         data: Folder or tar file in one of the layouts of docs/reference/datasets.md.
-        layout: Its layout; auto: told by the names of its files.
+        layout: Its layout (crops, photos, ...); auto: told by the names of its files.
         cache: Folder for the detections of photos; by default .mlanet below the photos.
         size: Side of the crops of photos in pixels.
 
@@ -29,7 +25,7 @@ def check(
     """
     from mlanet.datasets import PhotoFolder, read_samples
 
-    dataset = _open(data, layout, cache, size)
+    dataset, _ = _open(data, layout, cache, size)
     fields = ("landmarks_px", "rotation", "identity", "coefficients")
     known = dict.fromkeys(fields, 0)
     count = 0
@@ -50,7 +46,7 @@ def shards(
     *,
     data: Path,
     out: Path,
-    layout: LayoutOption = "auto",
+    layout: str = "auto",
     per_shard: int = 1000,
     lossless: bool = False,
     cache: Path | None = None,
@@ -61,22 +57,17 @@ def shards(
     Args:
         data: Folder or tar file in one of the layouts of docs/reference/datasets.md.
         out: Folder for shard-000000.tar and so on, and dataset.json.
-        layout: Layout of the data; auto: told by the names of its files.
+        layout: Its layout (crops, photos, ...); auto: told by the names of its files.
         per_shard: Samples in a shard.
         lossless: Write pictures without loss; by default as WebP of quality 92.
         cache: Folder for the detections of photos; by default .mlanet below the photos.
         size: Side of the crops of photos in pixels.
-
-    Returns:
-        Exit status.
     """
     positive(per_shard=per_shard)
     from mlanet.datasets import PhotoFolder, write_shards
-    from mlanet.datasets.layouts import layout_of
 
-    found = layout_of(data) if layout == "auto" else layout
-    dataset = _open(data, found, cache, size)
-    made_from: dict[str, str | int | float] = {"data": data.resolve().name, "layout": found}
+    dataset, layout = _open(data, layout, cache, size)
+    made_from: dict[str, str | int | float] = {"data": data.resolve().name, "layout": layout}
     if isinstance(dataset, PhotoFolder):
         made_from |= {"size": dataset.size, "margin": dataset.margin}
     written = write_shards(
@@ -92,14 +83,16 @@ def shards(
     return EXIT_OK
 
 
-def _open(data: Path, layout: LayoutOption, cache: Path | None, size: int) -> "Dataset":
+def _open(data: Path, layout: str, cache: Path | None, size: int) -> "tuple[Dataset, str]":
+    """The data set and the name of its layout."""
     if not 16 <= size <= 1024:
         raise UsageError("--size must be in 16..1024")
     from mlanet.datasets import PhotoFolder
     from mlanet.datasets.layouts import layout_of, open_dataset
 
-    found = layout_of(data) if layout == "auto" else layout
-    if found != "photos":
-        return open_dataset(data, found)
+    layout = layout_of(data) if layout == "auto" else layout
+    if layout != "photos":
+        return open_dataset(data, layout), layout
     threads = os.cpu_count() or 1
-    return PhotoFolder(data, size=size, cache=cache, threads=threads, progress=count_up)
+    photos = PhotoFolder(data, size=size, cache=cache, threads=threads, progress=count_up)
+    return photos, layout

@@ -6,7 +6,9 @@ import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
+from itertools import compress
 from multiprocessing import get_context
+from operator import not_
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -79,9 +81,6 @@ def label(
         face_model: The face model that is fitted.
         fitting: How it is fitted.
         processes: Worker processes; 0 is one for each CPU.
-
-    Returns:
-        Exit status.
     """
     if out.suffix != ".npz" or out.is_dir():
         raise UsageError(f"--out {out} must be a file that ends with .npz")
@@ -107,13 +106,7 @@ def label(
     starts = range(0, len(given.points), PART_FACES)
     paths = [parts / f"{settings}-{start:08d}.npz" for start in starts]
     jobs = [
-        _Part(
-            given.points[start : start + PART_FACES],
-            path,
-            jaw_weight,
-            fitting,
-            face_model,
-        )
+        _Part(given.points[start : start + PART_FACES], path, jaw_weight, fitting, face_model)
         for start, path in zip(starts, paths, strict=True)
         if not _whole(path, len(given.points[start : start + PART_FACES]))
     ]
@@ -183,7 +176,7 @@ def _read_landmarks(data: Path, *, with_rotation: bool) -> _Landmarks:
         viewed = arrays.get("rotation")
         rotation = None if viewed is None else viewer_from_camera(viewed.astype(np.float64))
         deep = arrays["pts68_px"].shape[2] == 3
-        found = _Landmarks(arrays["name"], arrays["pts68_px"], SkippedSamples(), rotation, deep)
+        landmarks = _Landmarks(arrays["name"], arrays["pts68_px"], SkippedSamples(), rotation, deep)
     else:
         dataset = open_dataset(data)
         names: list[str] = []
@@ -201,22 +194,21 @@ def _read_landmarks(data: Path, *, with_rotation: bool) -> _Landmarks:
                     points.append(sample.landmarks_px)
                     rotations.append(sample.rotation)
                     on_surface &= sample.jaw_on_surface
-        if with_rotation and any(rotation is not None for rotation in rotations):
-            for name in [n for n, r in zip(names, rotations, strict=True) if r is None]:
-                dataset.skipped.add(name, f"{name}: no rotation")
-            posed = [k for k, rotation in enumerate(rotations) if rotation is not None]
-            names, points = [names[k] for k in posed], [points[k] for k in posed]
-            rotations = [rotations[k] for k in posed]
         known = [rotation for rotation in rotations if rotation is not None]
+        if with_rotation and known:
+            posed = [rotation is not None for rotation in rotations]
+            for name in compress(names, map(not_, posed)):
+                dataset.skipped.add(name, f"{name}: no rotation")
+            names, points = list(compress(names, posed)), list(compress(points, posed))
         rotation = np.array(known) if known and len(known) == len(points) else None
-        found = _Landmarks(
+        landmarks = _Landmarks(
             np.array(names, np.str_), np.array(points), dataset.skipped, rotation, on_surface
         )
-    if not len(found.points):
+    if not len(landmarks.points):
         raise DataError(f"{data}: no landmarks to fit to")
-    if found.points.shape[2] not in (2, 3):
+    if landmarks.points.shape[2] not in (2, 3):
         raise DataError(f"{data}: 'pts68_px' must have 2 or 3 coordinates")
-    return found
+    return landmarks
 
 
 def _settings(

@@ -10,7 +10,7 @@ from mlanet.errors import DataError, UsageError
 if TYPE_CHECKING:
     from mlanet.datasets import Dataset
     from mlanet.morphable import MorphableModel
-    from mlanet.synthesis import Samples
+    from mlanet.synthesis import SampleSequence
 
 SHOWN_REASONS = 5
 
@@ -172,7 +172,7 @@ def _has_landmarks(dataset: "Dataset") -> bool:
 
 
 def _write(
-    samples: "Samples",
+    samples: "SampleSequence",
     out: Path,
     model: "MorphableModel",
     size: int,

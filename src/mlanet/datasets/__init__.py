@@ -13,14 +13,14 @@ from mlanet.datasets.crops import FaceCrops
 from mlanet.datasets.dataset import (
     BROKEN,
     Dataset,
-    Samples,
+    Sample,
+    SampleSequence,
     SkippedSamples,
     read_samples,
 )
-from mlanet.datasets.layouts import open_dataset
+from mlanet.datasets.layouts import Layout, open_dataset, register_layout
 from mlanet.datasets.parameters import FaceParameters, Placement
 from mlanet.datasets.photos import PhotoFolder
-from mlanet.datasets.sample import Sample
 from mlanet.datasets.shards import Shards
 from mlanet.datasets.threeddfa import ThreeDDFALists, ThreeDDFAParameters
 from mlanet.datasets.w300lp import W300LP, LandmarkFile
@@ -38,10 +38,11 @@ __all__ = [
     "FaceCrops",
     "FaceParameters",
     "LandmarkFile",
+    "Layout",
     "PhotoFolder",
     "Placement",
     "Sample",
-    "Samples",
+    "SampleSequence",
     "Shards",
     "SkippedSamples",
     "TarIndex",
@@ -52,5 +53,6 @@ __all__ = [
     "protocol_boxes",
     "read_annotations",
     "read_samples",
+    "register_layout",
     "write_shards",
 ]

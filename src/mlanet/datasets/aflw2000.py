@@ -14,9 +14,8 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.datasets.archive import MAX_MEMBER_BYTES, TarIndex
-from mlanet.datasets.dataset import SkippedSamples
+from mlanet.datasets.dataset import Sample, SkippedSamples
 from mlanet.datasets.parameters import NEEDED, FaceParameters, read_parameters
-from mlanet.datasets.sample import Sample
 from mlanet.errors import DataError
 from mlanet.files import list_files, read_bytes
 from mlanet.image import read_image
@@ -100,9 +99,9 @@ class AFLW2000:
         name = _mat_name(self.names[index])
         data = self._read(name)
         needed = (*NEEDED, "pt3d_68")
-        found = read_parameters(data, f"{self._source}: {name}", needed, AFLW2000Parameters)
-        self.skipped.note_odd(self.names[index], found.oddities)
-        return found
+        parameters = read_parameters(data, f"{self._source}: {name}", needed, AFLW2000Parameters)
+        self.skipped.note_odd(self.names[index], parameters.oddities)
+        return parameters
 
     def _read(self, name: str) -> bytes:
         if self._tar is not None:

@@ -102,13 +102,13 @@ class AFLW2000Annotations:
         count = len(self.names)
         if points.dtype.kind not in "fiu" or points.shape not in {(count, 2, 68), (count, 3, 68)}:
             raise DataError(f"{path}: expected numbers of shape ({count}, 2, 68), {count} pictures")
-        found = points[:, :2].astype(np.float64).transpose(0, 2, 1)
+        reannotated = points[:, :2].astype(np.float64).transpose(0, 2, 1)
         box = bounding_box(self.original_px[..., :2])
         side = np.sqrt((box[:, 2:] - box[:, :2]).prod(axis=1))
-        apart = np.linalg.norm(found - self.original_px[..., :2], axis=2).mean(axis=1) / side
-        if not np.isfinite(found).all() or np.median(apart) > MAX_APART:
+        apart = np.linalg.norm(reannotated - self.original_px[..., :2], axis=2).mean(axis=1) / side
+        if not np.isfinite(reannotated).all() or np.median(apart) > MAX_APART:
             raise DataError(f"{path}: its points do not lie on the faces of these pictures")
-        return replace(self, reannotated_px=found)
+        return replace(self, reannotated_px=reannotated)
 
     def landmarks_2d_px(self, annotation: AnnotationKind) -> Float[np.ndarray, "n 68 2"]:
         """Points (x, y) of the chosen annotation; the two are never mixed.
@@ -126,10 +126,8 @@ class AFLW2000Annotations:
 def read_annotations(path: Path | None, dataset: AFLW2000) -> AFLW2000Annotations:
     """The annotations of a data set.
 
-    Args:
-        path: None: the data set's own; `AFLW2000-3D-Reannotated.pts68.npy`: with these points,
-            too; an npz file: `AFLW2000Annotations.load`, perhaps of a part of the pictures.
-        dataset: The pictures.
+    Without a path, its own; with `AFLW2000-3D-Reannotated.pts68.npy`, these points, too; or those
+    of an npz file (`AFLW2000Annotations.load`), perhaps of a part of the pictures.
 
     Raises:
         DataError: a file is missing or malformed.

@@ -86,12 +86,8 @@ class TarIndex:
 def positions_of(names: Sequence[str], available: Sequence[str], where: str) -> list[int]:
     """Positions in `available` of `names`; what nobody names is left out.
 
-    A name that occurs several times stands for several entries, in their order.
-
-    Args:
-        names: what is looked for.
-        available: where it is looked for.
-        where: how messages call that.
+    A name that occurs several times stands for several entries, in their order. Messages call the
+    place `where`.
 
     Raises:
         DataError: a name occurs more or less often in `names` than in `available`.
@@ -156,6 +152,13 @@ def add_member(archive: tarfile.TarFile, name: str, data: bytes) -> None:
     archive.addfile(member, io.BytesIO(data))
 
 
+def fits(shape: tuple[int, ...], wanted: Sequence[int | None]) -> bool:
+    """Whether a shape is as wanted, where None is any length."""
+    return len(shape) == len(wanted) and all(
+        want in (None, have) for want, have in zip(wanted, shape, strict=True)
+    )
+
+
 def load_arrays(
     path: Path,
     required: Mapping[str, tuple[int | None, ...]],
@@ -177,24 +180,21 @@ def load_arrays(
             `MAX_BYTES`.
     """
     shapes = {**required, **(optional or {})}
-    found = read_npz(
+    arrays = read_npz(
         path, DataError, "not a readable npz file", names=shapes.keys(), max_bytes=MAX_BYTES
     )
     for name in required:
-        if name not in found:
+        if name not in arrays:
             raise DataError(f"{path}: the array {name!r} is missing")
-    rows = {len(array) if array.ndim else -1 for array in found.values()}
+    rows = {len(array) if array.ndim else -1 for array in arrays.values()}
     if len(rows) != 1 or -1 in rows:
-        raise DataError(f"{path}: the arrays {', '.join(found)} differ in length")
-    for name, array in found.items():
+        raise DataError(f"{path}: the arrays {', '.join(arrays)} differ in length")
+    for name, array in arrays.items():
         expected = shapes[name]
-        fits = len(expected) == array.ndim - 1 and all(
-            want in (None, have) for want, have in zip(expected, array.shape[1:], strict=False)
-        )
-        if not fits:
+        if not fits(array.shape[1:], expected):
             raise DataError(f"{path}: {name!r} has the shape {array.shape}, not (n, *{expected})")
         if array.dtype.kind not in "fiubU":
             raise DataError(f"{path}: {name!r} has the type {array.dtype}")
         if finite and array.dtype.kind == "f" and not np.isfinite(array).all():
             raise DataError(f"{path}: {name!r} holds numbers that are not finite")
-    return found
+    return arrays

@@ -8,8 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped, UInt8
 
 from mlanet.datasets.archive import TarIndex, load_arrays
-from mlanet.datasets.dataset import SkippedSamples, all_broken, sample_key
-from mlanet.datasets.sample import Sample
+from mlanet.datasets.dataset import Sample, SkippedSamples, all_broken, sample_key
 from mlanet.errors import DataError
 from mlanet.files import list_files
 from mlanet.geometry import are_rotations, viewer_from_camera

@@ -1,12 +1,49 @@
-"""What a data set is, and how a run gets past its broken samples."""
+"""What samples and data sets are, and how a run gets past broken ones."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
-from mlanet.datasets.sample import Sample
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
 from mlanet.errors import DataError, ImageError
 from mlanet.files import one_line
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """An RGB picture and what is known of the face in it; None is "not annotated".
+
+    `landmarks_px` are the 68 points of iBUG in pixels of `image`: x, y and, with three
+    columns, z in the same scale, larger is nearer the viewer, origin arbitrary. `rotation` is
+    model to camera and `angles_deg` its (pitch, yaw, roll), both as in
+    docs/reference/conventions.md.
+    `coefficients` are what a network should predict for the square part `square_px` (left, top,
+    side in pixels) of the picture, without it for the square on its longer side; `known` says which
+    of them are known, without it all are.
+    `surface_jaw`: the first 17 landmarks are points of the surface although they have no third
+    column; else they follow the visible contour, as 2D annotators mark it.
+    """
+
+    name: str
+    image: UInt8[np.ndarray, "h w 3"]
+    landmarks_px: Float[np.ndarray, "68 d"] | None = None
+    rotation: Float[np.ndarray, "3 3"] | None = None
+    angles_deg: Float[np.ndarray, "3"] | None = None
+    identity: str | None = None
+    coefficients: Float[np.ndarray, "n"] | None = None
+    surface_jaw: bool = False
+    known: Bool[np.ndarray, "n"] | None = None
+    square_px: tuple[float, float, float] | None = None
+
+    @property
+    def jaw_on_surface(self) -> bool:
+        """Whether the 17 jaw points are fixed on the surface: with depth they always are."""
+        points = self.landmarks_px
+        return self.surface_jaw or (points is not None and points.shape[1] == 3)
+
 
 SHOWN = 5
 """Broken samples that a run names; the others are counted."""
@@ -15,7 +52,7 @@ BROKEN = (DataError, ImageError)
 """What reading or making a broken sample raises: labels or picture."""
 
 
-class Samples(Protocol):
+class SampleSequence(Protocol):
     """Samples by number; `__getitem__` raises an error of `BROKEN` for one that cannot be had."""
 
     def __len__(self) -> int: ...
@@ -23,7 +60,8 @@ class Samples(Protocol):
     def __getitem__(self, index: int) -> Sample: ...
 
 
-class Dataset(Samples, Protocol):
+@runtime_checkable
+class Dataset(SampleSequence, Protocol):
     """A data set on disk.
 
     Opening it finds its samples and reads the labels that lie in one file; pictures are read
@@ -83,26 +121,21 @@ class SkippedSamples:
             odd.append(f"warning: {len(self._oddities) - shown} more odd samples")
         if not self._reasons:
             return odd
-        found = [
+        named = [
             f"skipped: {reason if name in reason else f'{name}: {reason}'}"
             for name, reason in list(self._reasons.items())[:shown]
         ]
-        more = len(self._reasons) - len(found)
+        more = len(self._reasons) - len(named)
         return [
             *odd,
             f"{len(self._reasons)} broken samples skipped",
-            *found,
+            *named,
             *([f"skipped: {more} more"] if more else []),
         ]
 
 
 def read_samples(dataset: Dataset, indices: Iterable[int] | None = None) -> Iterator[Sample]:
-    """The samples of a data set in order, without the broken ones, which `skipped` then names.
-
-    Args:
-        dataset: any.
-        indices: which samples; all by default.
-    """
+    """The samples of a data set in order, without the broken ones, which `skipped` then names."""
     for index in range(len(dataset)) if indices is None else indices:
         try:
             yield dataset[index]

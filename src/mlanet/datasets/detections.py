@@ -63,13 +63,9 @@ class DetectionCache:
     """Records of photos in JSON files of one folder.
 
     A photo is known again by name, size and time of change, or else by its content. Each file
-    appears in one step, so that a run that is killed loses `PART` photos at most, and several
-    runs may share the folder.
-
-    Args:
-        folder: of the cache; made when something is written.
-        threshold: least score of a detection; records of other thresholds and detectors are not
-            used.
+    appears in one step, so that a run that is killed loses `PART` photos at most, and several runs
+    may share the folder. The folder is made when something is written. Records of other thresholds
+    (least scores) and detectors are not used.
     """
 
     def __init__(self, folder: Path, threshold: float) -> None:
@@ -82,10 +78,10 @@ class DetectionCache:
         kept = list_files(folder, (".json",)) if folder.is_dir() else []
         kept.sort(key=lambda path: path.name != WHOLE)  # parts are newer
         for path in kept:
-            found = self._read(path)
-            if found is not None:
+            records = self._read(path)
+            if records is not None:
                 self._files.append(path)
-                self.records |= found
+                self.records |= records
 
     @cached_property
     def _by_content(self) -> dict[str, PhotoRecord]:
@@ -100,10 +96,7 @@ class DetectionCache:
     ) -> dict[str, PhotoRecord]:
         """Records of all photos below a folder by path, sorted; new and changed ones are read.
 
-        Args:
-            root: the photos; hidden files and folders are left out.
-            threads: photos that are worked on at the same time.
-            progress: called with the numbers of finished photos and of all.
+        Hidden files and folders are left out; `threads` photos are worked on at the same time.
 
         Raises:
             DataError: the cache cannot be written.
@@ -116,8 +109,8 @@ class DetectionCache:
         with ThreadPoolExecutor(max(threads, 1)) as pool:
             for start in range(0, len(fresh), PART):
                 part = fresh[start : start + PART]
-                found = pool.map(lambda name: self._record(root / name), part)
-                made = dict(zip(part, found, strict=True))
+                fresh_records = pool.map(lambda name: self._record(root / name), part)
+                made = dict(zip(part, fresh_records, strict=True))
                 self.records |= made
                 self._write(self._folder / f"detections-{secrets.token_hex(6)}.json", made)
                 done += len(part)

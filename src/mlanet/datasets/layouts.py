@@ -1,8 +1,8 @@
-"""Which layout a path has, and the data set in it: for commands that are given a path."""
+"""The table of layouts, and the data set at a path; `register_layout` adds one from outside."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
 
 from mlanet.datasets.aflw2000 import AFLW2000, FOLDER
 from mlanet.datasets.crops import FaceCrops
@@ -11,62 +11,96 @@ from mlanet.datasets.photos import PhotoFolder
 from mlanet.datasets.shards import Shards
 from mlanet.datasets.threeddfa import CONFIGS, ThreeDDFALists
 from mlanet.datasets.w300lp import SUBSETS, W300LP
-from mlanet.errors import DataError
+from mlanet.errors import DataError, UsageError, did_you_mean
 from mlanet.files import PHOTO_SUFFIXES, is_hidden
 
-Layout: TypeAlias = Literal["crops", "aflw2000", "300w-lp", "3ddfa", "shards", "photos"]
 
-_OPENED: dict[Layout, Callable[[Path], Dataset]] = {
-    "crops": FaceCrops,
-    "aflw2000": AFLW2000,
-    "300w-lp": W300LP,
-    "3ddfa": ThreeDDFALists.open,
-    "shards": Shards,
-    "photos": PhotoFolder,
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Names of what lies in a folder, and of its folders among them; or of one tar file."""
+
+    names: set[str]
+    folders: set[str]
+
+    def ends(self, *suffixes: str) -> bool:
+        """Whether a name ends so, in any case."""
+        return any(name.lower().endswith(suffixes) for name in self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a data set lies on disk.
+
+    Attributes:
+        open: the data set at a path, with its class's defaults.
+        seen: whether these names tell the layout.
+    """
+
+    open: Callable[[Path], Dataset]
+    seen: Callable[[Listing], bool]
+
+
+def _paired(listing: Listing) -> bool:
+    """Whether a picture has a `.mat` file beside it."""
+    stems = (name.removesuffix(".jpg") for name in listing.names if name.endswith(".jpg"))
+    return any(f"{stem}.mat" in listing.names for stem in stems)
+
+
+LAYOUTS: dict[str, Layout] = {
+    "photos": Layout(PhotoFolder, lambda at: bool(at.folders) or at.ends(*PHOTO_SUFFIXES)),
+    "shards": Layout(Shards, lambda at: at.ends(".tar")),
+    "aflw2000": Layout(
+        AFLW2000, lambda at: bool({FOLDER, f"{FOLDER}.tar"} & at.names) or _paired(at)
+    ),
+    "3ddfa": Layout(ThreeDDFALists.open, lambda at: bool(at.folders & set(CONFIGS))),
+    "300w-lp": Layout(W300LP, lambda at: bool(at.folders & set(SUBSETS))),
+    "crops": Layout(FaceCrops, lambda at: "labels.npz" in at.names),
 }
+"""Layouts by name (docs/reference/datasets.md); of several that are seen, the last one counts."""
 
 
-def open_dataset(path: Path, layout: Layout | None = None) -> Dataset:
-    """The data set at a path with its class's defaults; layouts: docs/reference/datasets.md.
-
-    Args:
-        path: of a folder or a tar file.
-        layout: its layout; None: told by the names of the files.
+def register_layout(name: str, layout: Layout) -> None:
+    """Let `open_dataset` and the commands open a layout of yours, in this process.
 
     Raises:
-        DataError: the layout is not known, or the data set cannot be opened.
+        DataError: the name is taken.
     """
-    return _OPENED[layout or layout_of(path)](path)
+    if name in (*LAYOUTS, "auto"):
+        raise DataError(f"layout: the name {name!r} is taken")
+    LAYOUTS[name] = layout
 
 
-def layout_of(path: Path) -> Layout:
+def open_dataset(path: Path, layout: str | None = None) -> Dataset:
+    """The data set in a folder or tar file; without a layout, names of files tell it.
+
+    Raises:
+        UsageError: there is no such layout.
+        DataError: the data set cannot be opened.
+    """
+    name = layout or layout_of(path)
+    if name not in LAYOUTS:
+        raise UsageError(f"layout: {name!r} is none of {_names()}{did_you_mean(name, LAYOUTS)}")
+    return LAYOUTS[name].open(path)
+
+
+def layout_of(path: Path) -> str:
     """The layout that the names of files at a path tell.
 
     Raises:
         DataError: none.
     """
     if path.is_file() and path.suffix == ".tar":
-        return "aflw2000" if path.stem == FOLDER else "shards"
-    if not path.is_dir():
+        listing = Listing({path.name}, set())
+    elif path.is_dir():
+        names = {entry.name for entry in path.iterdir() if not is_hidden(entry)}
+        listing = Listing(names, {name for name in names if (path / name).is_dir()})
+    else:
         raise DataError(f"{path}: no such folder or tar file")
-    names = {entry.name for entry in path.iterdir() if not is_hidden(entry)}
-    folders = {name for name in names if (path / name).is_dir()}
-    if "labels.npz" in names:
-        return "crops"
-    if folders & set(SUBSETS):
-        return "300w-lp"
-    if folders & set(CONFIGS):
-        return "3ddfa"
-    if {FOLDER, f"{FOLDER}.tar"} & names or _paired(names):
-        return "aflw2000"
-    if any(name.endswith(".tar") for name in names):
-        return "shards"
-    if folders or any(Path(name).suffix.lower() in PHOTO_SUFFIXES for name in names):
-        return "photos"
-    raise DataError(f"{path}: none of the layouts {', '.join(get_args(Layout))} is seen there")
+    for name in reversed(LAYOUTS):
+        if LAYOUTS[name].seen(listing):
+            return name
+    raise DataError(f"{path}: none of the layouts {_names()} is seen there")
 
 
-def _paired(names: set[str]) -> bool:
-    """Whether a picture has a `.mat` file beside it."""
-    pictures = (name for name in names if name.endswith(".jpg"))
-    return any(f"{name.removesuffix('.jpg')}.mat" in names for name in pictures)
+def _names() -> str:
+    return ", ".join(reversed(LAYOUTS))

@@ -8,12 +8,14 @@ protocols do, which leaves half a pixel open (they count the first pixel's centr
 """
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float
 
+from mlanet.datasets.archive import fits
 from mlanet.errors import DataError
 from mlanet.files import parsing
 from mlanet.files.matfiles import Unreadable, read_matrices
@@ -21,7 +23,7 @@ from mlanet.geometry import matrix_from_euler
 
 MICROMETRES_PER_MM = 1000.0
 
-_KEYS: dict[str, tuple[str, tuple[int, ...]]] = {
+_KEYS: dict[str, tuple[str, tuple[int | None, ...]]] = {
     "Pose_Para": ("pose", (7,)),
     "Shape_Para": ("shape", (199,)),
     "Exp_Para": ("expression", (29,)),
@@ -29,7 +31,7 @@ _KEYS: dict[str, tuple[str, tuple[int, ...]]] = {
     "Color_Para": ("color", (7,)),
     "Illum_Para": ("illumination", (10,)),
     "roi": ("roi_px", (4,)),
-    "pt2d": ("points_px", (2, -1)),
+    "pt2d": ("points_px", (2, None)),
     "pt3d_68": ("landmarks_px", (3, 68)),
 }
 """Variables of a `.mat` file: our name and the shape, but for axes of one."""
@@ -119,12 +121,12 @@ class FaceParameters:
     @property
     def pose_oddities(self) -> tuple[str, ...]:
         """What no fit of a face can be in the pose; empty if all is well."""
-        found: list[str] = []
+        oddities: list[str] = []
         if self.pose[6] <= 0.0:
-            found.append(f"the scale in Pose_Para is {self.pose[6]:.3g}, which is not positive")
+            oddities.append(f"the scale in Pose_Para is {self.pose[6]:.3g}, which is not positive")
         if (largest := float(np.abs(self.angles_deg).max())) > MAX_ANGLE_DEG:
-            found.append(f"an angle in Pose_Para is of {largest:.0f} degrees")
-        return tuple(found)
+            oddities.append(f"an angle in Pose_Para is of {largest:.0f} degrees")
+        return tuple(oddities)
 
     @property
     def oddities(self) -> tuple[str, ...]:
@@ -153,31 +155,27 @@ def read_parameters(
 ) -> Parameters:
     """The parameters in the bytes of a `.mat` file; numbers of any type become float64.
 
-    Args:
-        data: the file's content.
-        source: what messages call it.
-        needed: variables that must be there.
-        kind: class of the result.
+    Messages call the file `source`.
 
     Raises:
         DataError: the file is damaged, or a needed variable is missing or malformed.
     """
     shapes = {key: shape for key, (_, shape) in _KEYS.items()}
     arrays, malformed = read_variables(data, source, shapes, needed)
-    found = {_KEYS[key][0]: array for key, array in arrays.items()}
-    if "points_px" in found:
-        points = found["points_px"].T.copy()
+    fields = {_KEYS[key][0]: array for key, array in arrays.items()}
+    if "points_px" in fields:
+        points = fields["points_px"].T.copy()
         points[(points == -1.0).any(axis=1)] = np.nan
-        found["points_px"] = points
-    if "landmarks_px" in found:
-        found["landmarks_px"] = np.ascontiguousarray(found["landmarks_px"].T)
-    return kind(**found, malformed=malformed)
+        fields["points_px"] = points
+    if "landmarks_px" in fields:
+        fields["landmarks_px"] = np.ascontiguousarray(fields["landmarks_px"].T)
+    return kind(**fields, malformed=malformed)
 
 
 def read_variables(
-    data: bytes, source: str, shapes: dict[str, tuple[int, ...]], needed: tuple[str, ...]
+    data: bytes, source: str, shapes: Mapping[str, tuple[int | None, ...]], needed: tuple[str, ...]
 ) -> tuple[dict[str, Float[np.ndarray, "..."]], tuple[str, ...]]:
-    """Numeric variables of a `.mat` file as float64 of the given shapes (-1: any length).
+    """Numeric variables of a `.mat` file as float64 of the given shapes (None: any length).
 
     A variable of one axis may lie there as a row or as a column.
 
@@ -206,16 +204,15 @@ def read_variables(
     return arrays, tuple(oddities)
 
 
-def _as_wanted(array: np.ndarray | Unreadable, shape: tuple[int, ...]) -> Float[np.ndarray, "..."]:
+def _as_wanted(
+    array: np.ndarray | Unreadable, shape: tuple[int | None, ...]
+) -> Float[np.ndarray, "..."]:
     if isinstance(array, Unreadable):
         raise ValueError("is malformed: no real numbers")
     wanted = array.ravel() if len(shape) == 1 else array
-    fits = wanted.ndim == len(shape) and all(
-        want in (-1, have) for want, have in zip(shape, wanted.shape, strict=True)
-    )
-    if not fits:
+    if not fits(wanted.shape, shape):
         raise ValueError(f"is malformed: its shape is {array.shape}")
-    found = wanted.astype(np.float64)
-    if not np.isfinite(found).all():
+    numbers = wanted.astype(np.float64)
+    if not np.isfinite(numbers).all():
         raise ValueError("is not finite")
-    return found
+    return numbers

@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from mlanet.datasets.dataset import SkippedSamples
+from mlanet.datasets.dataset import Sample, SkippedSamples
 from mlanet.datasets.detections import DetectionCache
-from mlanet.datasets.sample import Sample
 from mlanet.detection import Detection, square_from_detection
 from mlanet.detection.centerface import SCORE_THRESHOLD
 from mlanet.errors import DataError

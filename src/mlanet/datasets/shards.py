@@ -14,23 +14,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Shaped
 
-from mlanet.datasets.archive import TarIndex
-from mlanet.datasets.dataset import SkippedSamples, all_broken
-from mlanet.datasets.sample import Sample
+from mlanet.datasets.archive import TarIndex, fits
+from mlanet.datasets.dataset import Sample, SkippedSamples, all_broken
 from mlanet.errors import DataError
 from mlanet.files import json_value, list_files, parsing
 from mlanet.files.numpyfiles import npy_array, npz_arrays
 from mlanet.image import read_image
 
 PICTURES = ("jpg", "jpeg", "png", "webp")
-SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
+SHAPES: dict[str, tuple[tuple[int | None, ...], ...]] = {
     "landmarks_px": ((68, 2), (68, 3)),
     "rotation": ((3, 3),),
     "angles_deg": ((3,),),
-    "coefficients": ((-1,),),
+    "coefficients": ((None,),),
     "surface_jaw": ((),),
 }
-"""Arrays of a sample and the shapes that they may have (-1: any length)."""
+"""Arrays of a sample and the shapes that they may have (None: any length)."""
 
 MAX_BYTES = 64 * 1024**2
 """What the arrays of a sample may take in memory."""
@@ -48,10 +47,8 @@ class _Files(NamedTuple):
 class Shards:
     """Samples of WebDataset shards: uncompressed tar files, read at any place.
 
-    Tar files that end too early are used as far as they go and noted.
-
-    Args:
-        source: A folder of tar files (also in its folders), or one tar file.
+    Tar files that end too early are used as far as they go and noted. The source is a folder of
+    them (also in its folders), or one.
 
     Attributes:
         names: `SHARD.tar/KEY` of each sample in the order of the files, SHARD with its folder below
@@ -162,12 +159,10 @@ def _checked(name: str, value: Any) -> Shaped[np.ndarray, "..."] | None:
     if value is None:
         return None
     array = np.asarray(value)
-    fits = any(
-        len(shape) == array.ndim
-        and all(want in (-1, have) for want, have in zip(shape, array.shape, strict=True))
-        for shape in SHAPES[name]
-    )
-    if not fits or array.dtype.kind not in "fiub":
+    if (
+        not any(fits(array.shape, shape) for shape in SHAPES[name])
+        or array.dtype.kind not in "fiub"
+    ):
         raise ValueError(f"{array.dtype} {array.shape}")
     array = array.astype(np.float32 if array.dtype == np.float32 else np.float64)
     if not np.isfinite(array).all():

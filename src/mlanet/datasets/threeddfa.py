@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from mlanet.datasets.dataset import SkippedSamples, all_broken
+from mlanet.datasets.dataset import Sample, SkippedSamples, all_broken
 from mlanet.datasets.parameters import MICROMETRES_PER_MM, Placement
-from mlanet.datasets.sample import Sample
 from mlanet.errors import DataError
 from mlanet.files import check_regular, parsing, read_text
 from mlanet.files.numpyfiles import read_npy
@@ -203,14 +202,14 @@ class _Basis:
                 raise ValueError(f"{len(rows)} rows of landmarks")
             rows = rows.astype(np.int64)
             mean = u_shape.reshape(-1)[rows] + u_expression.reshape(-1)[rows]
-            found = cls(
+            basis = cls(
                 mean / MICROMETRES_PER_MM,
                 w_shape[rows, :NUM_SHAPE] / MICROMETRES_PER_MM,
                 w_expression[rows, :NUM_EXPRESSION] / MICROMETRES_PER_MM,
             )
-            if found.shape.shape[1] != NUM_SHAPE or found.expression.shape[1] != NUM_EXPRESSION:
+            if basis.shape.shape[1] != NUM_SHAPE or basis.expression.shape[1] != NUM_EXPRESSION:
                 raise ValueError("too few modes")
-            return found
+            return basis
 
     def landmarks_px(self, parameters: ThreeDDFAParameters) -> Float[np.ndarray, "68 3"]:
         points = self.mean + self.shape @ parameters.shape + self.expression @ parameters.expression
@@ -231,11 +230,11 @@ def _whitening(configs: Path) -> tuple[Float[np.ndarray, "62"], Float[np.ndarray
         content = _content(path)
         if not isinstance(content, dict) or not set(keys) <= content.keys():
             raise DataError(f"{path}: {' and '.join(keys)} are missing")
-        found = [_array(content[key], f"{path}: {key}", 1)[:NUM_PARAMETERS] for key in keys]
-        for key, values in zip(keys, found, strict=True):
+        moments = [_array(content[key], f"{path}: {key}", 1)[:NUM_PARAMETERS] for key in keys]
+        for key, values in zip(keys, moments, strict=True):
             if len(values) != NUM_PARAMETERS or not np.isfinite(values).all():
                 raise DataError(f"{path}: {key} must be {NUM_PARAMETERS} finite numbers")
-        return found[0].astype(np.float32), found[1].astype(np.float32)
+        return moments[0].astype(np.float32), moments[1].astype(np.float32)
     raise DataError(f"{configs}: {' or '.join(WHITENING)} is missing")
 
 

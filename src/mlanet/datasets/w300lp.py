@@ -12,9 +12,8 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.datasets.archive import MAX_MEMBER_BYTES
-from mlanet.datasets.dataset import SkippedSamples, all_broken
+from mlanet.datasets.dataset import Sample, SkippedSamples, all_broken
 from mlanet.datasets.parameters import FaceParameters, read_parameters, read_variables
-from mlanet.datasets.sample import Sample
 from mlanet.errors import DataError
 from mlanet.files import list_files, read_bytes
 from mlanet.geometry import MIRRORED_LANDMARKS
@@ -40,12 +39,9 @@ class LandmarkFile(NamedTuple):
 class W300LP:
     """300W-LP: `AFW/*.jpg` and `.mat`, `AFW_Flip` and so on, `landmarks/AFW/*_pts.mat`.
 
-    Landmarks of mirrored pictures are those of the picture that they mirror, unless they have
-    a file of their own. Samples have no landmarks where there is no file at all.
-
-    Args:
-        root: The folder that holds the folders of the subsets.
-        flipped: Whether to read the mirrored pictures, too.
+    Landmarks of mirrored pictures are those of the picture that they mirror, unless they have a
+    file of their own. Samples have no landmarks where there is no file at all. Mirrored pictures
+    are read if `flipped`.
 
     Attributes:
         names: Paths of the pictures below `root`, sorted in each subset.
@@ -105,9 +101,9 @@ class W300LP:
             DataError: the file is malformed.
         """
         name = self.names[index].removesuffix(".jpg") + ".mat"
-        found = read_parameters(self._read(name), str(self._root / name))
-        self.skipped.note_odd(self.names[index], found.oddities)
-        return found
+        parameters = read_parameters(self._read(name), str(self._root / name))
+        self.skipped.note_odd(self.names[index], parameters.oddities)
+        return parameters
 
     def landmarks(self, index: int, width: int) -> LandmarkFile | None:
         """The landmarks of a picture that is `width` pixels wide; None if there is no file.
@@ -128,8 +124,8 @@ class W300LP:
     def _landmark_file(self, name: str) -> LandmarkFile:
         keys = ("pts_2d", "pts_3d")
         source = str(self._root / name)
-        found, _ = read_variables(self._read(name), source, dict.fromkeys(keys, (68, 2)), keys)
-        return LandmarkFile(found["pts_2d"], found["pts_3d"])
+        points, _ = read_variables(self._read(name), source, dict.fromkeys(keys, (68, 2)), keys)
+        return LandmarkFile(points["pts_2d"], points["pts_3d"])
 
     def _read(self, name: str) -> bytes:
         return read_bytes(self._root / name, DataError, MAX_MEMBER_BYTES)

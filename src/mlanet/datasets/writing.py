@@ -3,7 +3,7 @@
 import io
 import json
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mlanet.datasets.archive import TarIndex, add_member
-from mlanet.datasets.dataset import BROKEN, Dataset, sample_key
+from mlanet.datasets.dataset import BROKEN, Dataset, Sample, SkippedSamples, sample_key
 from mlanet.datasets.shards import annotation_of
 from mlanet.errors import DataError
 from mlanet.files import atomic_path, parsing, read_json, read_text, remove_leftovers
@@ -36,7 +36,7 @@ class Written:
 
 
 def write_shards(
-    dataset: Dataset,
+    samples: Dataset | Iterable[Sample],
     out: Path,
     *,
     per_shard: int = PER_SHARD,
@@ -44,7 +44,7 @@ def write_shards(
     made_from: Mapping[str, str | int | float] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Written:
-    """Turn a data set into WebDataset shards that `Shards` and other readers of the layout read.
+    """Turn samples into WebDataset shards that `Shards` and other readers of the layout read.
 
     `out/shard-000000.tar` and so on hold `KEY.webp` and `KEY.npz` of each sample (`annotation_of`);
     KEY is its number. A shard appears in one step when it is whole; shards that are there
@@ -53,7 +53,7 @@ def write_shards(
     were made of, `shard-000000.json` how many samples the shard holds and what was left out.
 
     Args:
-        dataset: any.
+        samples: a data set; or any samples, which are then all held in memory.
         out: folder; made if it is missing.
         per_shard: samples in a shard.
         lossless: whether the WebP pictures are exact, which takes several times the room.
@@ -63,9 +63,11 @@ def write_shards(
 
     Raises:
         DataError: the folder holds other samples, or no sample is readable.
+        TypeError: something that is no sample is among them.
     """
     if per_shard < 1:
         raise ValueError(f"per_shard must be positive, got {per_shard}")
+    dataset = samples if isinstance(samples, Dataset) else _InMemory(samples)
     out.mkdir(parents=True, exist_ok=True)
     remove_leftovers(out)
     names = "\n".join(str(name) for name in dataset.names)
@@ -95,6 +97,24 @@ def write_shards(
     if not count:
         raise DataError(f"{out}: no sample is readable; the first: {(*skipped, 'none')[0]}")
     return Written(count, tuple(skipped))
+
+
+class _InMemory:
+    """Samples as a data set."""
+
+    def __init__(self, samples: Iterable[Sample]) -> None:
+        self._samples = tuple(samples)
+        for sample in self._samples:
+            if not isinstance(sample, Sample):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise TypeError(f"expected samples of mlanet.datasets, got a {type(sample)}")
+        self.names = tuple(sample.name for sample in self._samples)
+        self.skipped = SkippedSamples()
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self._samples[index]
 
 
 def encode_image(

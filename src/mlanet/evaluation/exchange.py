@@ -14,10 +14,7 @@ from mlanet.image import write_image
 def read_names(path: Path, known: Collection[str], what: str) -> frozenset[str]:
     """The names in a text file, one a line; empty lines are passed over.
 
-    Args:
-        path: of the file.
-        known: the names that it may hold.
-        what: they are, for the error.
+    All are among the `known` ones; the error says of `what`.
 
     Raises:
         DataError: the file cannot be read, or it holds another name.

@@ -1,8 +1,10 @@
-"""Errors of a network in torch, by the same decoder, crops and protocols as the product's."""
+"""Errors of a network in torch, by the product's decoder, crops and protocols; `result.json`."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +13,9 @@ from jaxtyping import Float, UInt8
 from mlanet.datasets import AFLW2000, REANNOTATED_NAME, read_annotations
 from mlanet.datasets.aflw2000_annotations import AnnotationKind
 from mlanet.detection import Detection
+from mlanet.errors import DataError
 from mlanet.evaluation import NetworkSource, score_aflw2000
+from mlanet.files import atomic_path, parsing, read_json
 from mlanet.geometry import (
     Camera,
     decode_pose,
@@ -35,9 +39,7 @@ ANNOTATIONS: tuple[AnnotationKind, ...] = ("original", "reannotated")
 class NetworkPredictor:
     """A network and a face model as what `mlanet.evaluation` measures; it detects nothing.
 
-    Attributes:
-        network: in evaluation mode, on the CPU.
-        model: whose coefficients the network regresses.
+    The network is in evaluation mode, on the CPU.
     """
 
     network: MLANet
@@ -52,9 +54,9 @@ class NetworkPredictor:
     def crop_landmarks_px(self, crops: UInt8[np.ndarray, "b s s 3"]) -> Float[np.ndarray, "b 68 3"]:
         """Landmarks in pixels of the crops."""
         layout = self.network.config.layout
-        found = layout.split(self.vectors(crops))
-        pose = decode_pose(found.rotation, found.translation, layout.rotation)
-        points = self.model.landmarks(found.identity, found.expression)
+        coefficients = layout.split(self.vectors(crops))
+        pose = decode_pose(coefficients.rotation, coefficients.translation, layout.rotation)
+        points = self.model.landmarks(coefficients.identity, coefficients.expression)
         return landmarks_in_pixels(Camera.of_crop(crops.shape[1]), pose, points)
 
     def predict_in_box(
@@ -93,19 +95,14 @@ def held_out_errors(predictor: NetworkPredictor, faces: LabelledFaces) -> Float[
     size = predictor.network.config.input_size
     errors: list[np.ndarray] = []
     for batch in faces.held_out_batches(size, BATCH):
-        found = predictor.crop_landmarks_px(batch.images.numpy())
-        errors.append(nme_2d_68(found[..., :2], batch.landmarks_px[..., :2].numpy()))
+        landmarks_px = predictor.crop_landmarks_px(batch.images.numpy())
+        errors.append(nme_2d_68(landmarks_px[..., :2], batch.landmarks_px[..., :2].numpy()))
     return np.concatenate(errors)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AFLW2000Errors:
-    """`nme_2d_68` in per cent of each image of AFLW2000-3D, ground-truth crop.
-
-    Attributes:
-        yaw_deg: of each image.
-        errors: by annotation.
-    """
+    """`nme_2d_68` in per cent of each image of AFLW2000-3D, ground-truth crop."""
 
     yaw_deg: Float[np.ndarray, "n"]
     errors: dict[str, Float[np.ndarray, "n"]]
@@ -114,10 +111,7 @@ class AFLW2000Errors:
 def aflw2000_errors(predictor: NetworkPredictor, folder: Path) -> AFLW2000Errors:
     """Measure against both annotations.
 
-    Args:
-        predictor: network and face model.
-        folder: holds the pictures (`mlanet.datasets.AFLW2000`), and `annotations.npz` or
-            `AFLW2000-3D-Reannotated.pts68.npy` (`mlanet.datasets.read_annotations`).
+    The folder holds the pictures, and `annotations.npz` or `REANNOTATED_NAME` (`read_annotations`).
 
     Raises:
         DataError: a file is missing or malformed.
@@ -125,9 +119,74 @@ def aflw2000_errors(predictor: NetworkPredictor, folder: Path) -> AFLW2000Errors
     both = folder / "annotations.npz"
     dataset = AFLW2000(folder)
     truth = read_annotations(both if both.exists() else folder / REANNOTATED_NAME, dataset)
-    found: dict[str, np.ndarray] = {}
+    errors: dict[str, np.ndarray] = {}
     for annotation in ANNOTATIONS:
         source = NetworkSource(predictor, truth, annotation)
         results = score_aflw2000(source, dataset, truth, annotation=annotation)
-        found[annotation] = np.array([result.nme_2d_68 for result in results], np.float64)
-    return AFLW2000Errors(truth.yaw_deg, found)
+        errors[annotation] = np.array([result.nme_2d_68 for result in results], np.float64)
+    return AFLW2000Errors(truth.yaw_deg, errors)
+
+
+RESULT = "result.json"
+FORMAT = "mlanet-ablation-1"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunResult:
+    """One measured run; configuration and code version of the training are in `config.json`.
+
+    `labelled` and `unlabelled` count crops. `held_out` are errors in per cent of each face. `data`
+    (`LabelledFaces.fingerprints`) and `face_model` are None in results of earlier versions,
+    `commit` if it is not known.
+    """
+
+    row: str
+    seed: int
+    parameters: int
+    labelled: int
+    unlabelled: int
+    images_per_s: float
+    commit: str | None
+    held_out: Float[np.ndarray, "n"]
+    aflw2000: AFLW2000Errors | None
+    data: dict[str, str] | None = None
+    face_model: str | None = None
+
+    def save(self, folder: Path) -> Path:
+        """Write `result.json` in one step."""
+        content: dict[str, Any] = {
+            "format": FORMAT,
+            **{field.name: getattr(self, field.name) for field in fields(self)},
+            "images_per_s": round(self.images_per_s, 1),
+            "held_out": _listed(self.held_out),
+        }
+        if self.aflw2000 is not None:
+            errors = {name: _listed(values) for name, values in self.aflw2000.errors.items()}
+            content["aflw2000"] = {"yaw_deg": _listed(self.aflw2000.yaw_deg), "errors": errors}
+        path = folder / RESULT
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
+        return path
+
+    @classmethod
+    def load(cls, folder: Path) -> "RunResult":
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: the file is missing or malformed.
+        """
+        path = folder / RESULT
+        content: dict[str, Any] = read_json(path, DataError)
+        with parsing(path, "not the result of an ablation's run", DataError):
+            if content.pop("format") != FORMAT:
+                raise DataError(f"{path}: not of the format {FORMAT}")
+            measured = content["aflw2000"]
+            if measured is not None:
+                errors = {name: np.asarray(v, np.float64) for name, v in measured["errors"].items()}
+                content["aflw2000"] = AFLW2000Errors(np.asarray(measured["yaw_deg"]), errors)
+            content["held_out"] = np.asarray(content["held_out"], np.float64)
+            return cls(**content)
+
+
+def _listed(values: Float[np.ndarray, "n"]) -> list[float]:
+    return [round(float(value), 5) for value in values]

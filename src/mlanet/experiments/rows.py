@@ -45,10 +45,8 @@ REDUCED = TrainingConfig(
 class Row:
     """One row of the table.
 
-    Attributes:
-        config: of its first run; the others have the following seeds.
-        num_seeds: how many runs it has.
-        reference: the row that differs from it in one thing; None for the first row.
+    `config` is that of its first run; the others have the following seeds. The reference differs
+    from it in one thing; the first row has none.
     """
 
     config: TrainingConfig

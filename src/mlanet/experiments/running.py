@@ -6,8 +6,13 @@ from pathlib import Path
 from statistics import median
 
 from mlanet.errors import DataError
-from mlanet.experiments.measure import NetworkPredictor, aflw2000_errors, held_out_errors
-from mlanet.experiments.result import RESULT, RunResult
+from mlanet.experiments.measure import (
+    RESULT,
+    NetworkPredictor,
+    RunResult,
+    aflw2000_errors,
+    held_out_errors,
+)
 from mlanet.experiments.rows import Run
 from mlanet.files import json_value, parsing, read_text
 from mlanet.training import TrainingConfig, train
@@ -29,10 +34,8 @@ LOG_EVERY = 20
 class Origin:
     """What all rows of an ablation have in common beside their configurations.
 
-    Attributes:
-        start: `mlanet.training.loop.file_hashes` of the starting weights.
-        data: `LabelledFaces.fingerprints` of the faces.
-        face_model: name of the face model whose coefficients are learnt.
+    Hashes of the starting weights (`file_hashes`), `LabelledFaces.fingerprints` of the faces, name
+    of the face model whose coefficients are learnt.
     """
 
     start: Mapping[str, str]
@@ -57,11 +60,7 @@ def finished(
 ) -> RunResult | None:
     """The run's result if its folder holds one with all that is asked for.
 
-    Args:
-        run: what was trained.
-        folder: of the run; `result.json` is enough.
-        with_aflw2000: whether errors on AFLW2000-3D are asked for.
-        origin: what the run must have been made from; None: anything.
+    `result.json` in the folder is enough. With an origin, the run must have been made from it.
 
     Raises:
         ConfigurationError: the folder holds a run of another configuration, of other starting
@@ -90,14 +89,8 @@ def execute(
 ) -> RunResult:
     """Bring a run to its end, from wherever it stands, and measure the averaged weights.
 
-    Args:
-        run: what to train.
-        data: folder with labelled faces.
-        folder: of the run.
-        aflw2000: folder of AFLW2000-3D with `annotations.npz`, to measure on as well.
-        backbone: ImageNet weights of the backbone, for a run that starts.
-        device: torch's name of the device to train on.
-        progress: is called after each step.
+    The arguments are those of `mlanet.training.train`; `aflw2000` is a folder to measure on as
+    well.
 
     Raises:
         AssetError: the checkpoint in `folder` is damaged.

@@ -1,7 +1,9 @@
-"""Results of runs to a table: means over seeds, deviations, differences with intervals."""
+"""Results of runs to a table with intervals, and its files."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any, Literal
 
@@ -9,8 +11,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mlanet.errors import DataError
-from mlanet.experiments.result import RunResult
+from mlanet.experiments.measure import RunResult
 from mlanet.experiments.rows import PLAIN, Row
+from mlanet.files import atomic_path
 from mlanet.metrics import Difference, paired_difference, yaw_bin_index
 
 HELD_OUT = "held_out_nme"
@@ -29,11 +32,8 @@ CONFIDENCE = 0.95
 class Figure:
     """One row under one metric, in per cent.
 
-    Attributes:
-        mean: over the runs.
-        deviation: over the runs' seeds; None of a single run.
-        to_plain: difference to `PLAIN` and its interval over images.
-        to_reference: the same to the row's reference.
+    Mean and deviation over the runs (a single one has none); differences to `PLAIN` and to the
+    row's reference, with intervals over images.
     """
 
     mean: float
@@ -100,9 +100,7 @@ class Table:
 def make_table(rows: Mapping[str, Row], results: Iterable[RunResult]) -> Table:
     """Bring the results of finished runs together.
 
-    Args:
-        rows: of the ablation, in order.
-        results: of its runs, in any order; rows without one are left out.
+    Rows without a result are left out.
 
     Raises:
         DataError: two runs were measured on different images, trained with different faces or
@@ -113,11 +111,11 @@ def make_table(rows: Mapping[str, Row], results: Iterable[RunResult]) -> Table:
     by_row: dict[str, list[RunResult]] = {name: [] for name in rows}
     for result in results:
         by_row[result.row].append(result)
-    errors = {name: _errors(found) for name, found in by_row.items() if found}
-    strata = _strata([result for found in by_row.values() for result in found])
+    errors = {name: _errors(runs) for name, runs in by_row.items() if runs}
+    strata = _strata([result for runs in by_row.values() for result in runs])
     table: list[TableRow] = []
     for name, metrics in errors.items():
-        found, row = sorted(by_row[name], key=lambda result: result.seed), rows[name]
+        runs, row = sorted(by_row[name], key=lambda result: result.seed), rows[name]
         network = row.config.network()
         figures = {
             metric: _figure(
@@ -134,11 +132,11 @@ def make_table(rows: Mapping[str, Row], results: Iterable[RunResult]) -> Table:
                 attention=network.attention,
                 fusion=network.fusion,
                 reference=row.reference,
-                parameters=found[0].parameters,
-                images_per_s=median(result.images_per_s for result in found),
-                labelled=found[0].labelled,
-                unlabelled=found[0].unlabelled,
-                seeds=tuple(result.seed for result in found),
+                parameters=runs[0].parameters,
+                images_per_s=median(result.images_per_s for result in runs),
+                labelled=runs[0].labelled,
+                unlabelled=runs[0].unlabelled,
+                seeds=tuple(result.seed for result in runs),
                 figures=figures,
             )
         )
@@ -164,26 +162,26 @@ def _check_data(results: list[RunResult]) -> None:
 
 def _errors(results: list[RunResult]) -> dict[str, Float[np.ndarray, "runs n"]]:
     """Errors by metric; a metric counts if all runs have it."""
-    found = {HELD_OUT: [result.held_out for result in results]}
+    errors = {HELD_OUT: [result.held_out for result in results]}
     measured = [result.aflw2000 for result in results if result.aflw2000 is not None]
     if len(measured) == len(results):
         for annotation in measured[0].errors:
-            found[f"nme_2d_68_{annotation}"] = [each.errors[annotation] for each in measured]
-    return {name: np.stack(values) for name, values in found.items()}
+            errors[f"nme_2d_68_{annotation}"] = [each.errors[annotation] for each in measured]
+    return {name: np.stack(values) for name, values in errors.items()}
 
 
 def _strata(results: list[RunResult]) -> dict[str, Int[np.ndarray, "n"]]:
     """Stratum of each image by metric: one for held-out faces, the yaw bins for AFLW2000-3D."""
-    found: dict[str, np.ndarray] = {}
+    strata: dict[str, np.ndarray] = {}
     for result in results:
         mine = {HELD_OUT: np.zeros(len(result.held_out), np.int64)}
         if result.aflw2000 is not None:
             bins = yaw_bin_index(result.aflw2000.yaw_deg)
             mine |= {f"nme_2d_68_{name}": bins for name in result.aflw2000.errors}
         for name, groups in mine.items():
-            if not np.array_equal(found.setdefault(name, groups), groups):
+            if not np.array_equal(strata.setdefault(name, groups), groups):
                 raise DataError(f"{result.row}, seed {result.seed}: measured on other images")
-    return found
+    return strata
 
 
 def _figure(
@@ -218,10 +216,10 @@ def _error(figure: Figure | None) -> str:
 
 
 def _difference(figure: Figure | None, to: Literal["to_plain", "to_reference"]) -> str:
-    found: Difference | None = None if figure is None else getattr(figure, to)
-    if found is None:
+    difference: Difference | None = None if figure is None else getattr(figure, to)
+    if difference is None:
         return ""
-    return f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+    return f"{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
 
 
 def _section(heading: str, titles: list[str], rows: list[tuple[str, list[str]]]) -> list[str]:
@@ -230,3 +228,73 @@ def _section(heading: str, titles: list[str], rows: list[tuple[str, list[str]]])
     if not filled:
         return []
     return ["", _line([heading, *titles]), _line(["---"] * (1 + len(titles))), *filled]
+
+
+BEGIN, END = "<!-- mlanet ablate: begin -->", "<!-- mlanet ablate: end -->"
+"""Lines of a page between which the table stands."""
+
+ROW_HEIGHT_IN, PANEL_WIDTH_IN = 0.34, 3.2
+
+
+def write_report(table: Table, out: Path) -> list[Path]:
+    """Write `table.md`, `table.json` and `differences.png` into a folder.
+
+    Returns:
+        The paths; without the picture if there is nothing to compare.
+    """
+    texts = {"table.md": table.markdown(), "table.json": json.dumps(table.as_dict(), indent=2)}
+    for name, text in texts.items():
+        with atomic_path(out / name) as temporary:
+            temporary.write_text(text.rstrip() + "\n", encoding="utf-8")
+    paths = [out / name for name in texts]
+    if any(figure.to_plain for row in table.rows for figure in row.figures.values()):
+        paths.append(out / "differences.png")
+        draw_differences(table, paths[-1])
+    return paths
+
+
+def draw_differences(table: Table, path: Path) -> None:
+    """Draw each row's difference to `PLAIN` with its interval, one panel for each metric."""
+    from matplotlib.figure import Figure
+
+    metrics = [name for name in TITLES if any(name in row.figures for row in table.rows)]
+    names = [row.name for row in table.rows]
+    size = (2.2 + PANEL_WIDTH_IN * len(metrics), 1.0 + ROW_HEIGHT_IN * len(names))
+    figure = Figure(figsize=size, dpi=150, layout="constrained")
+    panels: Any = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
+    for panel, metric in zip(panels, metrics, strict=True):
+        for place, row in enumerate(table.rows):
+            difference = row.figures[metric].to_plain if metric in row.figures else None
+            if difference is not None:
+                interval = [[difference.mean - difference.low], [difference.high - difference.mean]]
+                better = difference.high < 0.0
+                color = "tab:green" if better else "tab:red" if difference.low > 0.0 else "tab:gray"
+                panel.errorbar(
+                    difference.mean, place, xerr=interval, fmt="o", color=color, capsize=3
+                )
+        panel.axvline(0.0, color="black", linewidth=0.8)
+        panel.set_title(TITLES[metric], fontsize=10)
+        panel.set_xlabel(f"points of NME to {PLAIN}", fontsize=9)
+        panel.grid(axis="x", alpha=0.3)
+    panels[0].set_yticks(range(len(names)), names)
+    panels[0].set_ylim(len(names) - 0.5, -0.5)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary)
+
+
+def write_block(page: Path, text: str) -> None:
+    """Replace what stands between `BEGIN` and `END` in a page.
+
+    Raises:
+        DataError: the page cannot be read or does not have both marks, once each.
+    """
+    try:
+        content = page.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{page}: cannot be read ({error})") from error
+    if content.count(BEGIN) != 1 or content.count(END) != 1:
+        raise DataError(f"{page}: needs the lines {BEGIN} and {END}, once each")
+    head, rest = content.split(BEGIN)
+    tail = rest.split(END)[-1]
+    with atomic_path(page) as temporary:
+        temporary.write_text(f"{head}{BEGIN}\n{text.strip()}\n{END}{tail}", encoding="utf-8")

@@ -1,12 +1,25 @@
 """Errors, each named by its protocol. Pure functions of arrays; nothing is read or written."""
 
-from mlanet.metrics.bootstrap import Difference, paired_difference
-from mlanet.metrics.correlation import Estimate, pearson_correlation, share_estimate
+from mlanet.metrics.alignment import nme_2d_68, nme_dense, nme_reconstruction
+from mlanet.metrics.bootstrap import (
+    Difference,
+    Estimate,
+    paired_difference,
+    pearson_correlation,
+    share_estimate,
+)
 from mlanet.metrics.cumulative import CumulativeError, cumulative_error
-from mlanet.metrics.dense import nme_dense, nme_reconstruction
 from mlanet.metrics.interocular import nme_interocular_icp
-from mlanet.metrics.landmarks import nme_2d_68
-from mlanet.metrics.pose import MAX_POSE_DEG, HeadPoseMae, head_pose_mae, within_pose_range
+from mlanet.metrics.pose import (
+    MAX_POSE_DEG,
+    YAW_BINS,
+    BinnedMean,
+    HeadPoseMae,
+    head_pose_mae,
+    mean_of_yaw_bins,
+    within_pose_range,
+    yaw_bin_index,
+)
 from mlanet.metrics.surfaces import (
     CROP_RADIUS_MM,
     DirectedDistance,
@@ -24,7 +37,6 @@ from mlanet.metrics.verification import (
     roc_curve,
     verification,
 )
-from mlanet.metrics.yaw import YAW_BINS, BinnedMean, mean_of_yaw_bins, yaw_bin_index
 
 __all__ = [
     "CROP_RADIUS_MM",

@@ -10,12 +10,8 @@ from jaxtyping import Float
 class CumulativeError:
     """Share of faces whose error is at most a threshold, up to `limit`.
 
-    Attributes:
-        limit: where the curve ends, in the errors' unit.
-        thresholds: abscissae, from zero to `limit`.
-        share: of all faces, in [0, 1].
-        auc: area under the curve over that of a method without errors, in [0, 1].
-        failure: share of faces whose error lies beyond `limit`.
+    Thresholds go from zero to `limit`; `auc` is the area under the curve over that of a method
+    without errors, in [0, 1]; `failure` the share of faces whose error lies beyond `limit`.
     """
 
     limit: float

@@ -25,16 +25,9 @@ def nme_interocular_icp(
     The unit is the distance of the outer corners of the eyes in the scan. Points are spread over
     the face by area. Feng et al., "Joint 3D face reconstruction and dense alignment with position
     map regression network", ECCV 2018, section 4.3; what lies outside of the crop or has its
-    nearest point on the scan's border is left out, as in `surface_distance`.
-
-    Args:
-        predicted: the face; any unit.
-        scan: mm.
-        nose_tip: of the scan, mm.
-        motion: of the alignment, from `align_surfaces`.
-        interocular_mm: distance of landmarks 36 and 45 of the scan.
-        num_points: on the face.
-        radius_mm: of the crop.
+    nearest point on the scan's border is left out, as in `surface_distance`. The face may have any
+    unit; `motion` is that of `align_surfaces`. The unit of the error is `interocular_mm`, the
+    distance of the scan's landmarks 36 and 45.
 
     Raises:
         ValueError: `interocular_mm` is not positive, or no point has a counterpart.

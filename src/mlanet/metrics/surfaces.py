@@ -60,11 +60,7 @@ class DirectedDistance:
 class SurfaceDistance:
     """What `surface_distance` finds.
 
-    Attributes:
-        to_scan: from the prediction to the scan.
-        from_scan: from the scan to the prediction.
-        motion: similarity that brings the prediction to the scan.
-        steps: of the alignment.
+    `motion` brings the prediction to the scan, after so many steps.
     """
 
     to_scan: DirectedDistance
@@ -162,12 +158,8 @@ def surface_distance(
 ) -> SurfaceDistance:
     """Crop the scan, align the prediction to it, and measure in both directions.
 
-    Args:
-        predicted: the face without what no scan shows (mouth cavity, eye sockets); any unit.
-        scan: mm.
-        nose_tip: of the scan, mm.
-        start: roughly brings the prediction to the scan, for instance by landmarks.
-        radius_mm: of the crop.
+    The prediction, in any unit, is the face without what no scan shows (mouth cavity, eye sockets);
+    `start` roughly brings it to the scan (mm), for instance by landmarks.
 
     Raises:
         ValueError: nothing of the scan lies in the crop, or no points correspond.
@@ -207,17 +199,17 @@ def distances_to_scan(
 ) -> Float[np.ndarray, "v"]:
     """Point-to-plane distance of each of the prediction's vertices, mm; NaN without counterpart."""
     every = np.arange(len(predicted.vertices))
-    found = _to_scan(predicted, scan, motion, nose_tip, radius_mm, every)
-    return np.where(found.areas > 0.0, np.abs(found.residuals), np.nan)
+    matches = _to_scan(predicted, scan, motion, nose_tip, radius_mm, every)
+    return np.where(matches.areas > 0.0, np.abs(matches.residuals), np.nan)
 
 
 def counterpart_distances(
     points: Float[np.ndarray, "n 3"], normals: Float[np.ndarray, "n 3"], scan: Surface
 ) -> Float[np.ndarray, "n"]:
     """Distances of points with unit normals to the nearest ones of a scan; NaN where none is."""
-    found = scan.index.query(points)
-    good = _counterparts(found, scan, normals, scan.triangle_normals[found.face_index])
-    return np.where(good, found.distance, np.nan)
+    closest = scan.index.query(points)
+    good = _counterparts(closest, scan, normals, scan.triangle_normals[closest.face_index])
+    return np.where(good, closest.distance, np.nan)
 
 
 def align_surfaces(
@@ -294,12 +286,12 @@ def _to_scan(
     """Vertices of the prediction and the scan's planes that are closest to them."""
     moved = motion.apply(predicted.vertices[rows])
     areas = predicted.areas[rows] * (np.linalg.norm(moved - nose_tip, axis=1) <= radius)
-    found = scan.index.query(moved)
-    planes = scan.triangle_normals[found.face_index]
+    closest = scan.index.query(moved)
+    planes = scan.triangle_normals[closest.face_index]
     turned = predicted.normals[rows] @ motion.rotation.T
-    good = _counterparts(found, scan, turned, planes)
+    good = _counterparts(closest, scan, turned, planes)
     total = float(areas.sum()) or 1.0
-    return _Matches(moved, found.points, planes, areas * good, total, "prediction")
+    return _Matches(moved, closest.points, planes, areas * good, total, "prediction")
 
 
 def _from_scan(
@@ -307,21 +299,21 @@ def _from_scan(
 ) -> _Matches:
     """Vertices of the scan, and the prediction's planes that are closest to them."""
     points, areas = scan.vertices[rows], scan.areas[rows]
-    found = predicted.index.query(motion.undo(points))
-    turned = predicted.triangle_normals[found.face_index] @ motion.rotation.T
-    good = _counterparts(found, predicted, scan.normals[rows], turned)
-    moved = motion.apply(found.points)
+    closest = predicted.index.query(motion.undo(points))
+    turned = predicted.triangle_normals[closest.face_index] @ motion.rotation.T
+    good = _counterparts(closest, predicted, scan.normals[rows], turned)
+    moved = motion.apply(closest.points)
     return _Matches(moved, points, turned, areas * good, float(areas.sum()), "scan")
 
 
 def _counterparts(
-    found: SurfacePoints,
+    closest: SurfacePoints,
     surface: Surface,
     normals: Float[np.ndarray, "n 3"],
     others: Float[np.ndarray, "n 3"],
 ) -> Bool[np.ndarray, "n"]:
     same_side = (normals * others).sum(axis=1) > SAME_SIDE
-    return same_side & ~on_border(found, surface.topology)
+    return same_side & ~on_border(closest, surface.topology)
 
 
 def _rough_step(matches: tuple[_Matches, ...], motion: Similarity) -> Similarity:

@@ -13,9 +13,7 @@ ROC_POINTS = 201
 class RocCurve:
     """Shares of pairs that score at least a threshold, from the highest threshold to the lowest.
 
-    Attributes:
-        wrong: share of the pairs of two people, in [0, 1].
-        right: share of the pairs of one person, in [0, 1].
+    `wrong` is that of pairs of two people, `right` that of pairs of one; both in [0, 1].
     """
 
     wrong: Float[np.ndarray, "t"]
@@ -72,14 +70,8 @@ def verification(
 
     The intervals draw people with replacement: a pair of two people counts as often as the product
     of how often both were drawn, a pair of one person as often as that person. Pairs are not drawn
-    on their own, since those of one person are not independent.
-
-    Args:
-        scores: the higher, the more alike.
-        first: number of the person of each pair's first half, from zero.
-        second: of its second half; a pair of one person where it is equal.
-        resamples: number of draws.
-        seed: of the draws.
+    on their own, since those of one person are not independent. `first` and `second` are the
+    numbers (from zero) of the people in each pair; the higher the score, the more alike.
 
     Raises:
         ValueError: the shapes differ, a score is not finite, or one of the two kinds of pairs is
@@ -100,9 +92,9 @@ def verification(
     drawn: list[tuple[float, float]] = []
     while len(drawn) < resamples:
         chosen = rng.choice(people, len(people))
-        found = pairs.rates(np.bincount(chosen, minlength=num_people))
-        if np.isfinite(found).all():  # a draw may lack one of the kinds
-            drawn.append(found)
+        rates = pairs.rates(np.bincount(chosen, minlength=num_people))
+        if np.isfinite(rates).all():  # a draw may lack one of the kinds
+            drawn.append(rates)
     low, high = np.quantile(np.array(drawn or [(auc, eer)]), [0.025, 0.975], axis=0)
     return Verification(
         auc,
@@ -120,12 +112,8 @@ def roc_curve(
 ) -> RocCurve:
     """The curve at points that are evenly spaced along it, by the sum of both shares.
 
-    Pairs of equal scores make it slope, so that its exact area counts ties half.
-
-    Args:
-        scores: the higher, the more alike.
-        same: whether a pair is of one person; there are both kinds.
-        num_points: of the curve, its ends included.
+    Pairs of equal scores make it slope, so that its exact area counts ties half. `same` says which
+    pairs are of one person; there are both kinds.
     """
     thresholds = np.unique(scores)
     right, wrong = (

@@ -5,7 +5,7 @@ from mlanet.synthesis.expressions import random_expression
 from mlanet.synthesis.heads import HeadsConfig, RenderedHeads
 from mlanet.synthesis.lighting import random_lighting
 from mlanet.synthesis.profiles import FittedFace, ProfiledFaces, fit_face, turn_face
-from mlanet.synthesis.writing import Samples, Written, write_samples
+from mlanet.synthesis.writing import SampleSequence, Written, write_samples
 
 __all__ = [
     "BackgroundPhotos",
@@ -13,7 +13,7 @@ __all__ = [
     "HeadsConfig",
     "ProfiledFaces",
     "RenderedHeads",
-    "Samples",
+    "SampleSequence",
     "Written",
     "fit_face",
     "random_expression",

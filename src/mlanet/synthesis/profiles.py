@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from mlanet.coefficients import Coefficients
-from mlanet.datasets import FaceCrops, Sample, Samples
+from mlanet.datasets import FaceCrops, Sample, SampleSequence
 from mlanet.errors import DataError
 from mlanet.fitting import CropView, fit_landmarks
 from mlanet.fitting.contour import NUM_JAW, JawKind
@@ -251,7 +251,7 @@ class ProfiledFaces:
     """
 
     model: MorphableModel
-    faces: Samples
+    faces: SampleSequence
     size: int = 128
     step_deg: float = DEFAULT_STEP_DEG
     steps: int = 3

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mlanet.datasets import BROKEN, Sample, Samples, Written
+from mlanet.datasets import BROKEN, Sample, SampleSequence, Written
 from mlanet.datasets.archive import TarIndex, add_member
 from mlanet.datasets.writing import SETTINGS, encode_image, keep_settings
 from mlanet.errors import DataError
@@ -23,7 +23,7 @@ PARTS = "parts"
 
 
 def write_samples(
-    samples: Samples,
+    samples: SampleSequence,
     out: Path,
     settings: Mapping[str, Any],
     progress: Callable[[int, int], None] | None = None,
@@ -93,7 +93,7 @@ def _whole_part(part: Path, shard: Path, count: int) -> dict[str, np.ndarray] | 
 
 
 def _write_shard(
-    samples: Samples, indices: range, shard: Path, part: Path
+    samples: SampleSequence, indices: range, shard: Path, part: Path
 ) -> dict[str, np.ndarray]:
     made: list[Sample] = []
     skipped: list[str] = []

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mlanet.datasets import FaceCrops, Sample, SkippedSamples, open_dataset
-from mlanet.datasets import Samples as Readable
+from mlanet.datasets import FaceCrops, Sample, SampleSequence, SkippedSamples, open_dataset
 from mlanet.datasets.layouts import layout_of
 from mlanet.errors import DataError
 from mlanet.image import square_from_landmarks
@@ -37,7 +36,7 @@ class Source:
     """
 
     name: str
-    dataset: Readable
+    dataset: SampleSequence
     photos: Photos
     skipped: SkippedSamples
     fingerprint: str

@@ -15,23 +15,26 @@ from mlanet.cli import main
 from mlanet.datasets import AFLW2000, AFLW2000Annotations
 from mlanet.detection import Detection
 from mlanet.errors import DataError
-from mlanet.evaluation import (
-    FacePictures,
-    NetworkSource,
-    Report,
-    SkinTone,
-    aflw2000_report,
-    evaluate_aflw2000,
-    square_roi_box,
-)
+from mlanet.evaluation import NetworkSource, Report, aflw2000_report
 from mlanet.evaluation.aflw2000.dense import DenseErrors
-from mlanet.evaluation.aflw2000.pictures import COLUMNS
+from mlanet.evaluation.aflw2000.framing import square_roi_box
+from mlanet.evaluation.aflw2000.groups import SkinTone
+from mlanet.evaluation.aflw2000.pictures import COLUMNS, FacePictures
 from mlanet.evaluation.aflw2000.predictions import FacePrediction, predictions_of
 from mlanet.evaluation.aflw2000.results import drawn_at_random
 from mlanet.evaluation.aflw2000.scoring import score_aflw2000
 from mlanet.evaluation.reporting.face_tiles import GREY, TILE_PX
 from mlanet.extras import install_command
 from mlanet.geometry import bounding_box
+
+
+def evaluate_aflw2000(
+    predictor, dataset, truth, annotation="original", crop="ground-truth", workers=1
+):
+    source = NetworkSource(predictor, truth, annotation, crop)
+    results = score_aflw2000(source, dataset, truth, annotation=annotation, workers=workers)
+    return aflw2000_report(results, annotation, crop)
+
 
 SIZE = 64
 YAWS = [0.0, 30.0, -30.5, 60.0, -75.0, 105.0]

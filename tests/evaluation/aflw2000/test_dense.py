@@ -11,7 +11,8 @@ from scipy.io import savemat
 from mlanet.cli import main
 from mlanet.datasets import FaceParameters
 from mlanet.errors import AssetError, DataError
-from mlanet.evaluation import DenseProtocol, Predictions, Report
+from mlanet.evaluation import Predictions, Report
+from mlanet.evaluation.aflw2000.dense import DenseProtocol
 from mlanet.geometry import Camera, Pose, bounding_box
 
 HEIGHT = 450

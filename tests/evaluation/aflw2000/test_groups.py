@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from mlanet.evaluation import ImageResult, SkinTone
 from mlanet.evaluation.aflw2000.groups import (
+    SkinTone,
     face_openings,
     group_tables,
     typology_angle_deg,
 )
-from mlanet.evaluation.aflw2000.results import FaceOpenings
+from mlanet.evaluation.aflw2000.results import FaceOpenings, ImageResult
 
 
 def result(nme, yaw=0.0, openings=None, tone=None):

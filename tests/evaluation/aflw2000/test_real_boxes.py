@@ -6,7 +6,7 @@ import pytest
 
 from mlanet.datasets import AFLW2000, AFLW2000Annotations, read_annotations
 from mlanet.errors import DataError
-from mlanet.evaluation import square_roi_box
+from mlanet.evaluation.aflw2000.framing import square_roi_box
 from mlanet.geometry import bounding_box
 from mlanet.metrics import mean_of_yaw_bins, nme_2d_68
 

@@ -25,7 +25,7 @@ from mlanet.evaluation.expressions.photos import (
     eye_aspect_ratios,
     predict_photos,
 )
-from mlanet.evaluation.expressions.report import EYES, OTHERS, PHOTOS, WINKS
+from mlanet.evaluation.expressions.report import EYES, PHOTOS, WINKS
 from mlanet.evaluation.expressions.scores import BLINK_DIFFERENCE, MAIN, ExpressionScores
 from mlanet.evaluation.reporting import Report
 from mlanet.image import crop_square, square_from_landmarks
@@ -114,12 +114,14 @@ def test_the_teachers_own_answers_are_right(tmp_path):
     found = np.arange(len(NAMES)) != 4
     write_data(tmp_path, found=found)
     report = report_of(tmp_path, scores())
-    for name in (PHOTOS, OTHERS):
+    for name in (PHOTOS, f"{PHOTOS}, other expressions"):
         table = report.table(name)
         np.testing.assert_allclose(table.values("correlation with the teacher"), 1.0)
         assert set(table.values("faces")) == {10}  # one is turned away, one the teacher missed
     assert report.table(PHOTOS).values("expression") == list(MAIN)
-    assert report.table(OTHERS).values("expression") == ["cheekPuff"]  # _neutral is none
+    assert report.table(f"{PHOTOS}, other expressions").values("expression") == [
+        "cheekPuff"
+    ]  # _neutral is none
     assert (report.method, report.conditions["faces within range"]) == ("other", 11)
     assert set(report.versions) >= {"teacher", "predictions"}
 

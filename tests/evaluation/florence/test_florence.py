@@ -10,7 +10,7 @@ import pytest
 
 from mlanet.cli import main
 from mlanet.errors import DataError
-from mlanet.evaluation.florence.frontal_scans import read_scan
+from mlanet.evaluation.florence.frontal_scans import find_start_points, read_scan
 from mlanet.evaluation.florence.layout import SETTINGS, florence_subjects, frames_of, write_frames
 from mlanet.evaluation.florence.pictures import (
     COLUMNS,
@@ -19,7 +19,6 @@ from mlanet.evaluation.florence.pictures import (
     draw_shape,
 )
 from mlanet.evaluation.florence.report import FIGURES, florence_report
-from mlanet.evaluation.florence.scan_landmarks import find_start_points
 from mlanet.evaluation.florence.scoring import (
     FlorenceFigures,
     FlorenceResult,
@@ -29,7 +28,7 @@ from mlanet.evaluation.florence.scoring import (
 )
 from mlanet.evaluation.reporting import PictureRow, Report
 from mlanet.evaluation.reporting.face_tiles import GREY, TILE_PX
-from mlanet.evaluation.reporting.terminal import print_page
+from mlanet.evaluation.reporting.page import print_page
 from mlanet.evaluation.scans.known_heads import LJSON_GROUPS, known_heads
 from mlanet.evaluation.surfaces.face_shape import (
     OUTER_EYES,
@@ -227,7 +226,7 @@ def test_the_nearer_scan_counts_and_what_has_no_face_is_named(folder, reconstruc
     assert table.value("point_to_plane_mean_mm", "PTZ-Indoor, sd") is None
     compare = FaceComparison(reconstructor.model)
     scans = [read_scan(path, reconstructor) for path in florence_subjects(folder)[0].scans]
-    mean = [compare.distance(s.surface, s.points).point_to_plane_mean_mm for s in scans]
+    mean = [compare.face().distance(s.surface, s.points).point_to_plane_mean_mm for s in scans]
     first = scores.results[0].figures
     assert first.mean_face_mm == pytest.approx(min(mean))
     assert first.point_to_plane_rms_mm > first.point_to_plane_mean_mm > 0.1
@@ -263,7 +262,7 @@ def test_a_figure_is_that_of_the_compared_surfaces(folder, reconstructor):
     faces = [reconstructor(frame, max_faces=1) for frame in frames_of(videos["PTZ-Indoor"][0])]
     identity = np.mean([face.coefficients.identity for found in faces for face in found], axis=0)
     scan = read_scan(path, reconstructor)
-    found = FaceComparison(reconstructor.model).distance(scan.surface, scan.points, identity)
+    found = FaceComparison(reconstructor.model).face(identity).distance(scan.surface, scan.points)
     assert result.faces == sum(len(found) for found in faces)
     assert result.figures.point_to_plane_mean_mm == pytest.approx(
         (found.to_scan.mean_mm + found.from_scan.mean_mm) / 2
@@ -358,7 +357,7 @@ def test_seams_of_a_scan_are_no_borders(tmp_path, model, identity, reconstructor
     for name, each in (("whole", whole), ("soup", soup)):
         write_scan(tmp_path / name, each, _texture(model))
         scan = read_scan(next((tmp_path / name).glob("*.obj")), reconstructor)
-        distance = FaceComparison(model).distance(scan.surface, scan.points)
+        distance = FaceComparison(model).face().distance(scan.surface, scan.points)
         found.append((scan.points, distance.point_to_plane_mean_mm, distance.to_scan.coverage))
     for first, second in zip(*found, strict=True):
         np.testing.assert_allclose(first, second, rtol=1e-6)

@@ -9,8 +9,8 @@ from scipy.io import savemat
 from mlanet.cli import main
 from mlanet.datasets import AFLW2000, AFLW2000Annotations, Sample
 from mlanet.errors import UsageError
-from mlanet.evaluation import FacePrediction, ImageResult, Predictions, Report
-from mlanet.evaluation.aflw2000.results import mean_nme
+from mlanet.evaluation import FacePrediction, Predictions, Report
+from mlanet.evaluation.aflw2000.results import ImageResult, mean_nme
 from mlanet.evaluation.occlusion.occluders import (
     EYES,
     Occluder,

@@ -7,20 +7,16 @@ import pytest
 
 from mlanet.cli import main
 from mlanet.errors import DataError
-from mlanet.evaluation import (
-    Column,
-    Protocol,
-    Report,
-    Table,
-    comparison_page,
-    differences_table,
-    figures_table,
-    load_runs,
-    versions_table,
-)
+from mlanet.evaluation import Column, Protocol, Report, Table, comparison_page, load_runs
 from mlanet.evaluation.florence.report import florence_report
 from mlanet.evaluation.florence.scoring import FlorenceFigures, FlorenceResult, FlorenceScores
-from mlanet.evaluation.reporting.compare import comparison_plots, conditions_table
+from mlanet.evaluation.reporting.compare import (
+    comparison_plots,
+    conditions_table,
+    differences_table,
+    figures_table,
+    versions_table,
+)
 from mlanet.evaluation.scans.report import scan_report
 from mlanet.evaluation.scans.scoring import PortraitResult
 from mlanet.metrics import YAW_BINS, yaw_bin_index

@@ -11,7 +11,7 @@ from mlanet.cli import main
 from mlanet.errors import DataError
 from mlanet.evaluation import Column, Protocol, Report, Table
 from mlanet.evaluation.reporting import PictureGrid, PictureRow, cumulative_plot
-from mlanet.evaluation.reporting.terminal import print_page
+from mlanet.evaluation.reporting.page import print_page
 
 
 @dataclass(frozen=True)

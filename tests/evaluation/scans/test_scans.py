@@ -10,13 +10,14 @@ from mlanet import fitting
 from mlanet.cli import main
 from mlanet.errors import DataError
 from mlanet.evaluation import Report
-from mlanet.evaluation.reporting.terminal import print_page
+from mlanet.evaluation.reporting.page import print_page
 from mlanet.evaluation.scans.eyes import EYES, RADIUS_MM, eyeballs
 from mlanet.evaluation.scans.known_heads import (
     LEE_OUTER_EYES_MM,
     KnownHead,
     known_heads,
     read_ljson,
+    visible_surface,
 )
 from mlanet.evaluation.scans.pictures import (
     COLUMNS,
@@ -41,7 +42,6 @@ from mlanet.evaluation.scans.scoring import (
     ReconstructedPortraits,
     score_scans,
 )
-from mlanet.evaluation.scans.visible_surface import visible_surface
 from mlanet.evaluation.surfaces.face_shape import (
     OUTER_EYES,
     SEVEN_POINTS,
@@ -87,9 +87,9 @@ def own_head(model, seed):
 def test_a_known_face_is_at_no_distance_and_another_one_is(model):
     head, identity = own_head(model, 1)
     compare = FaceComparison(model)
-    assert compare.distance(head.surface, head.points, identity).point_to_plane_mean_mm < 0.01
-    mean = compare.distance(head.surface, head.points)
-    other = compare.distance(head.surface, head.points, own_head(model, 2)[1])
+    assert compare.face(identity).distance(head.surface, head.points).point_to_plane_mean_mm < 0.01
+    mean = compare.face().distance(head.surface, head.points)
+    other = compare.face(own_head(model, 2)[1]).distance(head.surface, head.points)
     assert mean.point_to_plane_mean_mm > 0.5
     assert other.point_to_plane_mean_mm > mean.point_to_plane_mean_mm
 
@@ -115,7 +115,7 @@ def test_the_check_reports_each_portrait_and_the_mean_face(model, reconstructor,
     assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
     compare = FaceComparison(reconstructor.model)
     for head in heads:
-        mean = compare.distance(head.surface, head.points).point_to_plane_mean_mm
+        mean = compare.face().distance(head.surface, head.points).point_to_plane_mean_mm
         found = [r.mean_face_mm for r in results if r.head == head.name]
         assert found == pytest.approx([mean, mean])
     grid = portrait_grid(ReconstructedPortraits(reconstructor), portraits, results)
@@ -462,4 +462,4 @@ def test_the_scans_and_a_head_of_flame_open():
         # Landmarks lie on the surface, and the mean face is a few millimetres away.
         found = head.surface.index.query(head.points)
         assert found.distance.max() < 2.0
-        assert 1.0 < compare.distance(head.surface, head.points).point_to_plane_mean_mm < 3.0
+        assert 1.0 < compare.face().distance(head.surface, head.points).point_to_plane_mean_mm < 3.0

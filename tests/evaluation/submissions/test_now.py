@@ -6,9 +6,8 @@ import pytest
 from mlanet.assets import verified_path
 from mlanet.cli import main
 from mlanet.errors import DataError
-from mlanet.evaluation import read_image_list
 from mlanet.evaluation.reporting import Report
-from mlanet.evaluation.submissions.now import read_box
+from mlanet.evaluation.submissions.now import read_box, read_image_list
 from mlanet.evaluation.submissions.submission import COLUMNS
 from mlanet.image import read_image, write_image
 from mlanet.morphable.readers.wavefront import read_obj

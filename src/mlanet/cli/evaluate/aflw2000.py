@@ -15,7 +15,8 @@ from mlanet.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mlanet.evaluation import DenseProtocol, Predictions
+    from mlanet.evaluation import Predictions
+    from mlanet.evaluation.aflw2000.dense import DenseProtocol
     from mlanet.reconstruction import Reconstruction
     from mlanet.reconstructor import Reconstructor
 
@@ -62,22 +63,15 @@ def aflw2000(
         measures: What is measured.
         save_predictions: Also write what was scored into this file, in the format of
             --predictions; with --basel, its vertices, too.
-
-    Returns:
-        Exit status.
     """
     _check(method, model, measures)
     check_folder("--out", out)
     if save_predictions is not None:
         check_file("--save-predictions", save_predictions)
-    from mlanet.evaluation import (
-        DenseProtocol,
-        FacePictures,
-        NetworkSource,
-        aflw2000_report,
-        predictions_of,
-        score_aflw2000,
-    )
+    from mlanet.evaluation import NetworkSource, aflw2000_report, score_aflw2000
+    from mlanet.evaluation.aflw2000.dense import DenseProtocol
+    from mlanet.evaluation.aflw2000.pictures import FacePictures
+    from mlanet.evaluation.aflw2000.predictions import predictions_of
     from mlanet.morphable import load_model
     from mlanet.reconstructor import Reconstructor
 
@@ -147,7 +141,7 @@ def _skin_tone(
     reconstructor: "Reconstructor", *, fitted: bool
 ) -> "Callable[[Reconstruction], float] | None":
     """Tells the skin tone of a face by its albedo; None if the face model has none."""
-    from mlanet.evaluation import SkinTone
+    from mlanet.evaluation.aflw2000.groups import SkinTone
 
     if not reconstructor.model.has_albedo:
         if fitted:

@@ -105,7 +105,7 @@ class AFLW2000Files:
     def load(self) -> "tuple[AFLW2000, AFLW2000Annotations]":
         """The data set, and the annotations of the pictures that are evaluated."""
         from mlanet.datasets import AFLW2000, read_annotations
-        from mlanet.evaluation import only_named
+        from mlanet.evaluation.aflw2000.scoring import only_named
 
         dataset = AFLW2000(self.data)
         truth = read_annotations(self.annotations, dataset)
@@ -178,7 +178,7 @@ def signed(
 
 def publish(report: "Report", out: Path | None, more: Sequence[Path] = ()) -> None:
     """Write a report if there is a folder for it, print it, and say what was written."""
-    from mlanet.evaluation.reporting.terminal import print_page
+    from mlanet.evaluation.reporting.page import print_page
 
     written = [] if out is None else [*report.write(out), *more]
     print_page(report.page)

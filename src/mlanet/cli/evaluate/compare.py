@@ -21,14 +21,10 @@ def compare(
         reports: Files report.json of mlanet evaluate.
         out: Also write the tables into this Markdown file, and tables and curves into the HTML
             file of the same name beside it.
-
-    Returns:
-        Exit status.
     """
     from mlanet.evaluation import comparison_page, load_runs
-    from mlanet.evaluation.reporting.files import write_texts
-    from mlanet.evaluation.reporting.page import html, markdown
-    from mlanet.evaluation.reporting.terminal import print_page
+    from mlanet.evaluation.reporting.page import html, markdown, print_page
+    from mlanet.evaluation.reporting.report import write_texts
 
     if len(reports) < 2:
         raise UsageError(f"compare needs at least two files report.json, got {len(reports)}")

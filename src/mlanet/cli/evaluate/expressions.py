@@ -82,9 +82,6 @@ def expressions(
         num_heads: Rendered heads, each without and with glasses and partly covered; 0 leaves them
             out.
         seed: Of the rendered heads.
-
-    Returns:
-        Exit status.
     """
     check_folder("--out", out)
     method.check()

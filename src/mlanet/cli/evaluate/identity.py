@@ -18,9 +18,6 @@ def identity(*, data: Path, out: Path, method: MethodOptions = Method()) -> int:
             one that holds it as ytf68.
         out: Folder for the report.
         method: What is evaluated.
-
-    Returns:
-        Exit status.
     """
     check_folder("--out", out)
     method.check()

@@ -49,19 +49,15 @@ def occlusion(
         occluders: What is drawn.
         method: What is evaluated.
         write_pictures: Write the pictures into this folder for other methods, and nothing else.
-
-    Returns:
-        Exit status.
     """
     kept = out if write_pictures is None else None
     ExchangeFiles(write_pictures=write_pictures).check(method, kept)
     if occluders.seed < 0:
         raise UsageError(f"--seed must not be negative, got {occluders.seed}")
     from mlanet.evaluation import NetworkSource
-    from mlanet.evaluation.occlusion.files import given_faces, write_covered
     from mlanet.evaluation.occlusion.pictures import occlusion_grids
     from mlanet.evaluation.occlusion.report import occlusion_report
-    from mlanet.evaluation.occlusion.scoring import score_occlusion
+    from mlanet.evaluation.occlusion.scoring import given_faces, score_occlusion, write_covered
     from mlanet.reconstructor import Reconstructor
 
     dataset, truth = files.load()

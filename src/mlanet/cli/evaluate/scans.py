@@ -42,9 +42,6 @@ def scans(
         refine: Fit each face to the picture's pixels, too (needs the train extra).
         method: What is evaluated.
         files: For and of other methods.
-
-    Returns:
-        Exit status.
     """
     files.check(method, out, needs_out=False)
     if refine and method.predictions is not None:

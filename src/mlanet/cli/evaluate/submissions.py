@@ -32,7 +32,7 @@ def now(*, data: Path, images: Path, out: Path, network: NetworkOptions = Networ
     """
     network.check()
     _report_folder(out)
-    from mlanet.evaluation import read_image_list, write_now
+    from mlanet.evaluation.submissions.now import read_image_list, write_now
     from mlanet.reconstructor import Reconstructor
 
     listed = read_image_list(images)
@@ -68,7 +68,7 @@ def realy(
     """
     network.check()
     _report_folder(out)
-    from mlanet.evaluation import read_pictures, write_realy
+    from mlanet.evaluation.submissions.realy import read_pictures, write_realy
     from mlanet.reconstructor import Reconstructor
 
     paths, others = read_pictures(images)

@@ -30,7 +30,7 @@ NUM_MODES = (199, 29)
 
 @dataclass(frozen=True, slots=True)
 class DenseErrors:
-    """Errors of one face in percent; see `mlanet.metrics.dense`."""
+    """Errors of one face in percent; see `mlanet.metrics.alignment`."""
 
     nme_2d_dense: float
     nme_3d_dense: float
@@ -41,12 +41,9 @@ class DenseErrors:
 class DenseProtocol:
     """The truth of AFLW2000-3D's parameters, and errors of vertices against it.
 
-    The face region is the embedded model's region `face`, carried over by the correspondence:
-    the published figures use masks of their own.
-
-    Attributes:
-        basel: 3DDFA's Basel model of 199 + 29 modes, connected to the embedded model.
-        transfer: from the embedded model to it.
+    The face region is the embedded model's region `face`, carried over by the correspondence: the
+    published figures use masks of their own. `basel` is 3DDFA's model of 199 + 29 modes, connected
+    to the embedded one, from which `transfer` leads to it.
     """
 
     basel: MorphableModel

@@ -7,8 +7,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mlanet.detection import Detection, turns_to_upright
-from mlanet.evaluation.annotated_face import annotated_face
-from mlanet.geometry import bounding_box
+from mlanet.geometry import bounding_box, box_iou
 
 CropSource: TypeAlias = Literal["ground-truth", "detector", "unknown"]
 """Who says where the face is; unknown of other methods' predictions."""
@@ -91,3 +90,18 @@ def square_roi_box(
     clipped_low, clipped_high = low <= 1.0, high >= np.asarray(image_size, dtype=np.float64)
     share = np.where(clipped_low == clipped_high, 0.5, np.where(clipped_low, 1.0, 0.0))
     return np.concatenate([low - share * missing, high + (1.0 - share) * missing])
+
+
+def annotated_face(
+    detections: Sequence[Detection], box_px: Float[np.ndarray, "4"], min_iou: float
+) -> Detection | None:
+    """The detection whose box overlaps the annotated one best; None if none does enough.
+
+    Boxes are left, top, right, bottom; `min_iou` is the least intersection over union.
+    """
+    if not detections:
+        return None
+    boxes = np.stack([detection.box_px for detection in detections]).astype(np.float64)
+    overlap = box_iou(boxes, box_px[None])[:, 0]
+    best = int(overlap.argmax())
+    return detections[best] if overlap[best] >= min_iou else None

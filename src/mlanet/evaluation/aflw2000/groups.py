@@ -17,12 +17,8 @@ from mlanet.morphable import MorphableModel
 class GroupKind:
     """How images are grouped.
 
-    Attributes:
-        name: of the kind.
-        what: is measured; {} stands for predicted or fitted.
-        measure: of an image; None if it has none.
-        limits: upper ones of all groups but the last, inclusive.
-        groups: their names.
+    `what` is measured ({} stands for predicted or fitted), by `measure`; `limits` are the upper
+    ones of all groups but the last, inclusive.
     """
 
     name: str
@@ -95,9 +91,7 @@ def face_openings(landmarks: Float[np.ndarray, "68 3"]) -> FaceOpenings:
         height = apart(corner + 1, corner + 5) + apart(corner + 2, corner + 4)
         return height / max(2.0 * apart(corner, corner + 3), 1e-9)
 
-    return FaceOpenings(
-        mouth=apart(62, 66) / max(apart(36, 45), 1e-9), eyes=(eye(36) + eye(42)) / 2.0
-    )
+    return FaceOpenings(apart(62, 66) / max(apart(36, 45), 1e-9), (eye(36) + eye(42)) / 2.0)
 
 
 def typology_angle_deg(color: Float[np.ndarray, "3"]) -> float:

@@ -36,13 +36,7 @@ NOTE = "Orange: the annotation's points. A face that was missed has grey picture
 class FacePictures:
     """Draws scored faces.
 
-    Attributes:
-        reconstructor: its faces are drawn as `COLUMNS`; without it, the scored points are drawn as
-            `POINTS_COLUMNS`.
-        dataset: the pictures.
-        annotations: landmarks and ground-truth boxes.
-        annotation: which landmarks are drawn.
-        crop: where the reconstructor's crop came from.
+    Without a reconstructor, whose crop came from `crop`, the scored points are drawn.
     """
 
     reconstructor: Reconstructor | None

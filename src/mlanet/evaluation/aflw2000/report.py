@@ -64,11 +64,7 @@ def aflw2000_report(
 ) -> Report:
     """The report of all images.
 
-    Args:
-        results: of `score_aflw2000`.
-        annotation: which landmarks were the truth.
-        crop: where the method's crop came from.
-        tones: whether skin tones are those of the predicted albedo or of a fitted one.
+    `tones` says whether skin tones are those of the predicted albedo or of a fitted one.
     """
     tables = [alignment_table(results), pose_table(results), curve_table(results)]
     if any(result.dense is not None for result in results):

@@ -17,10 +17,9 @@ from mlanet.evaluation.aflw2000.dense import DenseProtocol
 from mlanet.evaluation.aflw2000.framing import CropSource, LandmarkPredictor, framed_face
 from mlanet.evaluation.aflw2000.groups import face_openings
 from mlanet.evaluation.aflw2000.predictions import FacePrediction
-from mlanet.evaluation.aflw2000.report import aflw2000_report
 from mlanet.evaluation.aflw2000.results import ImageResult
 from mlanet.evaluation.exchange import read_names
-from mlanet.evaluation.reporting import Report
+from mlanet.evaluation.progress import Progress, counted
 from mlanet.metrics import nme_2d_68
 
 AnyPredictor = TypeVar("AnyPredictor", bound=LandmarkPredictor)
@@ -35,15 +34,9 @@ class NetworkSource(Generic[AnyPredictor]):
 
     With the ground-truth crop, faces are cut by `square_roi_box`. With the detector's, the
     detection whose box overlaps the bounding box of the true landmarks best is used; if that
-    overlap (intersection over union) is below `framing.MIN_IOU`, the face counts as missed.
-
-    Attributes:
-        predictor: detector and network.
-        annotations: landmarks and ground-truth boxes.
-        annotation: which landmarks choose among detections.
-        crop: where the network's crop comes from.
-        skin_tone: the individual typology angle in degrees of what the predictor returned.
-        vertices: the Basel model's vertices (pixels) of what the predictor returned.
+    overlap (intersection over union) is below `framing.MIN_IOU`, the face counts as missed. Of what
+    the predictor returned, `skin_tone` says the individual typology angle in degrees, `vertices`
+    the Basel model's vertices in pixels.
     """
 
     predictor: AnyPredictor
@@ -95,21 +88,6 @@ def only_named(annotations: AFLW2000Annotations, path: Path) -> AFLW2000Annotati
     )
 
 
-def evaluate_aflw2000(
-    predictor: LandmarkPredictor,
-    dataset: AFLW2000,
-    annotations: AFLW2000Annotations,
-    *,
-    annotation: AnnotationKind = "original",
-    crop: CropSource = "ground-truth",
-    workers: int = 1,
-) -> Report:
-    """Run a predictor over every annotated image; see `NetworkSource` and `score_aflw2000`."""
-    source = NetworkSource(predictor, annotations, annotation, crop)
-    results = score_aflw2000(source, dataset, annotations, annotation=annotation, workers=workers)
-    return aflw2000_report(results, annotation, crop)
-
-
 def score_aflw2000(
     source: FaceSource,
     dataset: AFLW2000,
@@ -118,21 +96,14 @@ def score_aflw2000(
     annotation: AnnotationKind = "original",
     dense: DenseProtocol | None = None,
     keep_vertices: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     workers: int = 1,
 ) -> tuple[ImageResult, ...]:
     """Score every annotated image, whoever says where the face is.
 
-    Args:
-        source: Gives the faces; called from several threads if there are several workers.
-        dataset: The pictures; those without annotation are not used.
-        annotations: Landmarks, yaw and ground-truth boxes.
-        annotation: Which of the two sets of landmarks is the truth.
-        dense: Scores vertices, too.
-        keep_vertices: Keep the vertices that were scored, for `predictions_of`
-            (2.6 GB with those, for 2,000 faces of the Basel model).
-        progress: Called with (images done, images in all) after each image.
-        workers: Threads.
+    With several workers (threads) the source is called from several threads. Pictures without
+    annotation are not used. `dense` scores vertices, too; `keep_vertices` keeps them for
+    `predictions_of` (2.6 GB for 2,000 faces of the Basel model).
 
     Raises:
         DataError: an annotated image is missing from the data set or malformed, or a prediction
@@ -145,14 +116,10 @@ def score_aflw2000(
         result = _score_image(source, dataset, annotations, truth[row], dense, row)
         return result if keep_vertices else replace(result, vertices_px=None)
 
-    results: list[ImageResult] = []
     rows = range(len(annotations.names))
     with ThreadPoolExecutor(workers) as pool:
-        for result in pool.map(scored, rows) if workers > 1 else map(scored, rows):
-            results.append(result)
-            if progress is not None:
-                progress(len(results), len(rows))
-    return tuple(results)
+        scores = iter(pool.map(scored, rows) if workers > 1 else map(scored, rows))
+        return tuple(next(scores) for _ in counted(rows, progress))
 
 
 def require_pictures(dataset: AFLW2000, annotations: AFLW2000Annotations) -> None:

@@ -1,17 +1,18 @@
 """Expressions on rendered heads that no training has seen."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import UInt8
 
-from mlanet.evaluation.expressions.photos import MAX_YAW_DEG, predicted_expressions
+from mlanet.evaluation.expressions.photos import MAX_YAW_DEG, predicted_scores
 from mlanet.evaluation.expressions.scores import BLINK_DIFFERENCE, BLINKS, ExpressionScores
+from mlanet.evaluation.progress import Progress
 from mlanet.metrics import Estimate, share_estimate
 from mlanet.morphable import AlbedoModel, MorphableModel
-from mlanet.reconstructor import BATCH, Reconstructor
+from mlanet.reconstructor import Reconstructor
 from mlanet.synthesis import HeadsConfig, RenderedHeads
 
 EVALUATION_SEED = 2**31
@@ -36,12 +37,7 @@ SEARCHED_PER_HEAD = 1000
 
 @dataclass(frozen=True, eq=False)
 class HeadScores:
-    """Rendered heads: what they show, and what a network sees in them.
-
-    Attributes:
-        known: the expressions that they were rendered with.
-        predicted: the network's answers.
-    """
+    """Rendered heads: what they show, and what a network sees in them."""
 
     known: ExpressionScores
     predicted: ExpressionScores
@@ -50,13 +46,8 @@ class HeadScores:
 def unseen_heads(model: MorphableModel, size: int, seed: int, cover: str) -> RenderedHeads:
     """Heads with the photographic albedo, turned by at most `MAX_YAW_DEG`.
 
-    The same seed gives the same faces whatever is before them.
-
-    Args:
-        model: the embedded face model.
-        size: side of the pictures in pixels.
-        seed: from zero.
-        cover: one of `COVERS`.
+    The same seed gives the same faces whatever is before them. `cover` is one of `COVERS`; pictures
+    have `size` pixels a side; seeds count from zero.
     """
     config = HeadsConfig(yaw_deg=MAX_YAW_DEG, **COVERS[cover])
     colored = AlbedoModel.load().on(model)
@@ -83,16 +74,11 @@ def score_heads(
     count: int,
     seed: int,
     cover: str,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[HeadScores, HeadScores]:
     """Scores of the first `count` heads of a seed, and of the first heads that wink.
 
-    Args:
-        reconstructor: the network, with the embedded face model.
-        count: how many heads; one for `WINKS_PER_HEAD` of them winks besides.
-        seed: see `unseen_heads`.
-        cover: one of `COVERS`.
-        progress: called with (heads done, heads in all).
+    One head for `WINKS_PER_HEAD` winks besides. The network regresses the embedded face model.
     """
     size = reconstructor.regressor.config.input_size
     heads = unseen_heads(reconstructor.model, size, seed, cover)
@@ -118,23 +104,17 @@ def _seen(
     reconstructor: Reconstructor,
     heads: RenderedHeads,
     numbers: Sequence[int],
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> tuple[ExpressionScores, ExpressionScores]:
     """Known and predicted expressions of some heads."""
-    known: list[Float[np.ndarray, "b e"]] = []
-    predicted: list[Float[np.ndarray, "b e"]] = []
-    for start in range(0, len(numbers), BATCH):
-        samples = [heads[number] for number in numbers[start : start + BATCH]]
-        vectors = np.stack([np.asarray(sample.coefficients) for sample in samples])
-        known.append(heads.model.layout.split(vectors).expression.astype(np.float64))
-        crops = np.stack([sample.image for sample in samples])
-        predicted.append(predicted_expressions(reconstructor, crops))
-        if progress is not None:
-            progress(start + len(samples), len(numbers))
+    vectors: list[np.ndarray] = []
+
+    def crop(place: int) -> UInt8[np.ndarray, "s s 3"]:
+        sample = heads[numbers[place]]
+        vectors.append(np.asarray(sample.coefficients))
+        return sample.image
+
     names = tuple(f"{place}: head {number}" for place, number in enumerate(numbers))
-    found, expressions = np.ones(len(names), dtype=bool), heads.model.expression_names
-    first, second = (
-        ExpressionScores(names, np.concatenate(values), expressions, found)
-        for values in (known, predicted)
-    )
-    return first, second
+    predicted = predicted_scores(reconstructor, names, crop, progress)
+    known = heads.model.layout.split(np.stack(vectors)).expression.astype(np.float64)
+    return replace(predicted, values=known, expressions=heads.model.expression_names), predicted

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from mlanet.datasets import AFLW2000, AFLW2000Annotations
 from mlanet.errors import DataError
 from mlanet.evaluation.expressions.scores import BLINKS, ExpressionScores
+from mlanet.evaluation.progress import Progress, batches
 from mlanet.image import crop_square, square_from_landmarks
 from mlanet.reconstructor import BATCH, Reconstructor
 
@@ -30,10 +31,7 @@ SHUT = 0.6
 class EyeScores:
     """`eyeBlink` of some eyes.
 
-    Attributes:
-        eyes: how many.
-        median: of the scores; NaN without eyes.
-        share_shut: share of the scores above `SHUT`; NaN without eyes.
+    Of how many eyes; median and share above `SHUT` are NaN without any.
     """
 
     eyes: int
@@ -59,45 +57,40 @@ def predict_photos(
     dataset: AFLW2000,
     annotations: AFLW2000Annotations,
     rows: Sequence[int],
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ExpressionScores:
     """What a network says of annotated faces, cut by their original landmarks.
-
-    Args:
-        reconstructor: the network.
-        dataset: the pictures.
-        annotations: their landmarks.
-        rows: which of the annotated faces.
-        progress: called with (faces done, faces in all).
 
     Raises:
         DataError: a picture is missing or malformed.
     """
     size = reconstructor.regressor.config.input_size
-    found: list[Float[np.ndarray, "b e"]] = []
-    for start in range(0, len(rows), BATCH):
-        some = rows[start : start + BATCH]
-        crops: list[np.ndarray] = []
-        for row in some:
-            image = dataset[_place(dataset, annotations.names[row])].image
-            square = square_from_landmarks(annotations.original_px[row])
-            crops.append(crop_square(image, square, size).image)
-        found.append(predicted_expressions(reconstructor, np.stack(crops)))
-        if progress is not None:
-            progress(start + len(some), len(rows))
+
+    def crop(place: int) -> UInt8[np.ndarray, "s s 3"]:
+        name = annotations.names[rows[place]]
+        if name not in dataset.index_of:
+            raise DataError(f"{name}: annotated, but not among the pictures")
+        square = square_from_landmarks(annotations.original_px[rows[place]])
+        return crop_square(dataset[dataset.index_of[name]].image, square, size).image
+
     names = tuple(annotations.names[row] for row in rows)
-    expressions = reconstructor.model.expression_names
-    return ExpressionScores(
-        names, np.concatenate(found), tuple(expressions), np.ones(len(names), dtype=bool)
-    )
+    return predicted_scores(reconstructor, names, crop, progress)
 
 
-def predicted_expressions(
-    reconstructor: Reconstructor, crops: UInt8[np.ndarray, "b s s 3"]
-) -> Float[np.ndarray, "b e"]:
-    """Expression coefficients of crops."""
-    vectors = reconstructor.regressor(crops)
-    return reconstructor.regressor.config.layout.split(vectors).expression.astype(np.float64)
+def predicted_scores(
+    reconstructor: Reconstructor,
+    names: tuple[str, ...],
+    crop: Callable[[int], UInt8[np.ndarray, "s s 3"]],
+    progress: Progress | None = None,
+) -> ExpressionScores:
+    """What a network says of faces, of which `crop` gives the picture by number."""
+    regressor = reconstructor.regressor
+    values: list[Float[np.ndarray, "b e"]] = []
+    for numbers in batches(len(names), BATCH, progress):
+        vectors = regressor(np.stack([crop(number) for number in numbers]))
+        values.append(regressor.config.layout.split(vectors).expression.astype(np.float64))
+    expressions = tuple(reconstructor.model.expression_names)
+    return ExpressionScores(names, np.concatenate(values), expressions, np.ones(len(names), bool))
 
 
 def eye_aspect_ratios(landmarks: Float[np.ndarray, "n 68 2"]) -> Float[np.ndarray, "n 2"]:
@@ -123,9 +116,7 @@ def closed_and_open_eyes(
 ) -> dict[str, EyeScores]:
     """`eyeBlink` of the eyes that the annotation shows closed, and of those that it shows open.
 
-    Args:
-        predicted: scores of faces.
-        ratios: of their eyes, see `eye_aspect_ratios`.
+    `ratios` are those of `eye_aspect_ratios`.
     """
     blinks = np.stack([predicted.values_of(name) for name in BLINKS], axis=1)
     known = predicted.found[:, None] & np.isfinite(ratios)
@@ -140,9 +131,3 @@ def _scores(blinks: Float[np.ndarray, "n 2"], chosen: Bool[np.ndarray, "n 2"]) -
     if not len(some):
         return EyeScores(0, float("nan"), float("nan"))
     return EyeScores(len(some), float(np.median(some)), float((some > SHUT).mean()))
-
-
-def _place(dataset: AFLW2000, name: str) -> int:
-    if name not in dataset.index_of:
-        raise DataError(f"{name}: annotated, but not among the pictures")
-    return dataset.index_of[name]

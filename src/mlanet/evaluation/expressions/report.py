@@ -1,6 +1,7 @@
 """How far predicted expressions agree with a teacher's, with known ones, and with closed eyes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -27,7 +28,7 @@ PROTOCOL = Protocol(
     "and with the known ones of unseen rendered heads; 95 % intervals by a bootstrap over faces",
 )
 
-PHOTOS, OTHERS = "Photos beside the teacher", "Photos beside the teacher, other expressions"
+PHOTOS = "Photos beside the teacher"
 HEADS, WINKS = "Rendered heads", "Winks of rendered heads"
 EYES = "Eyes as the annotation shows them"
 
@@ -35,12 +36,27 @@ CoverScores: TypeAlias = Mapping[str, tuple[HeadScores, HeadScores]]
 """Heads and winking heads, by what is before them (`heads.COVERS`)."""
 
 
-def photo_tables(predicted: ExpressionScores, teacher: ExpressionScores) -> tuple[Table, Table]:
-    """Correlations with the teacher of the main expressions, and of all others that both know.
+def agreement_tables(
+    predicted: ExpressionScores, truth: ExpressionScores, name: str, figure: str, cases: str
+) -> tuple[Table, Table]:
+    """Correlations of two scores of the same faces: of the main expressions, and of all others."""
+    figures = Column(figure, use="figure"), Column("low"), Column("high"), Column(cases)
+    main, others = (
+        tuple(
+            (quantity, *_cells(pearson_correlation(predicted.values_of(quantity), true)))
+            for quantity, true in ((each, truth.values_of(each)) for each in some)
+        )
+        for some in shared_quantities((predicted, truth))
+    )
+    columns = (Column("expression"), *figures)
+    return (
+        Table(name, columns, main),
+        Table(f"{name}, other expressions", columns, others, brief=False),
+    )
 
-    Args:
-        predicted: of the faces within range.
-        teacher: of the same faces.
+
+def photo_tables(predicted: ExpressionScores, teacher: ExpressionScores) -> tuple[Table, Table]:
+    """`agreement_tables` of the faces that both have found.
 
     Raises:
         DataError: there is no face of which both have scores.
@@ -48,44 +64,16 @@ def photo_tables(predicted: ExpressionScores, teacher: ExpressionScores) -> tupl
     both = predicted.found & teacher.found
     if not both.any():
         raise DataError(f"none of the {len(both)} faces was found by both teacher and method")
-    one, other = predicted.only(both), teacher.only(both)
-    main, others = shared_quantities((one, other))
-    columns = _estimate_columns("expression", "correlation with the teacher", "faces")
-    return (
-        Table(PHOTOS, columns, _estimate_rows(agreement(one, other, main))),
-        Table(OTHERS, columns, _estimate_rows(agreement(one, other, others)), brief=False),
-    )
-
-
-def agreement(
-    predicted: ExpressionScores, truth: ExpressionScores, quantities: Sequence[str]
-) -> dict[str, Estimate]:
-    """Correlations of two scores of the same faces."""
-    return {
-        name: pearson_correlation(predicted.values_of(name), truth.values_of(name))
-        for name in quantities
-    }
+    figure = "correlation with the teacher"
+    return agreement_tables(predicted.only(both), teacher.only(both), PHOTOS, figure, "faces")
 
 
 def head_tables(heads: HeadScores, cover: str, *, brief: bool) -> tuple[Table, Table]:
-    """Correlations with the known expressions: of the main ones, and of all others.
-
-    Args:
-        heads: what they show, and what was seen.
-        cover: what is before them.
-        brief: whether a terminal shows the main ones.
-    """
-    main, others = shared_quantities((heads.predicted, heads.known))
-    columns = _estimate_columns("expression", f"correlation {cover}", "heads")
-    name, note = f"{HEADS} {cover}", "Expressions that no head shows have no correlation."
-
-    def rows(quantities: Sequence[str]) -> tuple[tuple[Cell, ...], ...]:
-        return _estimate_rows(agreement(heads.predicted, heads.known, quantities))
-
-    return (
-        Table(name, columns, rows(main), brief=brief),
-        Table(f"{name}, other expressions", columns, rows(others), note, brief=False),
-    )
+    """`agreement_tables` of rendered heads; a terminal shows the main ones if `brief`."""
+    name, figure = f"{HEADS} {cover}", f"correlation {cover}"
+    main, others = agreement_tables(heads.predicted, heads.known, name, figure, "heads")
+    note = "Expressions that no head shows have no correlation."
+    return replace(main, brief=brief), replace(others, note=note)
 
 
 def winks_table(scores: CoverScores) -> Table:
@@ -95,12 +83,16 @@ def winks_table(scores: CoverScores) -> Table:
         " Told apart: the predicted left minus right eyeBlink has the right sign (share, Wilson's"
         " interval); alike: it is exactly zero (share)."
     )
-    columns = _estimate_columns("heads", "told apart", "winks")
+    columns = (
+        Column("heads"),
+        Column("told apart", use="figure"),
+        *map(Column, ("low", "high", "winks", "alike")),
+    )
     rows: list[tuple[Cell, ...]] = []
     for cover, (_, winking) in scores.items():
         right, alike = winks_told_apart(winking)
-        rows.append((*_estimate_rows({cover: right})[0], number(alike.value)))
-    return Table(WINKS, (*columns, Column("alike")), tuple(rows), note)
+        rows.append((cover, *_cells(right), number(alike.value)))
+    return Table(WINKS, columns, tuple(rows), note)
 
 
 def eyes_table(scores: Mapping[str, EyeScores]) -> Table:
@@ -130,11 +122,7 @@ def photo_rows(
 ) -> Table:
     """What was said of each photo; empty where a face was not found.
 
-    Args:
-        predicted: of the faces within range.
-        teacher: of the same faces.
-        yaw_deg: of the faces.
-        ratios: of their eyes, see `eye_aspect_ratios`.
+    `ratios` are those of `eye_aspect_ratios`.
     """
     columns = [Column("image", use="case"), Column("yaw_deg", digits=1)]
     values: list[Sequence[Cell]] = [predicted.names, [float(yaw) for yaw in yaw_deg]]
@@ -162,13 +150,7 @@ def expressions_report(
 ) -> Report:
     """The report of all parts that there are.
 
-    Args:
-        predicted: of the faces within range.
-        teacher: of the same faces.
-        yaw_deg: of the faces.
-        ratios: of their eyes in the re-annotation, if it is known.
-        eyes: of closed and open eyes.
-        heads: of rendered heads.
+    Rows are the faces within range; `ratios` of their eyes are those of the re-annotation.
 
     Raises:
         DataError: there is no face of which both have scores.
@@ -196,12 +178,6 @@ def expressions_report(
     )
 
 
-def _estimate_columns(rows: str, figure: str, cases: str) -> tuple[Column, ...]:
-    return Column(rows), Column(figure, use="figure"), Column("low"), Column("high"), Column(cases)
-
-
-def _estimate_rows(estimates: Mapping[str, Estimate]) -> tuple[tuple[Cell, ...], ...]:
-    return tuple(
-        (name, number(e.value), number(e.low), number(e.high), e.count)
-        for name, e in estimates.items()
-    )
+def _cells(estimate: Estimate) -> tuple[Cell, ...]:
+    figures = (number(value) for value in (estimate.value, estimate.low, estimate.high))
+    return (*figures, estimate.count)

@@ -104,9 +104,7 @@ class ExpressionScores:
     def of(self, names: Sequence[str], what: str) -> "ExpressionScores":
         """The scores of some faces, in their order.
 
-        Args:
-            names: of the faces.
-            what: how messages call these scores.
+        Messages call the scores `what`.
 
         Raises:
             DataError: there is no row for one of them, or none of them was found.
@@ -116,10 +114,10 @@ class ExpressionScores:
         if absent:
             others = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
             raise DataError(f"{what}: no row for {absent[0]}{others} of the {len(names)} pictures")
-        found = self._rows([row_of[name] for name in names])
-        if not found.found.any():
+        chosen = self._rows([row_of[name] for name in names])
+        if not chosen.found.any():
             raise DataError(f"{what}: none of the {len(names)} faces has scores ('found')")
-        return found
+        return chosen
 
     def only(self, kept: Bool[np.ndarray, "n"]) -> "ExpressionScores":
         """The scores of the faces that are kept."""

@@ -1,7 +1,7 @@
 """The layout of MICC Florence: subjects, their scans, and the frames of their videos."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 
 from mlanet.errors import DataError
 from mlanet.evaluation.exchange import write_picture
+from mlanet.evaluation.progress import Progress, counted
 from mlanet.files import list_files
 
 SETTINGS = ("Indoor-Cooperative", "PTZ-Indoor", "PTZ-Outdoor")
@@ -26,11 +27,7 @@ EVERY = 10
 class FlorenceSubject:
     """Where a subject's files are.
 
-    Attributes:
-        name: of its folder.
-        scans: OBJ files of the frontal scans, one or two.
-        videos: of each setting that there is.
-        problems: files that are passed over, one line each.
+    Videos are by setting; `problems` are files that are passed over, one line each.
     """
 
     name: str
@@ -87,9 +84,8 @@ def setting_names(subjects: Sequence[FlorenceSubject]) -> list[str]:
 class WrittenFrames:
     """Frames that became pictures.
 
-    Attributes:
-        names: `setting_name` of all that have a picture, by which a method's faces are told.
-        skipped: videos that cannot be read and settings without a picture, one line each.
+    `setting_name` of all that have a picture, by which a method's faces are told; videos that
+    cannot be read and settings without a picture, one line each.
     """
 
     names: tuple[str, ...]
@@ -100,7 +96,7 @@ def write_frames(
     folder: Path,
     subjects: Sequence[FlorenceSubject],
     every: int = EVERY,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> WrittenFrames:
     """Write the frames that are used as pictures `subject_XX/SETTING/VIDEO_NNNNNN.png`.
 
@@ -110,7 +106,7 @@ def write_frames(
         DataError: the folder cannot be written.
     """
     names, skipped = list[str](), list[str]()
-    for number, subject in enumerate(subjects):
+    for subject in counted(subjects, progress):
         for setting, videos in subject.videos.items() if subject.scans else ():
             name, written = setting_name(subject, setting), 0
             for video, prefix in zip(videos, _prefixes(videos), strict=True):
@@ -121,8 +117,6 @@ def write_frames(
                 names.append(name)
             else:
                 skipped.append(f"{subject.name}, {setting}: no frame")
-        if progress is not None:
-            progress(number + 1, len(subjects))
     return WrittenFrames(tuple(names), tuple(skipped))
 
 

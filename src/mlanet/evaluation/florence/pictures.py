@@ -46,11 +46,8 @@ DISTANCE_MM, HALF_MM = 1000.0, 130.0
 class FlorencePictures:
     """Draws the frame in the middle of those in which there is a face.
 
-    Attributes:
-        reconstructor: finds the face in the frame, and is drawn unless there are `meshes`.
-        subjects: of the data set.
-        every: of so many frames of a video one is looked at.
-        meshes: another method's faces; `setting_name` names their files.
+    The reconstructor finds the face; it is drawn unless there are `meshes` of another method, whose
+    files `setting_name` names. Of `every` so many frames one is looked at.
     """
 
     reconstructor: Reconstructor
@@ -128,10 +125,8 @@ def draw_shape(
 ) -> UInt8[np.ndarray, "t t 3"]:
     """A face of any unit and place as clay, seen from the front or turned.
 
-    Args:
-        shape: the face.
-        typical: landmarks (mm, model frame) of any face, to which it is brought.
-        yaw_deg: by which it is then turned about the vertical axis.
+    It is brought to the `typical` landmarks (mm, model frame) of any face, then turned about the
+    vertical axis.
     """
     motion = fit_similarity(shape.starts, typical[list(shape.numbers)])
     surface = shape.surface

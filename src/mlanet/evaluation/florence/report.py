@@ -27,9 +27,7 @@ FIGURES = tuple(field.name for field in fields(FlorenceFigures))
 def florence_report(scores: FlorenceScores, *, every: int | None = None) -> Report:
     """The report of all subjects.
 
-    Args:
-        scores: of `score_florence`.
-        every: of so many frames of a video one was used; None if the method does not say.
+    Of `every` so many frames one was used; None if the method does not say.
     """
     settings = by_setting(scores.results)
     curves = {

@@ -21,6 +21,7 @@ from mlanet.evaluation.florence.layout import (
     frames_of,
     setting_name,
 )
+from mlanet.evaluation.progress import Progress, counted
 from mlanet.evaluation.surfaces.face_shape import FaceComparison, FaceShape
 from mlanet.evaluation.surfaces.mesh_folder import MeshFolder, MeshWriter
 from mlanet.metrics import nme_interocular_icp
@@ -32,11 +33,9 @@ from mlanet.reconstructor import Reconstructor
 class SettingFace:
     """What a method makes of a subject's videos of one setting.
 
-    Attributes:
-        shape: the face at rest; None if no face was found.
-        frames: that were looked at; None if the method does not say.
-        faces: frames in which a face was found; None if the method does not say.
-        problems: what could not be read, one line each.
+    `shape` is the face at rest, None if none was found; `frames` were looked at, a face was found
+    in `faces` of them, None if the method does not say. A line for each thing that could not be
+    read.
     """
 
     shape: FaceShape | None
@@ -102,12 +101,8 @@ class FlorenceFigures:
 class FlorenceResult:
     """A subject in one setting.
 
-    Attributes:
-        subject: its name.
-        setting: of the videos.
-        frames: that were looked at; None if the method does not say.
-        faces: frames in which a face was found, which the result is of; None as above.
-        figures: the least over the subject's scans.
+    `frames` were looked at, a face was found in `faces` of them; None if the method does not say.
+    The figures are the least over the subject's scans.
     """
 
     subject: str
@@ -121,10 +116,7 @@ class FlorenceResult:
 class FlorenceScores:
     """Results on MICC Florence.
 
-    Attributes:
-        results: one for each subject and setting.
-        skipped: what was left out and why, one line each.
-        scans: that were compared with.
+    One result for each subject and setting; what was left out and why, one line each; the scans.
     """
 
     results: tuple[FlorenceResult, ...]
@@ -139,21 +131,15 @@ def score_florence(
     *,
     annotator: Reconstructor,
     keep: MeshWriter | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> FlorenceScores:
     """Compare faces with the subjects' scans, whoever says what the faces look like.
 
-    Of two scans the nearer one counts, for each figure. What is missing, cannot be read or shows
-    no face is left out and named.
-
-    Args:
-        source: gives the faces.
-        model: its mean face is what every method is compared with.
-        subjects: from `florence_subjects`.
-        annotator: finds the landmarks of scans that have no landmark file. It should be the
-            shipped network, whatever is tested, so that all networks meet the same scans.
-        keep: writes the faces, too.
-        progress: called with (subjects done, subjects in all).
+    Of two scans the nearer one counts, for each figure. What is missing, cannot be read or shows no
+    face is left out and named. The model's mean face is what every method is compared with. The
+    annotator finds the landmarks of scans without a landmark file; it should be the shipped
+    network, whatever is tested, so that all networks meet the same scans. `keep` writes the faces,
+    too.
 
     Raises:
         DataError: a face cannot be written.
@@ -161,13 +147,11 @@ def score_florence(
     run = _Run(source, FaceComparison(model).face(), keep, [])
     results: list[FlorenceResult] = []
     every: list[FlorenceScan] = []
-    for number, subject in enumerate(subjects):
+    for subject in counted(subjects, progress):
         scans = run.read_scans(subject, annotator)
         every += scans
         scored = [run.evaluate(subject, setting, scans) for setting in SETTINGS if scans]
         results += [result for result in scored if result is not None]
-        if progress is not None:
-            progress(number + 1, len(subjects))
     return FlorenceScores(tuple(results), tuple(run.skipped), tuple(every))
 
 
@@ -175,9 +159,7 @@ def score_florence(
 class VideoFaces:
     """Faces as a network sees them: identity averaged over frames, at rest.
 
-    Attributes:
-        reconstructor: detector, network and face model.
-        every: of so many frames of a video one is used.
+    Of `every` so many frames of a video one is used.
     """
 
     reconstructor: Reconstructor

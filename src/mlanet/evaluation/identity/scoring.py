@@ -1,6 +1,6 @@
 """Verification by identity coefficients: are two pictures of one person?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -10,6 +10,7 @@ from jaxtyping import Float, Int, Shaped
 from mlanet.datasets import FaceCrops
 from mlanet.datasets.archive import load_arrays, positions_of
 from mlanet.errors import DataError
+from mlanet.evaluation.progress import Progress, batches
 from mlanet.evaluation.reporting import Column, Line, Plot, Protocol, Report, Table
 from mlanet.image import crop_square, square_from_landmarks
 from mlanet.metrics import Verification, cosine_similarity, verification
@@ -43,7 +44,7 @@ Descriptions: TypeAlias = Mapping[str, Float[np.ndarray, "n k"]]
 def describe_frames(
     reconstructor: Reconstructor,
     faces: FaceCrops,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Descriptions:
     """What a network says of all frames, cut by their labelled landmarks.
 
@@ -54,19 +55,14 @@ def describe_frames(
     size = reconstructor.regressor.config.input_size
     vectors: list[np.ndarray] = []
     colors: list[np.ndarray] = []
-    for start in range(0, len(faces), BATCH):
-        rows = range(start, min(start + BATCH, len(faces)))
-        squares = (square_from_landmarks(faces.landmarks_px[k, :, :2].astype(float)) for k in rows)
+    for rows in batches(len(faces), BATCH, progress):
+        squares = [square_from_landmarks(faces.landmarks_px[k, :, :2].astype(float)) for k in rows]
+        pictures = [faces.decode(row) for row in rows]
         crops = np.stack(
-            [
-                crop_square(faces.decode(row), square, size).image
-                for row, square in zip(rows, squares, strict=True)
-            ]
+            [crop_square(*each, size).image for each in zip(pictures, squares, strict=True)]
         )
         vectors.append(reconstructor.regressor(crops))
         colors.append(crops.mean(axis=(1, 2)) / 255.0)
-        if progress is not None:
-            progress(rows.stop, len(faces))
     vector = np.concatenate(vectors).astype(np.float64)
     coefficients = reconstructor.regressor.config.layout.split(vector)
     return _of_identity(coefficients.identity) | {
@@ -161,12 +157,7 @@ def score_identity(
 ) -> Verification:
     """Verification by the cosine of descriptions, one row a frame.
 
-    Args:
-        rows: descriptions of frames.
-        person: who is shown in each frame, numbers from zero.
-        video: the frame's video, numbers from zero.
-        level: a key of `NOTES`.
-        resamples: of the bootstrap.
+    Numbers of people and videos count from zero; `level` is a key of `NOTES`.
 
     Raises:
         ValueError: the shapes differ or no person has two videos.

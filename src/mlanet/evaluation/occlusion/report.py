@@ -22,12 +22,7 @@ SHARE_TICK, ERROR_TICK = 10.0, 0.5
 
 
 def occlusion_report(results: OcclusionResults, seed: int = 0) -> Report:
-    """The report of all pictures.
-
-    Args:
-        results: of `score_occlusion`.
-        seed: of the occluders.
-    """
+    """The report of all pictures."""
     return Report(
         protocol=PROTOCOL,
         rows=occlusion_rows(results),

@@ -1,4 +1,4 @@
-"""Reports for people: one page of tables, curves and pictures as Markdown and as HTML.
+"""Reports for people: one page of tables, curves and pictures as Markdown, HTML, in the terminal.
 
 The HTML file holds everything that it shows: pictures as data URIs, curves as SVG, no scripts.
 """
@@ -9,10 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
+from re import sub
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
 
 from mlanet.errors import DataError
 from mlanet.evaluation.reporting.plots import NUM_Y_TICKS, Plot
@@ -38,12 +42,7 @@ class PictureRow:
 class PictureGrid:
     """Rows of pictures under named columns.
 
-    Attributes:
-        title: of the grid.
-        columns: what the pictures of a row show.
-        rows: of pictures.
-        note: above them.
-        file: name of a PNG file that holds all of them, too; none if empty.
+    The note stands above them. A PNG file of that name, if it is not empty, holds all of them, too.
     """
 
     title: str
@@ -156,3 +155,47 @@ def _template() -> Any:
         lstrip_blocks=True,
     )
     return environment.get_template("report.html")
+
+
+GAP = 2
+"""Between columns."""
+
+
+def print_page(page: Page) -> None:
+    """Print facts and brief tables, not the versions; text is shown as it is, markup is none."""
+    console = Console(markup=False, highlight=False)
+    console.print(Text(page.title, style="bold"))
+    for name, value in page.facts:
+        if name != "versions":
+            console.print(f"{name}: {value}")
+    for table in page.tables:
+        if table.brief:
+            console.print(_rich_table(table, console.width))
+
+
+def _rich_table(table: Table, width: int) -> RichTable:
+    """The table; where it is too wide, headings are broken behind _ and -, then words are."""
+    columns = list(zip(table.headings, *table.shown, strict=True))
+    if sum(max(map(len, column)) + GAP for column in columns) > width:
+        columns = [(sub("([_-])", r"\1\n", heading), *cells) for heading, *cells in columns]
+    words = [
+        max(len(word) for text in column for word in [*text.split(), ""]) for column in columns
+    ]
+    fits = sum(words) + GAP * len(words) <= width
+    below = Text(table.note, style="table.caption") if table.note else None
+    drawn = RichTable(
+        title=Text(table.name, style="table.title"),
+        caption=below,
+        box=None,
+        padding=(0, GAP, 0, 0),
+    )
+    for number, ((heading, *_), longest) in enumerate(zip(columns, words, strict=True)):
+        drawn.add_column(
+            Text(heading),
+            justify="right" if number else "left",
+            overflow="fold",
+            min_width=longest if fits else None,
+        )
+    for row in table.shown:
+        drawn.add_row(*map(Text, row))
+    return drawn

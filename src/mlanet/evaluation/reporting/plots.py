@@ -45,12 +45,7 @@ def cumulative_plot(
 ) -> tuple[Plot, ...]:
     """Which share of errors lies below a threshold, one curve for each name; none without any.
 
-    Args:
-        label: of the errors.
-        share: of what.
-        errors: infinite where there is none; names without any are left out.
-        limit: end of the horizontal axis; without it, beyond the largest error.
-        note: below the plot.
+    `errors` are infinite where there is none. Without a limit the axis ends beyond the largest.
     """
     if limit is None:
         most = max((value for values in errors.values() for value in values), default=0.0)

@@ -54,12 +54,7 @@ class Column:
 class Table:
     """Named columns; the first one names the rows.
 
-    Attributes:
-        name: of the table.
-        columns: what is in a row.
-        rows: one value for each column.
-        note: below the table.
-        brief: whether a terminal shows it, too.
+    The note stands below the table; a terminal shows `brief` ones alone.
 
     Raises:
         ValueError: a row has another length, or two columns have one name.

@@ -32,12 +32,7 @@ class Eyeball:
 def eyeballs(
     landmarks: Float[np.ndarray, "68 3"], rng: np.random.Generator
 ) -> tuple[Eyeball, Eyeball]:
-    """Two eyes that look ahead (z) and touch the rims of the lids from behind.
-
-    Args:
-        landmarks: mm, model frame.
-        rng: chooses the colour of the irises.
-    """
+    """Two eyes that look ahead (z) and touch the rims of the lids from behind."""
     iris = np.array(IRIS_COLORS[int(rng.integers(len(IRIS_COLORS)))])
     right, left = (_eyeball(landmarks[part], iris) for part in EYES)
     return right, left

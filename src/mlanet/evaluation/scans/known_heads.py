@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from mlanet.errors import AssetError, DataError
 from mlanet.evaluation.scans.eyes import eyeballs
 from mlanet.evaluation.scans.flame_open import FLAME_FILE, read_flame_open
-from mlanet.evaluation.scans.visible_surface import visible_surface
-from mlanet.evaluation.surfaces.face_shape import OUTER_EYES, START_POINTS
-from mlanet.geometry import Mesh, fit_similarity
+from mlanet.evaluation.surfaces.face_shape import START_POINTS, outer_eye_distance
+from mlanet.geometry import Mesh, fit_similarity, matrix_from_euler
 from mlanet.image import read_image
 from mlanet.metrics import Surface
 from mlanet.morphable import AlbedoModel, MorphableModel, Transfer
 from mlanet.morphable.readers.wavefront import ObjMesh, read_obj
 from mlanet.morphable.transfer import connect
+from mlanet.render import rasterize
 from mlanet.synthesis.shapes import hair, hair_faces
 
 LEE_FILE = Path("scans") / "lee_perry_smith" / "LeePerrySmith.obj"
@@ -78,11 +78,7 @@ def known_heads(
 ) -> list[KnownHead]:
     """The two scans and `num_random` random heads of FLAME Open with photographic albedo.
 
-    Args:
-        data: folder with `scans` and `flame_open`.
-        model: the embedded face model, whose photographic albedo the heads of FLAME Open wear.
-        num_random: how many of them.
-        seed: of their shapes and colours.
+    `data` holds `scans` and `flame_open`; the albedo is that of the embedded face model.
 
     Raises:
         DataError: a file is missing or malformed.
@@ -130,8 +126,7 @@ def _in_mm(mesh: ObjMesh) -> tuple[ObjMesh, Float[np.ndarray, "9 3"]]:
     if len(mesh.vertices) <= max(LEE_POINTS):
         raise DataError(f"{LEE_FILE}: another mesh than the one whose vertices were picked")
     points = mesh.vertices[list(LEE_POINTS)]
-    right, left = (START_POINTS.index(k) for k in OUTER_EYES)
-    scale = LEE_OUTER_EYES_MM / float(np.linalg.norm(points[left] - points[right]))
+    scale = LEE_OUTER_EYES_MM / outer_eye_distance(points)
     return replace(mesh, vertices=mesh.vertices * scale), points * scale
 
 
@@ -204,3 +199,38 @@ def _random_head(
     )
     surface = visible_surface(vertices, flame.base_faces)
     return KnownHead(name, RANDOM_KIND, surface, landmarks, landmarks[list(START_POINTS)], mesh)
+
+
+VIEWS_DEG = tuple((pitch, yaw) for pitch in (-45.0, 0.0, 45.0) for yaw in range(-90, 91, 30))
+"""Pitch and yaw of the directions from which it is looked at."""
+
+MAP_PX = 512
+TOLERANCE_MM = 1.0
+"""A vertex this far behind what the depth map shows still counts as seen."""
+
+FAR_MM = 10_000.0
+
+
+def visible_surface(vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]) -> Surface:
+    """The triangles of a head (mm, looking along z) whose corners can all be seen from outside.
+
+    Raises:
+        ValueError: there are none.
+    """
+    seen = np.zeros(len(vertices), dtype=bool)
+    for pitch, yaw in VIEWS_DEG:
+        rotation = matrix_from_euler(np.radians([pitch, yaw, 0.0]))
+        seen |= _seen(np.asarray(vertices @ rotation.T, dtype=np.float64), faces)
+    return Surface(vertices, faces[seen[faces].all(axis=1)])
+
+
+def _seen(points: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]) -> Bool[np.ndarray, "v"]:
+    """Vertices (camera axes) that no triangle hides from an orthographic camera."""
+    low = points.min(axis=0)
+    scale = (MAP_PX - 1) / float(np.ptp(points[:, :2], axis=0).max())
+    place = (points - low) * scale
+    place[:, 2] = points[:, 2] - low[2] + FAR_MM
+    depth = rasterize(place, faces.astype(np.int32), (MAP_PX, MAP_PX), cull_backfaces=False).depth
+    column, row = np.clip(place[:, :2], 0, MAP_PX - 1).astype(int).T
+    nearest = depth[row, column]
+    return np.asarray((nearest == 0) | (place[:, 2] <= nearest + TOLERANCE_MM))

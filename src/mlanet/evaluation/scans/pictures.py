@@ -48,11 +48,7 @@ def portrait_grid(
 
     Distances to the truth go from blue (none) to red (`WORST_MM` and more); grey has no
     counterpart. Reconstructions are drawn as `COLUMNS`, other methods' meshes as `MESH_COLUMNS`.
-
-    Args:
-        source: of the faces.
-        portraits: all that were scored.
-        results: of them, in the same order.
+    Results are those of the portraits, in their order.
     """
     rows: list[PictureRow] = []
     for place in _chosen(portraits):

@@ -1,7 +1,7 @@
 """Pictures of known heads: seven angles, five lights, a plain photographer's camera."""
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mlanet.evaluation.exchange import write_picture
+from mlanet.evaluation.progress import Progress, counted
 from mlanet.evaluation.reporting import Cell, Column, Table
-from mlanet.evaluation.reporting.files import csv_text, write_texts
+from mlanet.evaluation.reporting.report import csv_text, write_texts
 from mlanet.evaluation.scans.known_heads import KnownHead
 from mlanet.geometry import (
     AMBIENT_WHITE,
@@ -118,7 +119,7 @@ def write_portraits(
     folder: Path,
     portraits: Sequence[Portrait],
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Write every portrait as `NAME.png`, and `pictures.csv` with the boxes of the faces.
 
@@ -130,10 +131,8 @@ def write_portraits(
     """
     columns = map(Column, ("name", "left", "top", "right", "bottom"))
     rows: list[tuple[Cell, ...]] = []
-    for portrait in portraits:
+    for portrait in counted(portraits, progress):
         write_picture(folder / f"{portrait.name}.png", portrait.draw())
         rows.append((portrait.name, *(round(float(edge), 2) for edge in portrait.box_px)))
-        if progress is not None:
-            progress(len(rows), len(portraits))
     boxes = Table("pictures", tuple(columns), tuple(rows))
     write_texts(folder, {f"{boxes.name}.csv": csv_text(boxes)})

@@ -39,12 +39,7 @@ GROUP_FIGURES = (
 
 
 def scan_report(results: Sequence[PortraitResult], *, refined: bool = False) -> Report:
-    """The report of all portraits.
-
-    Args:
-        results: of `score_scans`.
-        refined: whether faces were fitted to the pixels.
-    """
+    """The report of all portraits."""
     curves = {
         "reconstructions": [result.mean_mm for result in results],
         "mean face": [result.mean_face_mm for result in results],

@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mlanet.errors import DataError
-from mlanet.evaluation.annotated_face import annotated_face
+from mlanet.evaluation.aflw2000.framing import annotated_face
+from mlanet.evaluation.progress import Progress, counted
 from mlanet.evaluation.scans.portraits import Portrait
 from mlanet.evaluation.surfaces.face_shape import FaceComparison, FaceShape
 from mlanet.evaluation.surfaces.mesh_folder import MeshFolder, MeshWriter
@@ -72,16 +73,11 @@ def score_scans(
     portraits: Sequence[Portrait],
     *,
     keep: MeshWriter | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[PortraitResult, ...]:
     """Compare every portrait's face with its head, whoever says what the face looks like.
 
-    Args:
-        source: gives the faces.
-        model: its mean face is what every method is compared with.
-        portraits: of the heads; `portraits_of` makes them.
-        keep: writes the faces, too.
-        progress: called with (pictures done, pictures in all).
+    The model's mean face is what every method is compared with. `keep` writes the faces, too.
 
     Raises:
         DataError: a face has nothing in common with its head, or cannot be written.
@@ -89,7 +85,7 @@ def score_scans(
     mean_face = FaceComparison(model).face()
     mean_face_mm: dict[str, float] = {}
     results: list[PortraitResult] = []
-    for portrait in portraits:
+    for portrait in counted(portraits, progress):
         head = portrait.head
         if head.name not in mean_face_mm:
             baseline = mean_face.distance(head.surface, head.points)
@@ -98,8 +94,6 @@ def score_scans(
         if keep is not None:
             keep.add(portrait.name, face.shape, missed=face.missed)
         results.append(_result(portrait, face, mean_face_mm[head.name]))
-        if progress is not None:
-            progress(len(results), len(portraits))
     return tuple(results)
 
 
@@ -127,11 +121,8 @@ def _result(portrait: Portrait, face: PortraitFace, mean_face_mm: float) -> Port
 class ReconstructedPortraits:
     """Faces as a network sees them, for `score_scans`.
 
-    A head that the detector misses is cut by its true landmarks and counted.
-
-    Attributes:
-        reconstructor: detector, network and face model.
-        refine: changes each reconstruction before it is measured.
+    A head that the detector misses is cut by its true landmarks and counted. `refine` changes each
+    reconstruction before it is measured.
     """
 
     reconstructor: Reconstructor

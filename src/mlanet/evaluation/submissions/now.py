@@ -4,7 +4,7 @@ Sanyal et al., "Learning to Regress 3D Face Shape and Expression from an Image w
 Supervision", CVPR 2019; formats as in the public evaluation code (soubhiksanyal/now_evaluation).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -13,8 +13,8 @@ from jaxtyping import Float
 
 from mlanet.detection import Detection
 from mlanet.errors import DataError
-from mlanet.evaluation.aflw2000.framing import MIN_IOU
-from mlanet.evaluation.annotated_face import annotated_face
+from mlanet.evaluation.aflw2000.framing import MIN_IOU, annotated_face
+from mlanet.evaluation.progress import Progress
 from mlanet.evaluation.submissions.submission import HandedIn, Watch, hand_in
 from mlanet.evaluation.surfaces.face_shape import SEVEN_POINTS
 from mlanet.export import write_obj
@@ -109,7 +109,7 @@ def write_now(
     data: Path,
     images: Sequence[NowImage],
     out: Path,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     watch: Watch | None = None,
 ) -> list[HandedIn]:
     """Write `subject/challenge/NAME.obj` and `.npy` of each image into a folder.

@@ -6,13 +6,14 @@ the public evaluation code (czh-98/REALY).
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from mlanet.errors import AssetError, DataError
+from mlanet.evaluation.progress import Progress
 from mlanet.evaluation.submissions.submission import HandedIn, Watch, hand_in
 from mlanet.export import write_obj
 from mlanet.files import atomic_path, list_files, parsing, read_json
@@ -60,7 +61,7 @@ def write_realy(
     paths: Sequence[Path],
     out: Path,
     reference: Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     watch: Watch | None = None,
 ) -> list[HandedIn]:
     """Write `predictions/NAME.obj` of each image, and the template `mlanet.obj`.

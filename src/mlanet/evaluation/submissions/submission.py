@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mlanet.errors import ImageError
+from mlanet.evaluation.progress import Progress, counted
 from mlanet.evaluation.reporting import (
     Column,
     PictureGrid,
@@ -54,21 +55,18 @@ def hand_in(
     images: Sequence[str],
     write: Callable[[str], Reconstruction | None],
     watch: Watch | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[HandedIn]:
     """Write the prediction of every image; one whose picture cannot be read is passed over.
 
-    Args:
-        images: names.
-        write: finds the face in an image and writes its files; None without a face.
-        watch: is told what was written.
-        progress: called with (images done, images in all).
+    `write` finds the face and writes its files; None without a face. `watch` is told what was
+    written.
 
     Raises:
         OSError: the folder cannot be written.
     """
     rows: list[HandedIn] = []
-    for name in images:
+    for name in counted(images, progress):
         try:
             face = write(name)
         except ImageError as error:
@@ -79,8 +77,6 @@ def hand_in(
             rows.append(HandedIn(name, by_box=by_box, error=missing))
             if face is not None and watch is not None:
                 watch(name, face)
-        if progress is not None:
-            progress(len(rows), len(images))
     return rows
 
 
@@ -117,8 +113,7 @@ def count_table(images: Sequence[HandedIn]) -> Table:
 class SubmissionPictures:
     """Draws, while they are at hand, some of the faces that are handed in.
 
-    Attributes:
-        images: names of all; which are drawn by lot depends on them alone.
+    Which are drawn by lot depends on the names of all images alone.
     """
 
     images: Sequence[str]

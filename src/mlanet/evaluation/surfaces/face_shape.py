@@ -1,5 +1,6 @@
 """A reconstructed face against a scan: which part of it counts and where alignment starts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,13 +25,19 @@ NO_FACE = ("eyes", "mouth", "ears", "neck", "scalp")
 """Regions that are not compared: what lies behind lids and lips, and what surrounds the face."""
 
 
+def outer_eye_distance(
+    points: Float[np.ndarray, "n 3"], numbers: Sequence[int] = START_POINTS
+) -> float:
+    """Distance of the outer corners of the eyes, of points with these numbers (iBUG)."""
+    right, left = (points[numbers.index(k)] for k in OUTER_EYES)
+    return float(np.linalg.norm(left - right))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceShape:
     """A face of any topology that is compared with scans; any unit, any right-handed frame.
 
-    Attributes:
-        surface: what is compared.
-        landmarks: iBUG's 68 on it, or the seven of `SEVEN_POINTS`.
+    Landmarks are iBUG's 68, or the seven of `SEVEN_POINTS`.
     """
 
     surface: Surface
@@ -39,26 +46,18 @@ class FaceShape:
     @property
     def numbers(self) -> tuple[int, ...]:
         """Numbers (iBUG) of `starts`: `START_POINTS`, or `SEVEN_POINTS` if there are no more."""
-        return SEVEN_POINTS if len(self.landmarks) == len(SEVEN_POINTS) else START_POINTS
+        return START_POINTS if len(self.landmarks) == 68 else SEVEN_POINTS
 
     @property
     def starts(self) -> Float[np.ndarray, "k 3"]:
         """Points by which alignment starts."""
-        seven = len(self.landmarks) == len(SEVEN_POINTS)
-        return self.landmarks if seven else self.landmarks[list(START_POINTS)]
+        return self.landmarks[list(START_POINTS)] if len(self.landmarks) == 68 else self.landmarks
 
-    def distance(
-        self,
-        scan: Surface,
-        scan_points: Float[np.ndarray, "9 3"],
-        nose_tip: Float[np.ndarray, "3"] | None = None,
-    ) -> SurfaceDistance:
+    def distance(self, scan: Surface, scan_points: Float[np.ndarray, "9 3"]) -> SurfaceDistance:
         """Point-to-plane distances to a scan (mm).
 
-        Args:
-            scan: mm.
-            scan_points: its `START_POINTS`.
-            nose_tip: middle of the crop; without it, the start point of that name.
+        `scan_points` are its `START_POINTS`; the tip of the nose among them is the middle of the
+        crop.
 
         Raises:
             ValueError: see `surface_distance`.
@@ -66,8 +65,9 @@ class FaceShape:
         start = fit_similarity(
             self.starts, scan_points[[START_POINTS.index(number) for number in self.numbers]]
         )
-        tip = scan_points[START_POINTS.index(NOSE_TIP)] if nose_tip is None else nose_tip
-        return surface_distance(self.surface, scan, tip, start)
+        return surface_distance(
+            self.surface, scan, scan_points[START_POINTS.index(NOSE_TIP)], start
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,9 +90,7 @@ class FaceComparison:
     ) -> FaceShape:
         """A face in mm, model frame.
 
-        Args:
-            identity: without it, the mean face.
-            expression: without it, at rest.
+        Without coefficients, the mean face at rest.
         """
         layout = self.model.layout
         identity = np.zeros(layout.identity, np.float32) if identity is None else identity
@@ -100,17 +98,3 @@ class FaceComparison:
         vertices = self.model.vertices(identity, expression)
         landmarks = np.asarray(self.model.landmarks(identity, expression), dtype=np.float64)
         return FaceShape(Surface(vertices, self.faces), landmarks)
-
-    def distance(
-        self,
-        scan: Surface,
-        scan_points: Float[np.ndarray, "9 3"],
-        identity: Float[np.ndarray, "i"] | None = None,
-        expression: Float[np.ndarray, "e"] | None = None,
-    ) -> SurfaceDistance:
-        """`FaceShape.distance` of `face`.
-
-        Raises:
-            ValueError: see `surface_distance`.
-        """
-        return self.face(identity, expression).distance(scan, scan_points)

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from mlanet.errors import AssetError, DataError
 from mlanet.evaluation.exchange import read_names
-from mlanet.evaluation.surfaces.face_shape import OUTER_EYES, SEVEN_POINTS, FaceShape
+from mlanet.evaluation.surfaces.face_shape import SEVEN_POINTS, FaceShape, outer_eye_distance
 from mlanet.export import write_ply
 from mlanet.files import atomic_path, check_regular, parsing
 from mlanet.files.numpyfiles import read_npy
@@ -68,11 +68,7 @@ class MeshFolder:
     ) -> "MeshFolder":
         """A folder that has a mesh with landmarks of each name; landmarks are read at once.
 
-        Args:
-            folder: where the files are.
-            typical: landmarks of any face, as above.
-            names: of all predictions.
-            missed_too: whether missed ones need a mesh, too.
+        `missed_too` says whether missed ones need a mesh, too.
 
         Raises:
             DataError: something is missing, or landmarks are malformed.
@@ -160,9 +156,7 @@ class MeshFolder:
 class MeshWriter:
     """Keeps scored faces as `MeshFolder` reads them.
 
-    Attributes:
-        folder: for the files.
-        missed: names of faces that the method did not find, as they come.
+    `missed` are names of faces that the method did not find, as they come.
     """
 
     folder: Path
@@ -281,6 +275,4 @@ def _check_face(
 
 
 def _outer_eyes(points: Float[np.ndarray, "n 3"]) -> float:
-    order = SEVEN_POINTS if len(points) == len(SEVEN_POINTS) else range(68)
-    right, left = (list(order).index(k) for k in OUTER_EYES)
-    return float(np.linalg.norm(points[left] - points[right]))
+    return outer_eye_distance(points, range(68) if len(points) == 68 else SEVEN_POINTS)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mlanet.detection import Detection
-from mlanet.evaluation.annotated_face import annotated_face
+from mlanet.evaluation.aflw2000.framing import annotated_face
 
 BOX = np.array([10.0, 10.0, 20.0, 20.0])
 
