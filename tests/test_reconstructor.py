@@ -2,6 +2,7 @@
 
 import json
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -106,10 +107,11 @@ def test_a_crowd_is_shown_to_the_network_in_parts(reconstructor, photo):
 
     def counting(crops):
         seen.append(len(crops))
-        return reconstructor.regressor(crops)
+        return reconstructor.regressor.answers(crops)
 
-    counting.config = reconstructor.regressor.config
-    crowd = Reconstructor(reconstructor.detector, counting, reconstructor.model)
+    regressor = reconstructor.regressor
+    counter = SimpleNamespace(config=regressor.config, answers=counting, confidence=None)
+    crowd = Reconstructor(reconstructor.detector, counter, reconstructor.model)
     assert len(crowd(np.tile(photo, (4, 5, 1)))) == 20
     assert sum(seen) == 20
     assert max(seen) <= 16

@@ -105,7 +105,7 @@ def test_an_unknown_backbone_is_named():
 def test_gradients_reach_every_parameter(config):
     # In training mode a batch norm takes out the biases before it, so statistics are fixed here.
     network = perturbed(config).eval()
-    out = network(crops(config))
+    out = network(crops(config)).coefficients
     out.backward(torch.randn(out.shape))
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
@@ -116,7 +116,7 @@ def test_gradients_reach_every_parameter(config):
 @each_variant
 def test_the_first_step_of_training_moves_the_heads_alone(config):
     network = MLANet(config).train()
-    (-network(crops(config))).sum().backward()  # towards larger, allowed expressions
+    (-network(crops(config)).coefficients).sum().backward()  # towards larger, allowed expressions
     for name, parameter in network.named_parameters():
         moved = bool(parameter.grad.abs().max() > 0)
         assert torch.isfinite(parameter.grad).all(), name
@@ -126,7 +126,7 @@ def test_the_first_step_of_training_moves_the_heads_alone(config):
 def test_zero_heads_give_the_frontal_mean_face():
     network = MLANet(MOBILE).eval()
     with torch.no_grad():
-        vector = network(crops(MOBILE)).numpy()
+        vector = network(crops(MOBILE)).coefficients.numpy()
     coefficients = MOBILE.layout.split(vector)
     pose = decode_pose(coefficients.rotation, coefficients.translation)
     np.testing.assert_allclose(pose.rotation, [np.diag([1.0, -1.0, -1.0])] * 2, atol=1e-6)
@@ -142,7 +142,7 @@ def test_output_follows_the_layout():
     for number, name in enumerate(blocks):
         torch.nn.init.constant_(network.heads[name].bias, float(number))
     with torch.no_grad():
-        found = config.layout.split(network(crops(config)).numpy())
+        found = config.layout.split(network(crops(config)).coefficients.numpy())
     for number, name in enumerate(("identity", "expression", "albedo", "rotation")):
         assert (getattr(found, name) == number).all()
     assert found.translation.tolist() == [[4.0, 4.0, 5.0]] * 2
@@ -156,7 +156,7 @@ def test_expressions_are_bounded_where_the_model_asks_for_it():
         torch.nn.init.constant_(bias, 5.0)
         bias.data[0] = -5.0
         with torch.no_grad():
-            found = config.layout.split(network(crops(config))).expression
+            found = config.layout.split(network(crops(config)).coefficients).expression
         assert found.min() == low
         assert found.max() == high
 
@@ -173,7 +173,7 @@ def test_ablations_differ_in_what_they_name(base, attention, fusion):
     assert num_gates == (places if attention == "coordinate" else 0)
     assert any(name.startswith("fusion.") for name in names) == (fusion != "none")
     with torch.no_grad():
-        assert network(crops(config)).shape == (2, config.layout.size)
+        assert network(crops(config)).coefficients.shape == (2, config.layout.size)
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ from mlanet.losses.landmarks import (
     flip_distance,
     landmark_distance,
     landmark_likelihood,
+    variance_likelihood,
     wing_distance,
 )
 from mlanet.losses.mesh import (
@@ -57,6 +58,7 @@ __all__ = [
     "shape_distance",
     "standardized_distance",
     "symmetry_distance",
+    "variance_likelihood",
     "vertex_distance",
     "weighted_coefficient_distance",
     "weighted_sum",

@@ -5,7 +5,14 @@ from dataclasses import dataclass, fields
 from mlanet.coefficients import CoefficientLayout
 from mlanet.training.checks import check_range, check_types
 
-LABEL_TERMS = ("landmarks", "apertures", "emphasised_landmarks", "wing", "photometric")
+LABEL_TERMS = (
+    "landmarks",
+    "apertures",
+    "emphasised_landmarks",
+    "wing",
+    "photometric",
+    "likelihood",
+)
 """Terms that compare with landmarks or pixels, which every labelled sample has."""
 
 KNOWN_TERMS = (
@@ -58,6 +65,8 @@ class LossWeights(Weights):
             identity and expression are known.
         shape: the same of the neutral face without what surrounds it, moved and scaled to the known
             one (mm²), where identity is known.
+        likelihood: negative logarithm of the landmarks' likelihood under the predicted variances;
+            trains the head of the uncertainty alone, which networks have only with this term.
     """
 
     landmarks: float = 1.0
@@ -75,6 +84,7 @@ class LossWeights(Weights):
     weighted_coefficients: float = 0.0
     vertices: float = 0.0
     shape: float = 0.0
+    likelihood: float = 0.0
 
     def any_of(self, names: tuple[str, ...]) -> bool:
         """Whether one of these terms has a weight."""
