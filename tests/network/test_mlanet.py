@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ from mlanet.errors import AssetError, ConfigurationError
 from mlanet.geometry import decode_pose
 from mlanet.network import PRESETS, Backbone, MLANet, NetworkConfig, load_backbone_weights
 from mlanet.network.backbones import BACKBONES
+from mlanet.network.mlanet import START_DEVIATION_PERCENT
 
 MOBILE = replace(PRESETS["mobile"], input_size=32)
 PAPER = replace(PRESETS["paper"], input_size=64)
@@ -246,3 +248,22 @@ def test_tensors_without_names_are_refused(tmp_path):
     torch.save([torch.zeros(3)], path)
     with pytest.raises(AssetError, match=r"list\.pth"):
         load_backbone_weights(MLANet(MOBILE), path)
+
+
+SURE = replace(SMALL, uncertainty=True)
+
+
+def test_an_untrained_head_says_one_deviation_of_every_landmark():
+    with torch.no_grad():
+        answers = MLANet(SURE).eval()(crops(SURE))
+    assert answers.log_variances.shape == (2, 68)
+    expected = torch.full((2, 68), 2.0 * math.log(START_DEVIATION_PERCENT))
+    torch.testing.assert_close(answers.log_variances, expected)
+    assert MLANet(SMALL).eval()(crops(SMALL)).log_variances is None
+
+
+def test_the_uncertainty_teaches_nothing_but_its_own_head():
+    network = MLANet(SURE).train()
+    network(crops(SURE)).log_variances.sum().backward()
+    taught = {name for name, each in network.named_parameters() if each.grad is not None}
+    assert taught == {"uncertainty.weight", "uncertainty.bias"}

@@ -1,12 +1,18 @@
 """Errors, each named by its protocol. Pure functions of arrays; nothing is read or written."""
 
 from mlanet.metrics.bootstrap import Difference, paired_difference
-from mlanet.metrics.correlation import Estimate, pearson_correlation, share_estimate
+from mlanet.metrics.correlation import (
+    Estimate,
+    pearson_correlation,
+    share_estimate,
+    spearman_correlation,
+)
 from mlanet.metrics.cumulative import CumulativeError, cumulative_error
 from mlanet.metrics.dense import nme_dense, nme_reconstruction
 from mlanet.metrics.interocular import nme_interocular_icp
-from mlanet.metrics.landmarks import nme_2d_68
+from mlanet.metrics.landmarks import landmark_errors_2d, nme_2d_68
 from mlanet.metrics.pose import MAX_POSE_DEG, HeadPoseMae, head_pose_mae, within_pose_range
+from mlanet.metrics.reliability import Reliability, reliability
 from mlanet.metrics.surfaces import (
     CROP_RADIUS_MM,
     DirectedDistance,
@@ -36,6 +42,7 @@ __all__ = [
     "DirectedDistance",
     "Estimate",
     "HeadPoseMae",
+    "Reliability",
     "RocCurve",
     "Surface",
     "SurfaceDistance",
@@ -45,6 +52,7 @@ __all__ = [
     "cumulative_error",
     "distances_to_scan",
     "head_pose_mae",
+    "landmark_errors_2d",
     "mean_of_yaw_bins",
     "nme_2d_68",
     "nme_dense",
@@ -53,8 +61,10 @@ __all__ = [
     "paired_difference",
     "pearson_correlation",
     "point_to_plane",
+    "reliability",
     "roc_curve",
     "share_estimate",
+    "spearman_correlation",
     "surface_distance",
     "verification",
     "within_pose_range",

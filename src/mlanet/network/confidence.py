@@ -43,14 +43,12 @@ class Confidence:
     """How a network's log-variances (`mlanet.network.Answers`) become confidence.
 
     Attributes:
-        landmark: probability that a landmark lies within the distance of the labelled one.
+        landmark: probability that a landmark lies within `WITHIN_PERCENT` of the true one.
         face: probability that the mean error of the 68 does; its deviation is their mean.
-        within_percent: the distance, in per cent of the face's size.
     """
 
     landmark: LogLogistic
     face: LogLogistic
-    within_percent: float = WITHIN_PERCENT
 
     def of_landmarks(self, log_variances: Float[np.ndarray, "*b 68"]) -> Float[np.ndarray, "*b 68"]:
         """Confidence of each landmark."""
@@ -62,17 +60,19 @@ class Confidence:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return asdict(self)
+        return {**asdict(self), "within_percent": WITHIN_PERCENT}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Confidence":
         """The inverse of `as_dict`.
 
         Raises:
-            TypeError, KeyError, ValueError: a value is missing or malformed.
+            TypeError, KeyError, ValueError: a value is missing or malformed, or the distance is
+                another.
         """
-        parts = {name: LogLogistic(**values[name]) for name in ("landmark", "face")}
-        return cls(**parts, within_percent=float(values["within_percent"]))
+        if values["within_percent"] != WITHIN_PERCENT:
+            raise ValueError(f"confidence within {values['within_percent']} % is not known")
+        return cls(*(LogLogistic(**values[name]) for name in ("landmark", "face")))
 
 
 def deviation_percent(log_variances: Float[np.ndarray, "*b n"]) -> Float[np.ndarray, "*b n"]:
