@@ -201,7 +201,9 @@ def test_a_face_says_how_sure_it_is(sure, photo):
     np.testing.assert_allclose(face.landmark_confidence[[0, 67]], expected, rtol=1e-5)
     described = face.as_dict()
     assert described["confidence"] == 0.5
-    np.testing.assert_allclose(described["landmark_confidence"], face.landmark_confidence, atol=1e-4)
+    np.testing.assert_allclose(
+        described["landmark_confidence"], face.landmark_confidence, atol=1e-4
+    )
 
 
 def test_each_face_of_a_crowd_has_its_own(sure, photo):

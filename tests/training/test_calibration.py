@@ -32,8 +32,8 @@ def test_where_all_cases_are_alike_the_map_stays_finite(within):
 
 def test_confidence_of_one_deviation_is_the_share_of_held_out_faces_within(data, tiny):
     """A head that says the same of every landmark is as sure of each as landmarks are right."""
-    config = replace(tiny, weights=replace(tiny.weights, likelihood=1.0), held_out=2)
-    learner = Learner.start(config)
+    weights = replace(tiny.weights, likelihood=1.0)
+    learner = Learner.start(replace(tiny, preset="small", weights=weights, held_out=2))
     found = fit_confidence(learner, LabelledFaces(data, 2))
     assert found == fit_confidence(learner, LabelledFaces(data, 2))
     sure = found.of_landmarks(np.full(68, 2.0 * math.log(3.0)))

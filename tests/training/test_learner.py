@@ -131,11 +131,12 @@ def test_a_run_can_start_from_another_runs_average(tmp_path):
 
 
 def sure(config):
-    return replace(config, weights=replace(config.weights, likelihood=1.0))
+    weights = replace(config.weights, likelihood=1.0)
+    return replace(config, preset="small", weights=weights)
 
 
 def test_a_finished_network_learns_how_sure_it_is_and_nothing_else(data, tiny, tmp_path):
-    first = Learner.start(replace(tiny, seed=5))
+    first = Learner.start(replace(tiny, preset="small", seed=5))
     first.save(tmp_path / "first.safetensors", 3)
     config = replace(sure(tiny), trained="uncertainty")
     learner = Learner.start(config, init=tmp_path / "first.safetensors")
@@ -156,7 +157,7 @@ def test_the_uncertainty_is_learnt_beside_all_else_without_changing_it(data, tin
     faces = LabelledFaces(data, 4)
     batch = faces.training_batch(0, 32, tiny)
     weights = []
-    for config in (tiny, sure(tiny)):
+    for config in (replace(tiny, preset="small"), sure(tiny)):
         # The norm of the whole gradient is no part of the question.
         learner = Learner.start(replace(config, gradient_clip=1e9))
         learner.step(0, batch)
@@ -169,7 +170,8 @@ def test_the_uncertainty_is_learnt_beside_all_else_without_changing_it(data, tin
 
 def test_a_run_without_the_term_starts_from_one_that_had_it(tiny, tmp_path):
     Learner.start(sure(tiny)).save(tmp_path / "first.safetensors", 3)
-    learner = Learner.start(tiny, init=tmp_path / "first.safetensors")
+    config = replace(tiny, preset="small")
+    learner = Learner.start(config, init=tmp_path / "first.safetensors")
     assert learner.network.uncertainty is None
 
 

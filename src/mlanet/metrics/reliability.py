@@ -31,7 +31,9 @@ class Reliability:
         return float(np.average(np.abs(self.confidence - self.share), weights=self.counts))
 
 
-def reliability(confidence: Float[np.ndarray, "n"], came_true: Bool[np.ndarray, "n"]) -> Reliability:
+def reliability(
+    confidence: Float[np.ndarray, "n"], came_true: Bool[np.ndarray, "n"]
+) -> Reliability:
     """Confidence beside how often it was right.
 
     Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.

@@ -10,8 +10,8 @@ from jaxtyping import Float, UInt8
 from mlanet.assets import verified_path
 from mlanet.errors import AssetError, ConfigurationError
 from mlanet.files import json_value, one_line, parsing, printable
-from mlanet.network.config import NetworkConfig
 from mlanet.network.confidence import Confidence
+from mlanet.network.config import NetworkConfig
 from mlanet.sessions import open_session
 
 if TYPE_CHECKING:

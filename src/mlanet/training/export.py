@@ -56,9 +56,10 @@ def export_onnx(checkpoint: Path, out: Path, *, precision: Precision = "fp16") -
     """Write a checkpoint's averaged weights as ONNX, in one atomic step.
 
     Input `crop` (b, 3, s, s): float32 RGB in [0, 1]. Output `coefficients` (b, n): float32 in
-    the order of the layout. A network that says how sure it is has a second output, `log_variances`
-    (b, 68) of `mlanet.network.Answers`, and its metadata how they become confidence. `fp16` stores the weights in half precision and casts them back
-    inside the graph; runtimes fold the casts when they load it, so that speed is the same.
+    the order of the layout. A network that says how sure it is has a second output,
+    `log_variances` (b, 68) of `mlanet.network.Answers`, and in its metadata how they become
+    confidence. `fp16` stores the weights in half precision and casts them back inside the graph;
+    runtimes fold the casts when they load it, so that speed is the same.
 
     Raises:
         AssetError: the file is no checkpoint of mlanet, or its graph deviates from torch by more
@@ -98,7 +99,9 @@ def convert(trained: TrainedNetwork) -> "onnx.ModelProto":
             trained.network,
             (torch.zeros(2, 3, size, size),),
             input_names=["crop"],
-            output_names=["coefficients", "log_variances"][: 1 + trained.network.config.uncertainty],
+            output_names=["coefficients", "log_variances"][
+                : 1 + trained.network.config.uncertainty
+            ],
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             opset_version=OPSET,
             dynamo=True,
@@ -165,7 +168,9 @@ def deviation(model: "onnx.ModelProto", trained: TrainedNetwork) -> float:
     for batch in (1, 4):
         crops = random_pictures(batch, trained.network.config.input_size)
         with torch.no_grad():
-            expected = [each for each in trained.network(torch.from_numpy(crops)) if each is not None]
+            expected = [
+                each for each in trained.network(torch.from_numpy(crops)) if each is not None
+            ]
         found: Any = session.run(None, {"crop": crops})
         for mine, theirs in zip(found, expected, strict=True):
             largest = max(largest, float(np.abs(mine - theirs.numpy()).max()))

@@ -128,6 +128,8 @@ class Objective(nn.Module):
             )
         terms |= prior_terms(found, config.expression_deviation)
         terms |= self.coefficient_terms(vector, samples.coefficients, samples.known)
+        if config.trained == "uncertainty":  # nothing else can move
+            terms = {"likelihood": terms["likelihood"]}
         return weighted_sum(terms, config.weights, vector.sum() * 0.0)
 
     def coefficient_terms(
