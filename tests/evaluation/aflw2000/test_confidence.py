@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from mlanet.evaluation import ImageResult, aflw2000_report
-from mlanet.evaluation.aflw2000.confidence import TABLE, confidence_tables, reliability_plots
+from mlanet.evaluation.aflw2000.confidence import (
+    OF_FACES,
+    OF_LANDMARKS,
+    confidence_tables,
+    reliability_plots,
+)
 
 
 def result(number, errors, confidence, landmark_confidence):
@@ -34,7 +39,8 @@ def missed():
 
 
 def test_the_table_says_how_often_confidence_is_right(rated):
-    (table,) = confidence_tables({"clean": [*rated, missed()], "none": [missed()]})
+    table, landmarks = confidence_tables({"clean": [*rated, missed()], "none": [missed()]})
+    assert confidence_tables({"none": [missed()]}) == ()
     assert [row[0] for row in table.rows] == ["clean"]
     assert table.value("clean", "number") == 4
     assert table.value("clean", "confidence") == pytest.approx(0.7)
@@ -42,26 +48,28 @@ def test_the_table_says_how_often_confidence_is_right(rated):
     expected = (2 * (1 - 0.935) + (1 - 0.71) + 0.22) / 4
     assert table.value("clean", "calibration error") == pytest.approx(expected)
     assert table.value("clean", "rank correlation") == pytest.approx(1.0)
-    assert table.value("clean", "share within of landmarks") == 0.75
+    assert landmarks.value("clean", "share within") == 0.75
 
 
 def test_landmarks_are_judged_one_by_one():
     half = np.arange(68) < 34
     errors, sure = np.where(half, 1.0, 9.0), np.where(half, 0.9, 0.2)
-    (table,) = confidence_tables({"all": [result(0, errors, 0.5, sure)] * 3})
-    assert table.value("all", "share within of landmarks") == 0.5
-    assert table.value("all", "calibration error of landmarks") == pytest.approx(0.15)
-    assert table.value("all", "rank correlation") is None  # all faces alike
+    faces, landmarks = confidence_tables({"all": [result(0, errors, 0.5, sure)] * 3})
+    assert landmarks.value("all", "share within") == 0.5
+    assert landmarks.value("all", "calibration error") == pytest.approx(0.15)
+    assert landmarks.value("all", "rank correlation") == pytest.approx(1.0)
+    assert faces.value("all", "rank correlation") is None  # all faces alike
 
 
 def test_a_report_has_it_where_the_method_says(rated):
     report = aflw2000_report(rated, "original", "ground-truth")
-    assert report.table(TABLE).value("all", "number") == 4
+    for name in (OF_FACES, OF_LANDMARKS):
+        assert report.table(name).value("all", "number") == 4
     assert [plot.title for plot in report.plots][1:] == ["Reliability of the confidence"]
     assert "Reliability of the confidence" in "".join(t.title for t in report.page.plots)
     json.dumps(report.as_dict(), allow_nan=False)
     quiet = aflw2000_report([missed()], "original", "ground-truth")
-    assert TABLE not in {table.name for table in quiet.tables}
+    assert not {OF_FACES, OF_LANDMARKS} & {table.name for table in quiet.tables}
     assert len(quiet.plots) == 1
 
 

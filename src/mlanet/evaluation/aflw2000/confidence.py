@@ -10,16 +10,12 @@ from mlanet.evaluation.reporting import Cell, Column, Line, Plot, Table, number
 from mlanet.metrics import reliability, spearman_correlation
 from mlanet.network.confidence import WITHIN_PERCENT
 
-TABLE = "Confidence"
+OF_FACES, OF_LANDMARKS = "Confidence of faces", "Confidence of landmarks"
 COLUMNS = (
     Column("faces"),
     Column("number"),
-    Column("confidence", use="figure"),
-    Column("share within", use="figure"),
-    Column("calibration error", use="figure"),
-    Column("rank correlation", use="figure"),
     *(
-        Column(f"{name} of landmarks", use="figure")
+        Column(name, use="figure")
         for name in ("confidence", "share within", "calibration error", "rank correlation")
     ),
 )
@@ -32,14 +28,20 @@ NOTE = (
 
 
 def confidence_tables(conditions: Mapping[str, Sequence[ImageResult]]) -> tuple[Table, ...]:
-    """One row for each condition that faces were seen in; no table if no face has a confidence."""
-    rows: list[tuple[Cell, ...]] = []
+    """A row for each condition that faces were seen in; no tables if no face has a confidence."""
+    faces: list[tuple[Cell, ...]] = []
+    landmarks: list[tuple[Cell, ...]] = []
     for name, results in conditions.items():
         rated = _rated(results)
         if rated:
-            pairs = _of_faces(rated), _of_landmarks(rated)
-            rows.append((name, len(rated), *_figures(*pairs[0]), *_figures(*pairs[1])))
-    return (Table(TABLE, COLUMNS, tuple(rows), NOTE),) if rows else ()
+            faces.append((name, len(rated), *_figures(*_of_faces(rated))))
+            landmarks.append((name, len(rated), *_figures(*_of_landmarks(rated))))
+    if not faces:
+        return ()
+    return (
+        Table(OF_FACES, COLUMNS, tuple(faces)),
+        Table(OF_LANDMARKS, COLUMNS, tuple(landmarks), NOTE),
+    )
 
 
 def reliability_plots(results: Sequence[ImageResult]) -> tuple[Plot, ...]:
