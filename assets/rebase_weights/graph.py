@@ -81,8 +81,7 @@ def describe(network: onnx.ModelProto, model: MorphableModel) -> None:
         name: model.layout.sizes[name] for name in ("identity", "expression", "albedo")
     }
     metadata.value = json.dumps(described)
-    (output,) = network.graph.output
-    output.type.tensor_type.shape.dim[1].dim_value = model.layout.size
+    network.graph.output[0].type.tensor_type.shape.dim[1].dim_value = model.layout.size
 
 
 @dataclass(frozen=True, slots=True, eq=False)

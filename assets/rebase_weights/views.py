@@ -22,7 +22,7 @@ from mlanet.training import AugmentationConfig
 from mlanet.training.appearance import random_appearance
 from mlanet.training.crops import CropChanges, random_changes
 from mlanet.training.dice import Dice
-from rebase_weights.graph import with_features
+from rebase_weights.graph import FEATURES, with_features
 from rebase_weights.pictures import Pictures
 
 SEED = 1
@@ -73,7 +73,7 @@ class FeatureNetwork:
     ) -> tuple[Float[np.ndarray, "b n"], Float[np.ndarray, "b f"]]:
         """Coefficient vectors and features."""
         batch = crops.transpose(0, 3, 1, 2).astype(np.float32) / 255
-        vectors, features = self.session.run(None, {"crop": batch})
+        vectors, features = self.session.run(["coefficients", FEATURES], {"crop": batch})
         return vectors, features.reshape(len(crops), -1)
 
     def landmarks_px(self, vectors: Float[np.ndarray, "b n"]) -> Float[np.ndarray, "b 68 2"]:

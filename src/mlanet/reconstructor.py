@@ -181,12 +181,12 @@ class Reconstructor:
         """What the network says of crops that it sees turned, of the crops as they are."""
         layout = self.regressor.config.layout
         upright = [np.rot90(crop.image, turn) for crop, turn in zip(crops, turns, strict=True)]
-        vectors = [
-            vector
+        answers = [
+            self.regressor.answers(np.stack(upright[start : start + BATCH]))
             for start in range(0, len(upright), BATCH)
-            for vector in self.regressor(np.stack(upright[start : start + BATCH]))
         ]
-        return [
+        vectors = [vector for some, _ in answers for vector in some]
+        faces = [
             Reconstruction(
                 image=image,
                 detection=detection,
@@ -196,4 +196,16 @@ class Reconstructor:
                 model=self.model,
             )
             for crop, turn, detection, vector in zip(crops, turns, detections, vectors, strict=True)
+        ]
+        confidence = self.regressor.confidence
+        variances = [each for _, some in answers if some is not None for each in some]
+        if confidence is None or not variances:
+            return faces
+        return [
+            replace(
+                face,
+                confidence=float(confidence.of_faces(each)),
+                landmark_confidence=confidence.of_landmarks(each),
+            )
+            for face, each in zip(faces, variances, strict=True)
         ]
