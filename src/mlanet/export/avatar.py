@@ -109,9 +109,9 @@ def write_avatar(
     gltf.materials = _materials(buffer.add_texture(texture, "jpeg"))
     joints = _joints(model, vertices)
     weights = np.clip(expression, 0.0, 1.0).astype(float).tolist()
-    shells, cut = _shells(model, extent)
+    cut = _cut(model, extent)
     points, directions = cut.vertices(vertices), unit(cut.vertices(normals))
-    for shell in shells:
+    for shell in _shells(model, extent):
         moved = points[shell.source] - joints[shell.surface.joint]
         primitive = _primitive(buffer, shell, moved, directions[shell.source])
         gltf.meshes.append(
@@ -139,17 +139,12 @@ class _Shell:
 
 
 @lru_cache(maxsize=2)
-def _shells(model: MorphableModel, extent: str) -> tuple[tuple[_Shell, ...], Cut]:
-    """The meshes, over the cut's vertices; made once. Turns of normals are the mean head's."""
-    offsets = model.subdivide(np.moveaxis(model.shape.expression, 2, 0))
-    mean = model.subdivide(model.shape.mean)
-    bends = np.concatenate([mean[None], mean + offsets])
-    faces, uv_faces = simplified_faces(model, bends)
-    turns = _turns(model, bends)
-    cut = Cut.nowhere(faces, uv_faces)
-    if extent == "face":
-        cut = cut_above(faces, uv_faces, face_height(model))
-    offsets, turns, uv = cut.vertices(offsets), cut.vertices(turns), cut.coordinates(model.uv)
+def _shells(model: MorphableModel, extent: str = "head") -> tuple[_Shell, ...]:
+    """The meshes, over the vertices of `_cut`; made once. Turns of normals are the mean head's."""
+    offsets, bends = _bends(model)
+    cut = _cut(model, extent)
+    turns, uv = cut.vertices(_turns(model, bends)), cut.coordinates(model.uv)
+    offsets = cut.vertices(offsets)
     skin = model.part_names.index("skin")
     parts = np.append(decoded_parts(model), np.full(len(cut.ends), skin))[cut.faces[:, 0]]
     shells: list[_Shell] = []
@@ -169,7 +164,25 @@ def _shells(model: MorphableModel, extent: str) -> tuple[tuple[_Shell, ...], Cut
                 tuple(SparseOffsets.of(each[source], LEAST_TURN) for each in turns),
             )
         )
-    return tuple(shells), cut
+    return tuple(shells)
+
+
+@lru_cache(maxsize=2)
+def _cut(model: MorphableModel, extent: str) -> Cut:
+    """The triangles that files have."""
+    faces, uv_faces = simplified_faces(model, _bends(model)[1])
+    if extent == "head":
+        return Cut.nowhere(faces, uv_faces)
+    return cut_above(faces, uv_faces, face_height(model))
+
+
+def _bends(
+    model: MorphableModel,
+) -> tuple[Float[np.ndarray, "e w 3"], Float[np.ndarray, "k w 3"]]:
+    """Offsets of the expressions, and the mean head at rest and in each of them."""
+    offsets = model.subdivide(np.moveaxis(model.shape.expression, 2, 0))
+    mean = model.subdivide(model.shape.mean)
+    return offsets, np.concatenate([mean[None], mean + offsets])
 
 
 def _turns(model: MorphableModel, bends: Float[np.ndarray, "k w 3"]) -> Float[np.ndarray, "e w 3"]:

@@ -1,6 +1,7 @@
 """The files that a face can be written as, by the names of their formats."""
 
 import json
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -22,6 +23,8 @@ from mlanet.extras import install_command
 from mlanet.files import atomic_path
 from mlanet.geometry import Camera, Mesh, Pose
 from mlanet.morphable import MorphableModel
+
+_LOG = logging.getLogger(__name__)
 
 DEFAULT_FORMATS = ("glb", "json")
 
@@ -116,6 +119,7 @@ def write_formats(content: FaceContent, folder: Path, names: Iterable[str]) -> l
     check_formats(wanted)
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
+    _LOG.debug("%s: %s.*, formats %s", folder, content.name, ", ".join(wanted))
     for entry in (FORMATS[name] for name in wanted):
         if entry.shows != "photo" or content.view is not None:
             written += entry.write(folder / f"{content.name}{entry.suffix}", content)
