@@ -47,7 +47,8 @@ def test_without_a_texture_colours_are_kept(tmp_path, tetrahedron):
 
 
 def test_without_the_library_one_line_says_how_to_add_it(tmp_path, tetrahedron, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pxr", None)
+    for name in ("pxr", "pxr.Sdf"):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(UsageError, match=r"pip install .*usd"):
         write_usdz(tmp_path / "face.usdz", tetrahedron)
     assert list(tmp_path.iterdir()) == []

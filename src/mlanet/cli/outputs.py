@@ -52,7 +52,7 @@ class Outputs:
         ):
             for name in names:
                 if name not in known:
-                    what = f"knows no {name!r}" if name else "has a comma without a name"
+                    what = f"knows no {name!r}" if name else "has an empty name"
                     raise UsageError(f"{option} {what}: {', '.join(known)}")
         check_formats(self.format_names)
 

@@ -1,6 +1,7 @@
 """USDZ, the format of Apple's Quick Look, through Pixar's own library."""
 
 import os
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -37,7 +38,7 @@ def write_usdz(
     """
     checked_mesh(mesh, texture)
     try:
-        from pxr import Sdf, UsdUtils
+        sdf, utils = _pixars("Sdf", "UsdUtils")
     except ImportError as error:
         raise UsageError(f"USDZ files need: {install_command('usd')}") from error
     with TemporaryDirectory(prefix="mlanet-") as folder, atomic_path(path) as temporary:
@@ -46,34 +47,33 @@ def write_usdz(
         if picture is not None and texture is not None:
             write_image(picture, texture)
         _write_stage(layer, mesh, picture)
-        if not UsdUtils.CreateNewUsdzPackage(Sdf.AssetPath(str(layer)), str(temporary)):
+        if not utils.CreateNewUsdzPackage(sdf.AssetPath(str(layer)), str(temporary)):
             raise OSError(5, "USD could not write it", str(path))
 
 
 def _write_stage(layer: Path, mesh: Mesh, picture: Path | None) -> None:
-    from pxr import Usd, UsdGeom, UsdShade, Vt
-
+    usd, geom, shade, vt = _pixars("Usd", "UsdGeom", "UsdShade", "Vt")
     split = split_at_seams(mesh)
-    stage: Any = Usd.Stage.CreateNew(str(layer))
-    UsdGeom.SetStageMetersPerUnit(stage, 1.0)
-    UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.y)
-    root: Any = UsdGeom.Xform.Define(stage, "/Head")
+    stage = usd.Stage.CreateNew(str(layer))
+    geom.SetStageMetersPerUnit(stage, 1.0)
+    geom.SetStageUpAxis(stage, geom.Tokens.y)
+    root = geom.Xform.Define(stage, "/Head")
     stage.SetDefaultPrim(root.GetPrim())
-    shape: Any = UsdGeom.Mesh.Define(stage, "/Head/Mesh")
+    shape = geom.Mesh.Define(stage, "/Head/Mesh")
     points = in_metres(split.vertices)
-    shape.CreatePointsAttr(Vt.Vec3fArray.FromNumpy(points))
-    shape.CreateExtentAttr(Vt.Vec3fArray.FromNumpy(np.stack([points.min(0), points.max(0)])))
-    shape.CreateFaceVertexCountsAttr(Vt.IntArray(len(split.faces), 3))
+    shape.CreatePointsAttr(vt.Vec3fArray.FromNumpy(points))
+    shape.CreateExtentAttr(vt.Vec3fArray.FromNumpy(np.stack([points.min(0), points.max(0)])))
+    shape.CreateFaceVertexCountsAttr(vt.IntArray(len(split.faces), 3))
     shape.CreateFaceVertexIndicesAttr(
-        Vt.IntArray.FromNumpy(split.faces.reshape(-1).astype(np.int32))
+        vt.IntArray.FromNumpy(split.faces.reshape(-1).astype(np.int32))
     )
-    shape.CreateNormalsAttr(Vt.Vec3fArray.FromNumpy(split.normals.astype(np.float32)))
-    shape.SetNormalsInterpolation(UsdGeom.Tokens.vertex)
-    shape.CreateSubdivisionSchemeAttr(UsdGeom.Tokens.none)
+    shape.CreateNormalsAttr(vt.Vec3fArray.FromNumpy(split.normals.astype(np.float32)))
+    shape.SetNormalsInterpolation(geom.Tokens.vertex)
+    shape.CreateSubdivisionSchemeAttr(geom.Tokens.none)
     shape.CreateDoubleSidedAttr(True)
     _add_surface(stage, shape, mesh, split, picture)
-    UsdShade.MaterialBindingAPI.Apply(shape.GetPrim())
-    UsdShade.MaterialBindingAPI(shape).Bind(_material(stage, picture))
+    shade.MaterialBindingAPI.Apply(shape.GetPrim())
+    shade.MaterialBindingAPI(shape).Bind(_material(stage, picture))
     stage.GetRootLayer().Save()
 
 
@@ -81,37 +81,33 @@ def _add_surface(
     stage: Any, shape: Any, mesh: Mesh, split: SplitMesh, picture: Path | None
 ) -> None:
     """Texture coordinates, or else colours."""
-    from pxr import Sdf, UsdGeom, Vt
-
-    primvars: Any = UsdGeom.PrimvarsAPI(shape)
+    sdf, geom, vt = _pixars("Sdf", "UsdGeom", "Vt")
+    primvars = geom.PrimvarsAPI(shape)
     if picture is not None:
         assert split.uv is not None
-        uv: Any = primvars.CreatePrimvar(
-            "st", Sdf.ValueTypeNames.TexCoord2fArray, UsdGeom.Tokens.vertex
-        )
-        uv.Set(Vt.Vec2fArray.FromNumpy(split.uv.astype(np.float32)))
+        uv = primvars.CreatePrimvar("st", sdf.ValueTypeNames.TexCoord2fArray, geom.Tokens.vertex)
+        uv.Set(vt.Vec2fArray.FromNumpy(split.uv.astype(np.float32)))
     elif mesh.colors is not None:
         colors = np.clip(mesh.colors, 0.0, 1.0)[split.source].astype(np.float32)
-        shape.CreateDisplayColorPrimvar(UsdGeom.Tokens.vertex).Set(Vt.Vec3fArray.FromNumpy(colors))
+        shape.CreateDisplayColorPrimvar(geom.Tokens.vertex).Set(vt.Vec3fArray.FromNumpy(colors))
 
 
 def _material(stage: Any, picture: Path | None) -> Any:
-    from pxr import Sdf, UsdShade
-
-    types = Sdf.ValueTypeNames
-    material: Any = UsdShade.Material.Define(stage, "/Head/Material")
-    surface: Any = UsdShade.Shader.Define(stage, "/Head/Material/Surface")
+    sdf, shade = _pixars("Sdf", "UsdShade")
+    types = sdf.ValueTypeNames
+    material = shade.Material.Define(stage, "/Head/Material")
+    surface = shade.Shader.Define(stage, "/Head/Material/Surface")
     surface.CreateIdAttr("UsdPreviewSurface")
     surface.CreateInput("roughness", types.Float).Set(ROUGHNESS)
     surface.CreateInput("metallic", types.Float).Set(0.0)
     material.CreateSurfaceOutput().ConnectToSource(surface.ConnectableAPI(), "surface")
-    color: Any = surface.CreateInput("diffuseColor", types.Color3f)
+    color = surface.CreateInput("diffuseColor", types.Color3f)
     if picture is None:
         return material
-    coordinates: Any = UsdShade.Shader.Define(stage, "/Head/Material/Coordinates")
+    coordinates = shade.Shader.Define(stage, "/Head/Material/Coordinates")
     coordinates.CreateIdAttr("UsdPrimvarReader_float2")
     coordinates.CreateInput("varname", types.String).Set("st")
-    image: Any = UsdShade.Shader.Define(stage, "/Head/Material/Texture")
+    image = shade.Shader.Define(stage, "/Head/Material/Texture")
     image.CreateIdAttr("UsdUVTexture")
     image.CreateInput("file", types.Asset).Set(f"./{picture.name}")
     image.CreateInput("sourceColorSpace", types.Token).Set("sRGB")
@@ -122,3 +118,8 @@ def _material(stage: Any, picture: Path | None) -> Any:
     image.CreateOutput("rgb", types.Float3)
     color.ConnectToSource(image.ConnectableAPI(), "rgb")
     return material
+
+
+def _pixars(*names: str) -> list[Any]:
+    """Modules of Pixar's library, which has no types."""
+    return [import_module(f"pxr.{name}") for name in names]
