@@ -97,7 +97,7 @@ class PhotoLines:
     def _tell(self, line: str, **content: Any) -> None:
         try:
             if self._as_json:
-                say(json.dumps(content))
+                self._say(json.dumps(content))
             elif not self._quiet:
                 self._say(line)
         except BrokenPipeError:
