@@ -28,5 +28,5 @@ def test_the_face_alone_needs_a_model_with_regions():
     bare = replace(model, regions={})
     Outputs(mesh="face").check_model(model)
     Outputs().check_model(bare)
-    with pytest.raises(UsageError, match="--mesh face: the face model open-5.* has no region"):
+    with pytest.raises(UsageError, match=r"--mesh face: the face model open-5.* has no region"):
         Outputs(mesh="face").check_model(bare)
