@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import tyro
 
-from mlanet.cli.common import EXIT_OK, JawOption, count_up, name_skipped
+from mlanet.cli.common import EXIT_OK, JawOption, OutPath, count_up, name_skipped
 from mlanet.errors import DataError, UsageError
 from mlanet.workers import THREAD_COUNTS, end_with_parent
 
@@ -63,7 +63,7 @@ class Fitting:
 def label(
     *,
     data: Path,
-    out: Path,
+    out: OutPath,
     face_model: Annotated[FaceModel, tyro.conf.OmitArgPrefixes] = FaceModel(),
     fitting: Annotated[Fitting, tyro.conf.OmitArgPrefixes] = Fitting(),
     processes: int = 0,

@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from mlanet.evaluation import ImageResult, aflw2000_report
+from mlanet.evaluation.aflw2000.report import aflw2000_report
+from mlanet.evaluation.aflw2000.results import ImageResult
 from mlanet.evaluation.aflw2000.confidence import (
     OF_FACES,
     OF_LANDMARKS,
