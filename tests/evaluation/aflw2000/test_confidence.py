@@ -3,14 +3,14 @@ import json
 import numpy as np
 import pytest
 
-from mlanet.evaluation.aflw2000.report import aflw2000_report
-from mlanet.evaluation.aflw2000.results import ImageResult
 from mlanet.evaluation.aflw2000.confidence import (
     OF_FACES,
     OF_LANDMARKS,
     confidence_tables,
     reliability_plots,
 )
+from mlanet.evaluation.aflw2000.report import aflw2000_report
+from mlanet.evaluation.aflw2000.results import ImageResult
 
 
 def result(number, errors, confidence, landmark_confidence):
