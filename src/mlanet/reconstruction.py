@@ -48,6 +48,7 @@ from mlanet.render import (
     transfer_texture,
     vertex_attributes_to_uv,
 )
+from mlanet.viewing import as_frame, view_page, viewed
 
 SCHEMA_VERSION = 1
 
@@ -256,14 +257,27 @@ class Reconstruction:
         target.mkdir(parents=True, exist_ok=True)
         texture = self.texture.image if self.has_texture else None
         glb, described = target / f"{name}.glb", target / f"{name}.json"
-        if texture is not None and can_be_avatar(self.model):
-            shape = self.coefficients.identity, self.coefficients.expression
-            write_avatar(glb, self.model, *shape, texture, name=name)
-        else:
-            write_glb(glb, self.mesh, texture, name=name)
+        self.write_glb(glb, name)
         written = write_obj(target / f"{name}.obj", self.mesh, texture)
         _write_json(described, self.as_dict())
         return [glb, *written, described]
+
+    def write_glb(self, path: str | os.PathLike[str], name: str = "face_00") -> None:
+        """Write the GLB alone, as `save` does; `name` is its root node's.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        texture = self.texture.image if self.has_texture else None
+        if texture is not None and can_be_avatar(self.model):
+            shape = self.coefficients.identity, self.coefficients.expression
+            write_avatar(path, self.model, *shape, texture, name=name)
+        else:
+            write_glb(path, self.mesh, texture, name=name)
+
+    def _repr_html_(self) -> str:
+        """The head to turn, in a notebook; the notebook keeps all of it, 1 to 3 MB."""
+        return as_frame(view_page([viewed(self, self.image, "face_00")], "face"))
 
     def to_trimesh(self) -> Any:
         """The mesh as a `trimesh.Trimesh`: model frame, mm, textured where `has_texture`."""

@@ -1,6 +1,6 @@
 """Meshes to files of common formats, written whole or not at all."""
 
-from mlanet.export.avatar import can_be_avatar, write_avatar
+from mlanet.export.avatar import can_be_avatar, identity_offsets, write_avatar
 from mlanet.export.corners import SplitMesh, split_at_seams
 from mlanet.export.glb import write_glb
 from mlanet.export.in_trimesh import mesh_to_trimesh
@@ -10,6 +10,7 @@ from mlanet.export.ply import write_ply
 __all__ = [
     "SplitMesh",
     "can_be_avatar",
+    "identity_offsets",
     "mesh_to_trimesh",
     "split_at_seams",
     "write_avatar",

@@ -121,6 +121,19 @@ def write_avatar(
     buffer.write(path)
 
 
+def identity_offsets(
+    model: MorphableModel, count: int
+) -> dict[str, Float[np.ndarray, "k n 3"]]:
+    """Offsets (mm) of each mesh's vertices, by its name, at 1 sd of the first identity modes.
+
+    Empty of a model that is no avatar. At most `count` modes.
+    """
+    if not can_be_avatar(model):
+        return {}
+    modes = model.subdivide(np.moveaxis(model.shape.identity[..., :count], 2, 0))
+    return {shell.surface.name: modes[:, shell.source] for shell in _shells(model)}
+
+
 @dataclass(frozen=True, slots=True)
 class _Shell:
     """What a mesh of the file has in common for all persons: all but vertices and normals."""

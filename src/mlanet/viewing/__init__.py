@@ -1,0 +1,18 @@
+"""A head to turn in the browser: one page that holds everything and opens without a network."""
+
+from mlanet.viewing.heads import PhotoView, ViewedHead, head_of_file
+from mlanet.viewing.page import as_frame, view_page, write_page
+from mlanet.viewing.reconstructions import MAX_HEADS, Viewable, viewed, write_view
+
+__all__ = [
+    "MAX_HEADS",
+    "PhotoView",
+    "ViewedHead",
+    "Viewable",
+    "as_frame",
+    "head_of_file",
+    "view_page",
+    "viewed",
+    "write_page",
+    "write_view",
+]
