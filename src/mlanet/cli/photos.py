@@ -261,8 +261,10 @@ def write_faces(
     folder: Path,
     kinds: Sequence[str] = ("overlay",),
     transfer: "Transfer | None" = None,
+    *,
+    title: str = "face",
 ) -> None:
-    """Write a photo's faces and pictures.
+    """Write a photo's faces, pictures and page, which `title` stands on.
 
     Of a crowd, each face's mesh and texture are let go when they are written.
 
@@ -272,6 +274,7 @@ def write_faces(
     """
     from mlanet.image import write_image
     from mlanet.reconstruction import draw_faces
+    from mlanet.viewing import write_view
 
     for number, face in enumerate(faces):
         name = f"face_{number:02d}"
@@ -281,3 +284,5 @@ def write_faces(
             written.save_topology(transfer, folder, name)
     for kind in kinds:
         write_image(folder / f"{kind}.png", draw_faces(faces, kind))
+    shown = faces if len(faces) == 1 else (replace(face) for face in faces)
+    write_view(shown, faces[0].image, folder / "view.html", title)

@@ -140,7 +140,7 @@ def reconstruct(
                 if refine:
                     found = _refined(found)
                 with folders.result(number, origin) as result:
-                    write_faces(found, result.staging, kinds, transfer)
+                    write_faces(found, result.staging, kinds, transfer, title=photo.stem)
             except Exception as error:  # whatever one photo does, the others are still done
                 failed += 1
                 complain(_about(photo, error), error)

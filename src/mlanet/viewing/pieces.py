@@ -15,8 +15,11 @@ from mlanet.files import parsing
 
 GLB_HEADER_BYTES = 12
 CHUNK_HEADER_BYTES = 8
-JSON_CHUNK, BINARY_CHUNK = 0x4E4F534A, 0x004E4942
-"""Types of the chunks (glTF 2.0, section 4.4)."""
+JSON_CHUNK = 0x4E4F534A
+"""Type of the first chunk (glTF 2.0, section 4.4)."""
+
+DEFLATE_LEVEL = 3
+"""A third of the default's time, 5 % larger."""
 
 
 @dataclass(slots=True)
@@ -63,7 +66,8 @@ class Pieces:
             _sorted_by_bytes(data) if of_numbers else data
             for data, (_, of_numbers) in zip(self._numbers, self.described, strict=True)
         )
-        return base64.b64encode(zlib.compress(b"".join(parts))).decode("ascii")
+        deflated = zlib.compress(b"".join(parts), DEFLATE_LEVEL)
+        return base64.b64encode(deflated).decode("ascii")
 
 
 def glb_header(glb: bytes) -> dict[str, Any]:

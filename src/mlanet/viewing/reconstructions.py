@@ -2,7 +2,8 @@
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
@@ -46,7 +47,10 @@ class Viewable(Protocol):
 
 
 def write_view(
-    faces: Sequence[Viewable], image: UInt8[np.ndarray, "h w 3"], path: str | os.PathLike[str]
+    faces: Iterable[Viewable],
+    image: UInt8[np.ndarray, "h w 3"],
+    path: str | os.PathLike[str],
+    title: str = "face",
 ) -> None:
     """Write a page on which the faces of a photo can be turned: whole or not at all.
 
@@ -54,15 +58,17 @@ def write_view(
         faces: of the photo, at least one; the first `MAX_HEADS` are shown.
         image: the photo.
         path: where to.
+        title: of the page.
 
     Raises:
         ValueError: there is no face.
         OSError: the file cannot be written.
     """
     heads = [
-        viewed(face, image, f"face_{number:02d}") for number, face in enumerate(faces[:MAX_HEADS])
+        viewed(face, image, f"face_{number:02d}")
+        for number, face in enumerate(islice(faces, MAX_HEADS))
     ]
-    write_page(path, heads, Path(path).absolute().parent.name)
+    write_page(path, heads, title)
 
 
 def viewed(face: Viewable, image: UInt8[np.ndarray, "h w 3"], name: str) -> ViewedHead:

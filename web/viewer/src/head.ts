@@ -90,8 +90,9 @@ export class Head {
     }
   }
 
-  show(mode: Mode, ink: Color): void {
+  show(mode: Mode, ink: Color, paper: Color): void {
     LINES.color.copy(ink);
+    CLAY_BEHIND.color.copy(paper);
     for (const { mesh, lines, textured, unlit } of this.parts) {
       lines.visible = mode === "wireframe";
       if (mode === "textured") mesh.material = textured;
@@ -141,16 +142,15 @@ export class Head {
   }
 }
 
-const CLAY = new MeshStandardMaterial({ color: 0xa79c92, roughness: 0.62, side: DoubleSide });
+const CLAY = new MeshStandardMaterial({ color: 0xbdb4ab, roughness: 0.62, side: DoubleSide });
 const CLAY_BEHIND = new MeshStandardMaterial({
-  color: 0x9d9a97,
   roughness: 0.9,
   side: DoubleSide,
   polygonOffset: true,
   polygonOffsetFactor: 1,
   polygonOffsetUnits: 1,
 });
-const LINES = new MeshBasicMaterial({ wireframe: true, transparent: true, opacity: 0.55 });
+const LINES = new MeshBasicMaterial({ wireframe: true, transparent: true, opacity: 0.6 });
 
 function partOf(mesh: Mesh): Part {
   mesh.frustumCulled = false; // expressions and modes move it

@@ -241,8 +241,8 @@ class Viewer {
     return {
       ArrowLeft: () => stage.turnBy(-1, 0),
       ArrowRight: () => stage.turnBy(1, 0),
-      ArrowUp: () => stage.turnBy(0, -1),
-      ArrowDown: () => stage.turnBy(0, 1),
+      ArrowUp: () => stage.turnBy(0, 1),
+      ArrowDown: () => stage.turnBy(0, -1),
       "+": () => stage.zoomBy(1 / 1.1),
       "=": () => stage.zoomBy(1 / 1.1),
       "-": () => stage.zoomBy(1.1),

@@ -41,6 +41,7 @@ export class Stage {
   private photo: PhotoView | undefined;
   private mode: Mode = "textured";
   private brightness = 1;
+  private lightTurn = 0;
   private home = { target: new Vector3(), distance: 1 };
   private pending = 0;
   private returning: { from: Spherical; target: Vector3; start_ms: number } | undefined;
@@ -81,37 +82,43 @@ export class Stage {
   show(mode: Mode): void {
     this.mode = mode;
     this.dim();
-    const inPhoto = mode === "photo" && this.photo !== undefined;
-    this.controls.enabled = !inPhoto;
-    this.head?.root.matrix.copy(inPhoto ? inCamera(this.photo!) : new Matrix4());
-    this.head?.show(mode, new Color(getComputedStyle(this.canvas).color));
+    this.controls.enabled = !this.inPhoto;
+    this.head?.root.matrix.copy(this.inPhoto ? inCamera(this.photo!) : new Matrix4());
+    const { color, borderTopColor } = getComputedStyle(this.canvas);
+    this.head?.show(mode, new Color(color), new Color(borderTopColor));
     this.draw();
   }
 
-  /** Turn the lights about the vertical axis (degrees to the viewer's right) and dim them. */
+  /** Where light comes from (degrees to the viewer's right) and how strong it is. */
   light(turn_deg: number, brightness: number): void {
-    const turn = MathUtils.degToRad(turn_deg);
-    this.key.position.setFromSphericalCoords(2, MathUtils.degToRad(58), turn);
-    this.fill.position.setFromSphericalCoords(2, MathUtils.degToRad(80), turn + 2.1);
+    this.lightTurn = MathUtils.degToRad(turn_deg);
     this.brightness = brightness;
     this.dim();
-    this.scene.environmentRotation.y = turn;
     this.draw();
+  }
+
+  /** Lights go with the viewer, so that every side of the head is seen well. */
+  private turnLights(): void {
+    const turn = this.lightTurn + (this.inPhoto ? 0 : this.controls.getAzimuthalAngle());
+    this.key.position.setFromSphericalCoords(2, MathUtils.degToRad(58), turn);
+    this.fill.position.setFromSphericalCoords(2, MathUtils.degToRad(80), turn + 2.1);
+    this.scene.environmentRotation.y = turn;
   }
 
   /** Soft on textures, which have light of their own; harder on clay, to show its shape. */
   private dim(): void {
-    const [key, fill, sky, room] = this.mode === "textured" ? [0.9, 0.35, 1.2, 0.45] : [2.1, 0.4, 0.4, 0.32];
+    const [key, fill, sky, room] = this.mode === "textured" ? [0.9, 0.35, 1.2, 0.45] : [2.0, 0.4, 0.4, 0.32];
     this.key.intensity = key! * this.brightness;
     this.fill.intensity = fill! * this.brightness;
     this.sky.intensity = sky! * this.brightness;
     this.scene.environmentIntensity = room! * this.brightness;
   }
 
-  turnBy(steps: number, tilt: number): void {
+  /** Turn the head by steps to the right and up, as a drag that way would. */
+  turnBy(right: number, up: number): void {
     const place = this.spherical();
-    place.theta += MathUtils.degToRad(STEP_DEG) * steps;
-    place.phi += MathUtils.degToRad(STEP_DEG) * tilt;
+    place.theta -= MathUtils.degToRad(STEP_DEG) * right;
+    place.phi += MathUtils.degToRad(STEP_DEG) * up;
     this.move(place, this.controls.target);
   }
 
@@ -154,10 +161,14 @@ export class Stage {
     this.pending = 0;
     let more = this.onframe?.(now_ms) ?? false;
     if (this.returning) more = this.goBack(now_ms) || more;
-    const inPhoto = this.mode === "photo" && this.photo !== undefined;
-    if (!inPhoto) this.controls.update();
-    this.renderer.render(this.scene, inPhoto ? this.photoCamera : this.camera);
-    if (more || (this.controls.autoRotate && !inPhoto)) this.draw();
+    if (!this.inPhoto) this.controls.update();
+    this.turnLights();
+    this.renderer.render(this.scene, this.inPhoto ? this.photoCamera : this.camera);
+    if (more || (this.controls.autoRotate && !this.inPhoto)) this.draw();
+  }
+
+  private get inPhoto(): boolean {
+    return this.mode === "photo" && this.photo !== undefined;
   }
 
   private goBack(now_ms: number): boolean {
@@ -223,11 +234,7 @@ export class Stage {
     this.camera.updateProjectionMatrix();
     if (this.photo) this.seeAsPhoto(this.photo, width, height);
     if (first && this.head) this.move(this.first(), this.home.target);
-    this.renderer.render(
-      this.scene,
-      this.mode === "photo" && this.photo ? this.photoCamera : this.camera,
-    );
-    this.draw();
+    this.render(performance.now()); // at once: a canvas of another size is empty
   }
 
   /** The photo's camera, where the photo lies in the canvas: contained, in the middle. */
