@@ -11,8 +11,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from mlanet.viewing.page import PLACE_OF_DATA, PLACE_OF_TITLE
 from register import DATA, register
+
+from mlanet.viewing.page import PLACE_OF_DATA, PLACE_OF_TITLE
 
 WEB = Path(__file__).resolve().parent.parent / "web" / "viewer"
 FILE = "viewer.html"

@@ -16,20 +16,14 @@ from mlanet.detection import Detection
 from mlanet.errors import RenderError
 from mlanet.export import (
     can_be_avatar,
+    identity_offsets,
     mesh_to_trimesh,
     write_avatar,
     write_glb,
     write_obj,
 )
 from mlanet.files import atomic_path
-from mlanet.geometry import (
-    Camera,
-    Mesh,
-    Pose,
-    decode_lighting,
-    decode_pose,
-    landmarks_in_pixels,
-)
+from mlanet.geometry import Camera, Mesh, Pose, decode_lighting, decode_pose, landmarks_in_pixels
 from mlanet.image import Crop
 from mlanet.morphable import MorphableModel, Transfer
 from mlanet.render import (
@@ -48,7 +42,7 @@ from mlanet.render import (
     transfer_texture,
     vertex_attributes_to_uv,
 )
-from mlanet.viewing import as_frame, view_page, viewed
+from mlanet.viewing import ViewedHead, as_frame, content_of, photo_view, view_page
 
 SCHEMA_VERSION = 1
 
@@ -263,11 +257,7 @@ class Reconstruction:
         return [glb, *written, described]
 
     def write_glb(self, path: str | os.PathLike[str], name: str = "face_00") -> None:
-        """Write the GLB alone, as `save` does; `name` is its root node's.
-
-        Raises:
-            OSError: the file cannot be written.
-        """
+        """Write the GLB alone, as `save` does; `name` is its root node's."""
         texture = self.texture.image if self.has_texture else None
         if texture is not None and can_be_avatar(self.model):
             shape = self.coefficients.identity, self.coefficients.expression
@@ -275,9 +265,15 @@ class Reconstruction:
         else:
             write_glb(path, self.mesh, texture, name=name)
 
+    def viewed(self, name: str = "face_00") -> ViewedHead:
+        """The head for a page (`mlanet.viewing.write_page`)."""
+        photo = photo_view(self.image, self.crop.square_px, self.camera, self.pose)
+        glb = content_of(lambda path: self.write_glb(path, name))
+        return ViewedHead(name, glb, photo, identity_offsets(self.model))
+
     def _repr_html_(self) -> str:
         """The head to turn, in a notebook; the notebook keeps all of it, 1 to 3 MB."""
-        return as_frame(view_page([viewed(self, self.image, "face_00")], "face"))
+        return as_frame(view_page([self.viewed()], "face"))
 
     def to_trimesh(self) -> Any:
         """The mesh as a `trimesh.Trimesh`: model frame, mm, textured where `has_texture`."""

@@ -22,7 +22,11 @@ from mlanet.files import MANIFEST
 from mlanet.metrics import nme_2d_68
 from mlanet.render import PICTURES
 
-FACE_FILES = {"face_00.glb", "face_00.obj", "face_00.mtl", "face_00.png", "face_00.json", MANIFEST}
+FACE_FILES = {
+    *(f"face_00.{kind}" for kind in ("glb", "obj", "mtl", "png", "json")),
+    "view.html",
+    MANIFEST,
+}
 
 
 @pytest.fixture(scope="module")

@@ -285,4 +285,4 @@ def write_faces(
     for kind in kinds:
         write_image(folder / f"{kind}.png", draw_faces(faces, kind))
     shown = faces if len(faces) == 1 else (replace(face) for face in faces)
-    write_view(shown, faces[0].image, folder / "view.html", title)
+    write_view(shown, folder / "view.html", title)

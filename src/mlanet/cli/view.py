@@ -25,8 +25,8 @@ def view(
 ) -> int:
     """Open a head in the browser: a GLB file, or a folder that mlanet reconstruct wrote.
 
-    Of a result the page that lies there is opened. Of other GLB files a page is written, which holds
-    them and needs neither them nor a network afterwards.
+    Of a result the page that lies there is opened. Of other GLB files a page is written that holds
+    them and needs no network.
 
     Args:
         file: A GLB file (of any program), or a folder.

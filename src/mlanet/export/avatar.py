@@ -122,11 +122,11 @@ def write_avatar(
 
 
 def identity_offsets(
-    model: MorphableModel, count: int
+    model: MorphableModel, count: int = 8
 ) -> dict[str, Float[np.ndarray, "k n 3"]]:
-    """Offsets (mm) of each mesh's vertices, by its name, at 1 sd of the first identity modes.
+    """Offsets (mm) of an avatar's vertices at one standard deviation of the first identity modes.
 
-    Empty of a model that is no avatar. At most `count` modes.
+    They are listed by the mesh's name; empty of a model without avatars.
     """
     if not can_be_avatar(model):
         return {}

@@ -2,17 +2,24 @@
 
 from mlanet.viewing.heads import PhotoView, ViewedHead, head_of_file
 from mlanet.viewing.page import as_frame, view_page, write_page
-from mlanet.viewing.reconstructions import MAX_HEADS, Viewable, viewed, write_view
+from mlanet.viewing.reconstructions import (
+    MAX_HEADS,
+    Viewable,
+    content_of,
+    photo_view,
+    write_view,
+)
 
 __all__ = [
     "MAX_HEADS",
     "PhotoView",
-    "ViewedHead",
     "Viewable",
+    "ViewedHead",
     "as_frame",
+    "content_of",
     "head_of_file",
+    "photo_view",
     "view_page",
-    "viewed",
     "write_page",
     "write_view",
 ]

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.errors import DataError
-from mlanet.files import read_bytes
+from mlanet.files import one_line, parsing, read_bytes
 from mlanet.geometry import Pose
 from mlanet.viewing.pieces import glb_header
 
@@ -65,21 +65,25 @@ def head_of_file(path: Path) -> ViewedHead:
             that pack their data. The message begins with the path.
     """
     glb = read_bytes(path, DataError, MAX_GLB_BYTES)
-    try:
-        header = glb_header(glb)
-        _check_whole(header)
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
+    header = glb_header(glb, path)
+    with parsing(path, "is malformed", DataError):
+        lacking = _lacking(header)
+    if lacking:
+        raise DataError(f"{path}: {lacking}")
     return ViewedHead(path.stem, glb)
 
 
-def _check_whole(header: dict[str, Any]) -> None:
+def _lacking(header: dict[str, Any]) -> str:
+    """Why a page cannot show a file; empty if it can."""
     if not header.get("meshes"):
-        raise DataError("has no mesh")
+        return "has no mesh"
     for entry in [*header.get("buffers", []), *header.get("images", [])]:
         uri = entry.get("uri", "data:")
         if not uri.startswith("data:"):
-            raise DataError(f"refers to another file, {uri}: a page shows what is inside one")
+            return f"refers to another file, {one_line(uri)}; a page shows what is inside one"
     for name in header.get("extensionsRequired", []):
         if name not in READ_EXTENSIONS_EXACTLY and not name.startswith(READ_EXTENSIONS):
-            raise DataError(f"requires the extension {name}, which the viewer does not read")
+            return f"requires the extension {one_line(name)}, which the viewer does not read"
+    for view in header.get("bufferViews", []):
+        int(view.get("byteOffset", 0))
+    return ""

@@ -6,6 +6,7 @@ import struct
 import zlib
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,22 +71,22 @@ class Pieces:
         return base64.b64encode(deflated).decode("ascii")
 
 
-def glb_header(glb: bytes) -> dict[str, Any]:
+def glb_header(glb: bytes, source: Path | str = "GLB") -> dict[str, Any]:
     """The JSON of a GLB file.
 
     Raises:
-        DataError: it is no GLB file of version 2.
+        DataError: it is no GLB file of version 2; the message begins with `source`.
     """
-    with parsing("GLB", "is malformed", DataError):
+    with parsing(source, "is malformed", DataError):
         magic, version, length = struct.unpack_from("<4sII", glb)
         if magic != b"glTF":
-            raise DataError("is no GLB file")
+            raise DataError(f"{source}: is no GLB file")
         if version != 2:
-            raise DataError(f"is glTF {version}, not 2")
+            raise DataError(f"{source}: is glTF {version}, not 2")
         size, kind = struct.unpack_from("<II", glb, GLB_HEADER_BYTES)
         start = GLB_HEADER_BYTES + CHUNK_HEADER_BYTES
         if kind != JSON_CHUNK or start + size > len(glb) or length > len(glb):
-            raise DataError("is cut off")
+            raise DataError(f"{source}: is cut off")
         header = json.loads(glb[start : start + size])
         if not isinstance(header, dict):
             raise TypeError("its JSON is no object")

@@ -1,8 +1,8 @@
-"""Reconstructions as heads of a page."""
+"""Reconstructed faces on a page."""
 
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,10 +11,7 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mlanet.export import identity_offsets
 from mlanet.geometry import Camera, Pose
-from mlanet.image import Crop
-from mlanet.morphable import MorphableModel
 from mlanet.viewing.heads import PhotoView, ViewedHead
 from mlanet.viewing.page import write_page
 
@@ -29,34 +26,22 @@ PHOTO_SIDE_PX = 640
 
 JPEG_QUALITY = 85
 
-NUM_SHAPE_MODES = 8
-
 
 class Viewable(Protocol):
-    """What a page needs of a reconstruction (`mlanet.Reconstruction` is one)."""
+    """What can be shown: `mlanet.Reconstruction`."""
 
-    @property
-    def crop(self) -> Crop: ...  # noqa: D102
-    @property
-    def camera(self) -> Camera: ...  # noqa: D102
-    @property
-    def pose(self) -> Pose: ...  # noqa: D102
-    @property
-    def model(self) -> MorphableModel: ...  # noqa: D102
-    def write_glb(self, path: str | os.PathLike[str], name: str) -> None: ...  # noqa: D102
+    def viewed(self, name: str) -> ViewedHead:
+        """The head of a page, called `name`."""
+        ...
 
 
 def write_view(
-    faces: Iterable[Viewable],
-    image: UInt8[np.ndarray, "h w 3"],
-    path: str | os.PathLike[str],
-    title: str = "face",
+    faces: Iterable[Viewable], path: str | os.PathLike[str], title: str = "face"
 ) -> None:
     """Write a page on which the faces of a photo can be turned: whole or not at all.
 
     Args:
         faces: of the photo, at least one; the first `MAX_HEADS` are shown.
-        image: the photo.
         path: where to.
         title: of the page.
 
@@ -64,43 +49,47 @@ def write_view(
         ValueError: there is no face.
         OSError: the file cannot be written.
     """
-    heads = [
-        viewed(face, image, f"face_{number:02d}")
-        for number, face in enumerate(islice(faces, MAX_HEADS))
-    ]
-    write_page(path, heads, title)
+    shown = islice(faces, MAX_HEADS)
+    write_page(
+        path, [face.viewed(f"face_{number:02d}") for number, face in enumerate(shown)], title
+    )
 
 
-def viewed(face: Viewable, image: UInt8[np.ndarray, "h w 3"], name: str) -> ViewedHead:
-    """A face as the head of a page."""
+def content_of(write: Callable[[Path], None]) -> bytes:
+    """What `write` writes into the file it is given."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "face.glb"
-        face.write_glb(file, name)
-        glb = file.read_bytes()
-    modes = identity_offsets(face.model, NUM_SHAPE_MODES)
-    return ViewedHead(name, glb, _photo_view(face, image), modes)
+        write(file)
+        return file.read_bytes()
 
 
-def _photo_view(face: Viewable, image: UInt8[np.ndarray, "h w 3"]) -> PhotoView:
-    """The photo around the face, made small."""
+def photo_view(
+    image: UInt8[np.ndarray, "h w 3"],
+    square_px: Float[np.ndarray, "4"],
+    camera: Camera,
+    pose: Pose,
+) -> PhotoView:
+    """The photo around a face, made small.
+
+    Args:
+        image: the photo.
+        square_px: of the face's crop: left, top, right, bottom in pixels of the photo.
+        camera: of the photo.
+        pose: model to camera, mm.
+    """
     from PIL import Image
 
-    left, top, right, bottom = _window_px(face.crop.square_px, image.shape[1], image.shape[0])
+    left, top, right, bottom = _window_px(square_px, image.shape[1], image.shape[0])
     scale = min(PHOTO_SIDE_PX / max(right - left, bottom - top), 1.0)
     size = (max(round((right - left) * scale), 1), max(round((bottom - top) * scale), 1))
     picture = Image.fromarray(np.ascontiguousarray(image[top:bottom, left:right]))
     encoded = io.BytesIO()
-    picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0).save(
-        encoded, format="jpeg", quality=JPEG_QUALITY
-    )
-    x, y = face.camera.principal_point_px
-    return PhotoView(
-        encoded.getvalue(),
-        size,
-        face.camera.focal_length_px * scale,
-        ((x - left) * scale, (y - top) * scale),
-        face.pose,
-    )
+    smaller = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    smaller.save(encoded, format="jpeg", quality=JPEG_QUALITY)
+    x, y = camera.principal_point_px
+    focal_length_px = camera.focal_length_px * scale
+    point = ((x - left) * scale, (y - top) * scale)
+    return PhotoView(encoded.getvalue(), size, focal_length_px, point, pose)
 
 
 def _window_px(
