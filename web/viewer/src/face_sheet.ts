@@ -16,9 +16,10 @@ export class FaceSheet {
 
   constructor(
     private readonly head: Head,
+    asAtFirst: string,
     private readonly changed: () => void,
   ) {
-    const photo = make("button", { type: "button", id: "as-photo" }, "As in photo");
+    const photo = make("button", { type: "button", id: "as-photo" }, asAtFirst);
     const neutral = make("button", { type: "button", id: "neutral" }, "Neutral");
     photo.addEventListener("click", () => this.take(head.initial));
     neutral.addEventListener("click", () => this.take({}));

@@ -104,7 +104,7 @@ class Viewer {
       input.checked = head === this.viewed;
       input.addEventListener("change", () => void this.open(head));
       const picture = head.photo
-        ? make("img", { src: this.page.photo(head.photo), alt: "" })
+        ? make("span", {}, make("img", { src: this.page.photo(head.photo), alt: "" }))
         : make("span", {}, `${number + 1}`);
       faces.append(make("label", { title: head.name }, input, picture));
     });
@@ -143,7 +143,7 @@ class Viewer {
     const sheets: [string, HTMLElement][] = [];
     this.face = undefined;
     if (head.names.length) {
-      this.face = new FaceSheet(head, () => this.stage.draw());
+      this.face = new FaceSheet(head, this.viewed.photo ? "As in photo" : "As in file", () => this.stage.draw());
       sheets.push(["Expression", this.face.panel]);
     }
     if (modes) sheets.push(["Shape", this.shapeSheet(head, modes)]);
@@ -215,7 +215,7 @@ class Viewer {
       "div",
       { class: "sheet" },
       make("section", {}, from.row, brightness.row),
-      make("p", { class: "hint" }, words),
+      ...(this.viewed.photo ? [make("p", { class: "hint" }, words)] : []),
       keysHelp(),
     );
   }
