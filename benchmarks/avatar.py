@@ -1,4 +1,4 @@
-"""Size of the avatar file and times of writing a reconstruction's files.
+"""Sizes of the avatar file and its page, and times of writing a reconstruction's files.
 
     python benchmarks/avatar.py --json avatar.json
 
@@ -12,7 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +26,13 @@ from mlanet import Reconstruction, Reconstructor
 from mlanet.assets import verified_path
 from mlanet.export import write_avatar
 from mlanet.image import read_image
+from mlanet.viewing import view_page, write_view
 
 SIDE = 1024
 NOISE = 4.0
 """Standard deviation in levels of 255."""
 
-BARS = {"glb_mb": 3.0, "save_ms": 40.0}
+BARS = {"glb_mb": 3.0, "view_mb": 3.0, "save_ms": 40.0}
 """At most."""
 
 
@@ -81,6 +82,10 @@ def measure(repeats: int) -> dict[str, float]:
         write_avatar(file, face.model, *shape, texture)
         figures["first_glb_ms"] = (time.perf_counter() - start) * 1e3
         figures["glb_mb"] = file.stat().st_size / 1e6
+        large = replace(face.viewed(), glb=file.read_bytes())
+        figures["view_mb"] = len(view_page([large], "face").encode()) / 1e6
+        page = Path(folder) / "view.html"
+        figures["view_ms"] = median_ms(lambda: write_view([face], page), repeats)
         own = face.texture.image
         figures["glb_ms"] = median_ms(lambda: write_avatar(file, face.model, *shape, own), repeats)
         figures["glb_1024_ms"] = median_ms(

@@ -168,6 +168,17 @@ def test_a_head_of_one_surface_is_saved_as_it_is(face, tmp_path):
     assert not mesh.primitives[0].targets
 
 
+def test_a_notebook_shows_the_head(face):
+    shown = face._repr_html_()
+    assert shown.startswith("<iframe srcdoc=")
+    assert len(shown) < 3_000_000
+    head = face.viewed("face_03")
+    modes = head.shape_modes["EyeLeft"]
+    assert modes.shape[0] == 8
+    assert 0.01 < np.abs(modes[0]).max() < 20.0
+    assert b'"face_03"' in head.glb
+
+
 def test_trimesh_gets_the_textured_mesh_in_mm(face):
     surface = face.to_trimesh()
     corners = face.mesh.vertices[face.mesh.faces]

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+import trimesh
 from PIL import Image
 from scipy.io import savemat
 
@@ -30,6 +31,7 @@ NEED_TRAIN = {
 RUNS = {
     "reconstruct": "--example --out OUT --threads 1",
     "doctor": "",
+    "view": "DATA/box.glb --out OUT.html --no-open",
     "label": "--data DATA/crops --out OUT/labels.npz --processes 1",
     "evaluate aflw2000": "--data DATA/aflw2000 --annotations DATA/annotations.npz --out OUT",
     "evaluate florence": "--data DATA/florence --write-pictures OUT",
@@ -80,6 +82,7 @@ def data(face, tmp_path_factory):
     write_now(folder / "now", picture)
     write_florence(folder / "florence" / "subject_01", picture)
     write_model(folder / "model.npz")
+    trimesh.creation.box().export(folder / "box.glb")
     columns = Column("image", use="case"), Column("nme_2d_68", use="figure")
     rows = Table("images", columns, tuple(zip(PHOTOS, (1.0, 2.0), strict=True)))
     Report(Protocol("AFLW2000-3D", "errors"), rows, ()).write(folder)

@@ -23,18 +23,12 @@ from mlanet.export import (
     check_formats,
     cut_mesh,
     face_height,
+    identity_offsets,
     mesh_to_trimesh,
     needs_texture,
     write_formats,
 )
-from mlanet.geometry import (
-    Camera,
-    Mesh,
-    Pose,
-    decode_lighting,
-    decode_pose,
-    landmarks_in_pixels,
-)
+from mlanet.geometry import Camera, Mesh, Pose, decode_lighting, decode_pose, landmarks_in_pixels
 from mlanet.image import Crop
 from mlanet.morphable import MorphableModel, Transfer
 from mlanet.render import (
@@ -53,6 +47,7 @@ from mlanet.render import (
     transfer_texture,
     vertex_attributes_to_uv,
 )
+from mlanet.viewing import ViewedHead, as_frame, content_of, photo_view, view_page
 
 SCHEMA_VERSION = 1
 
@@ -297,6 +292,16 @@ class Reconstruction:
             PhotoView(self.camera, self.pose, self.landmarks_px, (width, height)),
         )
         return write_formats(content, Path(folder), formats)
+
+    def viewed(self, name: str = "face_00") -> ViewedHead:
+        """The head for a page (`mlanet.viewing.write_page`)."""
+        photo = photo_view(self.image, self.crop.square_px, self.camera, self.pose)
+        glb = content_of(lambda path: self.save(path.parent, name, ("glb",))[0].replace(path))
+        return ViewedHead(name, glb, photo, identity_offsets(self.model))
+
+    def _repr_html_(self) -> str:
+        """The head to turn, in a notebook; the notebook keeps all of it, 1 to 3 MB."""
+        return as_frame(view_page([self.viewed()], "face"))
 
     def to_trimesh(self) -> Any:
         """The mesh as a `trimesh.Trimesh`: model frame, mm, textured where `has_texture`."""

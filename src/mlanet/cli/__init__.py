@@ -41,6 +41,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
         reconstruct,
         synthesize,
         train,
+        view,
     )
     from mlanet.cli.evaluate import (
         aflw2000,
@@ -55,6 +56,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
 
     return {
         "reconstruct": reconstruct.reconstruct,
+        "view": view.view,
         "fit": fit.fit,
         "doctor": doctor.doctor,
         "label": label.label,

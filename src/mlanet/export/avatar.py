@@ -126,6 +126,19 @@ def write_avatar(
     buffer.write(path)
 
 
+def identity_offsets(
+    model: MorphableModel, count: int = 8
+) -> dict[str, Float[np.ndarray, "k n 3"]]:
+    """Offsets (mm) of an avatar's vertices at one standard deviation of the first identity modes.
+
+    They are listed by the mesh's name; empty of a model without avatars.
+    """
+    if not can_be_avatar(model):
+        return {}
+    modes = model.subdivide(np.moveaxis(model.shape.identity[..., :count], 2, 0))
+    return {shell.surface.name: modes[:, shell.source] for shell in _shells(model)}
+
+
 @dataclass(frozen=True, slots=True)
 class _Shell:
     """What a mesh of the file has in common for all persons: all but vertices and normals."""

@@ -16,6 +16,10 @@ METRES_PER_MM = 1e-3
 
 JPEG_QUALITY = 92
 
+STEPS_PER_LEAST = 5.0
+"""Offsets are multiples of a power of two that is at most the least offset over this: their last
+bits are zero, so that files can be packed to two thirds of what full numbers would take."""
+
 
 @dataclass(frozen=True, slots=True)
 class SparseOffsets:
@@ -30,7 +34,9 @@ class SparseOffsets:
     def of(cls, dense: Float[np.ndarray, "n 3"], least: float) -> "SparseOffsets":
         """The offsets that are longer than `least`; `n` is at most 65,535."""
         kept = np.linalg.norm(dense, axis=1) > least
-        left = np.where(kept[:, None], dense, 0.0).astype(np.float32)
+        step = 2.0 ** np.floor(np.log2(least / STEPS_PER_LEAST))
+        rounded = np.round(dense / step) * step
+        left = np.where(kept[:, None], rounded, 0.0).astype(np.float32)
         vertices = np.flatnonzero(kept).astype(np.uint16)
         return cls(vertices, left[kept], left.min(axis=0), left.max(axis=0))
 
