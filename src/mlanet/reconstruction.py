@@ -38,6 +38,7 @@ from mlanet.render import (
     PosedHead,
     Texture,
     TexturedMesh,
+    TextureGuide,
     UnbuiltHead,
     UvAtlas,
     draw_overlay,
@@ -46,7 +47,6 @@ from mlanet.render import (
     mm_per_px,
     project_texture,
     transfer_texture,
-    vertex_attributes_to_uv,
 )
 
 SCHEMA_VERSION = 1
@@ -168,9 +168,8 @@ class Reconstruction:
             mesh,
             self.camera,
             atlas,
-            fill=vertex_attributes_to_uv(atlas, mesh.faces, mesh.colors),
-            allowed=self.model.region(*FACE_REGIONS),
-            tinted=_skin(self.model),
+            fill=mesh.colors,
+            guide=TextureGuide.of_model(self.model),
             topology=self.model.topology,
             symmetric=self.model.mirrors_modes,
             before=(head.build() for head in self.before),
@@ -364,16 +363,6 @@ def draw_faces(
 @lru_cache(maxsize=4)
 def _atlas(model: MorphableModel, size: int) -> UvAtlas:
     return UvAtlas.of_mesh(model.mesh_of(model.subdivide(model.shape.mean)), size)
-
-
-@lru_cache(maxsize=4)
-def _skin(model: MorphableModel) -> Float[np.ndarray, "v"] | None:
-    """1 at vertices of skin; None of models that do not tell their parts apart."""
-    if "skin" not in model.part_names:
-        return None
-    skin = np.zeros(len(model.subdivide(model.shape.mean)), dtype=np.float32)
-    skin[model.topology.faces[model.faces_of("skin")]] = 1.0
-    return skin
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

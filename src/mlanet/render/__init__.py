@@ -21,6 +21,7 @@ from mlanet.render.renderer import Renderer, Rendering
 from mlanet.render.sampling import sample_image
 from mlanet.render.shade import ambient_light, headlight, shade
 from mlanet.render.texture import Texture, project_texture
+from mlanet.render.texture_guide import TextureGuide
 from mlanet.render.texture_transfer import TexturedMesh, transfer_texture
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Renderer",
     "Rendering",
     "Texture",
+    "TextureGuide",
     "TexturedMesh",
     "UnbuiltHead",
     "UvAtlas",

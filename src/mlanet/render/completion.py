@@ -1,0 +1,253 @@
+"""What a photo does not show of a head, in the colours of what it shows.
+
+Colours are compared in CIELAB. Whatever stands in for hidden parts is moved by a smooth field that
+vanishes nowhere: at the border its colours are the photo's own, far away they are as much lighter
+or redder as on average (pull-push interpolation; Gortler et al., "The Lumigraph", 1996).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from mlanet.geometry import AMBIENT_WHITE, shading
+from mlanet.render.light_fit import fit_lighting
+
+Plane = Float[np.ndarray, "t t"]
+Colors = Float[np.ndarray, "t t 3"]
+
+FEATHER = 0.012
+"""Standard deviation of the fade where the seen part ends, of the texture's size."""
+
+DARKEST, BRIGHTEST = 0.6, 1.25
+"""Limits of the fitted light on the unseen part, relative to its mean."""
+
+SKIN_SPREAD = (9.0, 4.0, 4.0)
+"""Least standard deviations of skin's CIELAB colours around the lit albedo."""
+
+HAIR_SPREAD = (10.0, 6.0, 6.0)
+"""The same of hair around its median colour."""
+
+FOREIGN = (3.0, 4.5)
+"""Deviations from skin's and hair's colours between which a texel becomes foreign."""
+
+HAIR_APART = (2.5, 4.0)
+"""Deviations of the scalp from skin between which it counts as hair rather than bald."""
+
+LEAST_SCALP = 0.004
+"""Share of the texture that must show the scalp for its colour to be known."""
+
+
+@dataclass(frozen=True, slots=True)
+class SurfacePlanes:
+    """The surface in UV at coarse size: shares of `TextureGuide` and what is known of it."""
+
+    albedo: Colors
+    normal: Colors
+    skin: Plane
+    trusted: Plane
+    hairy: Plane
+    may_be_hairy: Plane
+    sharp: Plane
+    back: Plane
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """How the texture is put together.
+
+    Attributes:
+        fields: what completes the photo (3, 0 to 255), share of the mirrored photo that is added
+            to it, and the share of the photo's weight that remains.
+        shade: light on the surface over its mean.
+    """
+
+    fields: Float[np.ndarray, "t t 5"]
+    shade: Colors
+
+
+def complete(
+    photo: UInt8[np.ndarray, "t t 3"],
+    weight: UInt8[np.ndarray, "t t"],
+    seen: UInt8[np.ndarray, "t t"],
+    surface: SurfacePlanes,
+    *,
+    symmetric: bool,
+) -> Completion:
+    """The hidden parts, and how far what is seen is foreign.
+
+    Args:
+        photo: its colours at texels.
+        weight: trust in them, 0 to 255.
+        seen: 255 where the surface is seen, else 0.
+        surface: what is known of it.
+        symmetric: mirroring the texture mirrors the head: hidden parts may come from the other
+            side.
+    """
+    colors = photo.astype(np.float32) / np.float32(255.0)
+    fade = _inner_fade(seen / np.float32(255.0))
+    fade += surface.sharp * (1.0 - fade)
+    share = fade * (weight / np.float32(255.0))
+    lighting = fit_lighting(
+        surface.albedo, colors, surface.normal, share * surface.skin * surface.trusted
+    )
+    shade = _moderate(shading(surface.normal, lighting.astype(np.float32)), lighting, surface.skin)
+    model = to_lab(np.clip(surface.albedo * shade, 0.0, 1.0))
+    found = to_lab(colors)
+    change = found - model
+    skin_sure = share * surface.skin * surface.trusted
+    offset, spread = _robust(change, skin_sure, SKIN_SPREAD)
+    from_skin = _deviations(change, offset, spread)
+    hair = _hair(found, from_skin, share, surface)
+    foreign = _ramp(np.minimum(from_skin, hair.deviations), *FOREIGN)
+    foreign *= (1.0 - surface.trusted) * surface.skin
+    fade *= 1.0 - _soften(foreign)
+    share = fade * (weight / np.float32(255.0))
+
+    near = np.minimum(share, 1.0 - hair.here) * surface.skin
+    change = np.where(surface.skin[..., None] > 0.5, change, 0.0)
+    skin_color = model + _alike(_extended(change - offset, near) + offset, surface.back)
+    lightness = model[..., :1] - float((model[..., 0] * near).sum() / max(near.sum(), 1e-3))
+    plain = np.concatenate([0.4 * lightness, np.zeros_like(model[..., 1:])], axis=-1) + hair.color
+    hair_change = _extended(found - plain, share * hair.here)
+    hair_color = plain + _alike(hair_change, surface.back)
+    covered = hair.covered[..., None]
+    rest = to_rgb(skin_color + covered * (hair_color - skin_color))
+    mirrored = np.zeros_like(share)
+    if symmetric:
+        other = found[:, ::-1] + model - model[:, ::-1]
+        both = np.minimum(share, share[:, ::-1])
+        other = to_rgb(other + _extended(found - other, both))
+        mirrored = np.clip(2.0 * share[:, ::-1] - 1.0, 0.0, 1.0)
+        rest = rest + mirrored[..., None] * (other - colors[:, ::-1] - rest)
+    fields = np.concatenate([rest * 255.0, mirrored[..., None], fade[..., None]], axis=-1)
+    return Completion(np.ascontiguousarray(fields, dtype=np.float32), shade)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hair:
+    """Deviations from hair's colour, its colour, how far a texel is hair here and everywhere."""
+
+    deviations: Plane
+    color: Float[np.ndarray, "3"]
+    here: Plane
+    covered: Plane
+
+
+def _hair(found: Colors, from_skin: Plane, share: Plane, surface: SurfacePlanes) -> _Hair:
+    """Hair is what is seen on the scalp, if it is not of skin's colour."""
+    scalp = share * surface.hairy
+    nothing = np.zeros_like(share)
+    far = np.full_like(share, 1e3)
+    if scalp.sum() < LEAST_SCALP * scalp.size:
+        return _Hair(far, np.zeros(3, np.float32), nothing, nothing)
+    order = scalp > 0.3 * float(scalp.max())
+    has_hair = _ramp(np.float32(np.median(from_skin[order])), *HAIR_APART)
+    apart = order & (from_skin > HAIR_APART[0])
+    if has_hair <= 0.0 or not apart.any():
+        return _Hair(far, np.zeros(3, np.float32), nothing, nothing)
+    color, spread = _robust(found, scalp * apart, HAIR_SPREAD)
+    deviations = _deviations(found, color, spread)
+    possible = surface.may_be_hairy
+    likely = 1.0 / (1.0 + np.exp(np.clip(deviations - from_skin, -20.0, 20.0)))
+    here = _soften(likely * possible) * possible
+    prior = surface.hairy * has_hair
+    change = _extended((here - prior)[..., None], share * (surface.skin > 0.5))[..., 0]
+    reach = np.maximum(possible, prior)
+    covered = np.clip(prior + change * reach, 0.0, 1.0)
+    deviations = deviations + 4.0 * (1.0 - possible)
+    return _Hair(deviations, color, here, covered)
+
+
+def to_lab(colors: Colors) -> Colors:
+    """CIELAB (D65) of sRGB in [0, 1]."""
+    import cv2
+
+    return cv2.cvtColor(np.ascontiguousarray(colors, dtype=np.float32), cv2.COLOR_RGB2LAB)
+
+
+def to_rgb(colors: Colors) -> Colors:
+    """SRGB in [0, 1] of CIELAB."""
+    import cv2
+
+    rgb = cv2.cvtColor(np.ascontiguousarray(colors, dtype=np.float32), cv2.COLOR_LAB2RGB)
+    return np.clip(rgb, 0.0, 1.0)
+
+
+def _moderate(factor: Colors, lighting: Float[np.ndarray, "9 3"], skin: Plane) -> Colors:
+    """The light without extremes; on what is not skin only its brightness."""
+    ambient = np.maximum(lighting[0], 0.0) / np.float32(AMBIENT_WHITE)
+    factor = np.clip(factor, DARKEST * ambient, BRIGHTEST * ambient)
+    grey = factor.mean(axis=-1, keepdims=True)
+    return grey + skin[..., None] * (factor - grey)
+
+
+def _robust(
+    values: Colors, weight: Plane, least: tuple[float, float, float]
+) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
+    """Median and spread of what has weight."""
+    known = values[weight > 0.5] if (weight > 0.5).any() else values[weight > 0.0]
+    if not len(known):
+        return np.zeros(3, np.float32), np.array(least, np.float32)
+    known = known[:: max(1, len(known) // 4000)]
+    middle = np.median(known, axis=0).astype(np.float32)
+    spread = 1.4826 * np.median(np.abs(known - middle), axis=0)
+    return middle, np.maximum(spread, least).astype(np.float32)
+
+
+def _deviations(
+    values: Colors, middle: Float[np.ndarray, "3"], spread: Float[np.ndarray, "3"]
+) -> Plane:
+    scaled = (values - middle) / spread
+    return np.sqrt(np.einsum("ijk,ijk->ij", scaled, scaled))
+
+
+def _extended(values: Float[np.ndarray, "t t c"], weight: Plane) -> Float[np.ndarray, "t t c"]:
+    """Values as they are where they have weight, smoothly continued elsewhere; 0 without any."""
+    import cv2
+
+    levels: list[np.ndarray] = []
+    level = np.concatenate([values * weight[..., None], weight[..., None]], axis=-1)
+    while True:
+        levels.append(level)
+        side = len(level)
+        if side <= 2:
+            break
+        half = (side + 1) // 2
+        level = cv2.resize(level, (half, half), interpolation=cv2.INTER_AREA)
+    total = levels[-1].sum(axis=(0, 1))
+    mean = total[:-1] / max(float(total[-1]), 1e-6)
+    result = np.broadcast_to(mean, (*levels[-1].shape[:2], len(mean))).astype(np.float32)
+    for level in reversed(levels):
+        side = len(level)
+        wide = cv2.resize(result, (side, side), interpolation=cv2.INTER_LINEAR)
+        wide = wide.reshape(side, side, -1)
+        known = np.minimum(level[..., -1:], 1.0)
+        own = level[..., :-1] / np.maximum(level[..., -1:], 1e-6)
+        result = wide + known * (own - wide)
+    return result
+
+
+def _alike(values: Colors, back: Plane) -> Colors:
+    """Left and right of one value where they meet at the back."""
+    return values + 0.5 * back[..., None] * (values[:, ::-1] - values)
+
+
+def _ramp(values: np.ndarray, start: float, end: float) -> np.ndarray:
+    share = np.clip((values - start) / (end - start), 0.0, 1.0)
+    return share * share * (3.0 - 2.0 * share)
+
+
+def _soften(plane: Plane) -> Plane:
+    """Without single texels: opened and blurred."""
+    import cv2
+
+    return cv2.GaussianBlur(cv2.medianBlur(plane.astype(np.float32), 5), (0, 0), 1.2)
+
+
+def _inner_fade(mask: Plane) -> Plane:
+    """Zero up to the mask's border, then rising to one inside."""
+    import cv2
+
+    blurred = cv2.GaussianBlur(mask, (0, 0), FEATHER * len(mask), borderType=cv2.BORDER_REPLICATE)
+    return np.clip(2.0 * blurred - 1.0, 0.0, 1.0)
