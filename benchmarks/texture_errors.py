@@ -5,7 +5,8 @@ Colour distances are CIEDE2000 (Sharma, Wu and Dalal, 2005).
 - `eye_error`: mean distance between the photo and the textured mesh drawn over it, where the mesh
   shows its eyeballs; mean of the photos.
 - `photo_error`: the same over the skin of the face region.
-- `seam_error`: step across the border of the completed part of the skin: distance between the
+- `seam_error`: step across the border of the completed part of the skin, but for eyes, lips and
+  mouth, whose insides are of another colour: distance between the
   mean colours of its two sides, within `SIDE_SHARE` of the texture's size of each point of the
   border; mean over the border.
 - `foreign_texels`: percentage of texels with the colour of another person's head in front, which
@@ -70,7 +71,8 @@ def seam_error(face: Reconstruction) -> float:
     size = len(texture.image)
     mesh, model = face.mesh, face.model
     atlas = UvAtlas.of_mesh(mesh, size)
-    skin = vertex_attributes_to_uv(atlas, mesh.faces, _vertices_of(model, "skin")[:, None])
+    outside = _vertices_of(model, "skin") * (1.0 - model.region("eyes", "lips", "mouth"))
+    skin = vertex_attributes_to_uv(atlas, mesh.faces, outside[:, None])
     inside = (skin[..., 0] > 0.99) & atlas.fragments.mask
     colors = lab(texture.image / np.float32(255.0))
     reach = SIDE_SHARE * size / 2.0

@@ -19,7 +19,7 @@ Colors = Float[np.ndarray, "t t 3"]
 FEATHER = 0.012
 """Standard deviation of the fade where the seen part ends, of the texture's size."""
 
-DARKEST, BRIGHTEST = 0.6, 1.25
+DARKEST, BRIGHTEST = 0.75, 1.15
 """Limits of the fitted light on the unseen part, relative to its mean."""
 
 SKIN_SPREAD = (9.0, 4.0, 4.0)
@@ -28,11 +28,29 @@ SKIN_SPREAD = (9.0, 4.0, 4.0)
 HAIR_SPREAD = (10.0, 6.0, 6.0)
 """The same of hair around its median colour."""
 
-FOREIGN = (3.0, 4.5)
+MOST_SPREAD = 1.6
+"""Largest standard deviations over the least ones: a face may be half in the shade."""
+
+FOREIGN = (2.5, 4.0)
 """Deviations from skin's and hair's colours between which a texel becomes foreign."""
 
-HAIR_APART = (2.5, 4.0)
-"""Deviations of the scalp from skin between which it counts as hair rather than bald."""
+FOREIGN_TINT = (20.0, 30.0)
+"""The same of the middle of the face: distances of a* and b* alone, for shadows are no things."""
+
+NECK_DOUBT = 1.5
+"""What deviations count more on the neck, where clothes begin."""
+
+HAIR_APART = 2.5
+"""Deviation from skin beyond which what is seen on the scalp is hair."""
+
+HAIR_SHARE = (0.15, 0.35)
+"""Shares of the seen scalp that must be hair for the rest to have some, and to have all."""
+
+TYPICAL = 1.5
+"""Deviation from skin's colour at which it counts little for the colour of what is hidden."""
+
+DAMPING = 0.85
+"""What is left of a local deviation when the distance to it doubles."""
 
 LEAST_SCALP = 0.004
 """Share of the texture that must show the scalp for its colour to be known."""
@@ -48,6 +66,7 @@ class SurfacePlanes:
     trusted: Plane
     hairy: Plane
     may_be_hairy: Plane
+    neck: Plane
     sharp: Plane
     back: Plane
 
@@ -100,13 +119,18 @@ def complete(
     from_skin = _deviations(change, offset, spread)
     hair = _hair(found, from_skin, share, surface)
     foreign = _ramp(np.minimum(from_skin, hair.deviations), *FOREIGN)
-    foreign *= (1.0 - surface.trusted) * surface.skin
-    fade *= 1.0 - _soften(foreign)
+    tint = np.hypot(*np.moveaxis(change[..., 1:] - offset[1:], -1, 0))
+    painted = _ramp(tint, *FOREIGN_TINT) * (1.0 - surface.sharp)
+    foreign += surface.trusted * (painted - foreign)
+    foreign = _soften(_grown(foreign * surface.skin))
+    fade *= 1.0 - foreign
     share = fade * (weight / np.float32(255.0))
 
     near = np.minimum(share, 1.0 - hair.here) * surface.skin
-    change = np.where(surface.skin[..., None] > 0.5, change, 0.0)
-    skin_color = model + _alike(_extended(change - offset, near) + offset, surface.back)
+    near *= np.exp(-0.5 * (from_skin / TYPICAL) ** 2)
+    change = _alike(_extended(change - offset, near) + offset, surface.back)
+    change[..., 1:] *= surface.skin[..., None]
+    skin_color = model + change
     lightness = model[..., :1] - float((model[..., 0] * near).sum() / max(near.sum(), 1e-3))
     plain = np.concatenate([0.4 * lightness, np.zeros_like(model[..., 1:])], axis=-1) + hair.color
     hair_change = _extended(found - plain, share * hair.here)
@@ -142,9 +166,9 @@ def _hair(found: Colors, from_skin: Plane, share: Plane, surface: SurfacePlanes)
     if scalp.sum() < LEAST_SCALP * scalp.size:
         return _Hair(far, np.zeros(3, np.float32), nothing, nothing)
     order = scalp > 0.3 * float(scalp.max())
-    has_hair = _ramp(np.float32(np.median(from_skin[order])), *HAIR_APART)
-    apart = order & (from_skin > HAIR_APART[0])
-    if has_hair <= 0.0 or not apart.any():
+    apart = order & (from_skin > HAIR_APART)
+    has_hair = _ramp(np.float32(apart.sum() / order.sum()), *HAIR_SHARE)
+    if has_hair <= 0.0:
         return _Hair(far, np.zeros(3, np.float32), nothing, nothing)
     color, spread = _robust(found, scalp * apart, HAIR_SPREAD)
     deviations = _deviations(found, color, spread)
@@ -192,7 +216,8 @@ def _robust(
     known = known[:: max(1, len(known) // 4000)]
     middle = np.median(known, axis=0).astype(np.float32)
     spread = 1.4826 * np.median(np.abs(known - middle), axis=0)
-    return middle, np.maximum(spread, least).astype(np.float32)
+    floor = np.array(least, np.float32)
+    return middle, np.clip(spread, floor, MOST_SPREAD * floor).astype(np.float32)
 
 
 def _deviations(
@@ -203,7 +228,7 @@ def _deviations(
 
 
 def _extended(values: Float[np.ndarray, "t t c"], weight: Plane) -> Float[np.ndarray, "t t c"]:
-    """Values as they are where they have weight, smoothly continued elsewhere; 0 without any."""
+    """Values as they are where they have weight, elsewhere smoothly continued towards zero."""
     import cv2
 
     levels: list[np.ndarray] = []
@@ -221,7 +246,7 @@ def _extended(values: Float[np.ndarray, "t t c"], weight: Plane) -> Float[np.nda
     for level in reversed(levels):
         side = len(level)
         wide = cv2.resize(result, (side, side), interpolation=cv2.INTER_LINEAR)
-        wide = wide.reshape(side, side, -1)
+        wide = np.float32(DAMPING) * wide.reshape(side, side, -1)
         known = np.minimum(level[..., -1:], 1.0)
         own = level[..., :-1] / np.maximum(level[..., -1:], 1e-6)
         result = wide + known * (own - wide)
@@ -236,6 +261,13 @@ def _alike(values: Colors, back: Plane) -> Colors:
 def _ramp(values: np.ndarray, start: float, end: float) -> np.ndarray:
     share = np.clip((values - start) / (end - start), 0.0, 1.0)
     return share * share * (3.0 - 2.0 * share)
+
+
+def _grown(plane: Plane) -> Plane:
+    """The largest value around: outlines of what is foreign are blurred."""
+    import cv2
+
+    return cv2.dilate(plane, np.ones((5, 5), np.uint8))
 
 
 def _soften(plane: Plane) -> Plane:

@@ -121,7 +121,15 @@ def _surface(
     fill: Float[np.ndarray, "v 3"] | None,
     guide: TextureGuide,
 ) -> SurfacePlanes:
-    shares = [guide.skin, guide.trusted, guide.hairy, guide.may_be_hairy, guide.sharp, guide.back]
+    shares = [
+        guide.skin,
+        guide.trusted,
+        guide.hairy,
+        guide.may_be_hairy,
+        guide.neck,
+        guide.sharp,
+        guide.back,
+    ]
     albedo = np.zeros_like(normals) if fill is None else fill
     columns = np.column_stack([albedo, normals, *shares])
     planes = vertex_attributes_to_uv(atlas, mesh.faces, columns)

@@ -7,14 +7,35 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.morphable import MorphableModel
+from mlanet.render.parts import ear_weights
 
-FOREHEAD_MM = (50.0, 66.0)
-"""Heights on the mean head between which the forehead becomes a place where hair may hang."""
+HAIRLINE_MM = (
+    (-90.0, -52.0),
+    (-30.0, -34.0),
+    (-8.0, -12.0),
+    (30.0, -2.0),
+    (48.0, 4.0),
+    (60.0, 36.0),
+    (80.0, 64.0),
+    (95.0, 78.0),
+)
+"""Points of the usual hairline on the mean head, from the nape to the forehead: distance before
+the ears' axis and height."""
 
-TEMPLE_MM = (82.0, 66.0)
-"""Distances before the ears' axis between which the side of the face becomes such a place."""
+HAIRLINE_WIDTH_MM = 5.0
+"""Half the width of the fade along the hairline."""
 
-SIDEBURN_MM = (-25.0, 0.0)
+FRINGE_MM = 45.0
+"""How far below the hairline hair of the head may hang into the forehead and temples."""
+
+BROWS_MM = (48.0, 58.0)
+"""Heights between which the forehead becomes a place where hair may hang."""
+
+TEMPLE_MM = (85.0, 65.0)
+"""Distances before the ears' axis between which the side of the face becomes such a place, and
+stops being trusted."""
+
+SIDEBURN_MM = (-15.0, 5.0)
 """Heights between which, at the side, hair of the head may begin."""
 
 BACK_MM = (40.0, 0.0)
@@ -35,6 +56,7 @@ class TextureGuide:
         trusted: the middle of the face, where everything that is seen belongs to the person.
         hairy: what hair covers on most heads.
         may_be_hairy: where hair may hang.
+        neck: where clothes begin.
         sharp: where the photo ends sharply: around eyes and mouth.
         back: where both sides shall be of one colour, since they meet.
     """
@@ -45,6 +67,7 @@ class TextureGuide:
     trusted: Float[np.ndarray, "v"]
     hairy: Float[np.ndarray, "v"]
     may_be_hairy: Float[np.ndarray, "v"]
+    neck: Float[np.ndarray, "v"]
     sharp: Float[np.ndarray, "v"]
     back: Float[np.ndarray, "v"]
 
@@ -52,7 +75,7 @@ class TextureGuide:
     def plain(cls, count: int) -> "TextureGuide":
         """Of a surface of which nothing is known: all of it is trusted skin."""
         one, none = np.ones(count, dtype=np.float32), np.zeros(count, dtype=np.float32)
-        return cls(one, one, none, one, none, none, none, none)
+        return cls(one, one, none, one, none, none, none, none, none)
 
     @classmethod
     def of_model(cls, model: MorphableModel) -> "TextureGuide":
@@ -64,7 +87,7 @@ class TextureGuide:
 def _guide(model: MorphableModel) -> TextureGuide:
     count = model.topology.num_vertices
     plain = TextureGuide.plain(count)
-    if not {"face", "scalp", "ears", "lips", "mouth"} <= set(model.regions):
+    if not {"face", "ears", "lips", "mouth"} <= set(model.regions):
         return plain
     skin = plain.skin
     if "skin" in model.part_names:
@@ -73,20 +96,22 @@ def _guide(model: MorphableModel) -> TextureGuide:
     inner = 1.0 - skin
     mean = model.subdivide(model.shape.mean)
     height, front = mean[:, 1], mean[:, 2]
-    face, ears = model.region("face"), model.region("ears")
-    side = _ramp(front, *TEMPLE_MM)
-    high = _ramp(height, *FOREHEAD_MM)
+    face, ears = model.region("face"), ear_weights(model, mean)
+    side, high = _ramp(front, *TEMPLE_MM), _ramp(height, *BROWS_MM)
     trusted = np.maximum.reduce([face * (1.0 - side) * (1.0 - high), inner, model.region("mouth")])
-    scalp = model.region("scalp")
-    may_be = np.maximum(high, side * _ramp(height, *SIDEBURN_MM)) * (1.0 - ears) * skin
+    above = height - np.interp(front, *zip(*HAIRLINE_MM, strict=True))
+    on_head = (1.0 - ears) * skin
+    hairy = _ramp(above, -HAIRLINE_WIDTH_MM, HAIRLINE_WIDTH_MM) * on_head
+    near = np.maximum(high, side * _ramp(height, *SIDEBURN_MM)) * (above > -FRINGE_MM) * on_head
     sharp = _grown(np.maximum(model.region("lips"), _lid_rims(model)), model) * skin
     return TextureGuide(
         allowed=plain.allowed,
         skin=skin,
         inner=inner,
         trusted=trusted.astype(np.float32),
-        hairy=(scalp * (1.0 - ears) * skin).astype(np.float32),
-        may_be_hairy=np.maximum(may_be, scalp * (1.0 - ears)).astype(np.float32),
+        hairy=hairy.astype(np.float32),
+        may_be_hairy=np.maximum(near, hairy).astype(np.float32),
+        neck=((1.0 - face) * on_head * (1.0 - hairy)).astype(np.float32),
         sharp=np.maximum(sharp, inner).astype(np.float32),
         back=_ramp(front, *BACK_MM).astype(np.float32),
     )
