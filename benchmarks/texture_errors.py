@@ -48,9 +48,7 @@ def central_face(reconstructor: Reconstructor, photo: Image) -> Reconstruction |
     """The face nearest to the middle, which is the annotated one; None if there is none."""
     middle = np.array(photo.shape[1::-1]) / 2.0
     faces = reconstructor(photo)
-    return min(
-        faces, key=lambda f: np.hypot(*(f.landmarks_px[30, :2] - middle)), default=None
-    )
+    return min(faces, key=lambda f: np.hypot(*(f.landmarks_px[30, :2] - middle)), default=None)
 
 
 def photo_errors(face: Reconstruction) -> tuple[float, float]:

@@ -31,11 +31,11 @@ HAIR_SPREAD = (10.0, 6.0, 6.0)
 MOST_SPREAD = 1.6
 """Largest standard deviations over the least ones: a face may be half in the shade."""
 
-FOREIGN = (2.5, 4.0)
-"""Deviations from skin's and hair's colours between which a texel becomes foreign."""
+FOREIGN = (2.8, 4.2)
+"""Deviations from skin's colour between which a texel becomes foreign."""
 
-FOREIGN_TINT = (20.0, 30.0)
-"""The same of the middle of the face: distances of a* and b* alone, for shadows are no things."""
+HAIRLIKE = (0.5, 2.0)
+"""Deviations by which colours must be nearer to hair than to skin to be hair on the cheeks."""
 
 NECK_DOUBT = 1.5
 """What deviations count more on the neck, where clothes begin."""
@@ -118,11 +118,11 @@ def complete(
     offset, spread = _robust(change, skin_sure, SKIN_SPREAD)
     from_skin = _deviations(change, offset, spread)
     hair = _hair(found, from_skin, share, surface)
-    foreign = _ramp(np.minimum(from_skin, hair.deviations), *FOREIGN)
-    tint = np.hypot(*np.moveaxis(change[..., 1:] - offset[1:], -1, 0))
-    painted = _ramp(tint, *FOREIGN_TINT) * (1.0 - surface.sharp)
-    foreign += surface.trusted * (painted - foreign)
-    foreign = _soften(_grown(foreign * surface.skin))
+    doubt = from_skin * (1.0 + (NECK_DOUBT - 1.0) * surface.neck)
+    astray = _ramp(from_skin - hair.deviations, *HAIRLIKE)
+    foreign = np.maximum(_ramp(doubt, *FOREIGN), astray)
+    foreign *= (1.0 - surface.trusted) * (1.0 - surface.may_be_hairy) * surface.skin
+    foreign = _soften(_grown(foreign))
     fade *= 1.0 - foreign
     share = fade * (weight / np.float32(255.0))
 
@@ -179,7 +179,6 @@ def _hair(found: Colors, from_skin: Plane, share: Plane, surface: SurfacePlanes)
     change = _extended((here - prior)[..., None], share * (surface.skin > 0.5))[..., 0]
     reach = np.maximum(possible, prior)
     covered = np.clip(prior + change * reach, 0.0, 1.0)
-    deviations = deviations + 4.0 * (1.0 - possible)
     return _Hair(deviations, color, here, covered)
 
 

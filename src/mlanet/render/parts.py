@@ -216,7 +216,9 @@ def _nose(model: MorphableModel, vertices: Float[np.ndarray, "v 3"]) -> Float[np
     return _within(np.array(outline), vertices[:, :2], margin_mm=0.0)
 
 
-def ear_weights(model: MorphableModel, vertices: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v"]:
+def ear_weights(
+    model: MorphableModel, vertices: Float[np.ndarray, "v 3"]
+) -> Float[np.ndarray, "v"]:
     """1 inside the ears and 0 outside: what sticks out, and what it frames, from the side."""
     region, face = _region(model, "ears"), _region(model, "face")
     across = np.abs(vertices[:, 0])

@@ -29,6 +29,9 @@ HAIR_MM = 25.0
 BORDER = 0.02
 """Width of the fade at the photo's border, of the face's size in the photo."""
 
+BAR_LEVELS = 12
+"""Rows and columns at the photo's border whose colours differ no more, of 255, are no picture."""
+
 MAP_SIDE = 512
 """Longest side in pixels of the depth map that tells what is hidden."""
 
@@ -105,7 +108,7 @@ class Sight:
             np.float32(GRAZING[0]),
             np.float32(GRAZING[1]),
             np.float32(max(BORDER * max(right - left, bottom - top), 1.0)),
-            self.image.shape[:2],
+            self._content,
             origin.astype(np.float32),
             found.colors,
             found.weight,
@@ -129,6 +132,16 @@ class Sight:
             part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
         scale = np.array([part.shape[1] / width, part.shape[0] / height])
         return np.ascontiguousarray(part), scale, np.array([left, top], dtype=np.float64)
+
+    @cached_property
+    def _content(self) -> Box:
+        """The photo without rows and columns of one colour at its border: bars around a film."""
+        image = self.image
+        rows, columns = (
+            _content_span(np.moveaxis(image, axis, 0)[:, :: max(1, image.shape[1 - axis] // 256)])
+            for axis in (0, 1)
+        )
+        return columns[0], rows[0], columns[1], rows[1]
 
     @cached_property
     def _faces_seen(self) -> Int[np.ndarray, "f"]:
@@ -156,6 +169,16 @@ class Sight:
         for head in self.before:
             maps[:, _around(head, origin, stretched, size)] = 0.0
         return maps, scale, np.array([(radius + 1) * pixel_mm, pixel_mm], dtype=np.float32)
+
+
+def _content_span(lines: UInt8[np.ndarray, "n m 3"]) -> tuple[int, int]:
+    """The first line that is not of one colour, and the one after the last."""
+    first, last = 0, len(lines)
+    while first < last and np.ptp(lines[first], axis=0).max() <= BAR_LEVELS:
+        first += 1
+    while last > first and np.ptp(lines[last - 1], axis=0).max() <= BAR_LEVELS:
+        last -= 1
+    return first, last
 
 
 def _around(

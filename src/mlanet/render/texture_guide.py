@@ -31,7 +31,7 @@ FRINGE_MM = 45.0
 BROWS_MM = (48.0, 58.0)
 """Heights between which the forehead becomes a place where hair may hang."""
 
-TEMPLE_MM = (85.0, 65.0)
+TEMPLE_MM = (92.0, 72.0)
 """Distances before the ears' axis between which the side of the face becomes such a place, and
 stops being trusted."""
 

@@ -27,7 +27,7 @@ def sample_photo(
     low: Any,
     high: Any,
     fade_px: Any,
-    image_size: Any,
+    content: Any,
     origin: Any,
     colors: Any,
     weight: Any,
@@ -42,7 +42,6 @@ def sample_photo(
     """
     height, width = photo.shape[0], photo.shape[1]
     map_height, map_width = nearest.shape[1:]
-    full_height, full_width = image_size
     for n in range(len(texel_row)):
         i, j = texel_row[n], texel_column[n]
         f = face_index[i, j]
@@ -56,7 +55,9 @@ def sample_photo(
         x = wa * points[a, 0] + wb * points[b, 0] + wc * points[c, 0]
         y = wa * points[a, 1] + wb * points[b, 1] + wc * points[c, 1]
         left, top = x + origin[0], y + origin[1]
-        border = min(min(left, full_width - left), min(top, full_height - top))
+        border = min(
+            min(left - content[0], content[2] - left), min(top - content[1], content[3] - top)
+        )
         if border < 0.0:
             continue
         u = min(max(x * photo_scale[0] - 0.5, 0.0), width - 1.001)
