@@ -31,6 +31,9 @@ FRINGE_MM = 45.0
 BROWS_MM = (48.0, 58.0)
 """Heights between which the forehead becomes a place where hair may hang."""
 
+CHIN_MM = (-70.0, -60.0)
+"""Heights between which, seen from below, the middle of the face begins."""
+
 TEMPLE_MM = (92.0, 72.0)
 """Distances before the ears' axis between which the side of the face becomes such a place, and
 stops being trusted."""
@@ -42,7 +45,10 @@ BACK_MM = (40.0, 0.0)
 """Distances before the ears' axis between which left and right are to be alike."""
 
 SHARP_STEPS = 4
-"""How many edges around lids and lips the photo ends sharply where it is hidden."""
+"""How many edges around lips the photo ends sharply where it is hidden."""
+
+LIDS_MM = (14.0, 8.0)
+"""Distances from the eyeballs between which it begins to do so."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,12 +104,14 @@ def _guide(model: MorphableModel) -> TextureGuide:
     height, front = mean[:, 1], mean[:, 2]
     face, ears = model.region("face"), ear_weights(model, mean)
     side, high = _ramp(front, *TEMPLE_MM), _ramp(height, *BROWS_MM)
-    trusted = np.maximum.reduce([face * (1.0 - side) * (1.0 - high), inner, model.region("mouth")])
+    lids = _lids(model, mean)
+    whole = np.maximum.reduce([face, _ramp(height, *CHIN_MM), lids])  # sockets, nostrils, mouth
+    trusted = np.maximum.reduce([whole * (1.0 - side) * (1.0 - high), inner, lids])
     above = height - np.interp(front, *zip(*HAIRLINE_MM, strict=True))
     on_head = (1.0 - ears) * skin
     hairy = _ramp(above, -HAIRLINE_WIDTH_MM, HAIRLINE_WIDTH_MM) * on_head
     near = np.maximum(high, side * _ramp(height, *SIDEBURN_MM)) * (above > -FRINGE_MM) * on_head
-    sharp = _grown(np.maximum(model.region("lips"), _lid_rims(model)), model) * skin
+    sharp = np.maximum(_grown(model.region("lips"), model), lids) * skin
     return TextureGuide(
         allowed=plain.allowed,
         skin=skin,
@@ -117,11 +125,14 @@ def _guide(model: MorphableModel) -> TextureGuide:
     )
 
 
-def _lid_rims(model: MorphableModel) -> Float[np.ndarray, "v"]:
-    """1 at skin that belongs to the eyes."""
-    if "eyes" not in model.regions:
-        return np.zeros(model.topology.num_vertices, dtype=np.float32)
-    return model.region("eyes")
+def _lids(model: MorphableModel, mean: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v"]:
+    """1 near the eyeballs, before their middles."""
+    near = np.zeros(len(mean), dtype=np.float32)
+    for centre, poles in zip(model.eye_centres(mean), model.eye_poles, strict=True):
+        radius = float(np.linalg.norm(mean[poles[0]] - mean[poles[1]])) / 2.0
+        distance = np.linalg.norm(mean - centre, axis=1) - radius
+        near = np.maximum(near, _ramp(distance, *LIDS_MM) * (mean[:, 2] > centre[2]))
+    return near
 
 
 def _grown(values: Float[np.ndarray, "v"], model: MorphableModel) -> Float[np.ndarray, "v"]:
