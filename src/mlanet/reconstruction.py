@@ -55,6 +55,10 @@ TEXTURE_SIZES = (256, 512, 1024)
 """Texture sides in texels; the smallest that does not lose the photo's detail is taken."""
 
 
+LEAST_TEXTURE, MOST_TEXTURE = 64, 4096
+"""Texture sides that may be asked for."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Reconstruction:
     """A 3D face and the camera that sees it, in the photo's own pixels.
@@ -149,17 +153,35 @@ class Reconstruction:
 
     @cached_property
     def texture(self) -> Texture:
-        """The photo's colours in UV; hidden parts from the other side, else the model's albedo.
+        """The photo's colours in UV, as `texture_of` makes them at the photo's own detail.
 
         Raises:
             RenderError: the face model has no texture coordinates or no albedo.
         """
+        return self.texture_of()
+
+    def texture_of(
+        self, size: int | None = None, *, blank: tuple[int, int, int] | None = None
+    ) -> Texture:
+        """The photo's colours in UV, completed where the photo does not show the head.
+
+        Args:
+            size: in texels, `LEAST_TEXTURE` to `MOST_TEXTURE`; without it the smallest of
+                `TEXTURE_SIZES` that does not lose the photo's detail.
+            blank: colour, 0 to 255, that hidden parts get instead of being completed.
+
+        Raises:
+            RenderError: the face model has no texture coordinates or no albedo.
+            ValueError: the size is out of range.
+        """
         if not self.has_texture:
             lacking = "texture coordinates" if self.model.has_albedo else "albedo"
             raise RenderError(f"the face model {self.model.name} has no {lacking}")
-        side = float(self.crop.size / self.crop.crop_from_image[0, 0])
-        size = next((s for s in TEXTURE_SIZES if s >= side), TEXTURE_SIZES[-1])
-        atlas = _atlas(self.model, size)
+        if size is None:
+            side = float(self.crop.size / self.crop.crop_from_image[0, 0])
+            size = next((s for s in TEXTURE_SIZES if s >= side), TEXTURE_SIZES[-1])
+        if not LEAST_TEXTURE <= size <= MOST_TEXTURE:
+            raise ValueError(f"size must be {LEAST_TEXTURE} to {MOST_TEXTURE} texels, got {size}")
         mesh = self.mesh
         assert mesh.colors is not None
         return project_texture(
@@ -167,12 +189,13 @@ class Reconstruction:
             self.pose.apply(mesh.vertices),
             mesh,
             self.camera,
-            atlas,
+            _atlas(self.model, size) if size <= TEXTURE_SIZES[-1] else _new_atlas(self.model, size),
             fill=mesh.colors,
             guide=TextureGuide.of_model(self.model),
             topology=self.model.topology,
             symmetric=self.model.mirrors_modes,
             before=(head.build() for head in self.before),
+            blank=blank,
         )
 
     def render(
@@ -362,6 +385,10 @@ def draw_faces(
 
 @lru_cache(maxsize=4)
 def _atlas(model: MorphableModel, size: int) -> UvAtlas:
+    return _new_atlas(model, size)
+
+
+def _new_atlas(model: MorphableModel, size: int) -> UvAtlas:
     return UvAtlas.of_mesh(model.mesh_of(model.subdivide(model.shape.mean)), size)
 
 

@@ -1,7 +1,7 @@
 """The photo's colours, carried onto the mesh's texture."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
@@ -13,6 +13,7 @@ from mlanet.render.attributes import viewer_normals
 from mlanet.render.checks import checked_mesh
 from mlanet.render.completion import Completion, SurfacePlanes, complete
 from mlanet.render.drawing import box_in_picture
+from mlanet.render.eye_texture import complete_eyes
 from mlanet.render.heads import PosedHead
 from mlanet.render.photo_texels import PhotoTexels, Sight
 from mlanet.render.texture_guide import TextureGuide
@@ -87,10 +88,8 @@ def project_texture(
     if fill is not None and fill.shape != (count, 3):
         raise RenderError(f"fill must be {(count, 3)}, got {fill.shape}")
     guide = guide or TextureGuide.plain(count)
-    for field in fields(guide):
-        found = getattr(guide, field.name).shape
-        if found != (count,):
-            raise RenderError(f"guide.{field.name} must be ({count},), got {found}")
+    if guide.allowed.shape != (count,):
+        raise RenderError(f"guide must be of {count} vertices, got {len(guide.allowed)}")
     with np.errstate(divide="ignore", invalid="ignore"):
         projected = camera.project(np.asarray(vertices_camera, dtype=np.float64))
     checked_mesh(projected, mesh.faces)
@@ -104,7 +103,7 @@ def project_texture(
     coarse = fine if atlas.coarse is atlas else sight.texels(atlas.coarse)
     surface = _surface(atlas.coarse, mesh, normals, coarse, fill, guide)
     found = complete(coarse.colors, coarse.weight, coarse.seen, surface, symmetric=symmetric)
-    return _composed(fine, found, atlas, blank)
+    return _composed(fine, found, atlas, guide, blank)
 
 
 def unit(vectors: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
@@ -145,6 +144,7 @@ def _composed(
     photo: PhotoTexels,
     completion: Completion,
     atlas: UvAtlas,
+    guide: TextureGuide,
     blank: Shaped[np.ndarray, "3"] | None,
 ) -> Texture:
     from mlanet.render._numba.texels import compose
@@ -165,6 +165,8 @@ def _composed(
         image,
         visibility,
     )
+    if guide.eyes and blank is None:
+        complete_eyes(image, photo.colors, visibility, guide.eyes)
     outside, nearest = atlas.empty
     flat = image.reshape(-1, 3)
     flat[outside] = flat[nearest]

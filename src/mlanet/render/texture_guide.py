@@ -1,5 +1,6 @@
 """What a face model's surface may show in a photo: skin, hair, eyes, teeth."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -7,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.morphable import MorphableModel
+from mlanet.render.eye_texture import EyeIsland
 from mlanet.render.parts import ear_weights
 
 HAIRLINE_MM = (
@@ -41,6 +43,9 @@ stops being trusted."""
 SIDEBURN_MM = (-15.0, 5.0)
 """Heights between which, at the side, hair of the head may begin."""
 
+SEEN_OF_BALL_DEG = 70.0
+"""Angle from an eyeball's axis up to which distances in the texture are proportional to it."""
+
 BACK_MM = (40.0, 0.0)
 """Distances before the ears' axis between which left and right are to be alike."""
 
@@ -65,6 +70,7 @@ class TextureGuide:
         neck: where clothes begin.
         sharp: where the photo ends sharply: around eyes and mouth.
         back: where both sides shall be of one colour, since they meet.
+        eyes: eyeballs' places in the texture.
     """
 
     allowed: Float[np.ndarray, "v"]
@@ -76,6 +82,7 @@ class TextureGuide:
     neck: Float[np.ndarray, "v"]
     sharp: Float[np.ndarray, "v"]
     back: Float[np.ndarray, "v"]
+    eyes: tuple[EyeIsland, ...] = ()
 
     @classmethod
     def plain(cls, count: int) -> "TextureGuide":
@@ -122,7 +129,27 @@ def _guide(model: MorphableModel) -> TextureGuide:
         neck=((1.0 - face) * on_head * (1.0 - hairy)).astype(np.float32),
         sharp=np.maximum(sharp, inner).astype(np.float32),
         back=_ramp(front, *BACK_MM).astype(np.float32),
+        eyes=tuple(_eye_islands(model)),
     )
+
+
+def _eye_islands(model: MorphableModel) -> Iterator[EyeIsland]:
+    """Where the texture holds eyeballs, if these are parts whose front pole is in the middle."""
+    corners = model.base_faces if model.base_uv_faces is None else model.base_uv_faces
+    mean = model.shape.mean
+    for front, back in model.eye_poles:
+        part = model.vertex_parts[front]
+        own = model.vertex_parts[model.base_faces[:, 0]] == part
+        vertex, uv = model.base_faces[own].reshape(-1), model.base_uv[corners[own].reshape(-1)]
+        middle = uv[vertex == front][0]
+        ball = mean[vertex] - (mean[front] + mean[back]) / 2.0
+        axis = mean[front] - mean[back]
+        cosine = ball @ axis / np.linalg.norm(ball, axis=1) / np.linalg.norm(axis)
+        angle = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+        distance = np.linalg.norm(uv - middle, axis=1)
+        seen = (angle > 1.0) & (angle < SEEN_OF_BALL_DEG)
+        ratio = float(np.median(angle[seen] / distance[seen]))
+        yield EyeIsland((float(middle[0]), float(middle[1])), float(distance.max()), ratio)
 
 
 def _lids(model: MorphableModel, mean: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v"]:
