@@ -107,7 +107,7 @@ def composed(behind: Reconstruction, front: Reconstruction) -> Image:
     cheek = behind.landmarks_px[16, :2]
     middle, radius = front.landmarks_px[27, :2], head_radius(front)
     scale = NEARER * head_radius(behind) / radius
-    at = cheek + [NEARER * head_radius(behind) * 0.7, 0.0]
+    at = cheek + np.array([NEARER * head_radius(behind) * 0.7, 0.0])
     to_scene = np.array([[scale, 0.0, 0.0], [0.0, scale, 0.0]])
     margin = int(4 * NEARER * head_radius(behind))
     to_scene[:, 2] = at - scale * middle

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,25 +38,17 @@ from mlanet.render import (
     PosedHead,
     Texture,
     TexturedMesh,
-    TextureGuide,
     UnbuiltHead,
-    UvAtlas,
     draw_overlay,
     draw_picture,
     face_mask,
+    head_texture,
     mm_per_px,
-    project_texture,
+    texture_size,
     transfer_texture,
 )
 
 SCHEMA_VERSION = 1
-
-TEXTURE_SIZES = (256, 512, 1024)
-"""Texture sides in texels; the smallest that does not lose the photo's detail is taken."""
-
-
-LEAST_TEXTURE, MOST_TEXTURE = 64, 4096
-"""Texture sides that may be asked for."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -166,8 +158,8 @@ class Reconstruction:
         """The photo's colours in UV, completed where the photo does not show the head.
 
         Args:
-            size: in texels, `LEAST_TEXTURE` to `MOST_TEXTURE`; without it the smallest of
-                `TEXTURE_SIZES` that does not lose the photo's detail.
+            size: in texels, 64 to 4096; without it 256, 512 or 1024, the smallest that does not
+                lose the photo's detail.
             blank: colour, 0 to 255, that hidden parts get instead of being completed.
 
         Raises:
@@ -178,25 +170,11 @@ class Reconstruction:
             lacking = "texture coordinates" if self.model.has_albedo else "albedo"
             raise RenderError(f"the face model {self.model.name} has no {lacking}")
         if size is None:
-            side = float(self.crop.size / self.crop.crop_from_image[0, 0])
-            size = next((s for s in TEXTURE_SIZES if s >= side), TEXTURE_SIZES[-1])
-        if not LEAST_TEXTURE <= size <= MOST_TEXTURE:
-            raise ValueError(f"size must be {LEAST_TEXTURE} to {MOST_TEXTURE} texels, got {size}")
-        mesh = self.mesh
-        assert mesh.colors is not None
-        return project_texture(
-            self.image,
-            self.pose.apply(mesh.vertices),
-            mesh,
-            self.camera,
-            _atlas(self.model, size) if size <= TEXTURE_SIZES[-1] else _new_atlas(self.model, size),
-            fill=mesh.colors,
-            guide=TextureGuide.of_model(self.model),
-            topology=self.model.topology,
-            symmetric=self.model.mirrors_modes,
-            before=(head.build() for head in self.before),
-            blank=blank,
-        )
+            size = texture_size(float(self.crop.size / self.crop.crop_from_image[0, 0]))
+        colors = self.mesh.colors
+        assert colors is not None
+        before = (head.build() for head in self.before)
+        return head_texture(self.image, self.head, colors, size, before=before, blank=blank)
 
     def render(
         self,
@@ -381,15 +359,6 @@ def draw_faces(
     for face in sorted(faces, key=lambda face: -mm_per_px(face.pose, face.camera)):
         picture = draw_picture(kind, picture, [replace(face).head])  # let go: a crowd is large
     return picture
-
-
-@lru_cache(maxsize=4)
-def _atlas(model: MorphableModel, size: int) -> UvAtlas:
-    return _new_atlas(model, size)
-
-
-def _new_atlas(model: MorphableModel, size: int) -> UvAtlas:
-    return UvAtlas.of_mesh(model.mesh_of(model.subdivide(model.shape.mean)), size)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

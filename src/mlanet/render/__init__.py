@@ -22,6 +22,7 @@ from mlanet.render.sampling import sample_image
 from mlanet.render.shade import ambient_light, headlight, shade
 from mlanet.render.texture import Texture, project_texture
 from mlanet.render.texture_guide import TextureGuide
+from mlanet.render.texture_of_head import head_texture, texture_size
 from mlanet.render.texture_transfer import TexturedMesh, transfer_texture
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "draw_picture",
     "face_mask",
     "far_to_near",
+    "head_texture",
     "headlight",
     "interpolate",
     "mm_per_px",
@@ -59,6 +61,7 @@ __all__ = [
     "sample_texture",
     "shade",
     "texel_distance",
+    "texture_size",
     "transfer_texture",
     "vertex_attributes_to_uv",
     "viewer_normals",

@@ -6,6 +6,7 @@ or redder as on average (pull-push interpolation; Gortler et al., "The Lumigraph
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -19,8 +20,9 @@ Colors = Float[np.ndarray, "t t 3"]
 FEATHER = 0.012
 """Standard deviation of the fade where the seen part ends, of the texture's size."""
 
-DARKEST, BRIGHTEST = 0.75, 1.15
-"""Limits of the fitted light on the unseen part, relative to its mean."""
+HIDDEN_LIGHT, SEEN_LIGHT = (0.8, 1.12), (0.4, 1.6)
+"""Limits of the fitted light, relative to its mean: on what is completed, and on the photo's own
+where it is divided out."""
 
 SKIN_SPREAD = (9.0, 4.0, 4.0)
 """Least standard deviations of skin's CIELAB colours around the lit albedo."""
@@ -49,8 +51,14 @@ HAIR_SHARE = (0.15, 0.35)
 TYPICAL = 1.5
 """Deviation from skin's colour at which it counts little for the colour of what is hidden."""
 
+MOST_LOCAL = np.array([9.0, 3.0, 3.0], dtype=np.float32)
+"""Largest local CIELAB deviations that hidden skin takes from its border: no hard shadows."""
+
 DAMPING = 0.85
 """What is left of a local deviation when the distance to it doubles."""
+
+SAMPLES = 2000
+"""Texels whose medians stand for all."""
 
 LEAST_SCALP = 0.004
 """Share of the texture that must show the scalp for its colour to be known."""
@@ -78,11 +86,11 @@ class Completion:
     Attributes:
         fields: what completes the photo (3, 0 to 255), share of the mirrored photo that is added
             to it, and the share of the photo's weight that remains.
-        shade: light on the surface over its mean.
+        shade: brightness of the light on the surface over its mean on the seen skin.
     """
 
     fields: Float[np.ndarray, "t t 5"]
-    shade: Colors
+    shade: Plane
 
 
 def complete(
@@ -110,7 +118,8 @@ def complete(
     lighting = fit_lighting(
         surface.albedo, colors, surface.normal, share * surface.skin * surface.trusted
     )
-    shade = _moderate(shading(surface.normal, lighting.astype(np.float32)), lighting, surface.skin)
+    light = shading(surface.normal, lighting.astype(np.float32))
+    shade = _moderate(light, lighting, surface.skin, HIDDEN_LIGHT)
     model = to_lab(np.clip(surface.albedo * shade, 0.0, 1.0))
     found = to_lab(colors)
     change = found - model
@@ -128,7 +137,8 @@ def complete(
 
     near = np.minimum(share, 1.0 - hair.here) * surface.skin
     near *= np.exp(-0.5 * (from_skin / TYPICAL) ** 2)
-    change = _alike(_extended(change - offset, near) + offset, surface.back)
+    local = np.clip(change - offset, -MOST_LOCAL, MOST_LOCAL)
+    change = _alike(_extended(local, near) + offset, surface.back)
     change[..., 1:] *= surface.skin[..., None]
     skin_color = model + change
     lightness = model[..., :1] - float((model[..., 0] * near).sum() / max(near.sum(), 1e-3))
@@ -145,7 +155,12 @@ def complete(
         mirrored = np.clip(2.0 * share[:, ::-1] - 1.0, 0.0, 1.0)
         rest = rest + mirrored[..., None] * (other - colors[:, ::-1] - rest)
     fields = np.concatenate([rest * 255.0, mirrored[..., None], fade[..., None]], axis=-1)
-    return Completion(np.ascontiguousarray(fields, dtype=np.float32), shade)
+    brightness = shade.mean(axis=-1)
+    own = _moderate(light, lighting, surface.skin, SEEN_LIGHT).mean(axis=-1)
+    brightness += share * (own - brightness)
+    middle = float((brightness * skin_sure).sum() / max(float(skin_sure.sum()), 1e-3))
+    brightness /= middle if middle > 0.0 else float(brightness.mean())
+    return Completion(np.ascontiguousarray(fields, dtype=np.float32), brightness)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +182,7 @@ def _hair(found: Colors, from_skin: Plane, share: Plane, surface: SurfacePlanes)
         return _Hair(far, np.zeros(3, np.float32), nothing, nothing)
     order = scalp > 0.3 * float(scalp.max())
     apart = order & (from_skin > HAIR_APART)
-    has_hair = _ramp(np.float32(apart.sum() / order.sum()), *HAIR_SHARE)
+    has_hair = float(_ramp(apart.sum() / order.sum(), *HAIR_SHARE))
     if has_hair <= 0.0:
         return _Hair(far, np.zeros(3, np.float32), nothing, nothing)
     color, spread = _robust(found, scalp * apart, HAIR_SPREAD)
@@ -197,10 +212,15 @@ def to_rgb(colors: Colors) -> Colors:
     return np.clip(rgb, 0.0, 1.0)
 
 
-def _moderate(factor: Colors, lighting: Float[np.ndarray, "9 3"], skin: Plane) -> Colors:
+def _moderate(
+    factor: Colors,
+    lighting: Float[np.ndarray, "9 3"],
+    skin: Plane,
+    limits: tuple[float, float],
+) -> Colors:
     """The light without extremes; on what is not skin only its brightness."""
     ambient = np.maximum(lighting[0], 0.0) / np.float32(AMBIENT_WHITE)
-    factor = np.clip(factor, DARKEST * ambient, BRIGHTEST * ambient)
+    factor = np.clip(factor, limits[0] * ambient, limits[1] * ambient)
     grey = factor.mean(axis=-1, keepdims=True)
     return grey + skin[..., None] * (factor - grey)
 
@@ -209,10 +229,11 @@ def _robust(
     values: Colors, weight: Plane, least: tuple[float, float, float]
 ) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
     """Median and spread of what has weight."""
-    known = values[weight > 0.5] if (weight > 0.5).any() else values[weight > 0.0]
-    if not len(known):
+    used = np.flatnonzero(weight > 0.5)
+    used = used if len(used) else np.flatnonzero(weight > 0.0)
+    if not len(used):
         return np.zeros(3, np.float32), np.array(least, np.float32)
-    known = known[:: max(1, len(known) // 4000)]
+    known = values.reshape(-1, 3)[used[:: max(1, len(used) // SAMPLES)]]
     middle = np.median(known, axis=0).astype(np.float32)
     spread = 1.4826 * np.median(np.abs(known - middle), axis=0)
     floor = np.array(least, np.float32)
@@ -257,7 +278,7 @@ def _alike(values: Colors, back: Plane) -> Colors:
     return values + 0.5 * back[..., None] * (values[:, ::-1] - values)
 
 
-def _ramp(values: np.ndarray, start: float, end: float) -> np.ndarray:
+def _ramp(values: Any, start: float, end: float) -> Any:
     share = np.clip((values - start) / (end - start), 0.0, 1.0)
     return share * share * (3.0 - 2.0 * share)
 

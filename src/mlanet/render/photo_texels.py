@@ -12,7 +12,7 @@ from mlanet.render.atlas import UvAtlas
 from mlanet.render.heads import PosedHead
 from mlanet.render.rasterize import rasterize
 from mlanet.render.renderer import Box
-from mlanet.render.sampling import MAX_SIDE, stretch
+from mlanet.render.sampling import MAX_SIDE
 
 GRAZING = (0.15, 0.45)
 """Cosines of the angle between normal and line of sight: no trust below, full trust above."""
@@ -63,6 +63,7 @@ class Sight:
         mesh: gives triangles.
         camera: in pixels of the photo.
         box: what of the photo the mesh covers.
+        pixels_across: of the photo that a texture without distortion would be wide.
         before: other heads that hide it.
     """
 
@@ -72,6 +73,7 @@ class Sight:
     mesh: Mesh
     camera: Camera
     box: Box
+    pixels_across: float
     before: Iterable[PosedHead]
 
     def texels(self, atlas: UvAtlas) -> PhotoTexels:
@@ -86,8 +88,7 @@ class Sight:
         )
         if self.box[0] >= self.box[2] or self.box[1] >= self.box[3]:
             return found
-        pixels = stretch(self.points[:, :2], self.mesh.faces, atlas.texels, atlas.uv_faces)
-        photo, scale, origin = self._reduced(pixels)
+        photo, scale, origin = self._reduced(self.pixels_across / size)
         points = self.points.astype(np.float32)
         points[:, :2] -= origin
         maps, map_scale, slopes = self._depth_maps
@@ -119,8 +120,10 @@ class Sight:
     def _reduced(
         self, pixels_per_texel: float
     ) -> tuple[UInt8[np.ndarray, "h w 3"], Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
-        """The part of the photo with the mesh, averaged down if texels are farther apart than
-        its pixels; its pixels over the photo's; its corner."""
+        """The part of the photo with the mesh, its pixels over the photo's, and its corner.
+
+        Averaged down if texels are farther apart than its pixels.
+        """
         import cv2
 
         left, top, right, bottom = self.box

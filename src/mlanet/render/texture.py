@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Shaped, UInt8
+from jaxtyping import Float, UInt8
 
 from mlanet.errors import RenderError
 from mlanet.geometry import Camera, Mesh, MeshTopology
@@ -16,6 +16,7 @@ from mlanet.render.drawing import box_in_picture
 from mlanet.render.eye_texture import complete_eyes
 from mlanet.render.heads import PosedHead
 from mlanet.render.photo_texels import PhotoTexels, Sight
+from mlanet.render.sampling import stretch
 from mlanet.render.texture_guide import TextureGuide
 
 
@@ -26,21 +27,24 @@ class Texture:
     Attributes:
         image: as the photo is lit.
         visibility: how far, 0 to 1, each texel is the photo's own.
-        shade: light of the photo on the surface over its mean, at a coarser size.
+        shade: brightness of the photo's light on the surface over its mean on the seen skin, at a
+            coarser size.
     """
 
     image: UInt8[np.ndarray, "s s 3"]
     visibility: Float[np.ndarray, "s s"]
-    shade: Float[np.ndarray, "t t 3"]
+    shade: Float[np.ndarray, "t t"]
 
     @property
     def delit(self) -> UInt8[np.ndarray, "s s 3"]:
-        """The image with the fitted light divided out: what a renderer lights anew."""
+        """The image with the fitted light's brightness divided out: what a renderer lights anew."""
         import cv2
 
         size = self.image.shape[1::-1]
         shade = cv2.resize(self.shade, size, interpolation=cv2.INTER_LINEAR)
-        return np.rint(np.minimum(self.image / shade, 255.0)).astype(np.uint8)
+        return np.rint(np.minimum(self.image / np.maximum(shade, 0.05)[..., None], 255.0)).astype(
+            np.uint8
+        )
 
 
 def project_texture(
@@ -55,7 +59,7 @@ def project_texture(
     topology: MeshTopology | None = None,
     symmetric: bool = False,
     before: Iterable[PosedHead] = (),
-    blank: Shaped[np.ndarray, "3"] | None = None,
+    blank: tuple[int, int, int] | None = None,
 ) -> Texture:
     """Sample the photo where it shows the mesh's surface, and complete the rest to match.
 
@@ -98,7 +102,8 @@ def project_texture(
     cosine = np.einsum("vk,vk->v", normals, unit(vertices_camera) * np.array([-1.0, 1.0, 1.0]))
     points = np.column_stack([projected, cosine, guide.allowed])
     box = box_in_picture(projected, image.shape[:2])
-    sight = Sight(image, points, guide.inner, mesh, camera, box, before)
+    across = atlas.size * stretch(projected[:, :2], mesh.faces, atlas.texels, atlas.uv_faces)
+    sight = Sight(image, points, guide.inner, mesh, camera, box, across, before)
     fine = sight.texels(atlas)
     coarse = fine if atlas.coarse is atlas else sight.texels(atlas.coarse)
     surface = _surface(atlas.coarse, mesh, normals, coarse, fill, guide)
@@ -145,7 +150,7 @@ def _composed(
     completion: Completion,
     atlas: UvAtlas,
     guide: TextureGuide,
-    blank: Shaped[np.ndarray, "3"] | None,
+    blank: tuple[int, int, int] | None,
 ) -> Texture:
     from mlanet.render._numba.texels import compose
 

@@ -114,7 +114,8 @@ def _guide(model: MorphableModel) -> TextureGuide:
     lids = _lids(model, mean)
     whole = np.maximum.reduce([face, _ramp(height, *CHIN_MM), lids])  # sockets, nostrils, mouth
     trusted = np.maximum.reduce([whole * (1.0 - side) * (1.0 - high), inner, lids])
-    above = height - np.interp(front, *zip(*HAIRLINE_MM, strict=True))
+    line_front, line_height = np.array(HAIRLINE_MM).T
+    above = height - np.interp(front, line_front, line_height)
     on_head = (1.0 - ears) * skin
     hairy = _ramp(above, -HAIRLINE_WIDTH_MM, HAIRLINE_WIDTH_MM) * on_head
     near = np.maximum(high, side * _ramp(height, *SIDEBURN_MM)) * (above > -FRINGE_MM) * on_head
@@ -135,6 +136,8 @@ def _guide(model: MorphableModel) -> TextureGuide:
 
 def _eye_islands(model: MorphableModel) -> Iterator[EyeIsland]:
     """Where the texture holds eyeballs, if these are parts whose front pole is in the middle."""
+    if not (model.part_names and len(model.base_uv)):
+        return
     corners = model.base_faces if model.base_uv_faces is None else model.base_uv_faces
     mean = model.shape.mean
     for front, back in model.eye_poles:

@@ -8,6 +8,11 @@ from mlanet.geometry.compiling import compiled
 
 OPAQUE = 255
 
+ZERO, HALF, WHITE = np.float32(0.0), np.float32(0.5), np.float32(255.0)
+MORE_THAN_ONE = np.float32(1.001)
+LEAST_COSINE = np.float32(0.25)
+"""Steeper slopes are not trusted to be known."""
+
 
 @compiled
 def sample_photo(
@@ -40,7 +45,8 @@ def sample_photo(
     depth map in `nearest` (m, h, w) that may hide them; zero in a map hides all. `weight` falls
     with the cosine; `lit` is all or nothing.
     """
-    height, width = photo.shape[0], photo.shape[1]
+    height, width = np.float32(photo.shape[0]), np.float32(photo.shape[1])
+    last_row, last_column = photo.shape[0] - 1, photo.shape[1] - 1
     map_height, map_width = nearest.shape[1:]
     for n in range(len(texel_row)):
         i, j = texel_row[n], texel_column[n]
@@ -58,19 +64,19 @@ def sample_photo(
         border = min(
             min(left - content[0], content[2] - left), min(top - content[1], content[3] - top)
         )
-        if border < 0.0:
+        if border < ZERO:
             continue
-        u = min(max(x * photo_scale[0] - 0.5, 0.0), width - 1.001)
-        v = min(max(y * photo_scale[1] - 0.5, 0.0), height - 1.001)
-        u, v = max(u, 0.0), max(v, 0.0)
+        u = max(min(x * photo_scale[0] - HALF, width - MORE_THAN_ONE), ZERO)
+        v = max(min(y * photo_scale[1] - HALF, height - MORE_THAN_ONE), ZERO)
         column, row = int(u), int(v)
-        right, below = min(column + 1, width - 1), min(row + 1, height - 1)
-        du, dv = u - column, v - row
+        right, below = min(column + 1, last_column), min(row + 1, last_row)
+        du, dv = u - np.float32(column), v - np.float32(row)
         for k in range(3):
-            upper = photo[row, column, k] * (1.0 - du) + photo[row, right, k] * du
-            lower = photo[below, column, k] * (1.0 - du) + photo[below, right, k] * du
-            colors[i, j, k] = int(upper + (lower - upper) * dv + 0.5)
-        if cosine <= low or share <= 0.0:
+            a_k, b_k = np.float32(photo[row, column, k]), np.float32(photo[row, right, k])
+            c_k, d_k = np.float32(photo[below, column, k]), np.float32(photo[below, right, k])
+            upper, lower = a_k + (b_k - a_k) * du, c_k + (d_k - c_k) * du
+            colors[i, j, k] = np.uint8(upper + (lower - upper) * dv + HALF)
+        if cosine <= low or share <= ZERO:
             continue
         map_x = int(x * nearest_scale)
         map_y = int(y * nearest_scale)
@@ -78,9 +84,10 @@ def sample_photo(
             continue
         found = nearest[kind - 1, map_y, map_x]
         depth = wa * points[a, 2] + wb * points[b, 2] + wc * points[c, 2]
-        safe = max(cosine, 0.25)
+        safe = max(cosine, LEAST_COSINE)
         slope = np.sqrt(max(1.0 - safe * safe, 0.0)) / safe
-        if found <= 0.0 or depth > found + slack_mm[kind - 1] + slope * slope_mm[kind - 1]:
+        slack = slack_mm[kind - 1] + slope * slope_mm[kind - 1]
+        if found <= ZERO or depth > found + slack:
             continue
         lit[i, j] = OPAQUE
         ramp = min(max((cosine - low) / (high - low), 0.0), 1.0)
@@ -106,6 +113,12 @@ def compose(
     size, small = len(texture), len(fields)
     ratio = small / size
     line = np.empty((small, 5), dtype=np.float32)
+    lefts = np.empty(size, dtype=np.int32)
+    shares = np.empty(size, dtype=np.float32)
+    for j in range(size):
+        x = min(max((j + 0.5) * ratio - 0.5, 0.0), small - 1.0)
+        lefts[j] = int(x)
+        shares[j] = x - lefts[j]
     for i in range(size):
         start, end = texel_row_start[i], texel_row_start[i + 1]
         if start == end:
@@ -119,20 +132,19 @@ def compose(
                 line[j, k] = fields[top, j, k] + (fields[below, j, k] - fields[top, j, k]) * dy
         for n in range(start, end):
             j = texel_column[n]
-            x = min(max((j + 0.5) * ratio - 0.5, 0.0), small - 1.0)
-            left = int(x)
+            left, dx = lefts[j], shares[j]
             right = min(left + 1, small - 1)
-            dx = np.float32(x - left)
             mirrored = line[left, 3] + (line[right, 3] - line[left, 3]) * dx
             own = np.float32(weight[i, j])
-            if own > 0.0:
+            if own > ZERO:
                 fade = line[left, 4] + (line[right, 4] - line[left, 4]) * dx
                 own *= fade / np.float32(OPAQUE)
             visibility[i, j] = own
             other = size - 1 - j
             for k in range(3):
                 rest = line[left, k] + (line[right, k] - line[left, k]) * dx
-                if mirrored > 0.0:
-                    rest += mirrored * photo[i, other, k]
-                value = rest + own * (photo[i, j, k] - rest)
-                texture[i, j, k] = int(min(max(value, 0.0), 255.0) + 0.5)
+                if mirrored > ZERO:
+                    rest += mirrored * np.float32(photo[i, other, k])
+                if own > ZERO:
+                    rest += own * (np.float32(photo[i, j, k]) - rest)
+                texture[i, j, k] = np.uint8(min(max(rest, ZERO), WHITE) + HALF)
