@@ -29,8 +29,8 @@ HAIR_MM = 25.0
 BORDER = 0.02
 """Width of the fade at the photo's border, of the face's size in the photo."""
 
-BAR_LEVELS = 12
-"""Rows and columns at the photo's border whose colours differ no more, of 255, are no picture."""
+BAR_LEVELS = 20
+"""Rows and columns at the photo's border that are this near to black or white are no picture."""
 
 MAP_SIDE = 512
 """Longest side in pixels of the depth map that tells what is hidden."""
@@ -138,7 +138,7 @@ class Sight:
 
     @cached_property
     def _content(self) -> Box:
-        """The photo without rows and columns of one colour at its border: bars around a film."""
+        """The photo without black or white bars at its border."""
         image = self.image
         rows, columns = (
             _content_span(np.moveaxis(image, axis, 0)[:, :: max(1, image.shape[1 - axis] // 256)])
@@ -175,13 +175,17 @@ class Sight:
 
 
 def _content_span(lines: UInt8[np.ndarray, "n m 3"]) -> tuple[int, int]:
-    """The first line that is not of one colour, and the one after the last."""
+    """The first line that is no bar, and the one after the last."""
     first, last = 0, len(lines)
-    while first < last and np.ptp(lines[first], axis=0).max() <= BAR_LEVELS:
+    while first < last and _is_bar(lines[first]):
         first += 1
-    while last > first and np.ptp(lines[last - 1], axis=0).max() <= BAR_LEVELS:
+    while last > first and _is_bar(lines[last - 1]):
         last -= 1
     return first, last
+
+
+def _is_bar(line: UInt8[np.ndarray, "m 3"]) -> bool:
+    return bool(line.max() <= BAR_LEVELS or line.min() >= 255 - BAR_LEVELS)
 
 
 def _around(

@@ -40,8 +40,8 @@ def sample_photo(
 ) -> None:
     """Write the photo's `colors` (s, s, 3), `weight` and `lit` (s, s) at texels that it shows.
 
-    `points` (v, 5) are x and y in pixels from `origin`, depth in mm, the cosine to the line of sight and the
-    share allowed. `faces_seen` is 0 for triangles that show nothing, else 1 plus the number of the
+    `points` (v, 5) are x and y in pixels from `origin`, depth in mm, the cosine to the line of
+    sight and the share allowed. `faces_seen` is 0 for triangles that show nothing, else 1 plus the number of the
     depth map in `nearest` (m, h, w) that may hide them; zero in a map hides all. `weight` falls
     with the cosine; `lit` is all or nothing.
     """
