@@ -41,9 +41,9 @@ def sample_photo(
     """Write the photo's `colors` (s, s, 3), `weight` and `lit` (s, s) at texels that it shows.
 
     `points` (v, 5) are x and y in pixels from `origin`, depth in mm, the cosine to the line of
-    sight and the share allowed. `faces_seen` is 0 for triangles that show nothing, else 1 plus the number of the
-    depth map in `nearest` (m, h, w) that may hide them; zero in a map hides all. `weight` falls
-    with the cosine; `lit` is all or nothing.
+    sight and the share allowed. `faces_seen` is 0 for triangles that show nothing, else 1 plus the
+    number of the depth map in `nearest` (m, h, w) that may hide them; zero in a map hides all.
+    `weight` falls with the cosine; `lit` is all or nothing.
     """
     height, width = np.float32(photo.shape[0]), np.float32(photo.shape[1])
     last_row, last_column = photo.shape[0] - 1, photo.shape[1] - 1
