@@ -3,9 +3,10 @@
     python benchmarks/avatar.py --data DATA --json avatar.json
 
 Errors of textures (`texture_errors.py` defines them) need photos of AFLW2000-3D in the folder
-`aflw2000_dev` of DATA; without it they are left out. The bare install's packages suffice. The face is the example photo's; the size is that with a
-texture of 1024 px (the photo's own, enlarged, with noise of a camera, for the example's face is
-small). Times are medians, on one thread where OMP_NUM_THREADS=1 says so.
+`aflw2000_dev` of DATA; without it they are left out. The bare install's packages suffice. The face
+is the example photo's; the size is that with a texture of 1024 px (the photo's own, enlarged, with
+noise of a camera, for the example's face is small). Times are medians, on one thread where
+OMP_NUM_THREADS=1 says so.
 """
 
 import json
@@ -22,7 +23,6 @@ from jaxtyping import UInt8
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
-
 from texture_errors import central_face, foreign_percent, pairs, photo_errors, photos_of, seam_error
 
 from mlanet import Reconstruction, Reconstructor

@@ -45,7 +45,10 @@ NECK_DOUBT = 1.5
 HAIR_APART = 2.5
 """Deviation from skin beyond which what is seen on the scalp is hair."""
 
-HAIR_SHARE = (0.15, 0.35)
+HAIR_QUANTILE = 0.4
+"""Share of that hair, the nearest to skin, that has no say in the hair's colour."""
+
+HAIR_SHARE = (0.22, 0.38)
 """Shares of the seen scalp that must be hair for the rest to have some, and to have all."""
 
 TYPICAL = 1.5
@@ -185,6 +188,7 @@ def _hair(found: Colors, from_skin: Plane, share: Plane, surface: SurfacePlanes)
     has_hair = float(_ramp(apart.sum() / order.sum(), *HAIR_SHARE))
     if has_hair <= 0.0:
         return _Hair(far, np.zeros(3, np.float32), nothing, nothing)
+    apart &= from_skin > np.quantile(from_skin[apart], HAIR_QUANTILE)  # the rest is mixed with skin
     color, spread = _robust(found, scalp * apart, HAIR_SPREAD)
     deviations = _deviations(found, color, spread)
     possible = surface.may_be_hairy
