@@ -45,20 +45,23 @@ NECK_DOUBT = 1.5
 HAIR_APART = 2.5
 """Deviation from skin beyond which what is seen on the scalp is hair."""
 
-HAIR_QUANTILE = 0.4
+HAIR_QUANTILE = 0.35
 """Share of that hair, the nearest to skin, that has no say in the hair's colour."""
 
 HAIR_SHARE = (0.22, 0.38)
 """Shares of the seen scalp that must be hair for the rest to have some, and to have all."""
 
 TYPICAL = 1.5
-"""Deviation from skin's colour at which it counts little for the colour of what is hidden."""
+"""Deviation from skin's or hair's colour at which it counts little for what is hidden."""
 
 MOST_LOCAL = np.array([9.0, 3.0, 3.0], dtype=np.float32)
 """Largest local CIELAB deviations that hidden skin takes from its border: no hard shadows."""
 
 DAMPING = 0.85
 """What is left of a local deviation when the distance to it doubles."""
+
+HAIR_DAMPING = 0.9
+"""The same of hair, whose colour varies more."""
 
 SAMPLES = 2000
 """Texels whose medians stand for all."""
@@ -139,14 +142,17 @@ def complete(
     share = fade * (weight / np.float32(255.0))
 
     near = np.minimum(share, 1.0 - hair.here) * surface.skin
-    near *= np.exp(-0.5 * (from_skin / TYPICAL) ** 2)
-    local = np.clip(change - offset, -MOST_LOCAL, MOST_LOCAL)
+    doubtful = 1.0 - surface.trusted
+    near *= np.exp(-0.5 * doubtful * (from_skin / TYPICAL) ** 2)
+    local = change - offset
+    local -= doubtful[..., None] * (local - np.clip(local, -MOST_LOCAL, MOST_LOCAL))
     change = _alike(_extended(local, near) + offset, surface.back)
     change[..., 1:] *= surface.skin[..., None]
     skin_color = model + change
     lightness = model[..., :1] - float((model[..., 0] * near).sum() / max(near.sum(), 1e-3))
     plain = np.concatenate([0.4 * lightness, np.zeros_like(model[..., 1:])], axis=-1) + hair.color
-    hair_change = _extended(found - plain, share * hair.here)
+    sure = share * hair.here * np.exp(-0.5 * (hair.deviations / TYPICAL) ** 2)
+    hair_change = _extended(found - plain, sure, HAIR_DAMPING)
     hair_color = plain + _alike(hair_change, surface.back)
     covered = hair.covered[..., None]
     rest = to_rgb(skin_color + covered * (hair_color - skin_color))
@@ -188,7 +194,9 @@ def _hair(found: Colors, from_skin: Plane, share: Plane, surface: SurfacePlanes)
     has_hair = float(_ramp(apart.sum() / order.sum(), *HAIR_SHARE))
     if has_hair <= 0.0:
         return _Hair(far, np.zeros(3, np.float32), nothing, nothing)
-    apart &= from_skin > np.quantile(from_skin[apart], HAIR_QUANTILE)  # the rest is mixed with skin
+    apart &= from_skin >= np.quantile(
+        from_skin[apart], HAIR_QUANTILE
+    )  # the rest is mixed with skin
     color, spread = _robust(found, scalp * apart, HAIR_SPREAD)
     deviations = _deviations(found, color, spread)
     possible = surface.may_be_hairy
@@ -251,7 +259,9 @@ def _deviations(
     return np.sqrt(np.einsum("ijk,ijk->ij", scaled, scaled))
 
 
-def _extended(values: Float[np.ndarray, "t t c"], weight: Plane) -> Float[np.ndarray, "t t c"]:
+def _extended(
+    values: Float[np.ndarray, "t t c"], weight: Plane, damping: float = DAMPING
+) -> Float[np.ndarray, "t t c"]:
     """Values as they are where they have weight, elsewhere smoothly continued towards zero."""
     import cv2
 
@@ -270,7 +280,7 @@ def _extended(values: Float[np.ndarray, "t t c"], weight: Plane) -> Float[np.nda
     for level in reversed(levels):
         side = len(level)
         wide = cv2.resize(result, (side, side), interpolation=cv2.INTER_LINEAR)
-        wide = np.float32(DAMPING) * wide.reshape(side, side, -1)
+        wide = np.float32(damping) * wide.reshape(side, side, -1)
         known = np.minimum(level[..., -1:], 1.0)
         own = level[..., :-1] / np.maximum(level[..., -1:], 1e-6)
         result = wide + known * (own - wide)
