@@ -38,8 +38,8 @@ BARS = {
     "glb_mb": 3.0,
     "save_ms": 40.0,
     "texture_ms": 40.0,
-    "eye_error": 4.0,
-    "photo_error": 2.3,
+    "eye_error": 3.8,
+    "photo_error": 2.17,
     "seam_error": 3.0,
     "foreign_texels": 2.0,
 }
