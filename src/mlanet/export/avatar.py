@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8, UInt16
 
+from mlanet.export.animation import Animation, add_animation
 from mlanet.export.corners import joined_corners
 from mlanet.export.gltf import METRES_PER_MM, GltfBuffer, SparseOffsets, from_upper_left, in_metres
 from mlanet.export.simplify import (
@@ -72,6 +73,7 @@ def write_avatar(
     texture: UInt8[np.ndarray, "h w 3"],
     *,
     name: str = "face",
+    animation: Animation | None = None,
 ) -> None:
     """Write a person's head with all expressions as morph targets, in metres.
 
@@ -85,10 +87,11 @@ def write_avatar(
         expression: weights, clipped to [0, 1].
         texture: its first row is v = 1; of all meshes.
         name: of the root node.
+        animation: what the head does; eyeballs then turn about their joints, and not by targets.
 
     Raises:
-        ValueError: the model lacks something, a coefficient is not finite, or the texture is
-            malformed.
+        ValueError: the model lacks something, a coefficient is not finite, or texture or
+            animation are malformed.
         OSError: the file cannot be written.
     """
     if not can_be_avatar(model):
@@ -109,15 +112,18 @@ def write_avatar(
     for shell in _shells(model):
         moved = vertices[shell.source] - joints[shell.surface.joint]
         primitive = _primitive(buffer, shell, moved, normals[shell.source])
+        still = animation is not None and shell.surface.joint != "Head"
         gltf.meshes.append(
             pygltflib.Mesh(
                 name=shell.surface.name,
                 primitives=[primitive],
-                weights=weights,
+                weights=[0.0] * len(weights) if still else weights,
                 extras={"targetNames": list(model.expression_names)},
             )
         )
     _add_nodes(gltf, name, joints)
+    if animation is not None:
+        add_animation(gltf, buffer, animation, model)
     buffer.write(path)
 
 

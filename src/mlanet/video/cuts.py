@@ -21,11 +21,15 @@ class CutDetector:
 
     A cut differs from the frame before far more than frames have differed lately, and not by its
     light alone.
+
+    Attributes:
+        before: the last frame, small.
+        usual: mean difference of frames from the ones before.
     """
 
     def __init__(self) -> None:
-        self._before: np.ndarray | None = None
-        self._usual = 0.0
+        self.before: np.ndarray | None = None
+        self.usual = 0.0
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> bool:
         """Whether the scene changes with this frame; never with the first one."""
@@ -33,13 +37,13 @@ class CutDetector:
 
         thumb = cv2.resize(image, THUMB_PX, interpolation=cv2.INTER_AREA)
         thumb = thumb.reshape(-1).astype(np.float32)
-        before, self._before = self._before, thumb
+        before, self.before = self.before, thumb
         if before is None:
             return False
         difference = float(np.abs(thumb - before).mean())
-        cut = difference > max(LEAST, TIMES_USUAL * self._usual) and not _alike(thumb, before)
+        cut = difference > max(LEAST, TIMES_USUAL * self.usual) and not _alike(thumb, before)
         if not cut:
-            self._usual += (difference - self._usual) * 0.1
+            self.usual += (difference - self.usual) * 0.1
         return cut
 
 

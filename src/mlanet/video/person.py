@@ -26,6 +26,8 @@ LEAST_SPREAD = 0.5
 LOOKS_SIDE = 4
 """The face's middle in so many times so many colours."""
 
+NUM_COLORS = 3 * LOOKS_SIDE**2
+
 SAME_IDENTITY, SAME_ALBEDO, SAME_LOOKS = 0.07, 0.05, 14.0
 """Root mean square by which coefficients and colours (of 255) of one person differ from frame to
 frame in rendered films of people who turn and talk; between people it is twice to four times."""

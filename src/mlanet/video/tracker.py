@@ -12,7 +12,7 @@ from mlanet.reconstruction import Reconstruction
 from mlanet.reconstructor import Reconstructor
 from mlanet.video.cuts import CutDetector
 from mlanet.video.matching import assign
-from mlanet.video.person import Looks
+from mlanet.video.person import NUM_COLORS, Looks
 from mlanet.video.track import Track, displacement, square_of
 
 
@@ -67,6 +67,27 @@ class TrackedFace:
     number: int
     face: Reconstruction
     confidence: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackerState:
+    """What a tracker remembers: the lists are its own.
+
+    Attributes:
+        active: who is followed.
+        lost: who was.
+        is_cut: the last frame.
+        people: numbers given so far.
+        detected_s: when the detector was asked last.
+        looks_size: numbers in a person's `Looks`.
+    """
+
+    active: list[Track]
+    lost: list[Track]
+    is_cut: CutDetector
+    people: int
+    detected_s: float
+    looks_size: int
 
 
 class Tracker:
@@ -125,6 +146,18 @@ class Tracker:
         self._active = [track for track, _ in found]
         self._think_again(time_s)
         return sorted(result, key=lambda tracked: tracked.number)
+
+    def state(self) -> TrackerState:
+        """All that the next answer depends on."""
+        layout = self.reconstructor.regressor.config.layout
+        size = layout.identity + layout.albedo + NUM_COLORS
+        return TrackerState(
+            self._active, self._lost, self._is_cut, self._people, self._detected_s, size
+        )
+
+    def resume(self, people: int, detected_s: float) -> None:
+        """Go on with so many numbers given, and the detector last asked then."""
+        self._people, self._detected_s = people, detected_s
 
     def person(self, number: int) -> Looks:
         """What is known by now of a person: one identity and albedo.
