@@ -37,6 +37,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
         reconstruct,
         synthesize,
         train,
+        video,
     )
     from mlanet.cli.evaluate import (
         aflw2000,
@@ -51,6 +52,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
 
     return {
         "reconstruct": reconstruct.reconstruct,
+        "video": video.video,
         "fit": fit.fit,
         "label": label.label,
         "evaluate aflw2000": aflw2000.aflw2000,

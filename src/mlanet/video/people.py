@@ -12,8 +12,8 @@ from mlanet.image import Crop, square_transform
 from mlanet.morphable import MorphableModel
 from mlanet.reconstruction import Reconstruction
 from mlanet.render import PosedHead
-from mlanet.video.posing import solve_poses, starting_poses
 from mlanet.video.person import SEEN_OFTEN, VIEW_WEIGHT, VIEWS_DEG
+from mlanet.video.posing import solve_poses, starting_poses
 from mlanet.video.reading import Film, Frame
 from mlanet.video.recording import Recording
 from mlanet.video.smoothing import Motion, smoothed
@@ -100,7 +100,7 @@ def filmed_people(
         smooth: strength of the smoother, in [0, 1].
     """
     numbers, faces, frames = recording.numbers(), recording.faces(), recording.frames()
-    kept: list[Int[np.ndarray, "n"]] = []
+    kept: list[Int[np.ndarray, n]] = []
     for number in np.unique(numbers):
         rows = np.flatnonzero(numbers == number)
         rows = rows[np.r_[True, np.diff(faces["frame"][rows]) > 0]]

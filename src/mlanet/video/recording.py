@@ -92,7 +92,8 @@ class Recording:
         for file in self._files:
             file.flush()
         with atomic_path(self.folder / TRACKER) as temporary, temporary.open("wb") as file:
-            np.savez(file, **snapshot(tracker))
+            write_npz: Any = np.savez
+            write_npz(file, **snapshot(tracker))
         self.finished, self._renamed = finished, dict(tracker.renamed)
         state = {
             "format": FORMAT,
