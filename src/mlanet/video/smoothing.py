@@ -168,7 +168,7 @@ class OneEuro:
     speed_hz: float = 3.0
 
 
-EXPRESSION = OneEuro(still_hz=0.3, per_speed=2.5, speed_hz=8.0)
+EXPRESSION = OneEuro(still_hz=0.3, per_speed=3.0, speed_hz=8.0)
 """Speed in weights per second: a blink closes at 16 per second."""
 
 ROTATION = OneEuro(still_hz=0.5, per_speed=0.05)
