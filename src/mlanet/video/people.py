@@ -100,7 +100,7 @@ def filmed_people(
         smooth: strength of the smoother, in [0, 1].
     """
     numbers, faces, frames = recording.numbers(), recording.faces(), recording.frames()
-    kept: list[Int[np.ndarray, n]] = []
+    kept: list[np.ndarray] = []
     for number in np.unique(numbers):
         rows = np.flatnonzero(numbers == number)
         rows = rows[np.r_[True, np.diff(faces["frame"][rows]) > 0]]

@@ -16,7 +16,7 @@ DEFAULT_SMOOTH = 0.5
 WIDEST_S = 0.7
 """Half of the longest stretch that a file's smoother averages, at a strength of 1."""
 
-TOLERANCE = 4.0
+TOLERANCE = 6.0
 """How many standard deviations of its noise the smoother allows a value to be moved by beyond what
 shorter stretches say, at a strength of 1."""
 
@@ -165,10 +165,10 @@ class OneEuro:
 
     still_hz: float
     per_speed: float
-    speed_hz: float = 3.0
+    speed_hz: float = 1.5
 
 
-EXPRESSION = OneEuro(still_hz=0.3, per_speed=3.0, speed_hz=8.0)
+EXPRESSION = OneEuro(still_hz=0.2, per_speed=3.0, speed_hz=8.0)
 """Speed in weights per second: a blink closes at 16 per second."""
 
 ROTATION = OneEuro(still_hz=0.5, per_speed=0.05)
@@ -200,7 +200,7 @@ class LiveSmoother:
 
         before, self._before = self._before, motion
         if before is None or self._strength == 0.0:
-            self._speeds = [np.zeros(motion.expression.shape[1]), np.zeros(1), np.zeros(1)]
+            self._speeds = [np.zeros(motion.expression.shape[1]), np.zeros(3), np.zeros(3)]
             return motion
         elapsed = float(motion.times_s[0] - before.times_s[0])
         if not 0.0 < elapsed <= MOST_GAP_S:
@@ -215,12 +215,11 @@ class LiveSmoother:
         for k, (step, filters) in enumerate(
             zip(steps, (EXPRESSION, ROTATION, TRANSLATION), strict=True)
         ):
-            speed = (np.abs(step) if k == 0 else np.atleast_1d(np.linalg.norm(step))) / elapsed
-            self._speeds[k] = self._speeds[k] + _share(filters.speed_hz, elapsed) * (
-                speed - self._speeds[k]
-            )
+            share = _share(filters.speed_hz, elapsed)
+            self._speeds[k] = self._speeds[k] + share * (step / elapsed - self._speeds[k])
+            speed = np.abs(self._speeds[k]) if k == 0 else np.linalg.norm(self._speeds[k])
             calm = filters.still_hz * 4.0 ** (1.0 - 2.0 * self._strength)
-            shares.append(_share(calm + filters.per_speed * self._speeds[k], elapsed))
+            shares.append(_share(calm + filters.per_speed * speed, elapsed))
         rotation = Rotation.from_rotvec(np.radians(shares[1] * steps[1])).as_matrix()
         self._before = Motion(
             motion.times_s,
