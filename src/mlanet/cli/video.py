@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from mlanet.video.reading import Film
     from mlanet.video.recording import Recording
 
+RESERVE, RESERVED_BYTES = "reserve", 256 * 1024
+"""A file that holds a place on the disk for what closes a result, should the disk become full."""
+
 SAVED = ".mlanet-film-"
 """Beginning of the name of a hidden folder in which an unfinished run is kept."""
 
@@ -190,12 +193,16 @@ class _Run:
             for person in people:
                 write_person(result.staging, person, film, recording, size, about)
             if self.overlay:
+                reserve = result.staging / RESERVE
+                reserve.write_bytes(bytes(RESERVED_BYTES))
                 try:
                     with self._progress("Drawing", recording.num_frames) as progress:
                         target = result.staging / "overlay.mp4"
                         whole &= write_overlay(target, film, recording, people, progress)
                 except OSError as error:  # what was written can be played, and is kept
                     failure = error
+                finally:
+                    reserve.unlink(missing_ok=True)
         noun = "1 person" if len(people) == 1 else f"{len(people)} people"
         say(f"{film.path}: {noun} in {recording.num_frames} frames -> {result.folder}")
         if failure is not None:

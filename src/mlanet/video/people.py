@@ -132,7 +132,7 @@ def _person(
     identity, albedo = (
         view_mean(values, yaw_deg, weight) for values in (some.identity, some.albedo)
     )
-    expression = np.array(faces["vector"][rows][:, layout.slices["expression"]], np.float64)
+    expression = np.array(faces["vector"][:, layout.slices["expression"]][rows], np.float64)
     parts = [
         _poses(faces[rows[start : start + CHUNK]], recording, model, camera, identity)
         for start in range(0, len(rows), CHUNK)
