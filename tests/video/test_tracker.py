@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -81,6 +84,17 @@ def test_two_people_on_both_sides_of_a_cut_get_two_numbers(reconstructor, talkin
     assert numbers[0] == numbers[3] == {0}
     assert 0 not in numbers[-1]
     assert len(numbers[-1]) == 2
+
+
+def test_frames_are_not_kept(reconstructor, talking):
+    tracker, kept = Tracker(reconstructor), []
+    for index in range(3):
+        image = talking[index]
+        kept.append(weakref.ref(image))
+        assert tracker(image, index / 24.0)
+        del image
+    gc.collect()
+    assert [frame() for frame in kept] == [None] * 3
 
 
 def test_an_empty_picture_has_nobody(reconstructor):

@@ -1,6 +1,6 @@
 """One person's way through a film, as far as it is known."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -28,7 +28,7 @@ class Track:
 
     Attributes:
         number: stays the same as long as the person is recognised.
-        face: the network's answer when the person was last seen.
+        face: the network's answer when the person was last seen, without the frame.
         time_s: when that was.
         score: of the last detection.
         velocity: of the face's square: of its centre in sides per second, and of the logarithm of
@@ -73,7 +73,7 @@ class Track:
             moved = (new - old) / elapsed
             moved[:2] /= np.exp(old[2])
             self.velocity = self.velocity + FRESH * (moved - self.velocity)
-        self.face, self.time_s = face, time_s
+        self.face, self.time_s = replace(face, image=face.crop.image), time_s  # frames are large
         self.person.add(Looks.of(face), float(face.euler_deg[1]), confidence)
 
     def resemblance(self, face: Reconstruction) -> float:

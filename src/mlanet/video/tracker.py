@@ -166,7 +166,7 @@ class Tracker:
             KeyError: nobody has this number, or the person is no longer remembered.
         """
         for track in self._active + self._lost:
-            if track.number == number:
+            if track.number == self.renamed.get(number, number):
                 return track.person.looks
         raise KeyError(number)
 
