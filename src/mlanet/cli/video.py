@@ -67,8 +67,8 @@ def video(
     *,
     out: Path,
     smooth: float = 0.5,
-    overlay: bool = True,
-    options: Annotated[FilmOptions, tyro.conf.OmitArgPrefixes] = FilmOptions(),
+    no_overlay: bool = False,
+    looking: Annotated[FilmOptions, tyro.conf.OmitArgPrefixes] = FilmOptions(),
     threads: int = 0,
 ) -> int:
     """Follow every face through a film: ARKit weights, head and eyes over time.
@@ -81,14 +81,14 @@ def video(
         film: A video file, of any kind that FFmpeg reads.
         out: Folder for the results.
         smooth: Between 0 (as the network saw each frame) and 1 (calmest). Blinks stay.
-        overlay: Write the film with the heads drawn over it.
-        options: How the film is looked at.
+        no_overlay: Do not write overlay.mp4, which takes most of the time.
+        looking: How the film is looked at.
         threads: CPU threads; 0 is all there are, at most 4.
 
     Returns:
         Exit status: 0 done, 1 something failed (named on stderr), 2 wrong usage, 130 interrupted.
     """
-    options.check()
+    looking.check()
     if not 0.0 <= smooth <= 1.0:
         raise UsageError(f"--smooth must lie between 0 and 1, got {smooth:g}")
     if threads < 0:
@@ -102,13 +102,13 @@ def video(
     source = Film.open(film)
     reconstructor = Reconstructor.load(
         threads=threads or min(os.cpu_count() or 1, 4),
-        weights=options.weights,
-        min_score=SCORE_THRESHOLD if options.min_score is None else options.min_score,
+        weights=looking.weights,
+        min_score=SCORE_THRESHOLD if looking.min_score is None else looking.min_score,
     )
     out.mkdir(parents=True, exist_ok=True)
     remove_leftovers(out)
     with _wishes() as wishes:
-        return _Run(source, reconstructor, out, smooth, overlay, options, wishes).go()
+        return _Run(source, reconstructor, out, smooth, not no_overlay, looking, wishes).go()
 
 
 class _Wishes:
