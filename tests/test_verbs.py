@@ -22,12 +22,15 @@ from mlanet.morphable import load_model
 
 FRAMES = ("a_00.png", "a_10.png", "b_00.png", "b_10.png")
 PHOTOS = ("image00002.jpg", "image00004.jpg")
-NEED_TRAIN = {
-    "ablate": "--data DATA --out OUT",
-    "export": "--checkpoint c.safetensors --out OUT/w.onnx",
-    "fit": "--example --out OUT",
-    "train": "--data DATA --out OUT",
+NEED_EXTRA = {
+    "ablate": ("train", "--data DATA --out OUT"),
+    "export": ("train", "--checkpoint c.safetensors --out OUT/w.onnx"),
+    "fit": ("train", "--example --out OUT"),
+    "train": ("train", "--data DATA --out OUT"),
+    "video": ("video", "film.mp4 --out OUT"),
 }
+PACKAGES = {"train": "torch", "video": "av"}
+"""One that tells whether an extra is installed."""
 RUNS = {
     "reconstruct": "--example --out OUT --threads 1",
     "doctor": "",
@@ -194,7 +197,7 @@ def one_scan(monkeypatch):
 
 
 def test_no_verb_is_forgotten():
-    assert sorted([*RUNS, *NEED_TRAIN]) == sorted(verbs())
+    assert sorted([*RUNS, *NEED_EXTRA]) == sorted(verbs())
 
 
 @pytest.mark.parametrize("verb", RUNS)
@@ -204,13 +207,15 @@ def test_verbs_run_without_extras(verb, data, tmp_path, one_scan, capsys):
     assert stop.value.code == 0, capsys.readouterr().err
 
 
-@pytest.mark.skipif(find_spec("torch") is not None, reason="the extra train is installed")
-@pytest.mark.parametrize("verb", NEED_TRAIN)
+@pytest.mark.parametrize("verb", NEED_EXTRA)
 def test_verbs_that_need_an_extra_name_it(verb, data, tmp_path, capsys):
+    extra, words = NEED_EXTRA[verb]
+    if find_spec(PACKAGES[extra]) is not None:
+        pytest.skip(f"the extra {extra} is installed")
     with pytest.raises(SystemExit) as stop:
-        main(words_of(verb, NEED_TRAIN[verb], data, tmp_path / "out"))
+        main(words_of(verb, words, data, tmp_path / "out"))
     assert stop.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("mlanet: ")
-    assert "[train]'" in line
+    assert f"[{extra}]'" in line
     assert not (tmp_path / "out").exists()

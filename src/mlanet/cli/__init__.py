@@ -41,6 +41,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
         reconstruct,
         synthesize,
         train,
+        video,
         view,
     )
     from mlanet.cli.evaluate import (
@@ -57,6 +58,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
     return {
         "reconstruct": reconstruct.reconstruct,
         "view": view.view,
+        "video": video.video,
         "fit": fit.fit,
         "doctor": doctor.doctor,
         "label": label.label,

@@ -1,5 +1,6 @@
 """Meshes to files of common formats, written whole or not at all."""
 
+from mlanet.export.animation import Animation
 from mlanet.export.avatar import can_be_avatar, identity_offsets, write_avatar
 from mlanet.export.blender import write_blender_camera
 from mlanet.export.corners import SplitMesh, split_at_seams
@@ -26,6 +27,7 @@ from mlanet.export.usdz import write_usdz
 __all__ = [
     "DEFAULT_FORMATS",
     "FORMATS",
+    "Animation",
     "AvatarShape",
     "Extent",
     "FaceContent",
