@@ -15,7 +15,13 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
-from mlanet.fitting import CropView, ExpressionPrior, FittingConfig, fit_landmarks
+from mlanet.fitting import (
+    CropView,
+    ExpressionPrior,
+    FittingConfig,
+    RotationPrior,
+    fit_landmarks,
+)
 from mlanet.fitting.labels import LABEL_CROP_PX, Labels
 from mlanet.geometry import MIRRORED_LANDMARKS, six_d_from_matrix
 from mlanet.image import square_from_landmarks, square_transform, transform_points
@@ -157,8 +163,9 @@ def fit_labels(
     landmarks_px: Float[np.ndarray, "n 68 2"],
     prior: ExpressionPrior,
     scored: Bool[np.ndarray, "n"],
+    rotation: RotationPrior | None = None,
 ) -> tuple[Labels, Float[np.ndarray, "n 68 2"]]:
-    """Coefficients of a face model for joined landmarks, within the prior of expressions.
+    """Coefficients of a face model for joined landmarks, within the priors.
 
     Returns:
         The labels, and the landmarks with the lids of the fits where `scored`: what a network
@@ -173,7 +180,7 @@ def fit_labels(
     weights[:, :NUM_JAW] = JAW_WEIGHT
     weights[np.ix_(scored, LIDS)] = LID_WEIGHT
     view = CropView(float(LABEL_CROP_PX))
-    fit = fit_landmarks(model.landmarks, view, in_crop, weights, FITTING, prior)
+    fit = fit_landmarks(model.landmarks, view, in_crop, weights, FITTING, prior, rotation)
     fitted = fit.landmarks_px[..., :2]
     distance = np.linalg.norm(fitted - in_crop, axis=-1)
     residual = 100 * np.average(distance, axis=1, weights=weights) / _sizes(in_crop)
