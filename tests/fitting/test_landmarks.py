@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from mlanet.errors import ConfigurationError
 from mlanet.fitting import (
@@ -208,7 +209,7 @@ def test_a_known_rotation_is_kept_as_far_as_it_is_trusted(model):
     view = CropView(120.0)
     rotation, _, labels = faces(model, view)
     config = FittingConfig(noise=0.01)
-    turned = rotation @ matrix_from_euler(np.radians([4.0, 0.0, 0.0]))
+    turned = rotation @ Rotation.from_euler("x", 4.0, degrees=True).as_matrix()
 
     def apart(sd_deg):
         prior = RotationPrior(turned, float(np.radians(sd_deg)))

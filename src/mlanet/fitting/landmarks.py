@@ -7,8 +7,8 @@ from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
 from mlanet.errors import ConfigurationError
-from mlanet.geometry import are_rotations
 from mlanet.fitting.views import NUM_POSE, View
+from mlanet.geometry import are_rotations
 from mlanet.morphable import LinearShape, linear_combination
 from mlanet.morphable.least_squares import bounded_step
 
