@@ -39,6 +39,7 @@ from rebase_weights.graph import Affine, describe, face_model_of, fold, write_he
 from rebase_weights.head_turn import HeadTurn
 from rebase_weights.heads import landmark_percent, learn_heads
 from rebase_weights.labels import (
+    NUM_JAW,
     expression_prior,
     fit_labels,
     join_landmarks,
@@ -103,7 +104,10 @@ def reference(pictures: Pictures, views: Views) -> Float[np.ndarray, "n 68 2"]:
     """The 68 points in the pictures: the network's, averaged with labels where there are any."""
     if pictures.labels_px is None:
         return views.landmarks_px
-    return (views.landmarks_px + pictures.labels_px) / 2
+    points = (views.landmarks_px + pictures.labels_px) / 2
+    if not pictures.jaw_on_surface:
+        points[:, :NUM_JAW] = views.landmarks_px[:, :NUM_JAW]
+    return points
 
 
 def examples(

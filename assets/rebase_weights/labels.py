@@ -10,8 +10,10 @@ what expressions are likely before any point is seen.
 Lengths are in face sizes where nothing else is said: sqrt(width · height) of the points' box.
 """
 
+from dataclasses import replace
+
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 
 from mlanet.fitting import CropView, ExpressionPrior, FittingConfig, fit_landmarks
 from mlanet.fitting.labels import LABEL_CROP_PX, Labels
@@ -61,7 +63,7 @@ NOT_SCORED = frozenset(
 BLINK_SD, GAZE_SD, SCORED_SD = 0.06, 0.08, 0.15
 """How far expressions are from what the scores say; of those without one see `FITTING`."""
 
-FITTING = FittingConfig(noise=0.01, steps=7)
+FITTING = FittingConfig(noise=0.008, steps=7)
 """The points' noise is in face sizes. Points are off by about 2 %, but a fit that trusts them less
 shrinks towards the mean face, and a network that learns from such fits shrinks once more. Fits to
 the two photos of each of the 92 people of the London set tell people apart best at 0.8 to 1.2 %
@@ -76,6 +78,11 @@ JAW_WEIGHT = 0.35
 """Of a jaw point beside the others, in fits and their residuals."""
 
 MAX_RESIDUAL_PERCENT = 4.0
+
+UNEVEN = ("eyeBlink", "mouthSmile")
+STRONG = {"jawOpen": 0.4, "mouthPucker": 0.7, "browInnerUp": 0.7}
+SHUT_SCORE, ASIDE_SCORE, UNEVEN_SCORE = 0.5, 0.85, 0.28
+"""Scores, or differences of the sides' scores, that make a face telling (`telling_faces`)."""
 
 
 def measure_offsets(
@@ -183,6 +190,31 @@ def fit_labels(
         residual <= MAX_RESIDUAL_PERCENT,
     )
     return labels, points
+
+
+def of_one_person(labels: Labels, person: Shaped[np.ndarray, "n"]) -> Labels:
+    """Labels that give all accepted pictures of a person the mean of their identities."""
+    identity = labels.identity.copy()
+    _, number, count = np.unique(person, return_inverse=True, return_counts=True)
+    for several in np.flatnonzero(count > 1):
+        rows = np.flatnonzero((number == several) & labels.accepted)
+        if len(rows):
+            identity[rows] = identity[rows].mean(axis=0)
+    return replace(labels, identity=identity)
+
+
+def telling_faces(teacher: Teacher, turn: HeadTurn) -> Bool[np.ndarray, "n"]:
+    """Faces of expressions that are seldom seen: blinks, winks, looks aside, uneven mouths."""
+    scores = teacher.blend_shapes
+
+    def sides(name: str) -> Float[np.ndarray, "2 n"]:
+        return np.stack([scores[f"{name}Left"], scores[f"{name}Right"]])
+
+    shut = sides("eyeBlink").max(axis=0) > SHUT_SCORE
+    aside = sides("eyeLookOut").max(axis=0) > ASIDE_SCORE
+    uneven = [np.abs(np.subtract(*sides(name))) > UNEVEN_SCORE for name in UNEVEN]
+    strong = [scores[name] > least for name, least in STRONG.items()]
+    return trusted_scores(teacher, turn) & (shut | aside | np.any(uneven + strong, axis=0))
 
 
 def _likely(name: str, teacher: Teacher, turn: HeadTurn) -> Float[np.ndarray, "n"]:

@@ -9,6 +9,7 @@ from mlanet.losses import (
     coefficient_importance,
     coefficient_prior,
     light_regularizer,
+    side_distance,
     standardized_distance,
     weighted_coefficient_distance,
 )
@@ -95,3 +96,13 @@ def test_gradients_of_priors():
     assert torch.autograd.gradcheck(lambda c: coefficient_prior(c, 0.3), coefficients)
     light = torch.randn((2, 9, 3), dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(light_regularizer, light)
+
+
+def test_sides_that_move_alike_are_wrong_about_a_wink():
+    sides = torch.tensor([[0, 2], [1, 3]])
+    wink = torch.tensor([[1.0, 0.0, 0.2, 0.2]], dtype=torch.float64)
+    both_half = torch.tensor([[0.5, 0.5, 0.9, 0.9]], dtype=torch.float64)
+    assert side_distance(wink, wink, sides).item() == 0
+    assert side_distance(both_half, wink, sides).item() == pytest.approx(0.5)
+    assert side_distance(wink + 0.3, wink, sides).item() == pytest.approx(0)
+    assert side_distance(wink, wink, torch.zeros((2, 0), dtype=torch.long)).item() == 0

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from mlanet.coefficients import Coefficients
+from mlanet.morphable import load_model
 from mlanet.training import TrainingConfig
-from mlanet.training.objective import Objective
+from mlanet.training.objective import Objective, paired_sides
 
 SIDE = 64
 
@@ -126,3 +127,11 @@ def test_split_keeps_gradients(objective, truth, labels):
     assert torch.isfinite(vector.grad).all()
     for name, cut in objective.face.layout.slices.items():
         assert vector.grad[:, cut].abs().max() > 0, name
+
+
+def test_sides_are_told_by_the_names():
+    names = ("eyeBlinkRight", "jawOpen", "eyeBlinkLeft", "mouthLeft", "smileLeft")
+    assert paired_sides(names).tolist() == [[2], [0]]
+    assert paired_sides(("jawOpen",)).shape == (2, 0)
+    pairs = paired_sides(load_model().expression_names)
+    assert pairs.shape[1] > 15

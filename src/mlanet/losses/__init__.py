@@ -7,6 +7,7 @@ from mlanet.losses.coefficients import (
     coefficient_prior,
     light_regularizer,
     prior_terms,
+    side_distance,
     standardized_distance,
     weighted_coefficient_distance,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "prior_terms",
     "robust_color_distance",
     "shape_distance",
+    "side_distance",
     "standardized_distance",
     "symmetry_distance",
     "vertex_distance",

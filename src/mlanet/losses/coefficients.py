@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from mlanet.coefficients import CoefficientLayout, Coefficients
@@ -79,6 +79,19 @@ def coefficient_importance(
     )
     largest = moved.amax(dim=1, keepdim=True)
     return moved / largest.clamp_min(torch.finfo(moved.dtype).tiny)
+
+
+def side_distance(
+    predicted: Float[Tensor, "b e"], known: Float[Tensor, "b e"], sides: Int[Tensor, "2 k"]
+) -> Float[Tensor, "b"]:
+    """Mean squared error of left minus right, over the pairs `sides` (at the left, at the right).
+
+    An answer that moves both sides alike has no part of it right, however good it is on average.
+    """
+    apart = predicted - known
+    if not sides.shape[1]:
+        return apart.sum(dim=1) * 0.0
+    return (apart[:, sides[0]] - apart[:, sides[1]]).square().mean(dim=1)
 
 
 def coefficient_prior(coefficients: Float[Tensor, "b n"], deviation: float) -> Float[Tensor, "b"]:

@@ -40,8 +40,11 @@ TOGETHER: Mapping[str, tuple[str, ...]] = {
 SECOND, SECOND_STRENGTH = 0.3, 0.5
 """How often a part makes two movements at once, and the strength of the second one."""
 
-UNEVEN, WEAKER_SIDE = 0.35, 0.0
-"""How often the sides of the face differ, and the least that the weaker one shows."""
+UNEVEN, ONE_SIDED = 0.5, 0.5
+"""How often the sides of the face differ, and how often one of them then rests: winks."""
+
+LIVELY = {"gaze": 0.8, "lids": 0.65}
+"""Least probability that a part moves in a face that moves at all: eyes seldom rest."""
 
 SHUT = 0.4
 """How often an eye that blinks is shut wholly: lids spend little time between open and shut."""
@@ -56,7 +59,7 @@ def random_expression(
     """Amounts in [0, 1] of the ARKit blend shapes `names`; others than those of `PARTS` rest.
 
     Each part of the face rests or makes one movement, seldom two, of any strength, on both sides
-    alike or, one time in three, less on one side: from uneven smiles to winks.
+    alike or, half of the time, less on one side: from uneven smiles to winks.
 
     Args:
         names: of the expression modes.
@@ -65,9 +68,9 @@ def random_expression(
     """
     places = {name: place for place, name in enumerate(names)}
     amounts = np.zeros(len(names))
-    for movements in PARTS.values():
+    for part, movements in PARTS.items():
         known = {name: often for name, often in movements.items() if _modes(name, places)}
-        if rng.random() >= moving or not known:
+        if rng.random() >= max(moving, LIVELY.get(part, 0.0) * (moving > 0)) or not known:
             continue
         often = np.array(list(known.values()))
         count = min(1 + int(rng.random() < SECOND), len(known))
@@ -79,10 +82,14 @@ def random_expression(
                 strength = 1.0
             amounts[modes] = strength
             if len(modes) > 1 and rng.random() < UNEVEN:
-                amounts[modes[int(rng.integers(len(modes)))]] *= rng.uniform(WEAKER_SIDE, 1.0)
+                amounts[modes[int(rng.integers(len(modes)))]] *= _weaker_side(rng)
     if {"mouthClose", "jawOpen"} <= set(places) and rng.random() < CLOSED:
         amounts[places["mouthClose"]] = rng.uniform(0.0, MOST_CLOSED) * amounts[places["jawOpen"]]
     return amounts
+
+
+def _weaker_side(rng: np.random.Generator) -> float:
+    return 0.0 if rng.random() < ONE_SIDED else float(rng.uniform())
 
 
 def _modes(movement: str, places: Mapping[str, int]) -> list[int]:

@@ -20,7 +20,7 @@ from mlanet.geometry import (
 from mlanet.morphable import MorphableModel
 from mlanet.render import Renderer
 from mlanet.synthesis.expressions import random_expression
-from mlanet.synthesis.lighting import random_lighting
+from mlanet.synthesis.lighting import UNMETERED, random_lighting
 from mlanet.synthesis.pose import decoded_landmarks, framed_translation
 from mlanet.synthesis.shapes import Shape, glasses, glasses_faces, hair, hair_faces
 from mlanet.synthesis.surroundings import Photos, background, camera_flaws, occlude
@@ -37,6 +37,7 @@ class HeadsConfig:
         albedo_sd: standard deviation of albedo coefficients.
         center: standard deviation of the face's place, in crop sides.
         log_scale: standard deviation of the logarithm of its size.
+        unmetered: how often the camera exposes for something else than the head.
         hair, glasses, occluder: how often they occur.
     """
 
@@ -48,12 +49,13 @@ class HeadsConfig:
     albedo_sd: float = 1.0
     center: float = 0.03
     log_scale: float = 0.08
+    unmetered: float = UNMETERED
     hair: float = 0.7
     glasses: float = 0.2
     occluder: float = 0.25
 
     def __post_init__(self) -> None:
-        for name in ("expression", "hair", "glasses", "occluder"):
+        for name in ("expression", "unmetered", "hair", "glasses", "occluder"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ConfigurationError(f"{name} must be in [0, 1], got {getattr(self, name)}")
         for name in ("yaw_deg", "pitch_deg", "roll_deg", "identity_sd", "albedo_sd"):
@@ -130,7 +132,7 @@ class RenderedHeads:
                 albedo=rng.normal(size=layout.albedo) * config.albedo_sd,
                 rotation=six_d_from_matrix(rotation),
                 translation=translation,
-                lighting=random_lighting(rng),
+                lighting=random_lighting(rng, self.config.unmetered),
             )
         )
         return vector.astype(np.float32)

@@ -14,6 +14,12 @@ EXPOSURE = 0.8
 EXPOSURE_SD, BALANCE_SD = 0.06, 0.02
 """Standard deviations of the logarithms of exposure and of the channels' balance."""
 
+UNMETERED, UNMETERED_STOPS = 0.4, (-1.2, 0.3)
+"""How often a camera exposes for something else than the head, and by how many stops it is off."""
+
+LEAST_AMBIENT, MOST_AMBIENT = 0.15, 0.75
+"""Share of the light that comes from everywhere: hard shade to an overcast day."""
+
 LAMP_SD = 0.08
 """Standard deviation of the logarithm of a lamp's colour channels."""
 
@@ -21,19 +27,28 @@ BACKLIT = 0.1
 """How often a lamp may stand behind the head."""
 
 
-def random_lighting(rng: np.random.Generator) -> Float[np.ndarray, "27"]:
+def random_lighting(
+    rng: np.random.Generator, unmetered: float = UNMETERED
+) -> Float[np.ndarray, "27"]:
     """Ambient light, a key light and up to two weaker ones, as a network's numbers.
 
     Lamps have weak colours. The camera meters the light, not the head: a white ball in the head's
-    place has nearly the same brightness and colour in every picture, so that dark skin looks dark.
+    place has nearly the same brightness and colour in most pictures, so that dark skin looks dark;
+    in the others it is darker or a little brighter, which the known light says, too.
+
+    Args:
+        rng: random numbers.
+        unmetered: how often the camera exposes for something else than the head.
     """
-    ambient = rng.uniform(0.3, 0.75)
+    ambient = rng.uniform(LEAST_AMBIENT, MOST_AMBIENT)
     strengths = np.append(1.0, rng.uniform(0.1, 0.5, int(rng.integers(0, 3))))
     lighting = np.zeros((9, 3))
     lighting[0] = AMBIENT_WHITE * ambient * _tint(rng, LAMP_SD)
     for strength in strengths / strengths.sum():
         lighting += (1.0 - ambient) * strength * _lamp(rng)[:, None] * _tint(rng, LAMP_SD)
     exposure = EXPOSURE * np.exp(rng.normal() * EXPOSURE_SD) * _tint(rng, BALANCE_SD)
+    if rng.random() < unmetered:
+        exposure *= 2.0 ** rng.uniform(*UNMETERED_STOPS)
     lighting *= exposure / ball_brightness(lighting)
     lighting[0] -= AMBIENT_WHITE
     return lighting.reshape(-1)

@@ -1,5 +1,6 @@
 """The objective of labelled samples: from coefficient vectors and labels to one number."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -30,6 +31,7 @@ from mlanet.losses import (
     landmark_distance,
     prior_terms,
     shape_distance,
+    side_distance,
     standardized_distance,
     vertex_distance,
     weighted_coefficient_distance,
@@ -69,6 +71,7 @@ class Objective(nn.Module):
     coefficient_weight: Float[Tensor, "n"]
     seen_skin: Int[Tensor, "k"]
     inner_face: Int[Tensor, "k"]
+    sides: Int[Tensor, "2 k"]
 
     def __init__(
         self, model: MorphableModel, layout: CoefficientLayout, config: TrainingConfig
@@ -87,6 +90,7 @@ class Objective(nn.Module):
             ("inner_face", model.regions["face"]),
         ):
             self.register_buffer(name, torch.from_numpy(np.flatnonzero(weights > 0.5)))
+        self.register_buffer("sides", torch.from_numpy(paired_sides(model.expression_names)))
 
     def forward(
         self,
@@ -155,6 +159,10 @@ class Objective(nn.Module):
             shapes = (face.neutral_vertices(one, self.inner_face) for one in (mine, theirs))
             return identity * shape_distance(*shapes)
 
+        def sides() -> Float[Tensor, "b"]:
+            apart = side_distance(mine.expression, theirs.expression, self.sides)
+            return expression * apart / self.config.block_deviations.expression**2
+
         return {
             "coefficients": lambda: coefficient_distance(vector, wanted),
             "standardized_coefficients": lambda: standardized_distance(
@@ -163,6 +171,7 @@ class Objective(nn.Module):
             "weighted_coefficients": lambda: weighted_coefficient_distance(vector, wanted, decode),
             "vertices": vertices,
             "shape": shape,
+            "sides": sides,
         }
 
     def photometric(
@@ -182,6 +191,15 @@ class Objective(nn.Module):
         light = shading(normals, decode_lighting(coefficients.lighting))
         lit = face.albedo(coefficients, skin) * light
         return color_distance(lit, observed, visible, SOFTENING)
+
+
+def paired_sides(names: Sequence[str]) -> Int[np.ndarray, "2 k"]:
+    """Places of the expressions of the left side, and of the same ones of the right."""
+    places = {name: place for place, name in enumerate(names)}
+    left = [name for name in names if name.endswith("Left")]
+    pairs = [(name, f"{name.removesuffix('Left')}Right") for name in left]
+    both = [[places[one], places[other]] for one, other in pairs if other in places]
+    return np.array(both, np.int64).reshape(-1, 2).T.copy()
 
 
 def with_euler_angles(

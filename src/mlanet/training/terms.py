@@ -14,6 +14,7 @@ KNOWN_TERMS = (
     "weighted_coefficients",
     "vertices",
     "shape",
+    "sides",
 )
 """Terms that compare with known coefficients."""
 
@@ -58,6 +59,8 @@ class LossWeights(Weights):
             identity and expression are known.
         shape: the same of the neutral face without what surrounds it, moved and scaled to the known
             one (mm²), where identity is known.
+        sides: mean squared error of how much more the left side of the face moves than the right,
+            in units of the expressions' deviation, where expressions are known: winks.
     """
 
     landmarks: float = 1.0
@@ -75,6 +78,7 @@ class LossWeights(Weights):
     weighted_coefficients: float = 0.0
     vertices: float = 0.0
     shape: float = 0.0
+    sides: float = 0.0
 
     def any_of(self, names: tuple[str, ...]) -> bool:
         """Whether one of these terms has a weight."""
