@@ -82,9 +82,8 @@ class Parts:
             key: tells their parts from those of other work: `digest` of all that decides them.
             jobs: one for each part.
         """
-        paths = [
-            self.folder / f"{key}-{PART_FACES}-{number:06d}.npz" for number in range(len(jobs))
-        ]
+        own = digest(key, str(PART_FACES))
+        paths = [self.folder / f"{own}-{number:08d}.npz" for number in range(len(jobs))]
         self._made.extend(paths)
         open_jobs = [
             (job, path) for job, path in zip(jobs, paths, strict=True) if not _whole(path, job)
