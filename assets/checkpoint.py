@@ -10,7 +10,7 @@ the weights that a network starts with, since AdamW's steps are relative to it.
 
 import argparse
 import copy
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,9 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=24, help="of 64 crops, for the statistics")
     arguments = parser.parse_args()
     torch.manual_seed(0)
-    network = MLANet(PRESETS[arguments.preset])
+    exported = CoefficientRegressor.load(arguments.network)
+    uncertainty = exported.config.uncertainty
+    network = MLANet(replace(PRESETS[arguments.preset], uncertainty=uncertainty))
     if arguments.backbone is not None:
         load_backbone_weights(network, arguments.backbone)
     config = TrainingConfig(preset=arguments.preset)
@@ -53,9 +55,9 @@ def main() -> None:
     before = answers(network, crops[0])
     calibrate(network, pairs, lengths, torch.cat(crops))
     apart = float((answers(network, crops[0]) - before).abs().max())
-    exported = apart_from(arguments.network, crops[0], before)
-    print(f"largest difference of a coefficient: {exported:.2g} loading, {apart:.2g} calibrating")
-    if max(apart, exported) > TOLERANCE:
+    loaded = apart_from(arguments.network, crops[0], before)
+    print(f"largest difference of a coefficient: {loaded:.2g} loading, {apart:.2g} calibrating")
+    if max(apart, loaded) > TOLERANCE:
         raise SystemExit("the checkpoint would not be the exported network")
     save_checkpoint(
         arguments.out,
@@ -64,7 +66,7 @@ def main() -> None:
         optimizer=build_optimizer(network, config),
         step=0,
         config={"network": network.config.as_dict(), "training": asdict(config)},
-        face_model=CoefficientRegressor.load(arguments.network).face_model,
+        face_model=exported.face_model,
     )
 
 
@@ -177,7 +179,7 @@ def calibrate(
 @torch.no_grad()
 def answers(network: MLANet, crops: Tensor) -> Tensor:
     """Coefficients in evaluation mode."""
-    return network.eval()(crops)
+    return network.eval()(crops).coefficients
 
 
 def apart_from(path: Path, crops: Tensor, answers: Tensor) -> float:
@@ -185,7 +187,7 @@ def apart_from(path: Path, crops: Tensor, answers: Tensor) -> float:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (found,) = session.run(None, {"crop": crops.contiguous().numpy()})
+    found, *_ = session.run(None, {"crop": crops.contiguous().numpy()})
     return float(np.abs(found - answers.numpy()).max())
 
 

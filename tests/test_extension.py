@@ -164,7 +164,7 @@ def test_a_backbone_of_ones_own(torch, toy_backbone):
 
     config = NetworkConfig(backbone="toy", attention="none", input_size=64)
     network = MLANet(config)
-    out = network(torch.rand(2, 3, 64, 64))
+    out = network(torch.rand(2, 3, 64, 64)).coefficients
     assert out.shape == (2, config.layout.size)
     (-out).sum().backward()  # towards larger, allowed expressions
     assert all(head.weight.grad.abs().sum() > 0 for head in network.heads.values())

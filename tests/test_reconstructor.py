@@ -2,6 +2,7 @@
 
 import json
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from mlanet.errors import AssetError, ImageError
 from mlanet.geometry import turn_points_back
 from mlanet.image import read_image
 from mlanet.metrics import nme_2d_68
+from mlanet.network.confidence import Confidence, LogLogistic
 from mlanet.reconstructor import Reconstructor
 
 
@@ -106,10 +108,11 @@ def test_a_crowd_is_shown_to_the_network_in_parts(reconstructor, photo):
 
     def counting(crops):
         seen.append(len(crops))
-        return reconstructor.regressor(crops)
+        return reconstructor.regressor.answers(crops)
 
-    counting.config = reconstructor.regressor.config
-    crowd = Reconstructor(reconstructor.detector, counting, reconstructor.model)
+    regressor = reconstructor.regressor
+    counter = SimpleNamespace(config=regressor.config, answers=counting, confidence=None)
+    crowd = Reconstructor(reconstructor.detector, counter, reconstructor.model)
     assert len(crowd(np.tile(photo, (4, 5, 1)))) == 20
     assert sum(seen) == 20
     assert max(seen) <= 16
@@ -174,3 +177,47 @@ def test_a_network_of_another_face_model_is_refused(tmp_path):
     onnx.save(model, tmp_path / "other.onnx")
     with pytest.raises(AssetError, match=r"other\.onnx: drives the face model 'another'"):
         Reconstructor.load(weights=tmp_path / "other.onnx")
+
+
+@pytest.fixture(scope="module")
+def sure(reconstructor):
+    """A reconstructor whose network doubts the jaw of every second crop."""
+    regressor = reconstructor.regressor
+
+    def answers(crops):
+        deviation = np.full((len(crops), 68), 2.0, np.float32)
+        deviation[::2, :17] = 6.0
+        return regressor(crops), 2.0 * np.log(deviation)
+
+    confidence = Confidence(landmark=LogLogistic(4.0, 3.0), face=LogLogistic(3.0, 6.0))
+    doubting = SimpleNamespace(config=regressor.config, answers=answers, confidence=confidence)
+    return Reconstructor(reconstructor.detector, doubting, reconstructor.model)
+
+
+def test_a_face_says_how_sure_it_is(sure, photo):
+    (face,) = sure(photo)
+    assert face.confidence == pytest.approx(0.5)
+    expected = 1.0 / (1.0 + (np.array([6.0, 2.0]) / 4.0) ** 3)
+    np.testing.assert_allclose(face.landmark_confidence[[0, 67]], expected, rtol=1e-5)
+    described = face.as_dict()
+    assert described["confidence"] == 0.5
+    np.testing.assert_allclose(
+        described["landmark_confidence"], face.landmark_confidence, atol=1e-4
+    )
+
+
+def test_each_face_of_a_crowd_has_its_own(sure, photo):
+    found = [face.confidence for face in sure(np.tile(photo, (1, 2, 1)))]
+    assert sorted(found) == pytest.approx([0.5, 1.0 / (1.0 + (2.0 / 3.0) ** 6)], rel=1e-4)
+
+
+def test_a_network_that_does_not_say_has_none(reconstructor, photo):
+    quiet = SimpleNamespace(
+        config=reconstructor.regressor.config,
+        answers=lambda crops: (reconstructor.regressor(crops), None),
+        confidence=None,
+    )
+    (face,) = Reconstructor(reconstructor.detector, quiet, reconstructor.model)(photo)
+    assert face.confidence is None
+    assert face.landmark_confidence is None
+    assert not {"confidence", "landmark_confidence"} & set(face.as_dict())

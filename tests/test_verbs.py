@@ -29,6 +29,7 @@ NEED_TRAIN = {
 }
 RUNS = {
     "reconstruct": "--example --out OUT --threads 1",
+    "doctor": "",
     "label": "--data DATA/crops --out OUT/labels.npz --processes 1",
     "evaluate aflw2000": "--data DATA/aflw2000 --annotations DATA/annotations.npz --out OUT",
     "evaluate florence": "--data DATA/florence --write-pictures OUT",

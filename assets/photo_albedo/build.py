@@ -19,9 +19,9 @@ from scipy.sparse.linalg import splu
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from face_model.unfold import neighbour_mean
-from mlanet.evaluation.groups import typology_angle_deg
 from register import DATA, register
 
+from mlanet.evaluation.aflw2000.groups import typology_angle_deg
 from mlanet.files import atomic_path
 from mlanet.morphable import LinearShape, MorphableModel, load_model
 from mlanet.morphable.albedo import ALBEDO_FORMAT

@@ -1,6 +1,5 @@
 """The result: one person's face in one photo. Draws and saves itself."""
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,13 +14,19 @@ from mlanet.coefficients import Coefficients, RotationKind
 from mlanet.detection import Detection
 from mlanet.errors import RenderError
 from mlanet.export import (
+    DEFAULT_FORMATS,
+    AvatarShape,
+    Extent,
+    FaceContent,
+    PhotoView,
     can_be_avatar,
+    check_formats,
+    cut_mesh,
+    face_height,
     mesh_to_trimesh,
-    write_avatar,
-    write_glb,
-    write_obj,
+    needs_texture,
+    write_formats,
 )
-from mlanet.files import atomic_path
 from mlanet.geometry import (
     Camera,
     Mesh,
@@ -69,6 +74,9 @@ class Reconstruction:
         rotation_kind: how `coefficients.rotation` is to be read.
         model: the face model that the coefficients drive.
         before: heads of other people that the photo may show in front of this one.
+        confidence: calibrated probability that the mean error of the 68 landmarks lies within 5 %
+            of the face's size (`mlanet.network.confidence`); None if the network does not say.
+        landmark_confidence: of each landmark, that its own does.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
@@ -78,6 +86,8 @@ class Reconstruction:
     rotation_kind: RotationKind
     model: MorphableModel
     before: tuple[UnbuiltHead, ...] = ()
+    confidence: float | None = None
+    landmark_confidence: Float[np.ndarray, "68"] | None = None
 
     def __repr__(self) -> str:
         height, width = self.image.shape[:2]
@@ -213,6 +223,7 @@ class Reconstruction:
         pitch, yaw, roll = (float(angle) for angle in self.euler_deg)
         detection = self.detection
         coefficients = self.coefficients
+        sure = {"confidence": self.confidence, "landmark_confidence": self.landmark_confidence}
         return {
             "schema": SCHEMA_VERSION,
             "image_size": {"width": width, "height": height},
@@ -223,6 +234,7 @@ class Reconstruction:
                 "landmarks_px": _rounded(detection.landmarks_px, 2),
                 "score": round(float(detection.score), 4),
             },
+            **{k: _rounded(value, 4) for k, value in sure.items() if value is not None},
             "crop_from_image": _rounded(self.crop.crop_from_image, 6),
             "crop_size_px": self.crop.size,
             "camera": {"intrinsics_px": _rounded(self.camera.matrix, 4)},
@@ -241,29 +253,50 @@ class Reconstruction:
             "lighting": _rounded(self.lighting, 5),
         }
 
-    def save(self, folder: str | os.PathLike[str], name: str = "face_00") -> list[Path]:
-        """Write `name`.glb, .obj (with .mtl and .png) and .json into a folder; returns the paths.
+    def save(
+        self,
+        folder: str | os.PathLike[str],
+        name: str = "face_00",
+        formats: Sequence[str] = DEFAULT_FORMATS,
+        *,
+        extent: Extent = "head",
+    ) -> list[Path]:
+        """Write `name`.glb, `name`.json, ... into a folder; returns the paths.
 
         The GLB is an avatar (`mlanet.export.write_avatar`) where the face model has what that
-        needs, else the mesh as it is. The OBJ is the mesh with the photo's expression.
-        Each file appears whole or not at all. Of a face model without texture coordinates, or
-        without colours to fill what is hidden, the meshes have no texture (no .mtl and .png).
+        needs, else the mesh as it is. Other meshes have the photo's expression. Each file appears
+        whole or not at all. Of a face model without texture coordinates, or without colours to
+        fill what is hidden, meshes have no texture.
+
+        Args:
+            folder: where to; it is made.
+            name: what files are called.
+            formats: names of `mlanet.export.FORMATS` (docs/reference/output.md).
+            extent: what meshes show: the whole head, or the face alone with eyes and teeth.
 
         Raises:
+            UsageError: there is no such format, or its extra is not installed.
+            ValueError: the face alone is wanted of a face model without regions.
             OSError: the folder cannot be written to.
         """
-        target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
-        texture = self.texture.image if self.has_texture else None
-        glb, described = target / f"{name}.glb", target / f"{name}.json"
-        if texture is not None and can_be_avatar(self.model):
+        check_formats(formats)
+        mesh, textured = self.mesh, self.has_texture and needs_texture(formats)
+        if extent == "face":
+            mesh = cut_mesh(mesh, face_height(self.model))
+        avatar = None
+        if textured and can_be_avatar(self.model):
             shape = self.coefficients.identity, self.coefficients.expression
-            write_avatar(glb, self.model, *shape, texture, name=name)
-        else:
-            write_glb(glb, self.mesh, texture, name=name)
-        written = write_obj(target / f"{name}.obj", self.mesh, texture)
-        _write_json(described, self.as_dict())
-        return [glb, *written, described]
+            avatar = AvatarShape(self.model, *shape, extent)
+        height, width = self.image.shape[:2]
+        content = FaceContent(
+            name,
+            mesh,
+            self.texture.image if textured else None,
+            self.as_dict(),
+            avatar,
+            PhotoView(self.camera, self.pose, self.landmarks_px, (width, height)),
+        )
+        return write_formats(content, Path(folder), formats)
 
     def to_trimesh(self) -> Any:
         """The mesh as a `trimesh.Trimesh`: model frame, mm, textured where `has_texture`."""
@@ -274,40 +307,27 @@ class Reconstruction:
         return transfer_texture(transfer, self.mesh.vertices, self.texture.image)
 
     def save_topology(
-        self, transfer: Transfer, folder: str | os.PathLike[str], name: str = "face_00"
+        self,
+        transfer: Transfer,
+        folder: str | os.PathLike[str],
+        name: str = "face_00",
+        formats: Sequence[str] = DEFAULT_FORMATS,
     ) -> list[Path]:
         """Write the mesh in another model's topology, and that model's coefficients.
 
-        The files are `name`.topology.glb, .obj (with .mtl and .png) and .json; returns the paths.
+        The files are `name`.topology.glb, `name`.topology.json, ..., of formats that hold meshes
+        or coefficients; returns the paths.
 
         Raises:
+            UsageError: there is no such format, or its extra is not installed.
             OSError: the folder cannot be written to.
         """
-        target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
-        glb, described = (target / f"{name}.topology.{kind}" for kind in ("glb", "json"))
+        check_formats(formats)
         carried = self.in_topology(transfer)
-        fitted = transfer.coefficients(self.coefficients.identity, self.coefficients.expression)
-        write_glb(glb, carried.mesh, carried.texture, name=name)
-        obj = target / f"{name}.topology.obj"
-        written = write_obj(obj, carried.mesh, carried.texture)
-        other = transfer.other
-        expression = zip(other.expression_names, fitted.expression.tolist(), strict=True)
-        content = {
-            "schema": SCHEMA_VERSION,
-            "face_model": other.name,
-            "face_model_licence": other.provenance.licence,
-            "face_model_sha256": other.provenance.sha256,
-            "covered": _rounded(transfer.covered.mean(), 4),
-            "identity": _rounded(fitted.identity, 5),
-            "expression": {mode: round(value, 5) for mode, value in expression},
-            "fit_error_mm": round(fitted.error_mm, 3),
-            "scale": round(fitted.motion.scale, 6),
-            "rotation": _rounded(fitted.motion.rotation, 7),
-            "translation_mm": _rounded(fitted.motion.translation, 4),
-        }
-        _write_json(described, content)
-        return [glb, *written, described]
+        shape = self.coefficients.identity, self.coefficients.expression
+        description = {"schema": SCHEMA_VERSION, **transfer.described(*shape)}
+        content = FaceContent(f"{name}.topology", carried.mesh, carried.texture, description)
+        return write_formats(content, Path(folder), formats)
 
 
 SAME_DISTANCE = 1.15
@@ -374,12 +394,6 @@ def _skin(model: MorphableModel) -> Float[np.ndarray, "v"] | None:
     skin = np.zeros(len(model.subdivide(model.shape.mean)), dtype=np.float32)
     skin[model.topology.faces[model.faces_of("skin")]] = 1.0
     return skin
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    with atomic_path(path) as temporary:
-        text = json.dumps(content, indent=1, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def _rounded(values: Any, digits: int) -> Any:

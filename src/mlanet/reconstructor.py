@@ -1,5 +1,6 @@
 """From a photo to the 3D faces in it: where the stages meet."""
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ from mlanet.image import Crop, ImageSource, crop_square, read_image
 from mlanet.morphable import MorphableModel, load_model
 from mlanet.network.runtime import CoefficientRegressor
 from mlanet.reconstruction import Reconstruction, facing_others
+
+_LOG = logging.getLogger(__name__)
 
 BATCH = 16
 """Crops that the network sees at a time: its memory does not grow with a crowd."""
@@ -131,6 +134,9 @@ class Reconstructor:
         self, picture: UInt8[np.ndarray, "h w 3"], max_faces: int | None
     ) -> list[Reconstruction]:
         detections = self.detect(picture)
+        height, width = picture.shape[:2]
+        scores = [round(found.score, 2) for found in detections]
+        _LOG.debug("%d x %d pixels: detections with scores %s", width, height, scores)
         if max_faces is not None:
             largest = sorted(detections, key=lambda d: -d.size_px)[:max_faces]
             detections = [d for d in detections if d in largest]
@@ -181,12 +187,12 @@ class Reconstructor:
         """What the network says of crops that it sees turned, of the crops as they are."""
         layout = self.regressor.config.layout
         upright = [np.rot90(crop.image, turn) for crop, turn in zip(crops, turns, strict=True)]
-        vectors = [
-            vector
+        answers = [
+            self.regressor.answers(np.stack(upright[start : start + BATCH]))
             for start in range(0, len(upright), BATCH)
-            for vector in self.regressor(np.stack(upright[start : start + BATCH]))
         ]
-        return [
+        vectors = [vector for some, _ in answers for vector in some]
+        faces = [
             Reconstruction(
                 image=image,
                 detection=detection,
@@ -196,4 +202,16 @@ class Reconstructor:
                 model=self.model,
             )
             for crop, turn, detection, vector in zip(crops, turns, detections, vectors, strict=True)
+        ]
+        confidence = self.regressor.confidence
+        variances = [each for _, some in answers if some is not None for each in some]
+        if confidence is None or not variances:
+            return faces
+        return [
+            replace(
+                face,
+                confidence=float(confidence.of_faces(each)),
+                landmark_confidence=confidence.of_landmarks(each),
+            )
+            for face, each in zip(faces, variances, strict=True)
         ]

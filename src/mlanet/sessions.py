@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlanet.errors import AssetError
 from mlanet.files import check_regular
@@ -30,9 +30,7 @@ def open_session(model: Path | bytes, threads: int) -> "onnxruntime.InferenceSes
     name = model if isinstance(model, Path) else "the ONNX model"
     if isinstance(model, Path):
         check_regular(model, AssetError, MAX_BYTES, missing="network")
-    os.environ.setdefault(TELEMETRY_OFF, "1")
-    import onnxruntime
-
+    onnxruntime = _onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -44,3 +42,15 @@ def open_session(model: Path | bytes, threads: int) -> "onnxruntime.InferenceSes
         return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own errors have no common base
         raise AssetError(f"{name}: onnxruntime cannot read it") from error
+
+
+def execution_providers() -> list[str]:
+    """What this machine's onnxruntime could run networks on, by its names; mlanet takes the CPU."""
+    return list(_onnxruntime().get_available_providers())
+
+
+def _onnxruntime() -> Any:
+    os.environ.setdefault(TELEMETRY_OFF, "1")
+    import onnxruntime
+
+    return onnxruntime

@@ -1,5 +1,6 @@
 """Whatever happens in a verb, the user reads one line and gets a status."""
 
+import ast
 import logging
 import os
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 from mlanet import cli
 from mlanet.assets import verified_path
+from mlanet.cli.listing import FIRST
 from mlanet.errors import DataError, UsageError
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="no such devices or signals")
@@ -81,7 +83,11 @@ def test_other_libraries_are_not_heard_and_ours_is_a_line(monkeypatch, capsys):
         (["evaluate", "aflw"], "did you mean aflw2000?"),
         (["models", "lst"], "did you mean list?"),
         ([verified_path("example-image")], "did you mean: mlanet reconstruct "),
-        (["xyzzy"], "reconstruct, fit, label"),
+        (["face.jpg"], "did you mean: mlanet reconstruct face.jpg?"),
+        (["my face.png"], "did you mean: mlanet reconstruct 'my face.png'?"),
+        (["holiday/*"], "did you mean: mlanet reconstruct 'holiday/*'?"),
+        (["--example", "reconstruct"], "a verb comes first"),
+        (["xyzzy"], "reconstruct, fit, doctor"),
     ],
 )
 def test_mistyped_verbs(words, hint, capsys):
@@ -90,6 +96,63 @@ def test_mistyped_verbs(words, hint, capsys):
     assert stop.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert hint in line
+
+
+def test_the_list_of_verbs_fits_on_a_screen_and_begins_with_photos(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    lines = text.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    photos, research = text.index("For your photos"), text.index("For research")
+    where = {name.split()[0]: text.index(f"\n  {name.split()[0]} ") for name in cli.verbs()}
+    for name, place in where.items():
+        assert (place < research) == (name in FIRST), name
+    assert photos < where["reconstruct"] == min(where.values())
+
+
+def test_without_a_verb_the_list_is_on_standard_error(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([])
+    assert stop.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "reconstruct" in captured.err
+
+
+def test_a_group_lists_its_verbs(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["models", "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    for name in ("list", "info", "convert", "sheet", "verify"):
+        assert f"\n  {name} " in text
+
+
+def test_debug_shows_what_the_library_logs(monkeypatch, capsys):
+    def verb() -> int:
+        logging.getLogger("mlanet.reconstructor").debug("three faces")
+        logging.getLogger("PIL").debug("chunk")
+        return 0
+
+    assert run(monkeypatch, verb) == 0
+    assert capsys.readouterr().err == ""
+    assert run(monkeypatch, verb, "--debug") == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("ms mlanet.reconstructor: three faces")
+
+
+def test_the_library_does_not_print():
+    root = Path(cli.__file__).parents[1]
+    printing = [
+        path.relative_to(root).parts[0]
+        for path in root.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
+    ]
+    assert set(printing) == {"cli"}
 
 
 def process(*words, **options):

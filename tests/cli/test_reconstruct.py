@@ -10,6 +10,7 @@ import time
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,11 +19,14 @@ from PIL import Image
 
 from mlanet.assets import verified_path
 from mlanet.cli import main
+from mlanet.cli.outputs import Outputs
+from mlanet.cli.telling import number_and_scores
+from mlanet.export import FORMATS
 from mlanet.files import MANIFEST
 from mlanet.metrics import nme_2d_68
 from mlanet.render import PICTURES
 
-FACE_FILES = {"face_00.glb", "face_00.obj", "face_00.mtl", "face_00.png", "face_00.json", MANIFEST}
+FACE_FILES = {"face_00.glb", "face_00.json", MANIFEST}
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +74,7 @@ def test_the_least_score_of_a_face_can_be_given(tmp_path, capsys):
 
 
 def test_saved_mesh_camera_and_pose_reproduce_the_saved_landmarks(tmp_path):
-    assert run("reconstruct", "--example", "--out", tmp_path) == 0
+    assert run("reconstruct", "--example", "--out", tmp_path, "--formats", "glb,obj,json") == 0
     face = tmp_path / "astronaut" / "face_00"
     content = json.loads(face.with_suffix(".json").read_text())
     scene = trimesh.load(face.with_suffix(".glb"))
@@ -268,6 +272,106 @@ def test_an_unknown_kind_of_picture_is_wrong_usage(draw, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("formats", ["stl", "glb,", "glb,stl", "GLB", ""])
+def test_an_unknown_format_is_wrong_usage(formats, tmp_path, capsys):
+    assert run("reconstruct", "--example", "-o", tmp_path / "out", "--formats", formats) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("mlanet: --formats ")
+    assert all(name in line for name in FORMATS)
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_are_those_that_formats_name(photo, tmp_path):
+    path = save(photo, tmp_path / "me.png")
+    words = ["reconstruct", path, "-o", tmp_path / "out", "--formats", "ply, pts,blender,ply"]
+    assert run(*words) == 0
+    names = {"face_00.ply", "face_00.pts", "face_00.blender.py", "overlay.png", MANIFEST}
+    assert {entry.name for entry in (tmp_path / "out/me").iterdir()} == names
+
+
+def test_the_face_alone_is_smaller(photo, tmp_path):
+    path = save(photo, tmp_path / "me.png")
+    for mesh in ("head", "face"):
+        words = ["reconstruct", path, "-o", tmp_path / mesh, "--formats", "glb,ply"]
+        assert run(*words, "--mesh", mesh) == 0
+    head, face = (trimesh.load(tmp_path / m / "me/face_00.ply") for m in ("head", "face"))
+    assert len(face.vertices) < 0.8 * len(head.vertices)
+    assert np.abs(face.bounds[:, 1]).max() < 0.8 * np.abs(head.bounds[:, 1]).max()
+    parts = trimesh.load(tmp_path / "face/me/face_00.glb").geometry
+    assert {"Wolf3D_Head", "EyeLeft", "EyeRight", "Wolf3D_Teeth"} <= set(parts)
+
+
+def test_what_is_done_is_skipped_until_something_differs(photo, tmp_path, capsys):
+    path = save(photo, tmp_path / "me.png")
+    words = ["reconstruct", path, "-o", tmp_path / "out", "--formats", "json"]
+    file = tmp_path / "out/me/face_00.json"
+
+    def again(*more):
+        before = file.stat().st_mtime_ns if file.exists() else 0
+        assert run(*words, *more) == 0
+        line = capsys.readouterr().out
+        assert line.endswith(f"-> {tmp_path / 'out/me'}\n")
+        skipped = file.stat().st_mtime_ns == before
+        assert skipped == ("already done" in line)
+        return skipped
+
+    assert not again()
+    assert again()
+    assert again("--threads", "1")  # which changes no result
+    assert not again("--overwrite")
+    assert not again("--max-faces", "1")
+    assert again("--max-faces", "1")
+    assert not again()
+    file.write_text("altered")
+    run(*words)
+    assert "me-2" in capsys.readouterr().out  # a file that the user changed is theirs
+    file.unlink()
+    save(photo.rotate(3), path)
+    assert not again()
+    assert again()
+
+
+def test_scripts_read_a_line_of_json_for_each_photo(photo, tmp_path, capsys):
+    good, bad = save(photo, tmp_path / "me.png"), tmp_path / "missing.png"
+    words = ["reconstruct", good, bad, "-o", tmp_path / "out", "--json", "--formats", "json"]
+    assert run(*words) == 1
+    captured = capsys.readouterr()
+    done, failed = (json.loads(line) for line in captured.out.splitlines())
+    assert done["photo"] == str(good)
+    assert (done["status"], failed["status"]) == ("done", "failed")
+    folder = Path(done["folder"])
+    assert all((folder / name).is_file() for name in done["files"])
+    (face,) = done["faces"]
+    content = json.loads((folder / "face_00.json").read_text())
+    assert face["score"] == content["detection"]["score"]
+    assert face["box_px"] == content["detection"]["box_px"]
+    assert captured.err == f"mlanet: {failed['error']}\n"
+    assert run(*words, "--quiet") == 1
+    skipped, failed = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert skipped == {"photo": str(good), "status": "skipped", "folder": done["folder"]}
+
+
+def test_quiet_says_nothing_but_failures(photo, tmp_path, capsys):
+    good, bad = save(photo, tmp_path / "me.png"), tmp_path / "missing.png"
+    assert run("reconstruct", good, bad, "-o", tmp_path / "out", "--quiet") == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert "missing.png" in captured.err
+
+
+def test_scores_and_confidences_are_said():
+    score = SimpleNamespace(score=0.876, box_px=np.arange(4.0))
+    angles = np.zeros(3)
+    sure = SimpleNamespace(detection=score, euler_deg=angles, confidence=0.5)
+    unsure = SimpleNamespace(detection=score, euler_deg=angles)
+    given = SimpleNamespace(detection=None, euler_deg=angles)
+    assert number_and_scores([sure]) == "1 face (score 0.88; confidence 0.50)"
+    assert number_and_scores([sure, sure]) == "2 faces (scores 0.88, 0.88; confidences 0.50, 0.50)"
+    assert number_and_scores([unsure]) == "1 face (score 0.88)"
+    assert number_and_scores([given]) == "1 face"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -418,7 +522,7 @@ def test_faces_of_a_crowd_are_let_go_when_they_are_written(photo, tmp_path):
 
     (face,) = Reconstructor.load()(photo)
     crowd = [replace(face), replace(face)]
-    write_faces(crowd, tmp_path, ["overlay", "depth"])
+    write_faces(crowd, tmp_path, Outputs(draw="depth"))
     assert len(list(tmp_path.glob("face_*.glb"))) == 2
     for each in crowd:
         assert not {"mesh", "head", "texture"} & vars(each).keys()

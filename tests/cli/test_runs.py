@@ -15,7 +15,7 @@ from mlanet.assets import verified_path
 from mlanet.files import MANIFEST, read_manifest
 
 FILES = {"overlay.png", *(f"face_00.{kind}" for kind in ("glb", "obj", "mtl", "png", "json"))}
-COMMAND = [sys.executable, "-m", "mlanet", "reconstruct"]
+COMMAND = [sys.executable, "-m", "mlanet", "reconstruct", "--formats", "glb,obj,json"]
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +41,7 @@ def check_whole(folder, path):
     assert manifest.origin.path == str(path)
     listed = {entry.name for entry in folder.iterdir()} - {MANIFEST, "mine.txt"}
     assert manifest.names == listed
-    assert listed == {
-        "overlay.png",
-        *(f"face_00.{k}" for k in ("glb", "obj", "mtl", "png", "json")),
-    }
+    assert listed == FILES
     assert all(manifest.owns(folder / name) for name in listed)
     json.loads((folder / "face_00.json").read_text())
     assert "Wolf3D_Head" in trimesh.load(folder / "face_00.glb").geometry

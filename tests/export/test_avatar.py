@@ -266,6 +266,24 @@ def test_it_is_small_and_the_same_each_time(path, model, person, texture, tmp_pa
     assert path.stat().st_size < 2.75e6  # of 3 MB, without a picture to speak of
 
 
+def test_the_face_alone_is_the_same_face_up_to_its_border(model, person, texture, file, tmp_path):
+    path = tmp_path / "face.glb"
+    write_avatar(path, model, *person, texture, extent="face")
+    face = Avatar(path)
+    assert set(face.nodes) - {"face"} == set(file.nodes) - {"face_07"}
+    for name in ("EyeLeft", "EyeRight", "Wolf3D_Teeth", "Tongue"):
+        np.testing.assert_array_equal(face.vertices_mm(name), file.vertices_mm(name))
+    for weights in ({}, {"jawOpen": 1.0, "browInnerUp": 0.5}):
+        whole = file.vertices_mm("Wolf3D_Head", **weights)
+        part = face.vertices_mm("Wolf3D_Head", **weights)
+        distance, _ = KDTree(whole).query(part)
+        assert (distance == 0.0).mean() > 0.95  # but on the border
+        assert distance.max() < 8.0
+    assert len(part) < 0.75 * len(whole)
+    normals = face.attribute("Wolf3D_Head", "NORMAL")
+    np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1.0, atol=1e-5)
+
+
 def test_node_readers_open_it(path, file, model):
     modules = os.environ.get("MLANET_NODE_MODULES", "")
     if shutil.which("node") is None or not Path(modules, "gltf-validator").is_dir():

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from mlanet.errors import ImageError
-from mlanet.files import MANIFEST, Origin, folder_names, read_manifest, result_folder
+from mlanet.files import (
+    MANIFEST,
+    Origin,
+    finished_result,
+    folder_names,
+    read_manifest,
+    result_folder,
+)
 from mlanet.files.results import without_results
 
 FILES = {"face_00.json": "a face", "overlay.png": "a drawing"}
@@ -48,6 +55,30 @@ def test_the_manifest_says_what_was_written_from_which_photo(tmp_path):
         (name, len(text)) for name, text in FILES.items()
     }
     assert [entry.name for entry in (tmp_path / "deep" / "out").iterdir()] == ["img"]
+
+
+def test_a_result_is_finished_while_photo_options_version_and_files_are_the_same(
+    tmp_path, monkeypatch
+):
+    path, out, options = photo(tmp_path), tmp_path / "out", {"formats": ["glb"], "faces": None}
+    assert finished_result(out, "img", path, options) is None
+    folder = write(out, path, options=options).folder
+    assert read_manifest(folder).options == options
+    assert finished_result(out, "img", path, options) == folder
+    assert finished_result(out, "img", path, options | {"faces": 1}) is None
+    with monkeypatch.context() as patch:
+        patch.setattr("mlanet.files.results.__version__", "another")
+        assert finished_result(out, "img", path, options) is None
+    (folder / "notes.txt").write_text("mine")
+    assert finished_result(out, "img", path, options) == folder
+    (folder / "overlay.png").write_text("painted over")
+    assert finished_result(out, "img", path, options) is None
+    (folder / "overlay.png").write_text(FILES["overlay.png"])
+    path.write_bytes(b"the photo was edited")
+    assert finished_result(out, "img", path, options) is None
+    write(out, path)
+    assert read_manifest(folder).options is None
+    assert finished_result(out, "img", path, options) is None
 
 
 def test_a_result_of_the_same_photo_is_replaced_and_other_files_stay(tmp_path):

@@ -84,3 +84,15 @@ def test_a_polygon_is_filled_and_pictures_blend():
     assert area == pytest.approx(41 * 31, rel=0.05)
     np.testing.assert_array_equal(blend(black, filled, 0.5)[20, 30], [50, 100, 25])
     np.testing.assert_array_equal(draw_polygon(black, np.full((4, 2), np.nan)), black)
+
+
+def test_lines_through_landmarks_are_as_wide_for_the_face_in_any_picture():
+    face = np.random.default_rng(0).uniform(-0.5, 0.5, (68, 2))
+
+    def green(picture_px, face_px):
+        blank = np.zeros((picture_px, picture_px, 3), dtype=np.uint8)
+        drawn = draw_landmarks(blank, picture_px / 2.0 + face * face_px)
+        return (drawn[..., 1] > 127).sum() / face_px**2
+
+    assert green(2000, 900) == pytest.approx(green(1000, 900), rel=0.05)
+    assert green(2000, 1800) == pytest.approx(green(2000, 900), rel=0.15)

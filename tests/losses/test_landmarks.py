@@ -10,6 +10,7 @@ from mlanet.losses import (
     flip_distance,
     landmark_distance,
     landmark_likelihood,
+    variance_likelihood,
     wing_distance,
 )
 from mlanet.losses.landmarks import APERTURES, EMPHASISED
@@ -202,3 +203,34 @@ def test_points_without_weight_say_nothing(hidden):
     assert moved.grad is not None
     assert moved.grad[0, :3].abs().sum() > 0
     assert moved.grad[0, 3].abs().sum() == 0
+
+
+def test_the_likeliest_variance_is_that_of_the_errors():
+    """Of x and of y: half the mean squared distance."""
+    squared = torch.tensor([[2.0, 4.0, 12.0]], dtype=torch.float64)
+    weight = torch.ones_like(squared)
+    best = math.log(squared.mean().item() / 2.0)
+    at_best, less, more = (
+        variance_likelihood(squared, torch.full_like(squared, best + change), weight).item()
+        for change in (0.0, -0.01, 0.01)
+    )
+    assert at_best < min(less, more)
+    assert at_best == pytest.approx(best + 1.0)
+
+
+def test_the_likelihood_is_that_of_a_gaussian():
+    error, deviation = torch.tensor([[3.0, -1.5]]), 2.0
+    gaussian = torch.distributions.Normal(0.0, deviation)
+    expected = -gaussian.log_prob(error).sum().item() - math.log(2.0 * math.pi)
+    squared, log_variance = error.square().sum(dim=1)[None], torch.tensor([[2.0 * math.log(2.0)]])
+    found = variance_likelihood(squared, log_variance, torch.ones(1, 1))
+    assert found.item() == pytest.approx(expected)
+
+
+def test_variances_of_points_without_weight_are_not_taught():
+    log_variances = torch.zeros(1, 3, requires_grad=True)
+    variance_likelihood(
+        torch.tensor([[1.0, 2.0, 9.0]]), log_variances, torch.tensor([[1.0, 1.0, 0.0]])
+    ).sum().backward()
+    assert log_variances.grad is not None
+    assert (log_variances.grad != 0.0).tolist() == [[True, False, False]]

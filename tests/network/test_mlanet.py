@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ from mlanet.errors import AssetError, ConfigurationError
 from mlanet.geometry import decode_pose
 from mlanet.network import PRESETS, Backbone, MLANet, NetworkConfig, load_backbone_weights
 from mlanet.network.backbones import BACKBONES
+from mlanet.network.mlanet import START_DEVIATION_PERCENT
 
 MOBILE = replace(PRESETS["mobile"], input_size=32)
 PAPER = replace(PRESETS["paper"], input_size=64)
@@ -105,7 +107,7 @@ def test_an_unknown_backbone_is_named():
 def test_gradients_reach_every_parameter(config):
     # In training mode a batch norm takes out the biases before it, so statistics are fixed here.
     network = perturbed(config).eval()
-    out = network(crops(config))
+    out = network(crops(config)).coefficients
     out.backward(torch.randn(out.shape))
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
@@ -116,7 +118,7 @@ def test_gradients_reach_every_parameter(config):
 @each_variant
 def test_the_first_step_of_training_moves_the_heads_alone(config):
     network = MLANet(config).train()
-    (-network(crops(config))).sum().backward()  # towards larger, allowed expressions
+    (-network(crops(config)).coefficients).sum().backward()  # towards larger, allowed expressions
     for name, parameter in network.named_parameters():
         moved = bool(parameter.grad.abs().max() > 0)
         assert torch.isfinite(parameter.grad).all(), name
@@ -126,7 +128,7 @@ def test_the_first_step_of_training_moves_the_heads_alone(config):
 def test_zero_heads_give_the_frontal_mean_face():
     network = MLANet(MOBILE).eval()
     with torch.no_grad():
-        vector = network(crops(MOBILE)).numpy()
+        vector = network(crops(MOBILE)).coefficients.numpy()
     coefficients = MOBILE.layout.split(vector)
     pose = decode_pose(coefficients.rotation, coefficients.translation)
     np.testing.assert_allclose(pose.rotation, [np.diag([1.0, -1.0, -1.0])] * 2, atol=1e-6)
@@ -142,7 +144,7 @@ def test_output_follows_the_layout():
     for number, name in enumerate(blocks):
         torch.nn.init.constant_(network.heads[name].bias, float(number))
     with torch.no_grad():
-        found = config.layout.split(network(crops(config)).numpy())
+        found = config.layout.split(network(crops(config)).coefficients.numpy())
     for number, name in enumerate(("identity", "expression", "albedo", "rotation")):
         assert (getattr(found, name) == number).all()
     assert found.translation.tolist() == [[4.0, 4.0, 5.0]] * 2
@@ -156,7 +158,7 @@ def test_expressions_are_bounded_where_the_model_asks_for_it():
         torch.nn.init.constant_(bias, 5.0)
         bias.data[0] = -5.0
         with torch.no_grad():
-            found = config.layout.split(network(crops(config))).expression
+            found = config.layout.split(network(crops(config)).coefficients).expression
         assert found.min() == low
         assert found.max() == high
 
@@ -173,7 +175,7 @@ def test_ablations_differ_in_what_they_name(base, attention, fusion):
     assert num_gates == (places if attention == "coordinate" else 0)
     assert any(name.startswith("fusion.") for name in names) == (fusion != "none")
     with torch.no_grad():
-        assert network(crops(config)).shape == (2, config.layout.size)
+        assert network(crops(config)).coefficients.shape == (2, config.layout.size)
 
 
 @pytest.fixture(scope="module")
@@ -246,3 +248,22 @@ def test_tensors_without_names_are_refused(tmp_path):
     torch.save([torch.zeros(3)], path)
     with pytest.raises(AssetError, match=r"list\.pth"):
         load_backbone_weights(MLANet(MOBILE), path)
+
+
+SURE = replace(SMALL, uncertainty=True)
+
+
+def test_an_untrained_head_says_one_deviation_of_every_landmark():
+    with torch.no_grad():
+        answers = MLANet(SURE).eval()(crops(SURE))
+    assert answers.log_variances.shape == (2, 68)
+    expected = torch.full((2, 68), 2.0 * math.log(START_DEVIATION_PERCENT))
+    torch.testing.assert_close(answers.log_variances, expected)
+    assert MLANet(SMALL).eval()(crops(SMALL)).log_variances is None
+
+
+def test_the_uncertainty_teaches_nothing_but_its_own_head():
+    network = MLANet(SURE).train()
+    network(crops(SURE)).log_variances.sum().backward()
+    taught = {name for name, each in network.named_parameters() if each.grad is not None}
+    assert taught == {"uncertainty.weight", "uncertainty.bias"}

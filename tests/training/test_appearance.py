@@ -152,7 +152,7 @@ def test_motion_draws_a_dot_into_a_line():
 
 def test_occluders_cover_a_part():
     grey = torch.full((300, 3, SIZE, SIZE), 7.0 / 255.0)
-    found = put_occluders(grey, dice(300))
+    found = put_occluders(grey, dice(300), 0.28)
     shares = (found != grey).any(dim=1).float().mean(dim=(1, 2))
     assert 0.05 < float(shares.median()) < 0.2
     assert float(shares.max()) < 0.6
@@ -162,7 +162,7 @@ def test_occluders_cover_a_part():
 def test_occluders_are_opencvs():
     """Ellipses, boxes and bars of the same numbers, drawn by OpenCV."""
     shares = {"mine": [], "theirs": []}
-    masks = occluder_mask(SIZE, dice(60)).numpy()
+    masks = occluder_mask(SIZE, dice(60), 0.28).numpy()
     for number, mine in enumerate(masks):
         rng = np.random.default_rng([0, number])
         center, axes = rng.random((2, 1, 1)), rng.random((2, 1, 1))
@@ -180,6 +180,11 @@ def test_occluders_are_opencvs():
         shares["mine"].append(mine.mean())
         shares["theirs"].append((theirs > 0).mean())
     assert np.mean(shares["mine"]) == pytest.approx(np.mean(shares["theirs"]), abs=0.015)
+
+
+def test_larger_occluders_hide_more():
+    shares = [occluder_mask(SIZE, dice(60), size).float().mean().item() for size in (0.28, 0.5)]
+    assert shares[1] > 1.5 * shares[0]
 
 
 def test_patches_are_an_enlarged_picture_of_few_pixels():

@@ -12,6 +12,7 @@ import torch
 from mlanet.errors import ConfigurationError
 from mlanet.morphable import load_model
 from mlanet.network import PRESETS, NetworkConfig
+from mlanet.network.confidence import Confidence, LogLogistic
 from mlanet.network.config import OPEN_LAYOUT
 from mlanet.network.runtime import CoefficientRegressor
 from mlanet.training.checkpoint import load_trained
@@ -58,7 +59,7 @@ def test_the_file_says_what_torch_says(checkpoint, exported):
     assert regressor.config == network.config
     crops = np.random.default_rng(0).integers(0, 256, (3, 128, 128, 3)).astype(np.uint8)
     with torch.no_grad():
-        expected = network(torch.from_numpy(crops).permute(0, 3, 1, 2) / 255.0).numpy()
+        expected = network(torch.from_numpy(crops).permute(0, 3, 1, 2) / 255.0).coefficients.numpy()
     assert np.abs(expected).max() > 0.1
     found = regressor(crops)
     assert found.dtype == np.float32
@@ -155,3 +156,41 @@ def test_another_face_models_network_says_so(tiny, tmp_path):
     assert CoefficientRegressor.load(tmp_path / "network.onnx").face_model == "another"
     with pytest.raises(ConfigurationError, match=r"init: .* regresses coefficients of another,"):
         Learner.start(tiny, init=tmp_path / "checkpoint.safetensors")
+
+
+CONFIDENCE = Confidence(landmark=LogLogistic(4.0, 3.0), face=LogLogistic(3.0, 6.0))
+
+
+@pytest.fixture(scope="module")
+def sure(tiny):
+    """A learner whose network says how sure it is."""
+    weights = replace(tiny.weights, likelihood=1.0)
+    learner = Learner.start(replace(tiny, preset="small", weights=weights))
+    for head in (*learner.average.heads.values(), learner.average.uncertainty):
+        torch.nn.init.normal_(head.weight, std=0.02)
+    return learner
+
+
+@pytest.mark.parametrize("confidence", [None, CONFIDENCE])
+def test_how_sure_a_network_is_travels_with_it(sure, tmp_path, confidence):
+    sure.save(tmp_path / "checkpoint.safetensors", 5, confidence)
+    assert load_trained(tmp_path / "checkpoint.safetensors").confidence == confidence
+    report = export_onnx(
+        tmp_path / "checkpoint.safetensors", tmp_path / "network.onnx", precision="fp32"
+    )
+    regressor = CoefficientRegressor.load(report.path)
+    assert regressor.confidence == confidence
+    size = regressor.config.input_size
+    crops = np.random.default_rng(0).integers(0, 256, (3, size, size, 3)).astype(np.uint8)
+    vectors, log_variances = regressor.answers(crops)
+    np.testing.assert_array_equal(vectors, regressor(crops))
+    with torch.no_grad():
+        expected = sure.average(torch.from_numpy(crops).permute(0, 3, 1, 2) / 255.0)
+    np.testing.assert_allclose(log_variances, expected.log_variances.numpy(), atol=1e-4)
+    assert np.ptp(log_variances) > 1e-3
+
+
+def test_a_network_without_that_head_says_nothing_of_it(exported):
+    regressor = CoefficientRegressor.load(exported.path)
+    assert regressor.confidence is None
+    assert regressor.answers(np.zeros((1, 128, 128, 3), np.uint8))[1] is None

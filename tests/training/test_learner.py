@@ -130,6 +130,51 @@ def test_a_run_can_start_from_another_runs_average(tmp_path):
     assert second.optimizer.state_dict()["state"] == {}
 
 
+def sure(config):
+    weights = replace(config.weights, likelihood=1.0)
+    return replace(config, preset="small", weights=weights)
+
+
+def test_a_finished_network_learns_how_sure_it_is_and_nothing_else(data, tiny, tmp_path):
+    first = Learner.start(replace(tiny, preset="small", seed=5))
+    first.save(tmp_path / "first.safetensors", 3)
+    config = replace(sure(tiny), trained="uncertainty")
+    learner = Learner.start(config, init=tmp_path / "first.safetensors")
+    before = {name: value.clone() for name, value in learner.network.state_dict().items()}
+    faces = LabelledFaces(data, 4)
+    for step in range(2):
+        report = learner.step(step, faces.training_batch(step, 32, config))
+    assert np.isfinite(report.terms["likelihood"])
+    for name, value in first.average.state_dict().items():
+        assert torch.equal(value, before[name])
+        assert torch.equal(value, learner.network.state_dict()[name])
+        assert torch.equal(value, learner.average.state_dict()[name])
+    for name in ("uncertainty.weight", "uncertainty.bias"):
+        assert not torch.equal(before[name], learner.network.state_dict()[name])
+
+
+def test_the_uncertainty_is_learnt_beside_all_else_without_changing_it(data, tiny):
+    faces = LabelledFaces(data, 4)
+    batch = faces.training_batch(0, 32, tiny)
+    weights = []
+    for config in (replace(tiny, preset="small"), sure(tiny)):
+        # The norm of the whole gradient is no part of the question.
+        learner = Learner.start(replace(config, gradient_clip=1e9))
+        learner.step(0, batch)
+        weights.append(learner.network.state_dict())
+    plain, with_head = weights
+    assert set(with_head) - set(plain) == {"uncertainty.weight", "uncertainty.bias"}
+    for name, value in plain.items():
+        torch.testing.assert_close(with_head[name], value, rtol=0, atol=0)
+
+
+def test_a_run_without_the_term_starts_from_one_that_had_it(tiny, tmp_path):
+    Learner.start(sure(tiny)).save(tmp_path / "first.safetensors", 3)
+    config = replace(tiny, preset="small")
+    learner = Learner.start(config, init=tmp_path / "first.safetensors")
+    assert learner.network.uncertainty is None
+
+
 class _Numbers:
     """What a meta tensor is read as."""
 

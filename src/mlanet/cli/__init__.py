@@ -4,7 +4,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import FrameType
 
 import tyro
@@ -21,15 +20,20 @@ from mlanet.cli.common import (
     described,
 )
 from mlanet.cli.configuration import ConfiguredVerb
+from mlanet.cli.listing import hint, overview, overview_of_group
 from mlanet.cli.streams import WatchedStdout, quiet_libraries
 from mlanet.errors import UsageError, did_you_mean
 
 
 def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
-    """The verbs by name; their modules import nothing heavy. Two words make a group."""
+    """The verbs by name; their modules import nothing heavy. Two words make a group.
+
+    `mlanet.cli.listing.FIRST` names those that the list begins with.
+    """
     from mlanet.cli import (
         ablate,
         dataset,
+        doctor,
         export,
         fit,
         label,
@@ -52,6 +56,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
     return {
         "reconstruct": reconstruct.reconstruct,
         "fit": fit.fit,
+        "doctor": doctor.doctor,
         "label": label.label,
         "evaluate aflw2000": aflw2000.aflw2000,
         "evaluate florence": florence.florence,
@@ -145,50 +150,26 @@ def run(given: list[str]) -> int:
         return _run_verb(known[name], f"mlanet {name}", given[2:])
     if given and given[0] in known:
         return _run_verb(known[given[0]], f"mlanet {given[0]}", given[1:])
-    members = [verb.split()[1] for verb in known if given and verb.startswith(f"{given[0]} ")]
-    if members:
-        if given[1:] in (["--help"], ["-h"]):
-            print(f"usage: mlanet {given[0]} {{{','.join(members)}}} [OPTIONS]")
-            return EXIT_OK
-        hint = _nearest(given[1], members) if len(given) > 1 else ""
-        raise UsageError(f"{given[0]} needs one of: {', '.join(members)}{hint}")
-    if given and given[0] not in known and not given[0].startswith("-"):
-        first = dict.fromkeys(verb.split()[0] for verb in known)
-        hint = _nearest(given[0], [*known, *first])
-        raise UsageError(f"there is no verb {given[0]!r} among {', '.join(first)}{hint}")
-    return tyro.extras.subcommand_cli_from_dict(
-        {name: _named_only(verb) for name, verb in known.items()},
-        prog="mlanet",
-        description=(
-            "One photo in, a textured 3D face out. --version prints the version, --debug beside "
-            "any verb shows where an error comes from."
-        ),
-        args=given,
-    )
+    if not given or given[0] in ("--help", "-h"):
+        print(overview(known), file=None if given else sys.stderr)
+        return EXIT_OK if given else EXIT_USAGE
+    if given[0].startswith("-"):
+        raise UsageError(f"a verb comes first, then its options: {given[0]} is none")
+    members = [verb.split()[1] for verb in known if verb.startswith(f"{given[0]} ")]
+    if not members:
+        names = ", ".join(dict.fromkeys(verb.split()[0] for verb in known))
+        raise UsageError(f"there is no verb {given[0]!r} among {names}{hint(given[0], known)}")
+    if given[1:] in (["--help"], ["-h"]):
+        print(overview_of_group(given[0], known))
+        return EXIT_OK
+    near = did_you_mean(given[1], members) if len(given) > 1 else ""
+    raise UsageError(f"{given[0]} needs one of: {', '.join(members)}{near}")
 
 
 def _run_verb(verb: Callable[..., int] | ConfiguredVerb, prog: str, words: list[str]) -> int:
     if isinstance(verb, ConfiguredVerb):  # whose flags may have to be switched off again
         return tyro.cli(verb.ready(words, prog), prog=prog, args=words)
     return tyro.cli(verb, prog=prog, args=words, config=(tyro.conf.FlagCreatePairsOff,))
-
-
-def _named_only(verb: Callable[..., int] | ConfiguredVerb) -> Callable[[], int]:
-    """A verb without its options, for the list of all."""
-    function = verb.verb if isinstance(verb, ConfiguredVerb) else verb
-
-    def named() -> int:
-        raise UsageError("a verb comes first, then its options")
-
-    named.__doc__ = (function.__doc__ or "").split("\n\n")[0]
-    return named
-
-
-def _nearest(word: str, known: Sequence[str]) -> str:
-    """A question that names what was probably meant; empty if nothing is near."""
-    if Path(word).suffix and Path(word).exists():
-        return f"; did you mean: mlanet reconstruct {word}?"
-    return did_you_mean(word, known)
 
 
 class Terminated(BaseException):

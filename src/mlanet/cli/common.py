@@ -8,7 +8,9 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+import tyro
 
 from mlanet.errors import MlanetError, UsageError
 from mlanet.extras import install_command
@@ -28,6 +30,9 @@ EXIT_TERMINATED = 143
 
 JawOption: TypeAlias = Literal["auto", "contour", "surface"]
 """What the 17 points of the jaw are."""
+
+OutPath: TypeAlias = Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+"""What a command writes: `--out`, or `-o`."""
 
 DEBUG: ContextVar[bool] = ContextVar("DEBUG", default=False)
 """Whether tracebacks and other libraries' words are shown: `--debug`."""

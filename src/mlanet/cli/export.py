@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Literal
 
-from mlanet.cli.common import EXIT_OK
+from mlanet.cli.common import EXIT_OK, OutPath
 from mlanet.cli.runs import require_training_extra
 
 
 def export(
     *,
     checkpoint: Path,
-    out: Path,
+    out: OutPath,
     precision: Literal["fp16", "fp32"] = "fp16",
 ) -> int:
     """Write a trained network as ONNX for `reconstruct` and `evaluate`; needs the `train` extra.

@@ -4,7 +4,16 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlanet.cli.common import EXIT_OK, JawOption, check_folder, positive, require_torch, say
+from mlanet.cli.common import (
+    EXIT_OK,
+    JawOption,
+    OutPath,
+    check_folder,
+    positive,
+    require_torch,
+    say,
+)
+from mlanet.cli.outputs import OutputOptions, Outputs
 from mlanet.cli.photos import Photo, PhotoFolders, PhotoOptions, PhotoWords, done_line, write_faces
 from mlanet.errors import DataError, NoFaceError, UsageError
 from mlanet.files import Origin
@@ -26,7 +35,8 @@ MIN_POINTS = 8
 def fit(
     photos: PhotoOptions = PhotoWords(),
     *,
-    out: Path,
+    out: OutPath,
+    outputs: OutputOptions = Outputs(),
     threads: int = 1,
     landmarks: Path | None = None,
     jaw: JawOption = "auto",
@@ -40,6 +50,7 @@ def fit(
     Args:
         photos: Photos of one person.
         out: Folder for the results.
+        outputs: What is written.
         threads: CPU threads.
         landmarks: For photo.jpg your own 68 points in photo.pts (300-W), photo.npy or photo.json:
             the file, or the folder with one for each photo; also face_00.json as mlanet writes
@@ -51,6 +62,7 @@ def fit(
         Exit status.
     """
     photos.check()
+    outputs.check()
     positive(threads=threads)
     if landmarks is None and jaw != "auto":
         raise UsageError("--jaw says what the points of --landmarks are: give those, too")
@@ -98,7 +110,7 @@ def fit(
     folders = PhotoFolders(given, out)
     for k, (before, after) in enumerate(zip(faces, refined, strict=True)):
         with folders.result(k, origins[k]) as result:
-            write_faces([after], result.staging)
+            write_faces([after], result.staging, outputs)
         errors = f"{photo_error(before):.3f} -> {photo_error(after):.3f}"
         say(done_line(given[k], f"colour distance {errors}", result))
     return EXIT_OK

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from mlanet.cli.common import EXIT_OK, JawOption, count_up, name_skipped
+from mlanet.cli.common import EXIT_OK, JawOption, OutPath, count_up, name_skipped
 from mlanet.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Joining:
 def label(
     *,
     data: Path,
-    out: Path,
+    out: OutPath,
     face_model: Annotated[FaceModel, tyro.conf.OmitArgPrefixes] = FaceModel(),
     fitting: Annotated[Fitting, tyro.conf.OmitArgPrefixes] = Fitting(),
     joining: Annotated[Joining, tyro.conf.OmitArgPrefixes] = Joining(),

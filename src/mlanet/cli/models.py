@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from mlanet.cli.common import EXIT_FAILED, EXIT_OK
+from mlanet.cli.common import EXIT_FAILED, EXIT_OK, OutPath
 from mlanet.errors import AssetError, UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def convert(
     source: Source,
     /,
     *,
-    out: Path,
+    out: OutPath,
     landmarks: Path | None = None,
     modes: tuple[int, int, int] | None = None,
 ) -> int:
@@ -110,7 +110,7 @@ def convert(
     return EXIT_OK
 
 
-def sheet(model: Source, /, *, out: Path, landmarks: Path | None = None) -> int:
+def sheet(model: Source, /, *, out: OutPath, landmarks: Path | None = None) -> int:
     """Draw the mean, the first modes at 3 standard deviations, expressions and landmarks.
 
     Args:

@@ -9,15 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, TypeAlias
 
 import tyro
 
+from mlanet.cli.outputs import Outputs
 from mlanet.errors import ImageError, UsageError
 from mlanet.files import (
     PHOTO_SUFFIXES,
     Origin,
     Result,
+    finished_result,
     folder_names,
     list_files,
     remove_leftovers,
@@ -226,12 +228,26 @@ class PhotoFolders:
     What killed runs left there is removed.
     """
 
-    def __init__(self, photos: Sequence[Photo], out: Path) -> None:
+    def __init__(
+        self, photos: Sequence[Photo], out: Path, options: dict[str, Any] | None = None
+    ) -> None:
+        """Folders for `photos`; `options` decide, beside the photo, how a result looks."""
         remove_leftovers(out)
+        self._options = options
         self._photos = photos
         self._out = out
         self._preferred = folder_names(photo.stem for photo in photos)
         self._inputs = [photo.path for photo in photos if photo.path is not None]
+
+    def finished(self, number: int) -> Path | None:
+        """Where the very result of a photo lies already; None without, and for standard input."""
+        photo = self._photos[number]
+        if self._options is None or photo.path is None or not photo.path.is_file():
+            return None
+        try:
+            return finished_result(self._out, photo.stem, photo.path, self._options)
+        except OSError:  # doing the photo says what is wrong
+            return None
 
     @contextmanager
     def result(self, number: int, origin: Origin) -> Generator[Result, None, None]:
@@ -246,6 +262,7 @@ class PhotoFolders:
             origin,
             preferred=self._preferred[number],
             inputs=self._inputs,
+            options=self._options,
         ) as result:
             yield result
 
@@ -259,7 +276,7 @@ def done_line(photo: Photo, done: str, result: Result) -> str:
 def write_faces(
     faces: "Sequence[Reconstruction]",
     folder: Path,
-    kinds: Sequence[str] = ("overlay",),
+    outputs: Outputs = Outputs(),
     transfer: "Transfer | None" = None,
 ) -> None:
     """Write a photo's faces and pictures.
@@ -273,11 +290,12 @@ def write_faces(
     from mlanet.image import write_image
     from mlanet.reconstruction import draw_faces
 
+    formats = outputs.format_names
     for number, face in enumerate(faces):
         name = f"face_{number:02d}"
         written = face if len(faces) == 1 else replace(face)  # what it computes goes with it
-        written.save(folder, name)
+        written.save(folder, name, formats, extent=outputs.mesh)
         if transfer is not None:
-            written.save_topology(transfer, folder, name)
-    for kind in kinds:
+            written.save_topology(transfer, folder, name, formats)
+    for kind in outputs.pictures:
         write_image(folder / f"{kind}.png", draw_faces(faces, kind))

@@ -1,9 +1,8 @@
 """`mlanet reconstruct`: photos in, textured 3D faces out."""
 
 import os
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,20 +11,18 @@ import tyro
 from mlanet.cli.common import (
     EXIT_FAILED,
     EXIT_OK,
+    OutPath,
     check_folder,
     complain,
-    described,
     positive,
     require_torch,
-    say,
 )
-from mlanet.cli.photos import Photo, PhotoFolders, PhotoOptions, PhotoWords, done_line, write_faces
+from mlanet.cli.outputs import OutputOptions, Outputs
+from mlanet.cli.photos import PhotoFolders, PhotoOptions, PhotoWords, write_faces
+from mlanet.cli.telling import PhotoLines
 from mlanet.errors import NoFaceError, UsageError
-from mlanet.files import printable
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from mlanet.morphable import Transfer
     from mlanet.reconstruction import Reconstruction
     from mlanet.reconstructor import Reconstructor
@@ -69,44 +66,61 @@ class Models:
             raise UsageError("--topology carries faces of the embedded model: not with --model")
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How it runs, and what it says."""
+
+    threads: int = 0
+    """CPU threads for one photo; 0 is all there are, at most 4."""
+
+    overwrite: bool = False
+    """Do photos again whose very result (same picture, options and version) is there already."""
+
+    json: bool = False
+    """Print one line of JSON for each photo."""
+
+    quiet: bool = False
+    """Say nothing but what fails."""
+
+    def check(self) -> None:
+        """Refuse a number of threads that makes no sense."""
+        if self.threads < 0:
+            raise UsageError(f"--threads must not be negative, got {self.threads}")
+
+
 def reconstruct(
     photos: PhotoOptions = PhotoWords(),
     *,
-    out: Path,
+    out: OutPath,
+    outputs: OutputOptions = Outputs(),
     faces: Annotated[Faces, tyro.conf.OmitArgPrefixes] = Faces(),
     models: Annotated[Models, tyro.conf.OmitArgPrefixes] = Models(),
-    threads: int = 0,
-    draw: str = "",
+    run: Annotated[Run, tyro.conf.OmitArgPrefixes] = Run(),
     refine: bool = False,
 ) -> int:
-    """Turn every face of every photo into a textured mesh.
+    """Turn every face of every photo into a textured head.
 
     For photo.jpg the folder OUT/photo/ receives overlay.png, the other pictures asked for and, for
-    each face, face_NN.glb, face_NN.obj (with .mtl and .png) and face_NN.json;
-    with --topology the same five files again, named face_NN.topology, in the vertices and triangles
-    of another face model. The result of an earlier run on the same photo is replaced; whatever else
-    is there stays, and the result then goes to OUT/photo-2/.
+    each face, face_NN.glb and face_NN.json, or what --formats names; with --topology also
+    face_NN.topology, in the vertices and triangles of another face model. A photo that was done
+    before in the same way is skipped, another earlier result of it is replaced; whatever else is
+    there stays, and the result then goes to OUT/photo-2/.
 
     Args:
         photos: Which photos.
         out: Folder for the results.
+        outputs: What is written.
         faces: Which faces of a photo.
         models: Networks and face models of yours.
-        threads: CPU threads for one photo; 0 is all there are, at most 4.
-        draw: More pictures, separated by commas: shape, depth, normal, uv, pncc, parts,
-            parts-whole, pose, landmarks.
+        run: How it runs, and what it says.
         refine: Fit each face to the photo's pixels, too (1 to 3 s a face; needs the train extra).
 
     Returns:
         Exit status: 0 all done, 1 some photos failed (each named on stderr), 2 wrong usage.
     """
-    photos.check()
-    faces.check()
-    models.check()
-    if threads < 0:
-        raise UsageError(f"--threads must not be negative, got {threads}")
+    for options in (photos, faces, models, run, outputs):
+        options.check()
     check_folder("--out", out)
-    kinds = kinds_of(draw)
     if refine:
         require_torch()
     given, problems = photos.found()
@@ -117,21 +131,25 @@ def reconstruct(
     from mlanet.detection import SCORE_THRESHOLD
     from mlanet.reconstructor import Reconstructor
 
-    threads = threads or min(os.cpu_count() or 1, 4)
     reconstructor = Reconstructor.load(
-        threads=threads,
+        threads=run.threads or min(os.cpu_count() or 1, 4),
         weights=models.weights,
         model=models.model,
         min_score=SCORE_THRESHOLD if faces.min_score is None else faces.min_score,
     )
+    outputs.check_model(reconstructor.model)
     transfer = None
     if models.topology is not None:
         transfer = load_transfer(reconstructor, models.topology)
-    failed = len(problems)
-    unsaid: OSError | None = None
-    folders = PhotoFolders(given, out)
-    with _progress(len(given)) as progress:
+    options = asdict(faces) | outputs.record() | {"refine": refine}
+    options |= fingerprints(models, reconstructor, transfer)
+    folders = PhotoFolders(given, out, options)
+    with PhotoLines(len(given), as_json=run.json, quiet=run.quiet) as lines:
         for number, photo in enumerate(given):
+            finished = None if run.overwrite else folders.finished(number)
+            if finished is not None:
+                lines.skipped(photo, finished)
+                continue
             try:
                 image, origin = photo.read()
                 found = reconstructor(image, max_faces=faces.max_faces)
@@ -140,47 +158,34 @@ def reconstruct(
                 if refine:
                     found = _refined(found)
                 with folders.result(number, origin) as result:
-                    write_faces(found, result.staging, kinds, transfer)
+                    write_faces(found, result.staging, outputs, transfer)
             except Exception as error:  # whatever one photo does, the others are still done
-                failed += 1
-                complain(_about(photo, error), error)
+                lines.failure(photo, error)
             else:
-                try:
-                    _say(done_line(photo, number_and_scores(found), result), progress)
-                except BrokenPipeError:
-                    raise
-                except OSError as error:  # the photo is done all the same, and so are the others
-                    unsaid = error
-            progress.advance(progress.task_ids[0])
-    if unsaid is not None:
-        raise unsaid
-    return EXIT_FAILED if failed else EXIT_OK
+                lines.done(photo, found, result)
+    return EXIT_FAILED if lines.failed or problems else EXIT_OK
 
 
-def kinds_of(draw: str) -> tuple[str, ...]:
-    """The kinds of pictures that `--draw` names, each once, `overlay` first.
+def fingerprints(
+    models: Models, reconstructor: "Reconstructor", transfer: "Transfer | None"
+) -> dict[str, str]:
+    """Hashes of the network and of the face models that results depend on.
 
     Raises:
-        UsageError: there is no such kind; the message lists them.
+        OSError: the network's file cannot be read.
     """
-    if not draw:
-        return ("overlay",)
-    from mlanet.render import PICTURES
+    from mlanet.assets import asset_records
+    from mlanet.files.manifest import sha256_of
 
-    kinds = [kind.strip() for kind in draw.split(",")]
-    for kind in kinds:
-        if kind not in PICTURES:
-            what = f"knows no {kind!r}" if kind else "has a comma without a name"
-            raise UsageError(f"--draw {what}: {', '.join(PICTURES)}")
-    return tuple(dict.fromkeys(["overlay", *kinds]))
-
-
-def number_and_scores(faces: "Sequence[Reconstruction]") -> str:
-    """How many faces there are and how sure the detector is of each, in their order."""
-    scores = [f"{face.detection.score:.2f}" for face in faces if face.detection is not None]
-    if len(faces) == 1:
-        return f"1 face (score {scores[0]})" if scores else "1 face"
-    return f"{len(faces)} faces" + (f" (scores {', '.join(scores)})" if scores else "")
+    network = asset_records()["mobile"].sha256
+    if models.weights is not None:
+        network = sha256_of(models.weights)
+    other = "" if transfer is None else transfer.other.provenance.sha256
+    return {
+        "network": network,
+        "model": reconstructor.model.provenance.sha256,
+        "topology": other,
+    }
 
 
 def load_transfer(reconstructor: "Reconstructor", path: Path) -> "Transfer":
@@ -198,31 +203,3 @@ def _refined(faces: "Sequence[Reconstruction]") -> "list[Reconstruction]":
     from mlanet.fitting import refine
 
     return [refine([replace(face)])[0] for face in faces]
-
-
-def _progress(count: int) -> "Progress":
-    """A bar on the terminal, for more than one photo."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    quiet = count < 2 or not console.is_terminal
-    progress = Progress(console=console, transient=True, disable=quiet, redirect_stdout=False)
-    progress.add_task("Reconstructing", total=count)
-    return progress
-
-
-def _say(line: str, progress: "Progress") -> None:
-    """A line on standard output; above the bar, where both are on the terminal."""
-    if progress.live.is_started and sys.stdout.isatty():
-        progress.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
-    else:
-        say(line)
-
-
-def _about(photo: Photo, error: Exception) -> str:
-    """An error as a line that names the photo, or the file that could not be written for it."""
-    text = described(error)
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{photo.name}: cannot write {text}"
-    return text if text.startswith(photo.name) else f"{photo.name}: {text}"

@@ -67,10 +67,12 @@ class WatchedStdout:
 def quiet_libraries() -> Generator[None, None, None]:
     """Inside the block, of all warnings only mlanet's own are shown, each as a line.
 
-    Other libraries warn and log for whoever calls them. With `--debug` all are heard.
+    Other libraries warn and log for whoever calls them. With `--debug` all are heard, and what
+    mlanet logs is shown on standard error.
     """
     if DEBUG.get():
-        yield
+        with _shown_log():
+            yield
         return
     with warnings.catch_warnings():
         warnings.simplefilter("default")
@@ -81,6 +83,20 @@ def quiet_libraries() -> Generator[None, None, None]:
             yield
         finally:
             logging.getLogger().removeHandler(unheard)
+
+
+@contextmanager
+def _shown_log() -> Generator[None, None, None]:
+    log, handler = logging.getLogger("mlanet"), logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(relativeCreated)d ms %(name)s: %(message)s"))
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:

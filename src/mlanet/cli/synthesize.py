@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mlanet.cli.common import EXIT_OK, JawOption, count_up, name_skipped
+from mlanet.cli.common import EXIT_OK, JawOption, OutPath, count_up, name_skipped
 from mlanet.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ SHOWN_REASONS = 5
 
 def heads(
     *,
-    out: Path,
+    out: OutPath,
     count: int = 10_000,
     size: int = 128,
     seed: int = 0,
@@ -74,7 +74,7 @@ def heads(
 def profiles(
     *,
     data: Path,
-    out: Path,
+    out: OutPath,
     size: int = 128,
     step_deg: float = 20.0,
     steps: int = 3,

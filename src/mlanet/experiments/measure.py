@@ -49,7 +49,7 @@ class NetworkPredictor:
     def vectors(self, crops: UInt8[np.ndarray, "b s s 3"]) -> Float[np.ndarray, "b n"]:
         """Coefficient vectors of RGB crops of the network's size."""
         images = torch.from_numpy(np.ascontiguousarray(crops.transpose(0, 3, 1, 2)))
-        return self.network(images.float() / 255.0).numpy()
+        return self.network(images.float() / 255.0).coefficients.numpy()
 
     def crop_landmarks_px(self, crops: UInt8[np.ndarray, "b s s 3"]) -> Float[np.ndarray, "b 68 3"]:
         """Landmarks in pixels of the crops."""

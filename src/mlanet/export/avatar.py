@@ -3,12 +3,13 @@
 import os
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8, UInt16
 
-from mlanet.export.corners import joined_corners
+from mlanet.export.corners import joined_corners, unit
+from mlanet.export.cut import Cut, cut_above, face_height
 from mlanet.export.gltf import METRES_PER_MM, GltfBuffer, SparseOffsets, from_upper_left, in_metres
 from mlanet.export.simplify import (
     IN_REGION,
@@ -72,6 +73,7 @@ def write_avatar(
     texture: UInt8[np.ndarray, "h w 3"],
     *,
     name: str = "face",
+    extent: Literal["head", "face"] = "head",
 ) -> None:
     """Write a person's head with all expressions as morph targets, in metres.
 
@@ -85,6 +87,7 @@ def write_avatar(
         expression: weights, clipped to [0, 1].
         texture: its first row is v = 1; of all meshes.
         name: of the root node.
+        extent: the whole head, or the face alone (`face_height`) with eyes, teeth and tongue.
 
     Raises:
         ValueError: the model lacks something, a coefficient is not finite, or the texture is
@@ -106,9 +109,11 @@ def write_avatar(
     gltf.materials = _materials(buffer.add_texture(texture, "jpeg"))
     joints = _joints(model, vertices)
     weights = np.clip(expression, 0.0, 1.0).astype(float).tolist()
-    for shell in _shells(model):
-        moved = vertices[shell.source] - joints[shell.surface.joint]
-        primitive = _primitive(buffer, shell, moved, normals[shell.source])
+    cut = _cut(model, extent)
+    points, directions = cut.vertices(vertices), unit(cut.vertices(normals))
+    for shell in _shells(model, extent):
+        moved = points[shell.source] - joints[shell.surface.joint]
+        primitive = _primitive(buffer, shell, moved, directions[shell.source])
         gltf.meshes.append(
             pygltflib.Mesh(
                 name=shell.surface.name,
@@ -134,23 +139,23 @@ class _Shell:
 
 
 @lru_cache(maxsize=2)
-def _shells(model: MorphableModel) -> tuple[_Shell, ...]:
-    """The meshes, made once for a model. Turns of normals are the mean head's."""
-    offsets = model.subdivide(np.moveaxis(model.shape.expression, 2, 0))
-    mean = model.subdivide(model.shape.mean)
-    bends = np.concatenate([mean[None], mean + offsets])
-    faces, uv_faces = simplified_faces(model, bends)
-    turns = _turns(model, bends)
-    part = decoded_parts(model)[faces[:, 0]]
+def _shells(model: MorphableModel, extent: str = "head") -> tuple[_Shell, ...]:
+    """The meshes, over the vertices of `_cut`; made once. Turns of normals are the mean head's."""
+    offsets, bends = _bends(model)
+    cut = _cut(model, extent)
+    turns, uv = cut.vertices(_turns(model, bends)), cut.coordinates(model.uv)
+    offsets = cut.vertices(offsets)
+    skin = model.part_names.index("skin")
+    parts = np.append(decoded_parts(model), np.full(len(cut.ends), skin))[cut.faces[:, 0]]
     shells: list[_Shell] = []
     for surface in SURFACES:
-        own = np.isin(part, [model.part_names.index(name) for name in surface.parts])
-        source, texel, corners = joined_corners(faces[own], uv_faces[own])
+        own = np.isin(parts, [model.part_names.index(name) for name in surface.parts])
+        source, texel, corners = joined_corners(cut.faces[own], cut.uv_faces[own])
         shells.append(
             _Shell(
                 surface,
                 source,
-                from_upper_left(model.uv[texel]),
+                from_upper_left(uv[texel]),
                 corners.astype(np.uint16),
                 tuple(
                     SparseOffsets.of(in_metres(each[source]), LEAST_OFFSET_MM * METRES_PER_MM)
@@ -160,6 +165,24 @@ def _shells(model: MorphableModel) -> tuple[_Shell, ...]:
             )
         )
     return tuple(shells)
+
+
+@lru_cache(maxsize=2)
+def _cut(model: MorphableModel, extent: str) -> Cut:
+    """The triangles that files have."""
+    faces, uv_faces = simplified_faces(model, _bends(model)[1])
+    if extent == "head":
+        return Cut.nowhere(faces, uv_faces)
+    return cut_above(faces, uv_faces, face_height(model))
+
+
+def _bends(
+    model: MorphableModel,
+) -> tuple[Float[np.ndarray, "e w 3"], Float[np.ndarray, "k w 3"]]:
+    """Offsets of the expressions, and the mean head at rest and in each of them."""
+    offsets = model.subdivide(np.moveaxis(model.shape.expression, 2, 0))
+    mean = model.subdivide(model.shape.mean)
+    return offsets, np.concatenate([mean[None], mean + offsets])
 
 
 def _turns(model: MorphableModel, bends: Float[np.ndarray, "k w 3"]) -> Float[np.ndarray, "e w 3"]:

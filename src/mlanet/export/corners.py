@@ -53,8 +53,14 @@ def smooth_normals(mesh: Mesh) -> Float[np.ndarray, "v 3"]:
     topology = MeshTopology(mesh.faces, len(mesh.vertices))
     vertices = np.asarray(mesh.vertices, dtype=np.float64)
     normals = np.array(vertex_normals(vertices, topology.faces, topology.faces_of_vertex))
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return np.where(length > 0.5, normals / np.maximum(length, 0.5), [0.0, 1.0, 0.0])
+    return unit(normals)
+
+
+def unit(directions: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
+    """Directions at length one; up (+y) where there is hardly any."""
+    length = np.linalg.norm(directions, axis=1, keepdims=True)
+    up = np.array([0.0, 1.0, 0.0], dtype=directions.dtype)
+    return np.where(length > 0.5, directions / np.maximum(length, 0.5), up)
 
 
 def checked_mesh(mesh: Mesh, texture: UInt8[np.ndarray, "h w 3"] | None = None) -> None:

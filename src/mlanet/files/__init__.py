@@ -4,7 +4,13 @@ from mlanet.files.listing import PHOTO_SUFFIXES, is_hidden, list_files
 from mlanet.files.manifest import MANIFEST, Origin, read_manifest
 from mlanet.files.opening import check_regular, read_bytes, read_text, start_of
 from mlanet.files.parsing import PARSER_ERRORS, json_value, one_line, parsing, printable, read_json
-from mlanet.files.results import Result, folder_names, result_folder, without_results
+from mlanet.files.results import (
+    Result,
+    finished_result,
+    folder_names,
+    result_folder,
+    without_results,
+)
 from mlanet.files.writing import atomic_folder, atomic_path, remove_leftovers
 
 __all__ = [
@@ -16,6 +22,7 @@ __all__ = [
     "atomic_folder",
     "atomic_path",
     "check_regular",
+    "finished_result",
     "folder_names",
     "is_hidden",
     "json_value",

@@ -77,14 +77,23 @@ class Manifest:
     """What a result folder says of itself.
 
     While a result is replaced, a name may be listed with its old and its new content.
+
+    Attributes:
+        mlanet: the version that wrote it.
+        origin: the photo.
+        files: in the folder.
+        options: what else decided how the result looks, as plain values; None if not recorded.
     """
 
     mlanet: str
     origin: Origin
     files: tuple[WrittenFile, ...]
+    options: dict[str, Any] | None = None
 
     @classmethod
-    def of_folder(cls, folder: Path, origin: Origin) -> "Manifest":
+    def of_folder(
+        cls, folder: Path, origin: Origin, options: dict[str, Any] | None = None
+    ) -> "Manifest":
         """A manifest of all files in a folder.
 
         Raises:
@@ -94,7 +103,7 @@ class Manifest:
             WrittenFile(path.name, path.stat().st_size, sha256_of(path))
             for path in sorted(folder.iterdir())
         ]
-        return cls(__version__, origin, tuple(written))
+        return cls(__version__, origin, tuple(written), options)
 
     @property
     def names(self) -> frozenset[str]:
@@ -105,10 +114,14 @@ class Manifest:
         """Whether a file in the manifest's folder is as mlanet wrote it."""
         return any(file.name == path.name and file.matches(path) for file in self.files)
 
+    def is_whole(self, folder: Path) -> bool:
+        """Whether the folder still holds every file as mlanet wrote it."""
+        return all(file.matches(folder / file.name) for file in self.files)
+
     def joined(self, other: "Manifest") -> "Manifest":
         """A manifest of the files of both, from the other's photo."""
         files = tuple(dict.fromkeys([*self.files, *other.files]))
-        return Manifest(other.mlanet, other.origin, files)
+        return Manifest(other.mlanet, other.origin, files, None)  # of neither
 
     def write(self, path: Path) -> None:
         """Write it whole, or leave what is there.
@@ -120,6 +133,7 @@ class Manifest:
             "schema": SCHEMA_VERSION,
             "mlanet": self.mlanet,
             "photo": asdict(self.origin),
+            **({} if self.options is None else {"options": self.options}),
             "files": [asdict(file) for file in self.files],
         }
         with atomic_path(path) as temporary:
@@ -162,7 +176,11 @@ def _manifest(content: dict[str, Any]) -> Manifest:
     if not isinstance(photo["path"], str | None):
         raise TypeError("the photo's path is no text")
     files = tuple(_written_file(entry) for entry in content["files"])
-    return Manifest(str(content["mlanet"]), Origin(photo["path"], str(photo["sha256"])), files)
+    options = content.get("options")
+    if not isinstance(options, dict | None):
+        raise TypeError("its options are no object")
+    origin = Origin(photo["path"], str(photo["sha256"]))
+    return Manifest(str(content["mlanet"]), origin, files, options)
 
 
 def _written_file(entry: dict[str, Any]) -> WrittenFile:

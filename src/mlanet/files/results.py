@@ -11,10 +11,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
+from typing import Any
 from unicodedata import normalize
 
-from mlanet.files.manifest import MANIFEST, Manifest, Origin, read_manifest
+from mlanet.files.manifest import (
+    MANIFEST,
+    Manifest,
+    Origin,
+    absolute,
+    read_manifest,
+    sha256_of,
+)
 from mlanet.files.writing import errors_naming, remove_leftovers, unfinished_path
+from mlanet.version import __version__
 
 MAX_NAME_BYTES = 200
 """Of a folder's name, so that numbers and temporary names fit into what file systems allow."""
@@ -55,7 +64,13 @@ def folder_names(stems: Iterable[str]) -> list[str]:
 
 @contextmanager
 def result_folder(
-    out: Path, stem: str, origin: Origin, *, preferred: str = "", inputs: Collection[Path] = ()
+    out: Path,
+    stem: str,
+    origin: Origin,
+    *,
+    preferred: str = "",
+    inputs: Collection[Path] = (),
+    options: dict[str, Any] | None = None,
 ) -> Generator[Result, None, None]:
     """A photo's folder below `out`, which appears whole when the block ends, or not at all.
 
@@ -70,6 +85,7 @@ def result_folder(
         origin: the photo.
         preferred: name to take if it is free and the photo has no result yet (`folder_names`).
         inputs: photos of this run, which are never touched, whatever a manifest says.
+        options: what decides how the result looks, as plain values; `finished_result` compares it.
 
     Raises:
         OSError: a file cannot be written; the error names the place where it would have lain.
@@ -81,11 +97,34 @@ def result_folder(
         with errors_naming(result.folder, result.staging):
             result.staging.mkdir()
             yield result
-            manifest = Manifest.of_folder(result.staging, origin)
+            manifest = Manifest.of_folder(result.staging, origin, options)
             manifest.write(result.staging / MANIFEST)
             _publish(result, out, stem, manifest, preferred or stem, _identities(inputs))
     finally:
         rmtree(result.staging, ignore_errors=True)
+
+
+def finished_result(out: Path, stem: str, photo: Path, options: dict[str, Any]) -> Path | None:
+    """The folder of a photo's result that the same version of mlanet would write again.
+
+    Its manifest tells of the same content of the photo and the same options, and all files are
+    as they were written. None if there is no such folder. The photo is read only if its path has
+    a result of the same options.
+
+    Raises:
+        OSError: the photo or `out` cannot be read.
+    """
+    if not out.is_dir():
+        return None
+    path, digest = absolute(photo), ""
+    for place in _own_places(out, _plain(stem), Origin(path, digest)):
+        manifest = read_manifest(place)
+        if manifest is None or (manifest.mlanet, manifest.options) != (__version__, options):
+            continue
+        digest = digest or sha256_of(photo)
+        if manifest.origin == Origin(path, digest) and manifest.is_whole(place):
+            return place
+    return None
 
 
 def without_results(paths: Iterable[Path]) -> list[Path]:

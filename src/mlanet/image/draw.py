@@ -112,7 +112,7 @@ def draw_landmarks(
     points = landmarks_px[:, :2]
     finite = points[np.isfinite(points).all(axis=1)]
     extent = float(np.ptp(finite, axis=0).max()) if len(finite) else 0.0
-    width = min(max(extent * LANDMARK_STROKE, 0.6), 2.0 * stroke_px(image))
+    width = min(max(extent * LANDMARK_STROKE, 0.6), 3.0 * stroke_px(image))
     seen = np.ones(68, dtype=bool) if visible is None else visible
     pairs = _landmark_pairs()
     shown = seen[pairs].all(axis=1)

@@ -25,6 +25,7 @@ from mlanet.losses.landmarks import (
     flip_distance,
     landmark_distance,
     landmark_likelihood,
+    variance_likelihood,
     wing_distance,
 )
 from mlanet.losses.mesh import (
@@ -59,6 +60,7 @@ __all__ = [
     "side_distance",
     "standardized_distance",
     "symmetry_distance",
+    "variance_likelihood",
     "vertex_distance",
     "weighted_coefficient_distance",
     "weighted_sum",

@@ -94,6 +94,26 @@ def landmark_likelihood(
     return 0.5 * (squared * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1e-6)
 
 
+def variance_likelihood(
+    squared_percent: Float[Tensor, "b n"],
+    log_variances: Float[Tensor, "b n"],
+    weight: Float[Tensor, "b n"],
+) -> Float[Tensor, "b"]:
+    """Negative logarithm of the likelihood of landmark errors under predicted variances.
+
+    Wood et al., "3D Face Reconstruction with Dense Landmarks", ECCV 2022, equation 2: Gaussians of
+    one variance in x and in y, without the constant. Weighted mean over the landmarks.
+
+    Args:
+        squared_percent: squared distances of landmarks in x and y, in (per cent of the face's
+            size)².
+        log_variances: of their variance in that unit.
+        weight: of each landmark.
+    """
+    cost = log_variances + 0.5 * squared_percent * torch.exp(-log_variances)
+    return (cost * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1e-6)
+
+
 def wing_distance(
     predicted_px: Float[Tensor, "b n d"],
     target_px: Float[Tensor, "b n d"],

@@ -1,12 +1,18 @@
 """Errors, each named by its protocol. Pure functions of arrays; nothing is read or written."""
 
-from mlanet.metrics.alignment import nme_2d_68, nme_dense, nme_reconstruction
+from mlanet.metrics.alignment import (
+    landmark_errors_2d,
+    nme_2d_68,
+    nme_dense,
+    nme_reconstruction,
+)
 from mlanet.metrics.bootstrap import (
     Difference,
     Estimate,
     paired_difference,
     pearson_correlation,
     share_estimate,
+    spearman_correlation,
 )
 from mlanet.metrics.cumulative import CumulativeError, cumulative_error
 from mlanet.metrics.interocular import nme_interocular_icp
@@ -20,6 +26,7 @@ from mlanet.metrics.pose import (
     within_pose_range,
     yaw_bin_index,
 )
+from mlanet.metrics.reliability import Reliability, reliability
 from mlanet.metrics.surfaces import (
     CROP_RADIUS_MM,
     DirectedDistance,
@@ -48,6 +55,7 @@ __all__ = [
     "DirectedDistance",
     "Estimate",
     "HeadPoseMae",
+    "Reliability",
     "RocCurve",
     "Surface",
     "SurfaceDistance",
@@ -57,6 +65,7 @@ __all__ = [
     "cumulative_error",
     "distances_to_scan",
     "head_pose_mae",
+    "landmark_errors_2d",
     "mean_of_yaw_bins",
     "nme_2d_68",
     "nme_dense",
@@ -65,8 +74,10 @@ __all__ = [
     "paired_difference",
     "pearson_correlation",
     "point_to_plane",
+    "reliability",
     "roc_curve",
     "share_estimate",
+    "spearman_correlation",
     "surface_distance",
     "verification",
     "within_pose_range",

@@ -17,6 +17,17 @@ def nme_2d_68(
     distance of the eyes are other metrics.
 
     Raises:
+        ValueError: as `landmark_errors_2d`.
+    """
+    return landmark_errors_2d(predicted_px, truth_px).mean(axis=-1)
+
+
+def landmark_errors_2d(
+    predicted_px: Float[np.ndarray, "n 68 2"], truth_px: Float[np.ndarray, "n 68 2"]
+) -> Float[np.ndarray, "n 68"]:
+    """Normalised error in percent of each landmark, whose mean is `nme_2d_68`.
+
+    Raises:
         ValueError: the shapes are not (n, 68, 2), a number is not finite, or a face of the
             truth has an empty bounding box.
     """
@@ -29,7 +40,7 @@ def nme_2d_68(
     if (size <= 0).any():
         raise ValueError(f"true landmarks {int(np.argmin(size))} have an empty bounding box")
     distance = np.linalg.norm(predicted_px.astype(np.float64) - truth_px, axis=-1)
-    return 100.0 * distance.mean(axis=-1) / size
+    return 100.0 * distance / size[:, None]
 
 
 def nme_dense(predicted_px: Float[np.ndarray, "v d"], truth_px: Float[np.ndarray, "v d"]) -> float:

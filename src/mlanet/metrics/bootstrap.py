@@ -94,6 +94,23 @@ def pearson_correlation(
     return Estimate(float(_correlations(pairs)), float(low), float(high), count)
 
 
+def spearman_correlation(one: Float[np.ndarray, "n"], other: Float[np.ndarray, "n"]) -> float:
+    """Pearson's correlation of the ranks of cases, equal values sharing theirs.
+
+    NaN where one of the two is constant, or there are fewer than three.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    from scipy.stats import rankdata
+
+    if one.shape != other.shape or one.ndim != 1:
+        raise ValueError(f"expected (n,) and (n,), got {one.shape} and {other.shape}")
+    if len(one) < 3:
+        return float("nan")
+    return float(_correlations(np.stack([rankdata(one), rankdata(other)])))
+
+
 def share_estimate(successes: int, count: int, *, confidence: float = 0.95) -> Estimate:
     """A share of cases with Wilson's score interval, which also tells how sure a share of 1 is.
 

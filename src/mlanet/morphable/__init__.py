@@ -4,7 +4,7 @@ from mlanet.morphable.albedo import AlbedoModel
 from mlanet.morphable.correspondence import Correspondence
 from mlanet.morphable.fitted_shape import FittedShape
 from mlanet.morphable.linear import LinearShape, linear_combination
-from mlanet.morphable.model import MorphableModel
+from mlanet.morphable.model import FACE_REGIONS, MorphableModel
 from mlanet.morphable.native import save_model
 from mlanet.morphable.provenance import Provenance
 from mlanet.morphable.readers.assemble import Parts, assemble
@@ -13,6 +13,7 @@ from mlanet.morphable.reading import load_model, read_model
 from mlanet.morphable.transfer import Transfer, connect
 
 __all__ = [
+    "FACE_REGIONS",
     "AlbedoModel",
     "Correspondence",
     "FaceModelFormat",

@@ -16,6 +16,9 @@ from mlanet.morphable.linear import LinearShape, linear_combination
 from mlanet.morphable.provenance import Provenance
 
 NUM_LANDMARKS = 68
+FACE_REGIONS = ("face", "eyes", "mouth")
+"""Regions of the face model that make up the face: not the ears, the neck and the hair."""
+
 UNKNOWN = -1
 """Face index of a landmark whose place on a model is not known."""
 

@@ -136,6 +136,26 @@ class Transfer:
         weights = dict(zip(names, map(float, expression), strict=True))
         return replace(rest, expression=np.array(weights_by_name(others, weights), np.float32))
 
+    def described(
+        self, identity: Float[np.ndarray, "i"], expression: Float[np.ndarray, "e"]
+    ) -> dict[str, Any]:
+        """The other model and its coefficients for these, as plain values for files."""
+        fitted, other = self.coefficients(identity, expression), self.other
+        weights = zip(other.expression_names, fitted.expression.tolist(), strict=True)
+        motion = fitted.motion
+        return {
+            "face_model": other.name,
+            "face_model_licence": other.provenance.licence,
+            "face_model_sha256": other.provenance.sha256,
+            "covered": round(float(self.covered.mean()), 4),
+            "identity": [round(value, 5) for value in fitted.identity.tolist()],
+            "expression": {name: round(value, 5) for name, value in weights},
+            "fit_error_mm": round(fitted.error_mm, 3),
+            "scale": round(motion.scale, 6),
+            "rotation": np.round(np.asarray(motion.rotation, np.float64), 7).tolist(),
+            "translation_mm": np.round(np.asarray(motion.translation, np.float64), 4).tolist(),
+        }
+
     def fit_identity(self, vertices: Float[np.ndarray, "w 3"]) -> FittedShape:
         """As `fit`, for a face at rest: all expressions are zero."""
         shape = self.other.shape.only(np.flatnonzero(self.covered))

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from mlanet.network.backbones import BackboneEntry, BackboneStage, register_backbone
     from mlanet.network.dlib_face_net import DlibFaceNet
     from mlanet.network.fusion import AttentionalFeatureFusion, BottomUpFusion, TopDownFusion
-    from mlanet.network.mlanet import MLANet
+    from mlanet.network.mlanet import Answers, MLANet
     from mlanet.network.pretrained import load_backbone_weights
 
 __all__ = [
     "BASEL_LAYOUT",
     "OPEN_LAYOUT",
     "PRESETS",
+    "Answers",
     "AttentionalFeatureFusion",
     "Backbone",
     "BackboneEntry",
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Answers": "mlanet.network.mlanet",
     "AttentionalFeatureFusion": "mlanet.network.fusion",
     "Backbone": "mlanet.network.backbone",
     "BackboneEntry": "mlanet.network.backbones",

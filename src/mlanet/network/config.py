@@ -31,6 +31,8 @@ class NetworkConfig:
             expressions are blend-shape weights.
         mean: RGB mean that the backbone was pre-trained with.
         std: RGB standard deviation likewise.
+        uncertainty: one head more says how far the landmarks may be off (`MLANet`); networks
+            without it have no confidence.
     """
 
     backbone: str = "mobilenetv2_100"
@@ -41,6 +43,7 @@ class NetworkConfig:
     bounded_expression: bool = True
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    uncertainty: bool = False
 
     def __post_init__(self) -> None:
         kinds = {"attention": Attention, "fusion": Fusion}

@@ -1,7 +1,8 @@
-"""The network: backbone, attention, fusion, seven heads."""
+"""The network: backbone, attention, fusion, seven heads, and one that says how sure it is."""
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -13,7 +14,26 @@ from mlanet.network.backbone import Backbone
 from mlanet.network.config import NetworkConfig
 from mlanet.network.fusion import BottomUpFusion, TopDownFusion
 
+NUM_LANDMARKS = 68
+
+START_DEVIATION_PERCENT = 3.0
+"""Deviation of each landmark that an untrained head of the uncertainty answers."""
+
 _FUSIONS = {"bottom-up": BottomUpFusion, "top-down": TopDownFusion}
+
+
+class Answers(NamedTuple):
+    """What the network says of crops.
+
+    Attributes:
+        coefficients: vectors in the order of the layout.
+        log_variances: natural logarithm of the variance of each landmark's x and of its y (one
+            number for both), in (per cent of the face's size)²; the size is the root of the area
+            of the landmarks' bounding box. None of a network without that head.
+    """
+
+    coefficients: Float[Tensor, "b n"]
+    log_variances: Float[Tensor, "b 68"] | None
 
 
 class MLANet(nn.Module):
@@ -22,6 +42,11 @@ class MLANet(nn.Module):
     arXiv 2509.10024: hierarchical backbone, coordinate attention in its blocks, attentional
     fusion of its stages, global average pooling, seven zero-initialised 1x1 heads (fewer for face
     models without albedo or expressions).
+
+    With `config.uncertainty` an eighth head gives a variance of each of the 68 landmarks (Wood et
+    al., "3D Face Reconstruction with Dense Landmarks", ECCV 2022). It reads the pooled features
+    detached: its training never changes the coefficients, so that it can be trained beside them or
+    on a network that is finished.
     """
 
     mean: Tensor
@@ -54,11 +79,16 @@ class MLANet(nn.Module):
         if layout.rotation == "6d":  # the frontal rotation: a zero vector has no direction
             bias = self.heads["rotation"].get_parameter("bias")
             bias.data.copy_(torch.tensor(FRONTAL_6D))
+        self.uncertainty = nn.Conv2d(num_features, NUM_LANDMARKS, 1) if config.uncertainty else None
+        if self.uncertainty is not None:
+            nn.init.zeros_(self.uncertainty.weight)
+            bias = self.uncertainty.get_parameter("bias")
+            nn.init.constant_(bias, 2.0 * math.log(START_DEVIATION_PERCENT))
         self.register_buffer("mean", torch.tensor(config.mean)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(config.std)[:, None, None], persistent=False)
 
-    def forward(self, crop: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b n"]:
-        """Coefficient vectors in the order of the layout, of RGB crops in [0, 1]."""
+    def forward(self, crop: Float[Tensor, "b 3 s s"]) -> Answers:
+        """What the network says of RGB crops in [0, 1]."""
         x = (crop - self.mean) / self.std
         stages = self.backbone(x)
         maps = stages[-1:] if self.fusion is None else self.fusion(stages)
@@ -68,13 +98,15 @@ class MLANet(nn.Module):
                 return self.regress([each.float() for each in maps])
         return self.regress(maps)
 
-    def regress(self, maps: Sequence[Float[Tensor, "b _ _ _"]]) -> Float[Tensor, "b n"]:
-        """Coefficient vectors of the means of feature maps over the crop."""
+    def regress(self, maps: Sequence[Float[Tensor, "b _ _ _"]]) -> Answers:
+        """What the heads say of the means of feature maps over the crop."""
         pooled = torch.cat([each.mean(dim=(2, 3), keepdim=True) for each in maps], dim=1)
         parts = {name: head(pooled).flatten(1) for name, head in self.heads.items()}
         if self.config.bounded_expression and "expression" in parts:
             parts["expression"] = bounded(parts["expression"])
-        return torch.cat(list(parts.values()), dim=1)
+        head = self.uncertainty
+        log_variances = None if head is None else head(pooled.detach()).flatten(1)
+        return Answers(torch.cat(list(parts.values()), dim=1), log_variances)
 
 
 def bounded(values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:

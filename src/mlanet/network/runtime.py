@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 from mlanet.assets import verified_path
 from mlanet.errors import AssetError, ConfigurationError
 from mlanet.files import json_value, one_line, parsing, printable
+from mlanet.network.confidence import Confidence
 from mlanet.network.config import NetworkConfig
 from mlanet.sessions import open_session
 
@@ -19,8 +20,14 @@ if TYPE_CHECKING:
 METADATA_KEY = "mlanet"
 FORMAT = "mlanet-network-1"
 
+NUM_LANDMARKS = 68
+
 MAX_BATCH = 16
 """Crops that the network sees at once: memory does not grow with a crowd."""
+
+
+CONFIDENCE_KEY = "confidence"
+"""Under which the description holds how variances become confidence."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,11 +38,13 @@ class CoefficientRegressor:
         session: onnxruntime's session of a network that `mlanet export` wrote.
         config: the network's configuration, read from the file.
         face_model: name of the face model whose coefficients it regresses, from the file too.
+        confidence: how its landmarks' variances become confidence; None of files without them.
     """
 
     session: "onnxruntime.InferenceSession"
     config: NetworkConfig
     face_model: str
+    confidence: Confidence | None = None
 
     @classmethod
     def load(cls, path: Path | None = None, threads: int = 1) -> "CoefficientRegressor":
@@ -57,35 +66,50 @@ class CoefficientRegressor:
             except ConfigurationError as error:
                 raise ValueError(str(error)) from error
             _check_ends(session, network)
-            return cls(session, network, printable(str(described["face_model"])))
+            noted = described.get(CONFIDENCE_KEY) if network.uncertainty else None
+            confidence = None if noted is None else Confidence.from_dict(noted)
+            return cls(session, network, printable(str(described["face_model"])), confidence)
 
     def __call__(self, crops: UInt8[np.ndarray, "b s s 3"]) -> Float[np.ndarray, "b n"]:
         """Coefficient vectors in the order of `config.layout`, of RGB crops."""
-        parts = range(0, max(len(crops), 1), MAX_BATCH)
-        return np.concatenate([self._vectors(crops[k : k + MAX_BATCH]) for k in parts])
+        return self.answers(crops)[0]
 
-    def _vectors(self, crops: UInt8[np.ndarray, "b s s 3"]) -> Float[np.ndarray, "b n"]:
+    def answers(
+        self, crops: UInt8[np.ndarray, "b s s 3"]
+    ) -> tuple[Float[np.ndarray, "b n"], Float[np.ndarray, "b 68"] | None]:
+        """Coefficient vectors of RGB crops, and the landmarks' log-variances where there are such.
+
+        The log-variances are those of `mlanet.network.Answers`.
+        """
+        parts = range(0, max(len(crops), 1), MAX_BATCH)
+        found = [self._outputs(crops[k : k + MAX_BATCH]) for k in parts]
+        vectors, *others = (np.concatenate(part) for part in zip(*found, strict=True))
+        return vectors, others[0] if others else None
+
+    def _outputs(self, crops: UInt8[np.ndarray, "b s s 3"]) -> list[Float[np.ndarray, "b _"]]:
         batch = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32)
         batch *= np.float32(1.0 / 255.0)
-        return np.asarray(self.session.run(None, {"crop": batch})[0])
+        return [np.asarray(output) for output in self.session.run(None, {"crop": batch})]
 
 
 def _check_ends(session: "onnxruntime.InferenceSession", config: NetworkConfig) -> None:
-    """See that a network takes crops and gives coefficients, as far as its file tells.
+    """See that a network takes crops and gives its answers, as far as its file tells.
 
     Raises:
         ValueError: it does not.
     """
     given, made = session.get_inputs(), session.get_outputs()
     size = config.input_size
-    ends = (
-        (given, [None, 3, size, size], "input", "crop"),
-        (made, [None, config.layout.size], "output", None),
-    )
-    for found, shape, end, name in ends:
-        if len(found) != 1 or found[0].type != "tensor(float)" or name not in (None, found[0].name):
+    shapes = [[None, config.layout.size], *([[None, NUM_LANDMARKS]] if config.uncertainty else [])]
+    if len(given) != 1 or given[0].name != "crop":
+        raise ValueError("its input is another")
+    if len(made) != len(shapes):
+        raise ValueError("its output is another")
+    wanted = [([None, 3, size, size], "input"), *((shape, "output") for shape in shapes)]
+    for found, (shape, end) in zip((*given, *made), wanted, strict=True):
+        if found.type != "tensor(float)":
             raise ValueError(f"its {end} is another")
-        sides = list(found[0].shape)
+        sides = list(found.shape)
         fits = len(sides) == len(shape) and all(
             want is None or not isinstance(have, int) or have == want
             for want, have in zip(shape, sides, strict=True)

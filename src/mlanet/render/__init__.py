@@ -1,5 +1,6 @@
 """Meshes to pictures, with gradients for tensors, and pictures to textures, without a GPU."""
 
+from mlanet.morphable import FACE_REGIONS
 from mlanet.render.antialias import antialias
 from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
 from mlanet.render.attributes import interpolate, viewer_normals
@@ -8,7 +9,7 @@ from mlanet.render.fragments import Fragments
 from mlanet.render.heads import PosedHead, UnbuiltHead, far_to_near, mm_per_px
 from mlanet.render.lookup import sample_texture, texel_distance
 from mlanet.render.naive import rasterize_naive
-from mlanet.render.parts import FACE_REGIONS, PART_COLORS, PartMasks, face_mask, part_masks
+from mlanet.render.parts import PART_COLORS, PartMasks, face_mask, part_masks
 from mlanet.render.pictures import (
     OVERLAY_OPACITY,
     PICTURES,

@@ -17,9 +17,6 @@ from mlanet.render.layers import Layer, averaged, canvas_of, fineness, head_laye
 from mlanet.render.rasterize import rasterize
 from mlanet.render.renderer import Box
 
-FACE_REGIONS = ("face", "eyes", "mouth")
-"""Regions of the face model that make up the face: not the ears, the neck and the hair."""
-
 PART_COLORS: dict[str, tuple[int, int, int]] = {
     "skin": (136, 204, 238),
     "neck": (221, 204, 119),

@@ -13,10 +13,10 @@ from jaxtyping import Float, UInt8
 
 from mlanet.errors import RenderError
 from mlanet.image import draw_landmarks as draw_landmark_lines
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import FACE_REGIONS, MorphableModel
 from mlanet.render.heads import PosedHead, far_to_near
 from mlanet.render.layers import Paint, canvas_of, head_layer
-from mlanet.render.parts import FACE_REGIONS, draw_parts
+from mlanet.render.parts import draw_parts
 from mlanet.render.pose_box import draw_pose
 from mlanet.render.shade import CLAY, headlight, shade
 

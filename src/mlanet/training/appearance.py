@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import conv2d, grid_sample, interpolate, pad
 
-from mlanet.training.augmentation import AugmentationConfig
+from mlanet.training.augmentation import LEAST_OCCLUDER, AugmentationConfig
 from mlanet.training.dice import Dice
 
 BLUR_PX = (0.4, 1.6)
@@ -45,7 +45,8 @@ def random_appearance(
     crops = add_flaws(crops, config, dice).clamp_(0.0, 1.0)
     hidden = dice.rows(config.occluder)
     if len(hidden):
-        crops[hidden] = put_occluders(crops[hidden], dice.take(hidden))
+        some = dice.take(hidden)
+        crops[hidden] = put_occluders(crops[hidden], some, config.occluder_size)
     cut = dice.rows(config.cut)
     if len(cut):
         crops[cut] *= kept_side(crops.shape[-1], dice.take(cut)).to(crops)
@@ -145,10 +146,12 @@ def motion_blur(
     return total / len(places)
 
 
-def put_occluders(crops: Float[Tensor, "b 3 s s"], dice: Dice) -> Float[Tensor, "b 3 s s"]:
+def put_occluders(
+    crops: Float[Tensor, "b 3 s s"], dice: Dice, largest: float
+) -> Float[Tensor, "b 3 s s"]:
     """Cover part of each crop with an ellipse, a box or a bar of one colour or of patches."""
     size = crops.shape[-1]
-    mask = occluder_mask(size, dice).to(crops.device)
+    mask = occluder_mask(size, dice, largest).to(crops.device)
     flat, patched = dice.uniform(0.0, 1.0, 3, 1, 1), dice.happens(0.5)
     colors = flat.to(crops).expand(crops.shape).clone()
     rows = torch.nonzero(patched)[:, 0]
@@ -157,11 +160,11 @@ def put_occluders(crops: Float[Tensor, "b 3 s s"], dice: Dice) -> Float[Tensor, 
     return torch.where(mask[:, None], colors, crops)
 
 
-def occluder_mask(size: int, dice: Dice) -> Bool[Tensor, "b s s"]:
-    """Where something lies in front of the face."""
+def occluder_mask(size: int, dice: Dice, largest: float) -> Bool[Tensor, "b s s"]:
+    """Where something lies in front of the face; `largest` half width is of the crop's side."""
     centers = torch.arange(size) + 0.5
     middle = dice.uniform(0.05, 0.95, 2, 1, 1).float() * size
-    axes = dice.uniform(0.05, 0.28, 2, 1, 1).float() * size
+    axes = dice.uniform(LEAST_OCCLUDER, largest, 2, 1, 1).float() * size
     turn = dice.uniform(0.0, math.pi, 1, 1).float()
     kind = dice.uniform(0.0, 3.0, 1, 1).floor()
     c, s = torch.cos(turn), torch.sin(turn)

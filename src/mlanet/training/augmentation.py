@@ -9,6 +9,10 @@ TURNED_DEG = 120.0
 """How far pictures are turned that are turned out of the upright."""
 
 
+LEAST_OCCLUDER = 0.05
+"""Smallest half width of what lies in front of a face, of the crop's side."""
+
+
 @dataclass(frozen=True, slots=True)
 class AugmentationConfig:
     """Ranges of the random changes; probabilities are per sample.
@@ -26,6 +30,7 @@ class AugmentationConfig:
         motion: probability of a camera that moves, up to `MOST_MOVED` of the crop's side.
         noise: probability of pixel noise.
         occluder: probability of something in front of the face.
+        occluder_size: its largest half width, of the crop's side.
         cut: probability of a side of the crop that lies outside of the photo, black.
     """
 
@@ -40,6 +45,7 @@ class AugmentationConfig:
     motion: float = 0.0
     noise: float = 0.2
     occluder: float = 0.3
+    occluder_size: float = 0.28
     cut: float = 0.1
 
     def __post_init__(self) -> None:
@@ -47,3 +53,4 @@ class AugmentationConfig:
         check_range(self, 0.0, math.inf, "rotation_deg", "shift", "log_scale", "color")
         chances = ("turned", "flip", "grey", "blur", "motion", "noise", "occluder", "cut")
         check_range(self, 0.0, 1.0, *chances)
+        check_range(self, LEAST_OCCLUDER, 1.0, "occluder_size")

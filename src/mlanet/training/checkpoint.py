@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from mlanet.errors import AssetError, ConfigurationError
 from mlanet.files import PARSER_ERRORS, atomic_path, check_regular, json_value, one_line, parsing
 from mlanet.network import MLANet, NetworkConfig
+from mlanet.network.confidence import Confidence
 
 
 def save_checkpoint(
@@ -24,11 +25,13 @@ def save_checkpoint(
     config: dict[str, Any],
     face_model: str,
     scaler: dict[str, Any] | None = None,
+    confidence: Confidence | None = None,
 ) -> None:
     """Write everything a run needs to go on, in one atomic step.
 
     `face_model` names the face model whose coefficients the network regresses. `scaler` is the
-    state of half precision's `GradScaler`, empty where there is none.
+    state of half precision's `GradScaler`, empty where there is none; `confidence` is known at a
+    run's end.
     """
     from safetensors.torch import save_file
 
@@ -41,6 +44,8 @@ def save_checkpoint(
     metadata = {"step": str(step), "config": json.dumps(config), "face_model": face_model}
     if scaler:
         metadata["scaler"] = json.dumps(scaler)
+    if confidence is not None:
+        metadata["confidence"] = json.dumps(confidence.as_dict())
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata=metadata)
 
@@ -88,12 +93,14 @@ class TrainedNetwork:
         step: how many optimiser steps it has seen.
         face_model: name of the face model whose coefficients it regresses; None in checkpoints of
             earlier versions.
+        confidence: how the averaged weights' log-variances become confidence, if that is known.
     """
 
     network: MLANet
     training: dict[str, Any]
     step: int
     face_model: str | None = None
+    confidence: Confidence | None = None
 
 
 def load_trained(path: Path) -> TrainedNetwork:
@@ -112,7 +119,9 @@ def load_trained(path: Path) -> TrainedNetwork:
         network.load_state_dict(_below(tensors, "average."))
         network.requires_grad_(False).eval()
         step, face_model = int(metadata["step"]), metadata.get("face_model")
-        return TrainedNetwork(network, described["training"], step, face_model)
+        noted = metadata.get("confidence")
+        confidence = None if noted is None else Confidence.from_dict(json_value(noted))
+        return TrainedNetwork(network, described["training"], step, face_model, confidence)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -134,6 +134,8 @@ class TrainingConfig:
         precision: of the network's arithmetic: 32 bits, or mixed with 16.
         accumulation: parts of which a step's gradient is summed, to save memory.
         frozen_norms: batch norms use and keep the statistics that they start with.
+        trained: everything, or of a finished network (`--init`) the head of the uncertainty alone
+            (`weights.likelihood`): all else stays as it is, batch norms' statistics included.
         frozen_stages: the backbone's first stages (of four) that are kept as they start, norms
             included: a step is quicker, and what they see stays.
     """
@@ -168,6 +170,7 @@ class TrainingConfig:
     accumulation: int = 1
     frozen_norms: bool = False
     frozen_stages: int = 0
+    trained: Literal["all", "uncertainty"] = "all"
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -198,6 +201,8 @@ class TrainingConfig:
         compared = self.weights.any_of(LABEL_TERMS + KNOWN_TERMS)
         if not (compared or self.num_unlabelled or self.labelled_rendered > 0.0):
             raise ConfigurationError("weights: no term compares anything")
+        if self.trained == "uncertainty" and self.weights.likelihood == 0.0:
+            raise ConfigurationError("trained: the uncertainty is learnt by weights.likelihood")
         self.network()
 
     def _check_batch(self) -> None:
@@ -227,14 +232,16 @@ class TrainingConfig:
         return self.batch_size - self.num_unlabelled
 
     def network(self) -> NetworkConfig:
-        """The preset's network with this run's attention and fusion.
+        """The preset's network with this run's attention, fusion and, if learnt, uncertainty.
 
         Raises:
             ConfigurationError: there is no such preset, attention or fusion.
         """
         given = {"attention": self.attention, "fusion": self.fusion}
-        changes = {name: value for name, value in given.items() if value is not None}
-        return replace(_preset(self.preset), **changes)
+        changes: dict[str, Any] = {k: value for k, value in given.items() if value is not None}
+        preset = _preset(self.preset)
+        uncertainty = preset.uncertainty or self.weights.likelihood > 0.0
+        return replace(preset, **changes, uncertainty=uncertainty)
 
     def input_size_at(self, step: int) -> int:
         """The crop size of a step."""

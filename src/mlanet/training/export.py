@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from mlanet.errors import AssetError, ConfigurationError
 from mlanet.files import atomic_path
-from mlanet.network.runtime import FORMAT, METADATA_KEY
+from mlanet.network.runtime import CONFIDENCE_KEY, FORMAT, METADATA_KEY
 from mlanet.sessions import open_session
 from mlanet.training.checkpoint import TrainedNetwork, load_trained
 
@@ -56,8 +56,10 @@ def export_onnx(checkpoint: Path, out: Path, *, precision: Precision = "fp16") -
     """Write a checkpoint's averaged weights as ONNX, in one atomic step.
 
     Input `crop` (b, 3, s, s): float32 RGB in [0, 1]. Output `coefficients` (b, n): float32 in
-    the order of the layout. `fp16` stores the weights in half precision and casts them back
-    inside the graph; runtimes fold the casts when they load it, so that speed is the same.
+    the order of the layout. A network that says how sure it is has a second output,
+    `log_variances` (b, 68) of `mlanet.network.Answers`, and in its metadata how they become
+    confidence. `fp16` stores the weights in half precision and casts them back inside the graph;
+    runtimes fold the casts when they load it, so that speed is the same.
 
     Raises:
         AssetError: the file is no checkpoint of mlanet, or its graph deviates from torch by more
@@ -97,7 +99,9 @@ def convert(trained: TrainedNetwork) -> "onnx.ModelProto":
             trained.network,
             (torch.zeros(2, 3, size, size),),
             input_names=["crop"],
-            output_names=["coefficients"],
+            output_names=["coefficients", "log_variances"][
+                : 1 + trained.network.config.uncertainty
+            ],
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             opset_version=OPSET,
             dynamo=True,
@@ -114,6 +118,8 @@ def convert(trained: TrainedNetwork) -> "onnx.ModelProto":
         "training": trained.training,
         "step": trained.step,
     }
+    if trained.confidence is not None:
+        described[CONFIDENCE_KEY] = trained.confidence.as_dict()
     onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(described)})
     onnx.checker.check_model(model, full_check=True)
     left = [node.name for node in model.graph.node if node.op_type == "BatchNormalization"]
@@ -156,15 +162,18 @@ def store_in_half(model: "onnx.ModelProto") -> None:
 
 
 def deviation(model: "onnx.ModelProto", trained: TrainedNetwork) -> float:
-    """Largest difference of a coefficient between onnxruntime and torch on random pictures."""
+    """Largest difference of an answer between onnxruntime and torch on random pictures."""
     session = open_session(model.SerializeToString(), threads=1)
     largest = 0.0
     for batch in (1, 4):
         crops = random_pictures(batch, trained.network.config.input_size)
         with torch.no_grad():
-            expected = trained.network(torch.from_numpy(crops)).numpy()
-        found: Any = session.run(None, {"crop": crops})[0]
-        largest = max(largest, float(np.abs(found - expected).max()))
+            expected = [
+                each for each in trained.network(torch.from_numpy(crops)) if each is not None
+            ]
+        found: Any = session.run(None, {"crop": crops})
+        for mine, theirs in zip(found, expected, strict=True):
+            largest = max(largest, float(np.abs(mine - theirs.numpy()).max()))
     return largest
 
 

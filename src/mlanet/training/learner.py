@@ -2,7 +2,7 @@
 
 import copy
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPriva
 from torch.optim import AdamW
 
 from mlanet.errors import ConfigurationError
-from mlanet.network import MLANet, load_backbone_weights
+from mlanet.network import Answers, MLANet, load_backbone_weights
+from mlanet.network.confidence import Confidence
 from mlanet.training.checkpoint import load_checkpoint, load_trained, save_checkpoint
 from mlanet.training.config import TrainingConfig
 from mlanet.training.data import LabelledFaces
@@ -91,12 +92,19 @@ class Learner:
             load_backbone_weights(network, backbone)
         if init is not None:
             trained = load_trained(init)
-            if trained.network.config != network_config:
+            theirs = replace(trained.network.config, uncertainty=network_config.uncertainty)
+            if theirs != network_config:
                 raise ConfigurationError(f"init: {init} holds another network than this run's")
             if trained.face_model not in {None, model.name}:
                 theirs = f"regresses coefficients of {trained.face_model}"
                 raise ConfigurationError(f"init: {init} {theirs}, this run those of {model.name}")
-            network.load_state_dict(trained.network.state_dict())
+            given = trained.network.state_dict()  # perhaps without the head of the uncertainty
+            state = network.state_dict()
+            network.load_state_dict({name: given.get(name, state[name]) for name in state})
+        if config.trained == "uncertainty":
+            network.requires_grad_(False)
+            assert network.uncertainty is not None  # a configuration sees to it
+            network.uncertainty.requires_grad_(True)
         for layer in network.backbone.first_stages(config.frozen_stages):
             layer.requires_grad_(False)
         network = network.to(processes.device).to(memory_format=torch.channels_last)
@@ -128,7 +136,7 @@ class Learner:
         Raises:
             ConfigurationError: the loss is no number any more.
         """
-        self.parallel.train()
+        self.parallel.train(self.config.trained == "all")
         if self.config.frozen_norms:
             freeze_norms(self.parallel)
         for layer in self.network.backbone.first_stages(self.config.frozen_stages):
@@ -170,12 +178,17 @@ class Learner:
         with_flip = config.unlabelled_weights.flip > 0.0
         mirrored = images[(0 if config.labelled_rendered > 0.0 else labelled) :].flip(-1)
         shown = torch.cat([images, mirrored]) if with_flip and len(mirrored) else images
-        vector = self.predict(shown.contiguous(memory_format=torch.channels_last))
+        vector, variances = self.predict(shown.contiguous(memory_format=torch.channels_last))
         if not bool(torch.isfinite(vector).all()):
             raise lost(float("nan"), step)
         vector, flipped = vector[: len(images)], vector[len(images) :]
         mine = slice(labelled)
-        total, terms = self.objective(vector[mine], images[mine], batch.take(mine))
+        total, terms = self.objective(
+            vector[mine],
+            images[mine],
+            batch.take(mine),
+            None if variances is None else variances[mine],
+        )
         factor = config.unlabelled_factor_at(step)
         for prefix, rows, weight in (
             ("rendered_", slice(0, labelled), factor * config.labelled_rendered),
@@ -191,12 +204,13 @@ class Learner:
                 terms |= {prefix + name: value for name, value in found.items()}
         return total, terms
 
-    def predict(self, images: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b n"]:
+    def predict(self, images: Float[Tensor, "b 3 s s"]) -> Answers:
         """The network's answers in single precision."""
         kind = torch.bfloat16 if self.config.precision == "bf16" else torch.float16
         device = torch.device(self.device).type
         with torch.autocast(device, dtype=kind, enabled=self.config.precision != "no"):
-            return self.parallel(images).float()
+            vector, variances = self.parallel(images)
+            return Answers(vector.float(), None if variances is None else variances.float())
 
     @torch.no_grad()
     def validate(self, faces: LabelledFaces, size: int) -> dict[str, float]:
@@ -209,7 +223,9 @@ class Learner:
         errors: list[Tensor] = []
         for batch in faces.held_out_batches(size, VALIDATION_BATCH):
             here = batch.to(self.device)
-            coefficients = self.objective.face.layout.split(self.average(here.pixels()))
+            coefficients = self.objective.face.layout.split(
+                self.average(here.pixels()).coefficients
+            )
             predicted = self.objective.face.landmarks_px(coefficients, size)
             distance = (predicted - here.landmarks_px)[..., :2].norm(dim=-1).mean(dim=1)
             errors.append(100.0 * distance / here.size_px)
@@ -223,8 +239,8 @@ class Learner:
         """Both configurations as plain values, for the checkpoint."""
         return {"network": self.network.config.as_dict(), "training": asdict(self.config)}
 
-    def save(self, path: Path, step: int) -> None:
-        """Write a checkpoint of the state before `step`."""
+    def save(self, path: Path, step: int, confidence: Confidence | None = None) -> None:
+        """Write a checkpoint of the state before `step`, with the confidence of a run's end."""
         save_checkpoint(
             path,
             network=self.network,
@@ -234,6 +250,7 @@ class Learner:
             config=self.described(),
             face_model=self.objective.model_name,
             scaler=self.scaler.state_dict(),
+            confidence=confidence,
         )
 
     def load(self, path: Path) -> int:

@@ -16,6 +16,7 @@ import torch
 from mlanet import __version__
 from mlanet.errors import ConfigurationError
 from mlanet.files import atomic_path, read_bytes, read_json, remove_leftovers
+from mlanet.training.calibration import fit_confidence
 from mlanet.training.config import BATCHES, CONFIG, TrainingConfig
 from mlanet.training.data import MEMORY_GB, LabelledFaces
 from mlanet.training.journal import Journal
@@ -114,7 +115,8 @@ def train(
                 journal.note_broken(done, processes.merged(journal.new_broken(faces.broken)))
             late = time.monotonic() - last_saved > checkpoint_seconds
             if processes.is_main and (late or done == config.steps):
-                learner.save(checkpoint, done)
+                ended = done == config.steps and learner.network.uncertainty is not None
+                learner.save(checkpoint, done, fit_confidence(learner, faces) if ended else None)
                 last_saved = time.monotonic()
             if progress is not None and processes.is_main:
                 progress(done, config.steps, report.loss)

@@ -33,6 +33,7 @@ from mlanet.losses import (
     shape_distance,
     side_distance,
     standardized_distance,
+    variance_likelihood,
     vertex_distance,
     weighted_coefficient_distance,
     weighted_sum,
@@ -97,6 +98,7 @@ class Objective(nn.Module):
         vector: Float[Tensor, "b n"],
         images: Float[Tensor, "b 3 s s"],
         samples: Samples,
+        log_variances: Float[Tensor, "b 68"] | None = None,
     ) -> tuple[Tensor, dict[str, float]]:
         """The loss, and its terms before weighting for the log.
 
@@ -104,6 +106,7 @@ class Objective(nn.Module):
             vector: the network's answers.
             images: the crops, RGB in [0, 1].
             samples: their labels.
+            log_variances: the network's answers, too, where it has them.
         """
         landmarks_px, size_px, weight = samples.landmarks_px, samples.size_px, samples.weight
         config, size = self.config, images.shape[-1]
@@ -122,8 +125,15 @@ class Objective(nn.Module):
             "wing": lambda: wing_distance(xy * wing, wanted * wing, weight),
             "photometric": lambda: self.photometric(found, images),
         }
+        if log_variances is not None:
+            percent = 100.0 * (xy - wanted).detach() / size_px[:, None, None]
+            terms["likelihood"] = lambda: variance_likelihood(
+                percent.square().sum(dim=-1), log_variances, weight
+            )
         terms |= prior_terms(found, config.expression_deviation)
         terms |= self.coefficient_terms(vector, samples.coefficients, samples.known)
+        if config.trained == "uncertainty":  # nothing else can move
+            terms = {"likelihood": terms["likelihood"]}
         return weighted_sum(terms, config.weights, vector.sum() * 0.0)
 
     def coefficient_terms(

@@ -19,7 +19,7 @@ def validation_picture(
     The faces have the albedo and the light that the network gives them.
     """
     images = next(faces.held_out_batches(size, SHOWN)).to(learner.device).pixels()
-    found = learner.objective.face.layout.split(learner.average(images))
+    found = learner.objective.face.layout.split(learner.average(images).coefficients)
     photo = images.permute(0, 2, 3, 1).contiguous()
     drawn = learner.objective.face.draw(found, size, photo)
     rows = torch.stack([photo, drawn.clamp(0.0, 1.0)])

@@ -5,7 +5,14 @@ from dataclasses import dataclass, fields
 from mlanet.coefficients import CoefficientLayout
 from mlanet.training.checks import check_range, check_types
 
-LABEL_TERMS = ("landmarks", "apertures", "emphasised_landmarks", "wing", "photometric")
+LABEL_TERMS = (
+    "landmarks",
+    "apertures",
+    "emphasised_landmarks",
+    "wing",
+    "photometric",
+    "likelihood",
+)
 """Terms that compare with landmarks or pixels, which every labelled sample has."""
 
 KNOWN_TERMS = (
@@ -61,6 +68,8 @@ class LossWeights(Weights):
             one (mm²), where identity is known.
         sides: mean squared error of how much more the left side of the face moves than the right,
             in units of the expressions' deviation, where expressions are known: winks.
+        likelihood: negative logarithm of the landmarks' likelihood under the predicted variances;
+            trains the head of the uncertainty alone, which networks have only with this term.
     """
 
     landmarks: float = 1.0
@@ -79,6 +88,7 @@ class LossWeights(Weights):
     vertices: float = 0.0
     shape: float = 0.0
     sides: float = 0.0
+    likelihood: float = 0.0
 
     def any_of(self, names: tuple[str, ...]) -> bool:
         """Whether one of these terms has a weight."""
@@ -130,7 +140,7 @@ class BlockDeviations:
     albedo: float = 1.0
     rotation: float = 0.4
     translation: float = 0.15
-    lighting: float = 0.4
+    lighting: float = 0.5
 
     def __post_init__(self) -> None:
         check_types(self)

@@ -32,6 +32,8 @@ class FacePrediction:
         box_px: left, top, right, bottom of what the method saw, or None.
         skin_tone_deg: individual typology angle of the predicted albedo, or None.
         seconds: that the method took.
+        confidence: that the mean error is small (`mlanet.network.confidence`), or None.
+        landmark_confidence: that each landmark's is.
     """
 
     landmarks_px: Float[np.ndarray, "68 d"]
@@ -40,6 +42,8 @@ class FacePrediction:
     box_px: Float[np.ndarray, "4"] | None = None
     skin_tone_deg: float | None = None
     seconds: float = 0.0
+    confidence: float | None = None
+    landmark_confidence: Float[np.ndarray, "68"] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from mlanet.datasets.aflw2000_annotations import AnnotationKind
+from mlanet.evaluation.aflw2000.confidence import confidence_tables, reliability_plots
 from mlanet.evaluation.aflw2000.framing import CropSource
 from mlanet.evaluation.aflw2000.groups import group_tables
 from mlanet.evaluation.aflw2000.results import (
@@ -76,13 +77,17 @@ def aflw2000_report(
         "seconds_of_method": round(sum(result.seconds for result in results), 3),
     }
     errors = {"faces": [result.nme_2d_68_of_all for result in results]}
+    tables += confidence_tables({"all": results})
     note = "Missed faces lie beyond every threshold."
     return Report(
         protocol=protocol_of(annotation),
         rows=row_table(results),
         tables=(*tables, worst_table(results), *group_tables(results, tones)),
         conditions=conditions,
-        plots=cumulative_plot("nme_2d_68 %", "faces", errors, CURVE_LIMIT, note),
+        plots=(
+            *cumulative_plot("nme_2d_68 %", "faces", errors, CURVE_LIMIT, note),
+            *reliability_plots(results),
+        ),
     )
 
 

@@ -61,6 +61,11 @@ class ImageResult:
     dense: DenseErrors | None = None
     seconds: float = 0.0
     """That the method took."""
+    landmark_errors: Float[np.ndarray, "68"] | None = None
+    """Percent; their mean is `nme_2d_68`."""
+    confidence: float | None = None
+    landmark_confidence: Float[np.ndarray, "68"] | None = None
+    """What the method says of them, if it does."""
 
     @property
     def nme_2d_68_of_all(self) -> float:

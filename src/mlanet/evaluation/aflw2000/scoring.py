@@ -20,7 +20,8 @@ from mlanet.evaluation.aflw2000.predictions import FacePrediction
 from mlanet.evaluation.aflw2000.results import ImageResult
 from mlanet.evaluation.exchange import read_names
 from mlanet.evaluation.progress import Progress, counted
-from mlanet.metrics import nme_2d_68
+from mlanet.metrics import landmark_errors_2d
+from mlanet.reconstruction import Reconstruction
 
 AnyPredictor = TypeVar("AnyPredictor", bound=LandmarkPredictor)
 
@@ -58,6 +59,7 @@ class NetworkSource(Generic[AnyPredictor]):
         predicted = self.predictor.predict_in_box(sample.image, box, turns)
         landmarks = np.asarray(predicted.landmarks_px, dtype=np.float64)
         seconds = time.perf_counter() - started
+        rated = predicted if isinstance(predicted, Reconstruction) else None
         return FacePrediction(
             landmarks_px=landmarks,
             angles_deg=np.asarray(predicted.euler_deg, dtype=np.float64),
@@ -65,6 +67,8 @@ class NetworkSource(Generic[AnyPredictor]):
             box_px=np.asarray(box, dtype=np.float64),
             skin_tone_deg=None if self.skin_tone is None else self.skin_tone(predicted),
             seconds=seconds,
+            confidence=None if rated is None else rated.confidence,
+            landmark_confidence=None if rated is None else rated.landmark_confidence,
         )
 
 
@@ -150,6 +154,7 @@ def _score_image(
     openings = face_openings(annotations.original_px[row])
     if face is None:
         return ImageResult(name, yaw, None, None, angles, openings=openings)
+    landmark_errors = landmark_errors_2d(face.landmarks_px[None, :, :2], truth[None])[0]
     errors = None
     if dense is not None and face.vertices_px is not None:
         height, parameters = sample.image.shape[0], dataset.parameters(index)
@@ -158,7 +163,7 @@ def _score_image(
     return ImageResult(
         name=name,
         yaw_deg=yaw,
-        nme_2d_68=float(nme_2d_68(face.landmarks_px[None, :, :2], truth[None])[0]),
+        nme_2d_68=float(landmark_errors.mean()),
         angles_deg=face.angles_deg,
         true_angles_deg=angles,
         landmarks_px=face.landmarks_px,
@@ -170,4 +175,7 @@ def _score_image(
         skin_tone_deg=face.skin_tone_deg,
         dense=errors,
         seconds=face.seconds,
+        landmark_errors=landmark_errors,
+        confidence=face.confidence,
+        landmark_confidence=face.landmark_confidence,
     )

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from mlanet.evaluation.aflw2000.confidence import confidence_tables, reliability_plots
 from mlanet.evaluation.aflw2000.report import NME, protocol_of, row_table
 from mlanet.evaluation.aflw2000.results import mean_nme, mean_pose
 from mlanet.evaluation.occlusion.occluders import Occluder
@@ -26,9 +27,15 @@ def occlusion_report(results: OcclusionResults, seed: int = 0) -> Report:
     return Report(
         protocol=PROTOCOL,
         rows=occlusion_rows(results),
-        tables=(occlusion_table(results),),
+        tables=(
+            occlusion_table(results),
+            *confidence_tables({occluder_name(kind): some for kind, some in results.items()}),
+        ),
         conditions={"images": len(results[None]), "seed": seed},
-        plots=occlusion_plots(results),
+        plots=(
+            *occlusion_plots(results),
+            *reliability_plots([result for some in results.values() for result in some]),
+        ),
     )
 
 
