@@ -295,6 +295,7 @@ def test_data_without_landmarks_is_named(tmp_path):
         label(data=tmp_path, out=tmp_path / "fits.npz")
     with pytest.raises(DataError, match="no such folder"):
         label(data=tmp_path / "absent", out=tmp_path / "fits.npz")
+    assert not (tmp_path / "fits.npz.parts").exists()
 
 
 RUN = """

@@ -1,5 +1,6 @@
 """`mlanet label`: what is known of a data set's faces to coefficients of a face model."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -101,10 +102,10 @@ def label(
     from mlanet.labelling import FaceModelFile, Parts
 
     file = FaceModelFile(face_model.model, face_model.landmarks)
-    parts = out.with_name(out.name + ".parts"), processes, _progress
+    parts = Parts(out.with_name(out.name + ".parts"), processes, _progress, _warn)
     if joining.network is None:
-        return _landmarks_alone(data, out, file, fitting, Parts(*parts))
-    return _joined(data, out, file, fitting, joining, Parts(*parts))
+        return _landmarks_alone(data, out, file, fitting, parts)
+    return _joined(data, out, file, fitting, joining, parts)
 
 
 def _check_words(out: Path, fitting: Fitting, joining: Joining, processes: int) -> None:
@@ -196,6 +197,10 @@ def _jaw_on_surface(fitting: Fitting) -> bool | None:
 
 def _progress(done: int, total: int) -> None:
     count_up(done, total, "part ")
+
+
+def _warn(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def _write(

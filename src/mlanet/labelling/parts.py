@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -64,16 +63,14 @@ class Parts:
         folder: made if need be; other files in it are left alone.
         processes: that work at once; 0 is one for each CPU.
         progress: is told how many of how many parts are done.
+        warn: is told which parts were damaged.
     """
 
     folder: Path
     processes: int = 0
     progress: Callable[[int, int], None] | None = None
+    warn: Callable[[str], None] | None = None
     _made: list[Path] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(self.folder)
 
     def work(self, key: str, jobs: Sequence[Job]) -> Columns:
         """What all jobs make, in their order.
@@ -82,11 +79,13 @@ class Parts:
             key: tells their parts from those of other work: `digest` of all that decides them.
             jobs: one for each part.
         """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(self.folder)
         own = digest(key, str(PART_FACES))
         paths = [self.folder / f"{own}-{number:08d}.npz" for number in range(len(jobs))]
         self._made.extend(paths)
         open_jobs = [
-            (job, path) for job, path in zip(jobs, paths, strict=True) if not _whole(path, job)
+            (job, path) for job, path in zip(jobs, paths, strict=True) if not self._whole(path, job)
         ]
         self._run(open_jobs, len(jobs))
         parts = [_read(path, job) for job, path in zip(jobs, paths, strict=True)]
@@ -125,6 +124,19 @@ class Parts:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
+    def _whole(self, path: Path, job: Job) -> bool:
+        """Whether a part is there, of so many faces; a damaged one is deleted to be made again."""
+        if not path.exists():
+            return False
+        try:
+            _read(path, job)
+        except DataError as error:
+            if self.warn is not None:
+                self.warn(f"{error}; it is made again")
+            path.unlink()
+            return False
+        return True
+
 
 def _begin_worker() -> None:
     """One thread of arithmetic for each process, and none that outlives a killed parent."""
@@ -136,19 +148,6 @@ def _begin_worker() -> None:
 def _finish(job: Job, path: Path) -> None:
     with atomic_path(path) as temporary:
         np.savez(temporary, allow_pickle=False, **job())
-
-
-def _whole(path: Path, job: Job) -> bool:
-    """Whether a part is there, of so many faces; a damaged one is deleted to be made again."""
-    if not path.exists():
-        return False
-    try:
-        _read(path, job)
-    except DataError as error:
-        print(f"{error}; it is made again", file=sys.stderr)
-        path.unlink()
-        return False
-    return True
 
 
 def _read(path: Path, job: Job) -> Columns:
