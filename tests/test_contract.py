@@ -32,6 +32,7 @@ def python(*arguments):
     [
         (["--help"], ()),
         (["reconstruct", "--help"], ()),
+        (["video", "--help"], ()),
         (["train", "--help"], ("numpy",)),  # configurations have shapes
         (["ablate", "--help"], ("numpy",)),
     ],
@@ -54,6 +55,7 @@ def test_help_imports_nothing_heavy(words, allowed):
         ("reconstruct", "--out"),
         ("fit", "--out"),
         ("doctor", "--json"),
+        ("video", "--smooth"),
         ("label", "--out"),
         ("evaluate aflw2000", "--predictions"),
         ("evaluate now", "--images"),

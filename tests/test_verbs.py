@@ -9,6 +9,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+import trimesh
 from PIL import Image
 from scipy.io import savemat
 
@@ -21,15 +22,19 @@ from mlanet.morphable import load_model
 
 FRAMES = ("a_00.png", "a_10.png", "b_00.png", "b_10.png")
 PHOTOS = ("image00002.jpg", "image00004.jpg")
-NEED_TRAIN = {
-    "ablate": "--data DATA --out OUT",
-    "export": "--checkpoint c.safetensors --out OUT/w.onnx",
-    "fit": "--example --out OUT",
-    "train": "--data DATA --out OUT",
+NEED_EXTRA = {
+    "ablate": ("train", "--data DATA --out OUT"),
+    "export": ("train", "--checkpoint c.safetensors --out OUT/w.onnx"),
+    "fit": ("train", "--example --out OUT"),
+    "train": ("train", "--data DATA --out OUT"),
+    "video": ("video", "film.mp4 --out OUT"),
 }
+PACKAGES = {"train": "torch", "video": "av"}
+"""One that tells whether an extra is installed."""
 RUNS = {
     "reconstruct": "--example --out OUT --threads 1",
     "doctor": "",
+    "view": "DATA/box.glb --out OUT.html --no-open",
     "label": "--data DATA/crops --out OUT/labels.npz --processes 1",
     "evaluate aflw2000": "--data DATA/aflw2000 --annotations DATA/annotations.npz --out OUT",
     "evaluate florence": "--data DATA/florence --write-pictures OUT",
@@ -80,6 +85,7 @@ def data(face, tmp_path_factory):
     write_now(folder / "now", picture)
     write_florence(folder / "florence" / "subject_01", picture)
     write_model(folder / "model.npz")
+    trimesh.creation.box().export(folder / "box.glb")
     columns = Column("image", use="case"), Column("nme_2d_68", use="figure")
     rows = Table("images", columns, tuple(zip(PHOTOS, (1.0, 2.0), strict=True)))
     Report(Protocol("AFLW2000-3D", "errors"), rows, ()).write(folder)
@@ -191,7 +197,7 @@ def one_scan(monkeypatch):
 
 
 def test_no_verb_is_forgotten():
-    assert sorted([*RUNS, *NEED_TRAIN]) == sorted(verbs())
+    assert sorted([*RUNS, *NEED_EXTRA]) == sorted(verbs())
 
 
 @pytest.mark.parametrize("verb", RUNS)
@@ -201,13 +207,15 @@ def test_verbs_run_without_extras(verb, data, tmp_path, one_scan, capsys):
     assert stop.value.code == 0, capsys.readouterr().err
 
 
-@pytest.mark.skipif(find_spec("torch") is not None, reason="the extra train is installed")
-@pytest.mark.parametrize("verb", NEED_TRAIN)
+@pytest.mark.parametrize("verb", NEED_EXTRA)
 def test_verbs_that_need_an_extra_name_it(verb, data, tmp_path, capsys):
+    extra, words = NEED_EXTRA[verb]
+    if find_spec(PACKAGES[extra]) is not None:
+        pytest.skip(f"the extra {extra} is installed")
     with pytest.raises(SystemExit) as stop:
-        main(words_of(verb, NEED_TRAIN[verb], data, tmp_path / "out"))
+        main(words_of(verb, words, data, tmp_path / "out"))
     assert stop.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("mlanet: ")
-    assert "[train]'" in line
+    assert f"[{extra}]'" in line
     assert not (tmp_path / "out").exists()

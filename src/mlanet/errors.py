@@ -11,6 +11,10 @@ class ImageError(MlanetError):
     """A picture cannot be read or is unusable."""
 
 
+class FilmError(MlanetError):
+    """A film cannot be read or is unusable."""
+
+
 class NoFaceError(MlanetError):
     """No face was found in a picture."""
 
@@ -37,6 +41,10 @@ class RenderError(MlanetError):
 
 class CacheWarning(UserWarning):
     """Compiled loops cannot be kept or used again; they are compiled anew."""
+
+
+class FilmWarning(UserWarning):
+    """A film was read although it is damaged; the message names file and damage."""
 
 
 class ImageWarning(UserWarning):

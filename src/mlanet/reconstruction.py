@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +23,12 @@ from mlanet.export import (
     check_formats,
     cut_mesh,
     face_height,
+    identity_offsets,
     mesh_to_trimesh,
     needs_texture,
     write_formats,
 )
-from mlanet.geometry import (
-    Camera,
-    Mesh,
-    Pose,
-    decode_lighting,
-    decode_pose,
-    landmarks_in_pixels,
-)
+from mlanet.geometry import Camera, Mesh, Pose, decode_lighting, decode_pose, landmarks_in_pixels
 from mlanet.image import Crop
 from mlanet.morphable import MorphableModel, Transfer
 from mlanet.render import (
@@ -44,20 +38,17 @@ from mlanet.render import (
     Texture,
     TexturedMesh,
     UnbuiltHead,
-    UvAtlas,
     draw_overlay,
     draw_picture,
     face_mask,
+    head_texture,
     mm_per_px,
-    project_texture,
+    texture_size,
     transfer_texture,
-    vertex_attributes_to_uv,
 )
+from mlanet.viewing import ViewedHead, as_frame, content_of, photo_view, view_page
 
 SCHEMA_VERSION = 1
-
-TEXTURE_SIZES = (256, 512, 1024)
-"""Texture sides in texels; the smallest that does not lose the photo's detail is taken."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -159,32 +150,36 @@ class Reconstruction:
 
     @cached_property
     def texture(self) -> Texture:
-        """The photo's colours in UV; hidden parts from the other side, else the model's albedo.
+        """The photo's colours in UV, as `texture_of` makes them at the photo's own detail.
 
         Raises:
             RenderError: the face model has no texture coordinates or no albedo.
         """
+        return self.texture_of()
+
+    def texture_of(
+        self, size: int | None = None, *, blank: tuple[int, int, int] | None = None
+    ) -> Texture:
+        """The photo's colours in UV, completed where the photo does not show the head.
+
+        Args:
+            size: in texels, 64 to 4096; without it 256, 512 or 1024, the smallest that does not
+                lose the photo's detail.
+            blank: colour, 0 to 255, that hidden parts get instead of being completed.
+
+        Raises:
+            RenderError: the face model has no texture coordinates or no albedo.
+            ValueError: the size is out of range.
+        """
         if not self.has_texture:
             lacking = "texture coordinates" if self.model.has_albedo else "albedo"
             raise RenderError(f"the face model {self.model.name} has no {lacking}")
-        side = float(self.crop.size / self.crop.crop_from_image[0, 0])
-        size = next((s for s in TEXTURE_SIZES if s >= side), TEXTURE_SIZES[-1])
-        atlas = _atlas(self.model, size)
-        mesh = self.mesh
-        assert mesh.colors is not None
-        return project_texture(
-            self.image,
-            self.pose.apply(mesh.vertices),
-            mesh,
-            self.camera,
-            atlas,
-            fill=vertex_attributes_to_uv(atlas, mesh.faces, mesh.colors),
-            allowed=self.model.region(*FACE_REGIONS),
-            tinted=_skin(self.model),
-            topology=self.model.topology,
-            symmetric=self.model.mirrors_modes,
-            before=(head.build() for head in self.before),
-        )
+        if size is None:
+            size = texture_size(float(self.crop.size / self.crop.crop_from_image[0, 0]))
+        colors = self.mesh.colors
+        assert colors is not None
+        before = (head.build() for head in self.before)
+        return head_texture(self.image, self.head, colors, size, before=before, blank=blank)
 
     def render(
         self,
@@ -298,6 +293,16 @@ class Reconstruction:
         )
         return write_formats(content, Path(folder), formats)
 
+    def viewed(self, name: str = "face_00") -> ViewedHead:
+        """The head for a page (`mlanet.viewing.write_page`)."""
+        photo = photo_view(self.image, self.crop.square_px, self.camera, self.pose)
+        glb = content_of(lambda path: self.save(path.parent, name, ("glb",))[0].replace(path))
+        return ViewedHead(name, glb, photo, identity_offsets(self.model))
+
+    def _repr_html_(self) -> str:
+        """The head to turn, in a notebook; the notebook keeps all of it, 1 to 3 MB."""
+        return as_frame(view_page([self.viewed()], "face"))
+
     def to_trimesh(self) -> Any:
         """The mesh as a `trimesh.Trimesh`: model frame, mm, textured where `has_texture`."""
         return mesh_to_trimesh(self.mesh, self.texture.image if self.has_texture else None)
@@ -379,21 +384,6 @@ def draw_faces(
     for face in sorted(faces, key=lambda face: -mm_per_px(face.pose, face.camera)):
         picture = draw_picture(kind, picture, [replace(face).head])  # let go: a crowd is large
     return picture
-
-
-@lru_cache(maxsize=4)
-def _atlas(model: MorphableModel, size: int) -> UvAtlas:
-    return UvAtlas.of_mesh(model.mesh_of(model.subdivide(model.shape.mean)), size)
-
-
-@lru_cache(maxsize=4)
-def _skin(model: MorphableModel) -> Float[np.ndarray, "v"] | None:
-    """1 at vertices of skin; None of models that do not tell their parts apart."""
-    if "skin" not in model.part_names:
-        return None
-    skin = np.zeros(len(model.subdivide(model.shape.mean)), dtype=np.float32)
-    skin[model.topology.faces[model.faces_of("skin")]] = 1.0
-    return skin
 
 
 def _rounded(values: Any, digits: int) -> Any:

@@ -166,8 +166,18 @@ class Reconstructor:
 
         `quarter_turns` of the square by `numpy.rot90` bring the face nearest to upright.
         """
-        crop = crop_square(image, box_px, self.regressor.config.input_size)
-        return self._read(image, [crop], [quarter_turns], [None])[0]
+        return self.predict_in_boxes(image, [box_px], [quarter_turns])[0]
+
+    def predict_in_boxes(
+        self,
+        image: UInt8[np.ndarray, "h w 3"],
+        boxes_px: Sequence[Float[np.ndarray, "4"]],
+        quarter_turns: Sequence[int],
+    ) -> list[Reconstruction]:
+        """The faces in several squares of a picture, as `predict_in_box` has each."""
+        size = self.regressor.config.input_size
+        crops = [crop_square(image, box, size) for box in boxes_px]
+        return self._read(image, crops, quarter_turns, [None] * len(crops))
 
     def _reconstruct(
         self, image: UInt8[np.ndarray, "h w 3"], detections: Sequence[Detection]

@@ -26,7 +26,7 @@ from mlanet.files import MANIFEST
 from mlanet.metrics import nme_2d_68
 from mlanet.render import PICTURES
 
-FACE_FILES = {"face_00.glb", "face_00.json", MANIFEST}
+FACE_FILES = {"face_00.glb", "face_00.json", "view.html", MANIFEST}
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,11 @@ from PIL import Image
 from mlanet.assets import verified_path
 from mlanet.files import MANIFEST, read_manifest
 
-FILES = {"overlay.png", *(f"face_00.{kind}" for kind in ("glb", "obj", "mtl", "png", "json"))}
+FILES = {
+    "overlay.png",
+    "view.html",
+    *(f"face_00.{kind}" for kind in ("glb", "obj", "mtl", "png", "json")),
+}
 COMMAND = [sys.executable, "-m", "mlanet", "reconstruct", "--formats", "glb,obj,json"]
 
 

@@ -11,6 +11,7 @@ from mlanet.fitting import (
     ExpressionPrior,
     FittingConfig,
     OrthographicView,
+    RotationPrior,
     fit_landmarks,
 )
 from mlanet.geometry import angle_between, matrix_from_euler
@@ -201,3 +202,31 @@ def test_a_wrong_prior_of_expressions_is_refused(model, mean, sd, message):
     labels = faces(model, view)[2]
     with pytest.raises(ValueError, match=message):
         fit_landmarks(model.landmarks, view, labels, expression_prior=ExpressionPrior(mean, sd))
+
+
+def test_a_known_rotation_is_kept_as_far_as_it_is_trusted(model):
+    view = CropView(120.0)
+    rotation, _, labels = faces(model, view)
+    config = FittingConfig(noise=0.01)
+    turned = rotation @ matrix_from_euler(np.radians([4.0, 0.0, 0.0]))
+
+    def apart(sd_deg):
+        prior = RotationPrior(turned, float(np.radians(sd_deg)))
+        fit = fit_landmarks(model.landmarks, view, labels[..., :2], None, config, None, prior)
+        assert np.abs(fit.landmarks_px - labels)[..., :2].mean() < 1.0
+        return np.degrees(angle_between(fit.rotation, turned)).max()
+
+    assert apart(0.01) < 0.05
+    free = fit_landmarks(model.landmarks, view, labels[..., :2], config=config)
+    assert apart(0.01) < apart(2.0) < np.degrees(angle_between(free.rotation, turned)).max() + 1.0
+
+
+def test_what_is_no_prior_of_rotations_is_refused(model):
+    labels = faces(model, CropView(120.0))[2]
+    for prior in (
+        RotationPrior(np.eye(3)[None], 0.1),
+        RotationPrior(np.zeros((len(labels), 3, 3)), 0.1),
+        RotationPrior(np.tile(np.eye(3), (len(labels), 1, 1)), 0.0),
+    ):
+        with pytest.raises(ValueError, match="rotation_prior"):
+            fit_landmarks(model.landmarks, CropView(120.0), labels, rotation_prior=prior)

@@ -11,6 +11,8 @@ from mlanet.geometry import (
     Camera,
     Pose,
     decode_pose,
+    decode_translation,
+    encode_translation,
     landmarks_in_pixels,
     matrix_from_euler,
 )
@@ -134,3 +136,8 @@ def test_gradients(kind, count, torch):
         return landmarks_in_pixels(Camera.of_crop(100), decode_pose(r, t, kind), p)
 
     assert torch.autograd.gradcheck(project, (rotation, translation, points))
+
+
+def test_translations_are_encoded_as_they_are_decoded():
+    place = np.array([[30.0, -20.0, 800.0], [0.0, 5.0, 1500.0]])
+    assert np.allclose(decode_translation(encode_translation(place)), place)

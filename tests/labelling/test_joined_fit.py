@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mlanet.fitting import ExpressionPrior
+from mlanet.fitting import ExpressionPrior, RotationPrior
+from mlanet.geometry import angle_between, matrix_from_6d, matrix_from_euler
 from mlanet.labelling.joined_fit import LIDS, fit_joined, of_one_person
 from mlanet.morphable import load_model
 
@@ -25,6 +26,15 @@ def test_points_of_the_model_are_met(model, rng, turned_heads, seen):
     np.testing.assert_array_equal(kept, points)
     strict, _ = fit_joined(model, points, nothing_known(4), np.zeros(4, bool), 1e-3)
     assert not strict.accepted.any()
+
+
+def test_heads_turn_as_it_is_known_before(model, rng, turned_heads, seen):
+    points = seen(turned_heads(rng, 4, 20.0))
+    free, _ = fit_joined(model, points, nothing_known(4), np.zeros(4, bool))
+    known = matrix_from_6d(free.rotation.astype(float)) @ matrix_from_euler(np.array([0, 0.1, 0]))
+    prior = RotationPrior(known, 1e-4)
+    held, _ = fit_joined(model, points, nothing_known(4), np.zeros(4, bool), rotation=prior)
+    assert angle_between(matrix_from_6d(held.rotation.astype(float)), known).max() < 0.02
 
 
 def test_lids_of_scored_faces_are_the_fits(model, rng, turned_heads, seen):

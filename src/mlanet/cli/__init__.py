@@ -41,6 +41,8 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
         reconstruct,
         synthesize,
         train,
+        video,
+        view,
     )
     from mlanet.cli.evaluate import (
         aflw2000,
@@ -55,6 +57,8 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
 
     return {
         "reconstruct": reconstruct.reconstruct,
+        "view": view.view,
+        "video": video.video,
         "fit": fit.fit,
         "doctor": doctor.doctor,
         "label": label.label,

@@ -110,7 +110,7 @@ def fit(
     folders = PhotoFolders(given, out)
     for k, (before, after) in enumerate(zip(faces, refined, strict=True)):
         with folders.result(k, origins[k]) as result:
-            write_faces([after], result.staging, outputs)
+            write_faces([after], result.staging, outputs, title=given[k].stem)
         errors = f"{photo_error(before):.3f} -> {photo_error(after):.3f}"
         say(done_line(given[k], f"colour distance {errors}", result))
     return EXIT_OK

@@ -278,8 +278,10 @@ def write_faces(
     folder: Path,
     outputs: Outputs = Outputs(),
     transfer: "Transfer | None" = None,
+    *,
+    title: str = "face",
 ) -> None:
-    """Write a photo's faces and pictures.
+    """Write a photo's faces, pictures and page, which `title` stands on.
 
     Of a crowd, each face's mesh and texture are let go when they are written.
 
@@ -289,6 +291,7 @@ def write_faces(
     """
     from mlanet.image import write_image
     from mlanet.reconstruction import draw_faces
+    from mlanet.viewing import write_view
 
     formats = outputs.format_names
     for number, face in enumerate(faces):
@@ -299,3 +302,5 @@ def write_faces(
             written.save_topology(transfer, folder, name, formats)
     for kind in outputs.pictures:
         write_image(folder / f"{kind}.png", draw_faces(faces, kind))
+    shown = faces if len(faces) == 1 else (replace(face) for face in faces)
+    write_view(shown, folder / "view.html", title)

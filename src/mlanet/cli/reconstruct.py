@@ -158,7 +158,7 @@ def reconstruct(
                 if refine:
                     found = _refined(found)
                 with folders.result(number, origin) as result:
-                    write_faces(found, result.staging, outputs, transfer)
+                    write_faces(found, result.staging, outputs, transfer, title=photo.stem)
             except Exception as error:  # whatever one photo does, the others are still done
                 lines.failure(photo, error)
             else:

@@ -1,6 +1,7 @@
 """Meshes to files of common formats, written whole or not at all."""
 
-from mlanet.export.avatar import can_be_avatar, write_avatar
+from mlanet.export.animation import Animation
+from mlanet.export.avatar import can_be_avatar, identity_offsets, write_avatar
 from mlanet.export.blender import write_blender_camera
 from mlanet.export.corners import SplitMesh, split_at_seams
 from mlanet.export.cut import cut_mesh, face_height
@@ -26,6 +27,7 @@ from mlanet.export.usdz import write_usdz
 __all__ = [
     "DEFAULT_FORMATS",
     "FORMATS",
+    "Animation",
     "AvatarShape",
     "Extent",
     "FaceContent",
@@ -36,6 +38,7 @@ __all__ = [
     "check_formats",
     "cut_mesh",
     "face_height",
+    "identity_offsets",
     "mesh_to_trimesh",
     "needs_texture",
     "split_at_seams",

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8, UInt16
 
+from mlanet.export.animation import Animation, add_animation
 from mlanet.export.corners import joined_corners, unit
 from mlanet.export.cut import Cut, cut_above, face_height
 from mlanet.export.gltf import METRES_PER_MM, GltfBuffer, SparseOffsets, from_upper_left, in_metres
@@ -74,6 +75,7 @@ def write_avatar(
     *,
     name: str = "face",
     extent: Literal["head", "face"] = "head",
+    animation: Animation | None = None,
 ) -> None:
     """Write a person's head with all expressions as morph targets, in metres.
 
@@ -88,10 +90,11 @@ def write_avatar(
         texture: its first row is v = 1; of all meshes.
         name: of the root node.
         extent: the whole head, or the face alone (`face_height`) with eyes, teeth and tongue.
+        animation: what the head does; eyeballs then turn about their joints, and not by targets.
 
     Raises:
-        ValueError: the model lacks something, a coefficient is not finite, or the texture is
-            malformed.
+        ValueError: the model lacks something, a coefficient is not finite, or texture or
+            animation are malformed.
         OSError: the file cannot be written.
     """
     if not can_be_avatar(model):
@@ -114,16 +117,32 @@ def write_avatar(
     for shell in _shells(model, extent):
         moved = points[shell.source] - joints[shell.surface.joint]
         primitive = _primitive(buffer, shell, moved, directions[shell.source])
+        still = animation is not None and shell.surface.joint != "Head"
         gltf.meshes.append(
             pygltflib.Mesh(
                 name=shell.surface.name,
                 primitives=[primitive],
-                weights=weights,
+                weights=[0.0] * len(weights) if still else weights,
                 extras={"targetNames": list(model.expression_names)},
             )
         )
     _add_nodes(gltf, name, joints)
+    if animation is not None:
+        add_animation(gltf, buffer, animation, model)
     buffer.write(path)
+
+
+def identity_offsets(
+    model: MorphableModel, count: int = 8
+) -> dict[str, Float[np.ndarray, "k n 3"]]:
+    """Offsets (mm) of an avatar's vertices at one standard deviation of the first identity modes.
+
+    They are listed by the mesh's name; empty of a model without avatars.
+    """
+    if not can_be_avatar(model):
+        return {}
+    modes = model.subdivide(np.moveaxis(model.shape.identity[..., :count], 2, 0))
+    return {shell.surface.name: modes[:, shell.source] for shell in _shells(model)}
 
 
 @dataclass(frozen=True, slots=True)

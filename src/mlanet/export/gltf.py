@@ -16,6 +16,10 @@ METRES_PER_MM = 1e-3
 
 JPEG_QUALITY = 92
 
+STEPS_PER_LEAST = 5.0
+"""Offsets are multiples of a power of two that is at most the least offset over this: their last
+bits are zero, so that files can be packed to two thirds of what full numbers would take."""
+
 
 @dataclass(frozen=True, slots=True)
 class SparseOffsets:
@@ -30,7 +34,9 @@ class SparseOffsets:
     def of(cls, dense: Float[np.ndarray, "n 3"], least: float) -> "SparseOffsets":
         """The offsets that are longer than `least`; `n` is at most 65,535."""
         kept = np.linalg.norm(dense, axis=1) > least
-        left = np.where(kept[:, None], dense, 0.0).astype(np.float32)
+        step = 2.0 ** np.floor(np.log2(least / STEPS_PER_LEAST))
+        rounded = np.round(dense / step) * step
+        left = np.where(kept[:, None], rounded, 0.0).astype(np.float32)
         vertices = np.flatnonzero(kept).astype(np.uint16)
         return cls(vertices, left[kept], left.min(axis=0), left.max(axis=0))
 
@@ -43,13 +49,18 @@ class GltfBuffer:
         self._data = bytearray()
 
     def add(
-        self, values: Shaped[np.ndarray, "..."], use: Literal["bounded", "vertices", "indices"]
+        self,
+        values: Shaped[np.ndarray, "..."],
+        use: Literal["bounded", "vertices", "indices", "times", "keys"],
     ) -> int:
-        """Index of a new accessor over a copy of `values` (float32 rows, uint16 or uint32)."""
+        """Index of a new accessor over a copy of `values` (float32 rows, uint16 or uint32).
+
+        `times` and `keys` are those of an animation.
+        """
         import pygltflib
 
-        of_indices = use == "indices"
-        target = pygltflib.ELEMENT_ARRAY_BUFFER if of_indices else pygltflib.ARRAY_BUFFER
+        targets = {"indices": pygltflib.ELEMENT_ARRAY_BUFFER, "times": None, "keys": None}
+        target = targets.get(use, pygltflib.ARRAY_BUFFER)
         component = {
             "float32": pygltflib.FLOAT,
             "uint16": pygltflib.UNSIGNED_SHORT,
@@ -59,11 +70,11 @@ class GltfBuffer:
             bufferView=self._add_view(np.ascontiguousarray(values).tobytes(), target),
             componentType=component[values.dtype.name],
             count=len(values),
-            type="SCALAR" if of_indices else f"VEC{values.shape[1]}",
+            type="SCALAR" if values.ndim == 1 else f"VEC{values.shape[1]}",
         )
-        if use == "bounded":
-            accessor.min = values.min(axis=0).tolist()
-            accessor.max = values.max(axis=0).tolist()
+        if use in ("bounded", "times"):
+            accessor.min = np.atleast_1d(values.min(axis=0)).tolist()
+            accessor.max = np.atleast_1d(values.max(axis=0)).tolist()
         return self._added(accessor)
 
     def add_sparse(

@@ -11,6 +11,7 @@ from mlanet.fitting.landmarks import (
     ExpressionPrior,
     FittingConfig,
     LandmarkFit,
+    RotationPrior,
     fit_landmarks,
 )
 from mlanet.fitting.views import CropView, OrthographicView, View
@@ -25,6 +26,7 @@ __all__ = [
     "LandmarkFit",
     "OrthographicView",
     "RefinementConfig",
+    "RotationPrior",
     "View",
     "fit_landmarks",
     "fit_to_landmarks",

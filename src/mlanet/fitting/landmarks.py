@@ -7,6 +7,7 @@ from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
 from mlanet.errors import ConfigurationError
+from mlanet.geometry import are_rotations
 from mlanet.fitting.views import NUM_POSE, View
 from mlanet.morphable import LinearShape, linear_combination
 from mlanet.morphable.least_squares import bounded_step
@@ -68,6 +69,19 @@ class ExpressionPrior:
     sd: Float[np.ndarray, "b e"]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RotationPrior:
+    """How `b` heads are turned, as far as it is known before their landmarks are seen.
+
+    Attributes:
+        rotation: model to camera.
+        sd_rad: how far heads are from it, about each axis; positive.
+    """
+
+    rotation: Float[np.ndarray, "b 3 3"]
+    sd_rad: float
+
+
 @dataclass(frozen=True, slots=True)
 class LandmarkFit:
     """Faces that were fitted to landmarks.
@@ -92,6 +106,7 @@ def fit_landmarks(
     weight: Float[np.ndarray, "b n"] | None = None,
     config: FittingConfig | None = None,
     expression_prior: ExpressionPrior | None = None,
+    rotation_prior: RotationPrior | None = None,
 ) -> LandmarkFit:
     """Maximum a posteriori pose and coefficients of faces with `n` labelled points.
 
@@ -106,11 +121,12 @@ def fit_landmarks(
         weight: of each point; 0 leaves it out. A point of weight w has the noise of w points.
         config: prior and noise.
         expression_prior: what is known of each face's expression, instead of the configuration's.
+        rotation_prior: what is known of each head's rotation; without it, nothing.
 
     Raises:
         ValueError: shapes do not fit, a weight or a point with a weight is not finite, a face has
-            fewer than four weighted points or no extent, or the prior is not finite or has a
-            deviation that is not positive.
+            fewer than four weighted points or no extent, or a prior is not finite, no rotation, or
+            has a deviation that is not positive.
     """
     config = config or FittingConfig()
     labels = np.asarray(landmarks_px, dtype=np.float64)
@@ -130,8 +146,17 @@ def fit_landmarks(
         raise ValueError("the points of each face need an extent")
     shape = points.convert(lambda array: array.astype(np.float64))
     prior = _prior(shape, len(labels), config, expression_prior)
+    turned = _checked(rotation_prior, len(labels))
     parts = [
-        _fit(shape, view, labels[part], weights[part], config, *(known[part] for known in prior))
+        _fit(
+            shape,
+            view,
+            labels[part],
+            weights[part],
+            config,
+            *(known[part] for known in prior),
+            turned and RotationPrior(turned.rotation[part], turned.sd_rad),
+        )
         for part in (slice(k, k + FACES_AT_ONCE) for k in range(0, len(labels), FACES_AT_ONCE))
     ] or [_empty(shape)]
     return LandmarkFit(
@@ -150,6 +175,7 @@ def _fit(
     config: FittingConfig,
     expected: Float[np.ndarray, "b k"],
     coefficient_sd: Float[np.ndarray, "b k"],
+    turned: RotationPrior | None,
 ) -> LandmarkFit:
     faces, columns = len(labels), labels.shape[2]
     size = _size(labels, weights) / view.unit_px
@@ -165,6 +191,8 @@ def _fit(
     bounds = np.concatenate([-free, low]), np.concatenate([free, high])
     pose_sd = np.where(np.arange(NUM_POSE) == 5, 1.0, size[:, None]) * POSE_SD
     pose_sd[:, :3] = POSE_SD[:3]
+    if turned is not None:
+        pose_sd[:, :3] = turned.sd_rad
     sd = np.concatenate([pose_sd, coefficient_sd], axis=1)
 
     rotation, place = _affine_start(shape.mean, view, target, weights)
@@ -172,6 +200,8 @@ def _fit(
     mean = np.concatenate([np.zeros((faces, NUM_POSE)), expected], axis=1)
     fixed = np.zeros((faces, NUM_POSE + len(low)), dtype=bool)
     for _ in range(config.steps):
+        if turned is not None:
+            mean[:, :3] = _angles(turned.rotation @ rotation.transpose(0, 2, 1))
         points = linear_combination(shape.mean, basis, coefficients)
         image, by_point, by_pose = (
             part[:, :, :columns] for part in view.project(rotation, place, points)
@@ -249,6 +279,24 @@ def _affine_start(
 def _turned(angles: Float[np.ndarray, "b 3"]) -> Float[np.ndarray, "b 3 3"]:
     """Rotation about an axis by its length in radians (Rodrigues)."""
     return Rotation.from_rotvec(angles).as_matrix()
+
+
+def _angles(rotation: Float[np.ndarray, "b 3 3"]) -> Float[np.ndarray, "b 3"]:
+    """The inverse of `_turned`."""
+    return Rotation.from_matrix(rotation).as_rotvec()
+
+
+def _checked(prior: RotationPrior | None, faces: int) -> RotationPrior | None:
+    """A prior that fits so many faces."""
+    if prior is None:
+        return None
+    if prior.rotation.shape != (faces, 3, 3):
+        raise ValueError(
+            f"rotation_prior must be {(faces, 3, 3)}, got {tuple(prior.rotation.shape)}"
+        )
+    if not (are_rotations(prior.rotation).all() and prior.sd_rad > 0):
+        raise ValueError("rotation_prior must hold rotations and a positive deviation")
+    return prior
 
 
 def _empty(shape: LinearShape) -> LandmarkFit:

@@ -9,6 +9,7 @@ from mlanet.geometry.camera import (
     Pose,
     decode_pose,
     decode_translation,
+    encode_translation,
     landmarks_in_pixels,
 )
 from mlanet.geometry.closest import (
@@ -67,6 +68,7 @@ __all__ = [
     "decode_lighting",
     "decode_pose",
     "decode_translation",
+    "encode_translation",
     "euler_from_matrix",
     "face_normals",
     "fit_similarity",

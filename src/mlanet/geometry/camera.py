@@ -94,6 +94,18 @@ def decode_translation(translation: Float[Array, "*b 3"]) -> Float[Array, "*b 3"
     return xp.stack([x, y, depth], axis=-1)
 
 
+def encode_translation(place: Float[Array, "*b 3"]) -> Float[Array, "*b 3"]:
+    """A network's translation numbers of a place (mm, camera): the inverse of `decode_translation`.
+
+    The place must lie before the camera.
+    """
+    xp = array_namespace(place)
+    depth = place[..., 2]
+    x = place[..., 0] * FOCAL_LENGTH_PER_CROP / depth
+    y = place[..., 1] * FOCAL_LENGTH_PER_CROP / depth
+    return xp.stack([x, y, -xp.log(depth / REFERENCE_DISTANCE_MM)], axis=-1)
+
+
 def landmarks_in_pixels(
     camera: Camera, pose: Pose, points: Float[Array, "*b n 3"]
 ) -> Float[Array, "*b n 3"]:

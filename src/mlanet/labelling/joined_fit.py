@@ -5,7 +5,13 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
-from mlanet.fitting import CropView, ExpressionPrior, FittingConfig, fit_landmarks
+from mlanet.fitting import (
+    CropView,
+    ExpressionPrior,
+    FittingConfig,
+    RotationPrior,
+    fit_landmarks,
+)
 from mlanet.fitting.labels import LABEL_CROP_PX, Labels
 from mlanet.geometry import six_d_from_matrix
 from mlanet.image import square_from_landmarks, square_transform, transform_points
@@ -37,8 +43,9 @@ def fit_joined(
     prior: ExpressionPrior,
     scored: Bool[np.ndarray, "n"],
     max_residual_percent: float = MAX_RESIDUAL_PERCENT,
+    rotation: RotationPrior | None = None,
 ) -> tuple[Labels, Float[np.ndarray, "n 68 2"]]:
-    """Coefficients of a face model for joined landmarks, within the prior of expressions.
+    """Coefficients of a face model for joined landmarks, within the priors.
 
     Args:
         model: the face model.
@@ -46,6 +53,7 @@ def fit_joined(
         prior: of their expressions.
         scored: whose expressions the teacher scored.
         max_residual_percent: of accepted fits.
+        rotation: prior of the heads' rotations; without it, nothing is known of them.
 
     Returns:
         The labels, and the landmarks with the lids of the fits where `scored`: what a network
@@ -60,7 +68,7 @@ def fit_joined(
     weights[:, :NUM_JAW] = JAW_WEIGHT
     weights[np.ix_(scored, LIDS)] = LID_WEIGHT
     view = CropView(float(LABEL_CROP_PX))
-    fit = fit_landmarks(model.landmarks, view, in_crop, weights, FITTING, prior)
+    fit = fit_landmarks(model.landmarks, view, in_crop, weights, FITTING, prior, rotation)
     fitted = fit.landmarks_px[..., :2]
     distance = np.linalg.norm(fitted - in_crop, axis=-1)
     residual = 100 * np.average(distance, axis=1, weights=weights) / face_sizes(in_crop)

@@ -3,6 +3,7 @@
 from mlanet.morphable.albedo import AlbedoModel
 from mlanet.morphable.correspondence import Correspondence
 from mlanet.morphable.fitted_shape import FittedShape
+from mlanet.morphable.gaze import eye_rotations
 from mlanet.morphable.linear import LinearShape, linear_combination
 from mlanet.morphable.model import FACE_REGIONS, MorphableModel
 from mlanet.morphable.native import save_model
@@ -26,6 +27,7 @@ __all__ = [
     "Transfer",
     "assemble",
     "connect",
+    "eye_rotations",
     "linear_combination",
     "load_model",
     "read_model",

@@ -22,6 +22,8 @@ from mlanet.render.renderer import Renderer, Rendering
 from mlanet.render.sampling import sample_image
 from mlanet.render.shade import ambient_light, headlight, shade
 from mlanet.render.texture import Texture, project_texture
+from mlanet.render.texture_guide import TextureGuide
+from mlanet.render.texture_of_head import head_texture, texture_size
 from mlanet.render.texture_transfer import TexturedMesh, transfer_texture
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "Renderer",
     "Rendering",
     "Texture",
+    "TextureGuide",
     "TexturedMesh",
     "UnbuiltHead",
     "UvAtlas",
@@ -46,6 +49,7 @@ __all__ = [
     "draw_picture",
     "face_mask",
     "far_to_near",
+    "head_texture",
     "headlight",
     "interpolate",
     "mm_per_px",
@@ -58,6 +62,7 @@ __all__ = [
     "sample_texture",
     "shade",
     "texel_distance",
+    "texture_size",
     "transfer_texture",
     "vertex_attributes_to_uv",
     "viewer_normals",

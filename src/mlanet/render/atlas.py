@@ -1,6 +1,7 @@
 """The plane of texture coordinates, seen as a picture."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
@@ -12,8 +13,11 @@ from mlanet.render.fragments import Fragments
 from mlanet.render.rasterize import rasterize
 from mlanet.render.sampling import texels_from_uv
 
+COARSE_SIZE = 192
+"""Texels across for what varies slowly: light, colours of skin and hair, fades."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, eq=False)
 class UvAtlas:
     """Which triangle each texel of a square texture belongs to.
 
@@ -37,17 +41,48 @@ class UvAtlas:
         """
         if mesh.uv is None or mesh.uv_faces is None:
             raise RenderError("mesh needs uv and uv_faces")
-        texels = texels_from_uv(mesh.uv, (size, size))
+        return cls._of_texels(texels_from_uv(mesh.uv, (size, size)), mesh.uv_faces, size)
+
+    @classmethod
+    def _of_texels(
+        cls, texels: Float[np.ndarray, "t 2"], uv_faces: Int[np.ndarray, "f 3"], size: int
+    ) -> "UvAtlas":
         flat = np.concatenate([texels, np.ones_like(texels[:, :1])], axis=1)
-        fragments = rasterize(flat, mesh.uv_faces, (size, size))
+        fragments = rasterize(flat, uv_faces, (size, size))
         if not fragments.mask.any():
             raise RenderError(f"uv covers no texel of a texture of {size} x {size}")
-        return cls(fragments, _nearest_true(fragments), texels, np.asarray(mesh.uv_faces))
+        return cls(fragments, _nearest_true(fragments), texels, np.asarray(uv_faces))
 
     @property
     def size(self) -> int:
         """Width and height in texels."""
         return self.fragments.image_size[0]
+
+    @cached_property
+    def coarse(self) -> "UvAtlas":
+        """The atlas at the size at which colours are completed."""
+        if self.size <= COARSE_SIZE:
+            return self
+        texels = self.texels * (COARSE_SIZE / self.size)
+        return self._of_texels(texels, self.uv_faces, COARSE_SIZE)
+
+    @cached_property
+    def rows_and_columns(self) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
+        """Of all texels inside triangles, row by row."""
+        rows, columns = np.nonzero(self.fragments.mask)
+        return rows.astype(np.int32), columns.astype(np.int32)
+
+    @cached_property
+    def row_starts(self) -> Int[np.ndarray, "k"]:
+        """Where each row begins among `rows_and_columns`, and their number at the end."""
+        counts = self.fragments.mask.sum(axis=1)
+        return np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+
+    @cached_property
+    def empty(self) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
+        """Flat indices of texels outside all triangles, and of their nearest inside."""
+        outside = np.flatnonzero(~self.fragments.mask)
+        return outside, self.nearest.reshape(-1)[outside]
 
     def dilate(self, texture: Shaped[np.ndarray, "s s *c"]) -> Shaped[np.ndarray, "s s *c"]:
         """A copy in which each texel outside all triangles has its nearest neighbour's value."""

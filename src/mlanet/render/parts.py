@@ -179,7 +179,7 @@ def _inside(model: MorphableModel) -> Float[np.ndarray, "v p"]:
     weights = {name: _region(model, name) for name in PART_COLORS}
     # The regions of these names are other things: a reddish tip, the sides of the head.
     weights["nose"] = _nose(model, vertices)
-    weights["ears"] = _ears(model, vertices)
+    weights["ears"] = ear_weights(model, vertices)
     weights["skin"] = 1.0 - np.maximum.reduce([weights[name] for name in SURFACES[1:]])
     surfaces = np.stack([weights[name] for name in SURFACES], axis=1)
     surfaces = _smoothed(surfaces, model.topology)
@@ -213,7 +213,9 @@ def _nose(model: MorphableModel, vertices: Float[np.ndarray, "v 3"]) -> Float[np
     return _within(np.array(outline), vertices[:, :2], margin_mm=0.0)
 
 
-def _ears(model: MorphableModel, vertices: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v"]:
+def ear_weights(
+    model: MorphableModel, vertices: Float[np.ndarray, "v 3"]
+) -> Float[np.ndarray, "v"]:
     """1 inside the ears and 0 outside: what sticks out, and what it frames, from the side."""
     region, face = _region(model, "ears"), _region(model, "face")
     across = np.abs(vertices[:, 0])

@@ -238,3 +238,10 @@ def test_wrong_use_ends_in_one_line(tmp_path, capsys):
             main(["evaluate", "identity", "--data", str(tmp_path), "--out", str(tmp_path), *words])
         assert status.value.code in (1, 2)
         assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_people_that_training_leaves_out_can_be_compared_alone():
+    described = describe_frames(SimpleNamespace(regressor=FakeRegressor()), frames())
+    few = identity_report(described, frames(), unseen=True)
+    assert few.conditions == {"people": 2, "videos": 6, "frames": 12}
+    assert few.table("Verification, one frame").value("identity, mean-free", "auc") > 0.9

@@ -2,12 +2,19 @@
 
 import time
 from pathlib import Path
+from typing import Literal
 
 from mlanet.cli.common import EXIT_OK, check_folder, progress_bar
 from mlanet.cli.evaluate.common import Method, MethodOptions, publish, signed
 
 
-def identity(*, data: Path, out: Path, method: MethodOptions = Method()) -> int:
+def identity(
+    *,
+    data: Path,
+    out: Path,
+    people: Literal["all", "unseen"] = "all",
+    method: MethodOptions = Method(),
+) -> int:
     """Verification of people by identity coefficients: AUC and equal error rate.
 
     Writes report.json, report.md and report.html (with ROC curves) and prints the figures.
@@ -17,6 +24,7 @@ def identity(*, data: Path, out: Path, method: MethodOptions = Method()) -> int:
         data: Folder with labels.npz (name, pts68_px, identity) and tar files of video frames, or
             one that holds it as ytf68.
         out: Folder for the report.
+        people: Whom to compare: all, or the fourth of them that our training leaves out.
         method: What is evaluated.
     """
     check_folder("--out", out)
@@ -37,5 +45,6 @@ def identity(*, data: Path, out: Path, method: MethodOptions = Method()) -> int:
         reconstructor = Reconstructor.load(threads=method.threads, weights=method.weights)
         with progress_bar("Frames") as progress:
             descriptions = describe_frames(reconstructor, faces, progress)
-    publish(signed(identity_report(descriptions, faces), method, started), out)
+    report = identity_report(descriptions, faces, unseen=people == "unseen")
+    publish(signed(report, method, started), out)
     return EXIT_OK

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int, Shaped
 
 from mlanet.datasets import FaceCrops
 from mlanet.datasets.archive import load_arrays, positions_of
+from mlanet.datasets.people import unseen_people
 from mlanet.errors import DataError
 from mlanet.evaluation.progress import Progress, batches
 from mlanet.evaluation.reporting import Column, Line, Plot, Protocol, Report, Table
@@ -99,13 +100,24 @@ def _of_identity(rows: Float[np.ndarray, "n d"]) -> dict[str, Float[np.ndarray, 
     return {"identity, whitened": whitened(rows), "identity, mean-free": rows - rows.mean(axis=0)}
 
 
-def identity_report(descriptions: Descriptions, faces: FaceCrops) -> Report:
+def identity_report(
+    descriptions: Descriptions, faces: FaceCrops, *, unseen: bool = False
+) -> Report:
     """Verify people by descriptions of the frames; see `score_identity`.
+
+    Args:
+        descriptions: of all frames.
+        faces: the frames.
+        unseen: compare only the people that training leaves out (`unseen_people`).
 
     Raises:
         DataError: the labels name no people, or a name tells no video.
     """
     person, video = people_and_videos(faces)
+    if unseen and faces.identity is not None:
+        kept = unseen_people(faces.identity)
+        person, video = _numbers(person[kept]), _numbers(video[kept])
+        descriptions = {name: rows[kept] for name, rows in descriptions.items()}
     results = {
         level: {
             name: score_identity(rows, person, video, level) for name, rows in descriptions.items()

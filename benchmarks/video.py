@@ -1,0 +1,414 @@
+"""Films: speed, steadiness, blinks, who is who, and how near to the truth expressions are.
+
+    python benchmarks/video.py --json video.json
+
+Needs the extra `video`. All films are rendered heads with photographic albedo before a moving
+background, with a camera's noise, compressed as H.264, so that the truth is known.
+"""
+
+import json
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import tyro
+from jaxtyping import Float
+from rich.console import Console
+from rich.table import Table
+from scipy.spatial.transform import Rotation
+
+from mlanet import Reconstructor
+from mlanet.geometry import Pose, angle_between, box_iou, landmarks_in_pixels
+from mlanet.image import square_from_landmarks
+from mlanet.morphable import AlbedoModel, MorphableModel
+from mlanet.synthesis.films import RenderedFilm, acted, bumps, random_actor
+from mlanet.video import Tracker
+from mlanet.video.people import FilmedPerson, film_camera, filmed_people
+from mlanet.video.reading import Film
+from mlanet.video.recording import Recording
+from mlanet.video.results import record_film, write_overlay
+from mlanet.video.smoothing import DEFAULT_SMOOTH, LiveSmoother, Motion
+from mlanet.video.track import square_of
+
+RATE = 30
+LARGE, SMALL = (480, 640), (240, 320)
+STILL_NOISE = 0.03
+"""Of a webcam in a dim room: with less, compression leaves little to be calmed."""
+
+SEED = 2**31
+"""Seeds of rendered heads from here on are for evaluation."""
+
+BARS = {
+    "track_fps": (60.0, "at least"),
+    "overlay_fps": (25.0, "at least"),
+    "jitter_ratio": (0.3, "at most"),
+    "live_jitter_ratio": (0.3, "at most"),
+    "blink_kept": (0.9, "at least"),
+    "live_blink_kept": (0.9, "at least"),
+    "identity_spread_mm": (0.0, "at most"),
+    "switches": (0.0, "at most"),
+    "lost_and_found": (0.95, "at least"),
+    "jawOpen_r": (0.95, "at least"),
+    "blink_r": (0.9, "at least"),
+    "smile_r": (0.85, "at least"),
+    "rotation_error_deg": (2.0, "at most"),
+    "memory_growth_mb": (50.0, "at most"),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure."""
+
+    json: Path | None = None
+    """File for the figures."""
+    films: int = 20
+    """Films of each kind for switches and lost people, and a quarter as many for the rest."""
+    frames: int = 90
+    """Of the films whose speed, expressions and steadiness are measured."""
+    memory_frames: int = 0
+    """Frames of the film whose memory is measured (20,000 by the bar); 0 leaves it out."""
+    threads: int = 2
+
+
+def alone(model: MorphableModel, seed: int, frames: int, *, still: bool = False) -> RenderedFilm:
+    """One person who turns, talks, smiles and blinks, or keeps still."""
+    rng = np.random.default_rng([SEED, seed])
+    t = np.arange(frames) / RATE
+    zero, moving = 0.0 * t, 0.0 if still else 1.0
+    phase = rng.uniform(0.0, 2.0 * np.pi, 6)
+    angles = moving * np.stack(
+        [
+            8.0 * np.sin(1.7 * t + phase[0]),
+            25.0 * np.sin(1.3 * t + phase[1]),
+            8.0 * np.sin(1.1 * t + phase[2]),
+        ],
+        axis=1,
+    )
+    place = np.stack(
+        [
+            moving * 60.0 * np.sin(0.9 * t + phase[3]),
+            10.0 + zero,
+            rng.uniform(550.0, 800.0) + moving * 60.0 * np.sin(0.7 * t + phase[4]),
+        ],
+        axis=1,
+    )
+    blink = zero if still else bumps(t, np.arange(0.4, t[-1], 0.9))
+    smile = np.clip(0.5 + 0.6 * np.sin(1.5 * t + phase[5]), 0.0, 1.0)
+    curves = {"eyeBlinkLeft": blink, "eyeBlinkRight": blink}
+    if not still:
+        curves["jawOpen"] = 0.35 - 0.35 * np.cos(7.0 * t + phase[0])
+        curves |= {"mouthSmileLeft": smile, "mouthSmileRight": smile}
+    actor = random_actor(model, rng, acted(model, t, curves), angles, place)
+    noise = STILL_NOISE if still else 0.01
+    return RenderedFilm(model, (actor,), t, LARGE, noise, seed=SEED + seed)
+
+
+def crossing(model: MorphableModel, seed: int) -> RenderedFilm:
+    """Two people who walk past each other, one behind the other, in 2 s."""
+    rng = np.random.default_rng([SEED, 1, seed])
+    t = np.arange(2 * RATE) / RATE
+    speed, actors = rng.uniform(1.3, 1.9), []
+    for near, side in ((0.0, 1.0), (rng.uniform(150.0, 350.0), -1.0)):
+        angles = np.stack(
+            [0.0 * t, 15.0 * np.sin(1.5 * t + side) - 10.0 * side, 5.0 * np.sin(t)], axis=1
+        )
+        x = side * 190.0 * np.cos(speed * t)
+        place = np.stack([x, rng.uniform(-20.0, 20.0) + 0.0 * t, 900.0 + near + 0.0 * t], axis=1)
+        jaw = 0.3 - 0.3 * np.cos(5.0 * t + side)
+        actors.append(random_actor(model, rng, acted(model, t, {"jawOpen": jaw}), angles, place))
+    return RenderedFilm(model, actors, t, SMALL, seed=SEED + seed)
+
+
+def leaving(model: MorphableModel, seed: int) -> RenderedFilm:
+    """Two people of whom one leaves the picture for about a second and comes back."""
+    rng = np.random.default_rng([SEED, 2, seed])
+    t = np.arange(3 * RATE) / RATE
+    actors = []
+    for k, x in enumerate((-90.0, 90.0)):
+        away = 600.0 * np.clip(1.0 - np.abs(t - 1.5) / 1.0, 0.0, 1.0) * k
+        angles = np.stack([0.0 * t, 12.0 * np.sin(1.5 * t + k), 0.0 * t], axis=1)
+        place = np.stack([x + away, 0.0 * t, 900.0 + 0.0 * t], axis=1)
+        actors.append(random_actor(model, rng, acted(model, t, {}), angles, place))
+    return RenderedFilm(model, actors, t, SMALL, seed=SEED + seed)
+
+
+def compressed(film: RenderedFilm, path: Path, repeats: int = 1, crf: int = 23) -> Film:
+    """The film as H.264 in MP4; `repeats` plays it forwards and backwards."""
+    images = [film[k] for k in range(len(film))]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=RATE)
+        stream.height, stream.width = film.size
+        stream.pix_fmt, stream.options = "yuv420p", {"crf": str(crf), "preset": "veryfast"}
+        for k in range(repeats * len(images)):
+            turn, place = divmod(k, len(images))
+            image = images[place if turn % 2 == 0 else len(images) - 1 - place]
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts = k
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return Film.open(path)
+
+
+class Passes:
+    """Both passes over a film, in a folder of their own."""
+
+    def __init__(self, film: Film, reconstructor: Reconstructor, folder: Path) -> None:
+        layout = reconstructor.regressor.config.layout
+        self.film, self.reconstructor = film, reconstructor
+        self.recording = Recording(folder / "recording", layout, {})
+
+    def track(self) -> float:
+        """The first pass; its seconds."""
+        start = time.perf_counter()
+        record_film(self.film, self.reconstructor, self.recording, lambda _: True)
+        return time.perf_counter() - start
+
+    def people(self, smooth: float = DEFAULT_SMOOTH) -> list[FilmedPerson]:
+        """The second pass."""
+        model = self.reconstructor.model
+        return filmed_people(self.recording, model, film_camera(self.film), smooth)
+
+
+def live(motion: Motion) -> Motion:
+    """A motion as the live smoother lets it through."""
+    smoother, rows = LiveSmoother(), []
+    for k in range(len(motion.times_s)):
+        part = slice(k, k + 1)
+        pose = Pose(motion.pose.rotation[part], motion.pose.translation[part])
+        rows.append(smoother(Motion(motion.times_s[part], motion.expression[part], pose)))
+    return Motion(
+        motion.times_s,
+        np.concatenate([row.expression for row in rows]),
+        Pose(
+            np.concatenate([row.pose.rotation for row in rows]),
+            np.concatenate([row.pose.translation for row in rows]),
+        ),
+    )
+
+
+def landmarks_px(person: FilmedPerson, motion: Motion) -> Float[np.ndarray, "n 68 2"]:
+    """Landmarks of a motion in the film's pictures."""
+    identity = np.broadcast_to(person.identity, (len(motion.times_s), len(person.identity)))
+    points = person.model.landmarks(identity, motion.expression).astype(np.float64)
+    return landmarks_in_pixels(person.camera, motion.pose, points)[..., :2]
+
+
+def curve(person: FilmedPerson, motion: Motion, *names: str) -> Float[np.ndarray, "n"]:
+    """Mean of some expressions."""
+    known = list(person.model.expression_names)
+    return motion.expression[:, [known.index(name) for name in names]].mean(axis=1)
+
+
+BLINK, SMILE = ("eyeBlinkLeft", "eyeBlinkRight"), ("mouthSmileLeft", "mouthSmileRight")
+
+
+def depth_kept(
+    smooth: Float[np.ndarray, "n"], raw: Float[np.ndarray, "n"], true: np.ndarray
+) -> float:
+    """Mean of the blinks' depths over the unsmoothed ones."""
+    ratios: list[float] = []
+    for peak in np.flatnonzero((true[1:-1] > 0.7) & (true[1:-1] >= true[2:])) + 1:
+        part = slice(max(peak - 3, 0), peak + 4)
+        rest = np.median(raw[max(peak - 12, 0) : peak + 13])
+        if raw[part].max() - rest > 0.1:
+            ratios.append(float((smooth[part].max() - rest) / (raw[part].max() - rest)))
+    return float(np.mean(ratios)) if ratios else float("nan")
+
+
+def measure_people(
+    reconstructor: Reconstructor, model: MorphableModel, options: Options, folder: Path
+) -> dict[str, float]:
+    """Expressions, rotation, blinks and steadiness; means over films."""
+    found: dict[str, list[float]] = {}
+    for seed in range(max(options.films // 4, 1)):
+        film = alone(model, seed, options.frames)
+        own = folder / f"person-{seed}"
+        own.mkdir()
+        passes = Passes(compressed(film, own / "a.mp4"), reconstructor, own)
+        passes.track()
+        (person,) = passes.people()
+        truth, raw = film.actors[0], person.raw
+        names = list(model.expression_names)
+        true_blink = truth.expression[person.frames, names.index("eyeBlinkLeft")]
+        true_jaw = truth.expression[person.frames, names.index("jawOpen")]
+        true_smile = truth.expression[person.frames, names.index("mouthSmileLeft")]
+        quick = live(raw)
+        turned, known = person.motion.pose.rotation, truth.pose.rotation[person.frames]
+        row = {
+            "jawOpen_r": np.corrcoef(true_jaw, curve(person, person.motion, "jawOpen"))[0, 1],
+            "blink_r": np.corrcoef(true_blink, curve(person, person.motion, *BLINK))[0, 1],
+            "smile_r": np.corrcoef(true_smile, curve(person, person.motion, *SMILE))[0, 1],
+            "rotation_error_deg": np.degrees(angle_between(turned, known)).mean(),
+            "turning_error_deg": np.degrees(
+                angle_between(turned @ _usual(turned, known), known)
+            ).mean(),
+            "blink_kept": depth_kept(
+                curve(person, person.motion, *BLINK), curve(person, raw, *BLINK), true_blink
+            ),
+            "live_blink_kept": depth_kept(
+                curve(person, quick, *BLINK), curve(person, raw, *BLINK), true_blink
+            ),
+            "identity_spread_mm": _spread(person),
+        }
+        still = alone(model, seed, options.frames, still=True)
+        passes = Passes(compressed(still, own / "b.mp4", crf=16), reconstructor, own / "still")
+        passes.track()
+        (person,) = passes.people()
+        trembles = [
+            landmarks_px(person, each)[15:-15].std(axis=0).mean()
+            for each in (person.raw, person.motion, live(person.raw))
+        ]
+        row["jitter_px"] = trembles[0]
+        row["jitter_ratio"] = trembles[1] / trembles[0]
+        row["live_jitter_ratio"] = trembles[2] / trembles[0]
+        for name, value in row.items():
+            found.setdefault(name, []).append(float(value))
+    return {name: float(np.nanmean(values)) for name, values in found.items()}
+
+
+def _usual(
+    turned: Float[np.ndarray, "n 3 3"], known: Float[np.ndarray, "n 3 3"]
+) -> Float[np.ndarray, "3 3"]:
+    """The turn of the head that brings one motion nearest to another in all frames."""
+    return Rotation.from_matrix(np.swapaxes(turned, 1, 2) @ known).mean().as_matrix()
+
+
+def _spread(person: FilmedPerson) -> float:
+    """Standard deviation of the neutral head's vertices over the frames of what is drawn."""
+    neutral = [
+        person.head(k).vertices
+        - person.model.vertices(0.0 * person.identity, person.motion.expression[k])
+        for k in range(0, len(person.frames), 15)
+    ]
+    return float(np.std(neutral, axis=0).max().round(3))
+
+
+def numbers_by_actor(
+    film: RenderedFilm, shown: Film, reconstructor: Reconstructor
+) -> list[list[tuple[int, int]]]:
+    """For each actor (frame, number) where somebody is tracked in their place."""
+    tracker = Tracker(reconstructor)
+    squares = [
+        [square_from_landmarks(points) for points in film.landmarks_px(actor)]
+        for actor in range(len(film.actors))
+    ]
+    seen: list[list[tuple[int, int]]] = [[] for _ in film.actors]
+    for index, frame in enumerate(shown.frames()):
+        for tracked in tracker(frame.image, frame.time_s):
+            own = square_of(tracked.face)[None]
+            iou = [float(box_iou(own, each[index][None])[0, 0]) for each in squares]
+            if max(iou) > 0.4:
+                seen[int(np.argmax(iou))].append((index, tracked.number))
+    return [[(f, tracker.renamed.get(n, n)) for f, n in each] for each in seen]
+
+
+def measure_numbers(
+    reconstructor: Reconstructor, model: MorphableModel, options: Options, folder: Path
+) -> dict[str, float]:
+    """Switches over crossings, share of people who keep their number, frames followed."""
+    switches, kept, followed = 0, [], []
+    for seed in range(options.films):
+        film = crossing(model, seed)
+        seen = numbers_by_actor(film, compressed(film, folder / "c.mp4"), reconstructor)
+        switches += sum(_changes(each) for each in seen)
+        followed.append(sum(map(len, seen)) / 2.0 / len(film))
+        film = leaving(model, seed)
+        seen = numbers_by_actor(film, compressed(film, folder / "l.mp4"), reconstructor)
+        kept.append(_changes(seen[1]) == 0 and seen[1][-1][0] > 2.6 * RATE)
+    return {
+        "switches": float(switches),
+        "followed": float(np.mean(followed)),
+        "lost_and_found": float(np.mean(kept)),
+    }
+
+
+def _changes(seen: Sequence[tuple[int, int]]) -> int:
+    numbers = [number for _, number in seen]
+    return sum(a != b for a, b in pairwise(numbers))
+
+
+def measure_speed(
+    reconstructor: Reconstructor, model: MorphableModel, options: Options, folder: Path
+) -> dict[str, float]:
+    """Frames per second of the first pass alone, and of both with the overlay."""
+    film = alone(model, 0, options.frames)
+    passes = Passes(compressed(film, folder / "s.mp4"), reconstructor, folder)
+    passes.track()
+    passes.recording.remove()
+    passes = Passes(passes.film, reconstructor, folder)
+    busy = time.process_time()
+    track_s = passes.track()
+    track_cpu_ms = (time.process_time() - busy) / options.frames * 1e3
+    start = time.perf_counter()
+    write_overlay(
+        folder / "overlay.mp4", passes.film, passes.recording, passes.people(), lambda _: True
+    )
+    both_s = track_s + time.perf_counter() - start
+    both_cpu_ms = (time.process_time() - busy) / options.frames * 1e3
+    return {
+        "track_fps": options.frames / track_s,
+        "overlay_fps": options.frames / both_s,
+        "track_cpu_ms": track_cpu_ms,
+        "overlay_cpu_ms": both_cpu_ms,
+    }
+
+
+def measure_memory(
+    reconstructor: Reconstructor, model: MorphableModel, options: Options, folder: Path
+) -> dict[str, float]:
+    """How much the process grows over a long film, both passes but for the overlay."""
+    if not options.memory_frames:
+        return {}
+    film = alone(model, 0, 60)
+    shown = compressed(film, folder / "m.mp4", repeats=max(options.memory_frames // 60, 2))
+    passes, before = Passes(shown, reconstructor, folder), 0.0
+
+    def watch(done: int) -> bool:
+        nonlocal before
+        if done == 60:
+            before = _peak_mb()
+        return True
+
+    record_film(shown, reconstructor, passes.recording, watch)
+    passes.people()
+    return {"memory_growth_mb": _peak_mb() - before}
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+
+
+def main(options: Options) -> None:
+    """Print the table and write the file."""
+    reconstructor = Reconstructor.load(threads=options.threads)
+    model = AlbedoModel.load().on(reconstructor.model)
+    figures: dict[str, float] = {}
+    parts: tuple[Callable[..., dict[str, float]], ...] = (
+        measure_memory,
+        measure_speed,
+        measure_people,
+        measure_numbers,
+    )
+    for part in parts:
+        with tempfile.TemporaryDirectory() as folder:
+            figures |= part(reconstructor, model, options, Path(folder))
+    table = Table(title=f"rendered films, {options.films} of each kind")
+    for column in ("figure", "measured", "bar"):
+        table.add_column(column, justify="left" if column == "figure" else "right")
+    for name, value in figures.items():
+        bar = BARS.get(name)
+        table.add_row(name, f"{value:.3f}", f"{bar[1]} {bar[0]:g}" if bar else "")
+    Console().print(table)
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

@@ -1,0 +1,150 @@
+"""Loops over the texels of a texture."""
+
+from typing import Any
+
+import numpy as np
+
+from mlanet.geometry.compiling import compiled
+
+OPAQUE = 255
+
+ZERO, HALF, WHITE = np.float32(0.0), np.float32(0.5), np.float32(255.0)
+MORE_THAN_ONE = np.float32(1.001)
+LEAST_COSINE = np.float32(0.25)
+"""Steeper slopes are not trusted to be known."""
+
+
+@compiled
+def sample_photo(
+    texel_row: Any,
+    texel_column: Any,
+    face_index: Any,
+    barycentric: Any,
+    faces: Any,
+    faces_seen: Any,
+    points: Any,
+    photo: Any,
+    photo_scale: Any,
+    nearest: Any,
+    nearest_scale: Any,
+    slack_mm: Any,
+    slope_mm: Any,
+    low: Any,
+    high: Any,
+    fade_px: Any,
+    content: Any,
+    origin: Any,
+    colors: Any,
+    weight: Any,
+    lit: Any,
+) -> None:
+    """Write the photo's `colors` (s, s, 3), `weight` and `lit` (s, s) at texels that it shows.
+
+    `points` (v, 5) are x and y in pixels from `origin`, depth in mm, the cosine to the line of
+    sight and the share allowed. `faces_seen` is 0 for triangles that show nothing, else 1 plus the
+    number of the depth map in `nearest` (m, h, w) that may hide them; zero in a map hides all.
+    `weight` falls with the cosine; `lit` is all or nothing.
+    """
+    height, width = np.float32(photo.shape[0]), np.float32(photo.shape[1])
+    last_row, last_column = photo.shape[0] - 1, photo.shape[1] - 1
+    map_height, map_width = nearest.shape[1:]
+    for n in range(len(texel_row)):
+        i, j = texel_row[n], texel_column[n]
+        f = face_index[i, j]
+        kind = faces_seen[f]
+        if kind == 0:
+            continue
+        a, b, c = np.uintp(faces[f, 0]), np.uintp(faces[f, 1]), np.uintp(faces[f, 2])
+        wa, wb, wc = barycentric[i, j, 0], barycentric[i, j, 1], barycentric[i, j, 2]
+        cosine = wa * points[a, 3] + wb * points[b, 3] + wc * points[c, 3]
+        share = wa * points[a, 4] + wb * points[b, 4] + wc * points[c, 4]
+        x = wa * points[a, 0] + wb * points[b, 0] + wc * points[c, 0]
+        y = wa * points[a, 1] + wb * points[b, 1] + wc * points[c, 1]
+        left, top = x + origin[0], y + origin[1]
+        border = min(
+            min(left - content[0], content[2] - left), min(top - content[1], content[3] - top)
+        )
+        if border < ZERO:
+            continue
+        u = max(min(x * photo_scale[0] - HALF, width - MORE_THAN_ONE), ZERO)
+        v = max(min(y * photo_scale[1] - HALF, height - MORE_THAN_ONE), ZERO)
+        column, row = int(u), int(v)
+        right, below = min(column + 1, last_column), min(row + 1, last_row)
+        du, dv = u - np.float32(column), v - np.float32(row)
+        for k in range(3):
+            a_k, b_k = np.float32(photo[row, column, k]), np.float32(photo[row, right, k])
+            c_k, d_k = np.float32(photo[below, column, k]), np.float32(photo[below, right, k])
+            upper, lower = a_k + (b_k - a_k) * du, c_k + (d_k - c_k) * du
+            colors[i, j, k] = np.uint8(upper + (lower - upper) * dv + HALF)
+        if cosine <= low or share <= ZERO:
+            continue
+        map_x = int(x * nearest_scale)
+        map_y = int(y * nearest_scale)
+        if map_x < 0 or map_y < 0 or map_x >= map_width or map_y >= map_height:
+            continue
+        found = nearest[kind - 1, map_y, map_x]
+        depth = wa * points[a, 2] + wb * points[b, 2] + wc * points[c, 2]
+        safe = max(cosine, LEAST_COSINE)
+        slope = np.sqrt(max(1.0 - safe * safe, 0.0)) / safe
+        slack = slack_mm[kind - 1] + slope * slope_mm[kind - 1]
+        if found <= ZERO or depth > found + slack:
+            continue
+        lit[i, j] = OPAQUE
+        ramp = min(max((cosine - low) / (high - low), 0.0), 1.0)
+        inside = min(border / fade_px, 1.0)
+        weight[i, j] = int(OPAQUE * ramp * ramp * (3.0 - 2.0 * ramp) * inside * share + 0.5)
+
+
+@compiled
+def compose(
+    texel_row_start: Any,
+    texel_column: Any,
+    photo: Any,
+    weight: Any,
+    fields: Any,
+    texture: Any,
+    visibility: Any,
+) -> None:
+    """Write the `texture` (s, s, 3) and its `visibility` (s, s) at texels, row by row.
+
+    `fields` (t, t, 5) of any coarser size are read between their texels: what completes the
+    photo (3, 0 to 255), how far the mirrored photo is added to it, and the fade of `weight`.
+    """
+    size, small = len(texture), len(fields)
+    ratio = small / size
+    line = np.empty((small, 5), dtype=np.float32)
+    lefts = np.empty(size, dtype=np.int32)
+    shares = np.empty(size, dtype=np.float32)
+    for j in range(size):
+        x = min(max((j + 0.5) * ratio - 0.5, 0.0), small - 1.0)
+        lefts[j] = int(x)
+        shares[j] = x - lefts[j]
+    for i in range(size):
+        start, end = texel_row_start[i], texel_row_start[i + 1]
+        if start == end:
+            continue
+        y = min(max((i + 0.5) * ratio - 0.5, 0.0), small - 1.0)
+        top = int(y)
+        below = min(top + 1, small - 1)
+        dy = np.float32(y - top)
+        for j in range(small):
+            for k in range(5):
+                line[j, k] = fields[top, j, k] + (fields[below, j, k] - fields[top, j, k]) * dy
+        for n in range(start, end):
+            j = texel_column[n]
+            left, dx = lefts[j], shares[j]
+            right = min(left + 1, small - 1)
+            mirrored = line[left, 3] + (line[right, 3] - line[left, 3]) * dx
+            own = np.float32(weight[i, j])
+            if own > ZERO:
+                fade = line[left, 4] + (line[right, 4] - line[left, 4]) * dx
+                own *= fade / np.float32(OPAQUE)
+            visibility[i, j] = own
+            other = size - 1 - j
+            for k in range(3):
+                rest = line[left, k] + (line[right, k] - line[left, k]) * dx
+                if mirrored > ZERO:
+                    rest += mirrored * np.float32(photo[i, other, k])
+                if own > ZERO:
+                    rest += own * (np.float32(photo[i, j, k]) - rest)
+                texture[i, j, k] = np.uint8(min(max(rest, ZERO), WHITE) + HALF)

@@ -1,0 +1,203 @@
+"""Eyeballs in the texture: what the photo shows between the lids, completed beneath them.
+
+The iris is looked for as the disc that is darkest against the ring around it, in both eyes at
+once, since they look the same way. Its colours by distance from its middle, and the colour of the
+white, are medians of what both eyes show; they complete what the lids hide.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+SIDE = 64
+"""Texels across an eyeball's part of the texture where the iris is looked for and completed."""
+
+IRIS_DEG = 24.0
+"""Radius of the iris, seen from the eyeball's middle."""
+
+RING_DEG = (27.0, 34.0)
+"""The white around it that is compared with it."""
+
+FARTHEST_DEG = 18.0
+"""How far from the model's gaze the iris is looked for."""
+
+LEAST_CONTRAST = 0.15
+"""Difference of brightness, relative to the ring's, by which an iris is recognised."""
+
+LEAST_SEEN = 0.2
+"""Share of the disc and of the ring that must be seen."""
+
+MOST_COLOURED = 0.22
+"""Largest difference between the channels of the white, over its largest."""
+
+STRAYING = 0.25
+"""How much contrast an iris at the farthest place must have more than one at the pole."""
+
+SHADED_DEG = (40.0, 80.0)
+SHADE = 0.3
+"""The white darkens by this share between these angles: towards the socket."""
+
+
+@dataclass(frozen=True, slots=True)
+class EyeIsland:
+    """The round part of the texture that is an eyeball, the front pole in its middle.
+
+    Attributes:
+        centre_uv: its middle.
+        radius_uv: its radius.
+        deg_per_uv: angle on the ball for a distance from the middle.
+    """
+
+    centre_uv: tuple[float, float]
+    radius_uv: float
+    deg_per_uv: float
+
+    def window(self, size: int) -> tuple[slice, slice]:
+        """Rows and columns of a texture of this size that hold it."""
+        u, v = self.centre_uv
+        middle_row, middle_column, radius = (1.0 - v) * size, u * size, self.radius_uv * size
+        return tuple(  # pyright: ignore[reportReturnType]
+            slice(max(int(middle - radius), 0), min(int(np.ceil(middle + radius)), size))
+            for middle in (middle_row, middle_column)
+        )
+
+    def offsets_deg(self, size: int) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
+        """Angles to the right and downwards of the window's texels from the pole."""
+        rows, columns = self.window(size)
+        u, v = self.centre_uv
+        x = (np.arange(columns.start, columns.stop) + 0.5) / size - u
+        y = (np.arange(rows.start, rows.stop) + 0.5) / size - (1.0 - v)
+        across, down = np.meshgrid(x * self.deg_per_uv, y * self.deg_per_uv)
+        return across.astype(np.float32), down.astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What an eye shows: colours and how far they are known, on a small square grid in degrees."""
+
+    colors: Float[np.ndarray, "n n 3"]
+    known: Float[np.ndarray, "n n"]
+    deg_per_texel: float
+
+
+def complete_eyes(
+    image: UInt8[np.ndarray, "s s 3"],
+    photo: UInt8[np.ndarray, "s s 3"],
+    visibility: Float[np.ndarray, "s s"],
+    islands: Sequence[EyeIsland],
+) -> None:
+    """Replace what stands for hidden parts of eyeballs in a texture's `image`, in place.
+
+    Where no iris is found, as in closed eyes or behind dark glasses, nothing is changed.
+    """
+    size = len(image)
+    looks = [_look(photo, visibility, island) for island in islands]
+    found = _iris(looks)
+    if found is None:
+        return
+    across, down = found
+    profile, white = _colors(looks, across, down)
+    for island in islands:
+        window = island.window(size)
+        x, y = island.offsets_deg(size)
+        distance = np.hypot(x - across, y - down)
+        drawn = np.stack(
+            [np.interp(distance, np.arange(len(profile)), channel) for channel in profile.T], -1
+        )
+        share = _ramp(distance, IRIS_DEG - 1.5, IRIS_DEG + 2.5)[..., None]
+        ball = white * (1.0 - SHADE * _ramp(np.hypot(x, y), *SHADED_DEG)[..., None])
+        drawn += share * (ball - drawn)
+        own = visibility[window][..., None]
+        mixed = drawn + own * (photo[window] - drawn)
+        image[window] = np.rint(np.clip(mixed, 0.0, 255.0)).astype(np.uint8)
+
+
+def _look(
+    photo: UInt8[np.ndarray, "s s 3"], visibility: Float[np.ndarray, "s s"], island: EyeIsland
+) -> _Look:
+    import cv2
+
+    window = island.window(len(photo))
+    share = np.clip(visibility[window], 0.0, 1.0)
+    weighted = np.concatenate([photo[window] * share[..., None], share[..., None]], axis=-1)
+    small = cv2.resize(weighted, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    known = small[..., 3]
+    colors = small[..., :3] / np.maximum(known, 1e-3)[..., None]
+    return _Look(colors, known, 2.0 * island.radius_uv * island.deg_per_uv / SIDE)
+
+
+def _iris(looks: Sequence[_Look]) -> tuple[float, float] | None:
+    """Degrees to the right and downwards of the pole at which irises are; None if none is seen."""
+    import cv2
+
+    step = looks[0].deg_per_texel
+    reach = int(np.ceil(RING_DEG[1] / step))
+    x, y = np.meshgrid(*[np.arange(-reach, reach + 1) * step] * 2)
+    distance = np.hypot(x, y)
+    disc = (distance < IRIS_DEG - 3.0).astype(np.float32)
+    ring = ((distance > RING_DEG[0]) & (distance < RING_DEG[1])).astype(np.float32)
+    sums = np.zeros((4, SIDE, SIDE), dtype=np.float32)
+    for look in looks:
+        light = look.colors.mean(axis=-1) * look.known
+        for k, (plane, kernel) in enumerate(
+            ((light, disc), (look.known, disc), (light, ring), (look.known, ring))
+        ):
+            sums[k] += cv2.filter2D(plane, -1, kernel, borderType=cv2.BORDER_CONSTANT)
+    inner, outer = sums[0] / np.maximum(sums[1], 1e-3), sums[2] / np.maximum(sums[3], 1e-3)
+    contrast = 1.0 - inner / np.maximum(outer, 1.0)
+    at = (np.arange(SIDE) + 0.5 - SIDE / 2.0) * step
+    away = np.hypot(at[None], at[:, None])
+    possible = (away < FARTHEST_DEG) & (sums[1] > LEAST_SEEN * disc.sum() * len(looks))
+    possible &= sums[3] > LEAST_SEEN * ring.sum() * len(looks)
+    score = np.where(possible, contrast - STRAYING * (away / FARTHEST_DEG) ** 2, -1.0)
+    row, column = divmod(int(score.argmax()), SIDE)
+    if score[row, column] <= 0.0 or contrast[row, column] < LEAST_CONTRAST:
+        return None
+    return float(at[column]), float(at[row])
+
+
+def _colors(
+    looks: Sequence[_Look], across: float, down: float
+) -> tuple[Float[np.ndarray, "k 3"], Float[np.ndarray, "3"]]:
+    """The iris's colour at each degree from its middle, and that of the white; 0 to 255."""
+    step = looks[0].deg_per_texel
+    at = (np.arange(SIDE) + 0.5 - SIDE / 2.0) * step
+    distance = np.hypot(at[None] - across, at[:, None] - down).reshape(-1)
+    colors = np.concatenate([look.colors.reshape(-1, 3) for look in looks])
+    known = np.concatenate([look.known.reshape(-1) for look in looks]) > 0.9
+    distance = np.tile(distance, len(looks))
+    degrees = np.arange(int(IRIS_DEG) + 1)
+    profile = np.zeros((len(degrees), 3))
+    filled: list[int] = []
+    for k in degrees:
+        near = known & (np.abs(distance - k) < 1.5)
+        if near.sum() >= 4:
+            profile[k] = np.median(colors[near], axis=0)
+            filled.append(int(k))
+    around = known & (distance > RING_DEG[0]) & (distance < 2.0 * RING_DEG[1])
+    white = _white(colors, around)
+    if not filled:
+        filled, profile[0] = [0], 0.3 * white
+    for channel in range(3):
+        profile[:, channel] = np.interp(degrees, filled, profile[filled, channel])
+    return profile, white
+
+
+def _white(
+    colors: Float[np.ndarray, "n 3"], around: Bool[np.ndarray, "n"]
+) -> Float[np.ndarray, "3"]:
+    """The median of the brightest and least coloured around the iris: the rest is lids."""
+    if not around.any():
+        return np.full(3, 160.0)
+    seen = colors[around]
+    whiteness = 2.0 * seen.min(axis=1) - seen.max(axis=1)
+    white = np.median(seen[whiteness >= np.quantile(whiteness, 0.6)], axis=0)
+    pale = white.max() * (1.0 - MOST_COLOURED)
+    return np.maximum(white, pale)
+
+
+def _ramp(values: np.ndarray, start: float, end: float) -> np.ndarray:
+    share = np.clip((values - start) / (end - start), 0.0, 1.0)
+    return share * share * (3.0 - 2.0 * share)

@@ -1,0 +1,276 @@
+"""The second pass: each person of a recording with one shape, and steady movements."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from mlanet.coefficients import Coefficients
+from mlanet.geometry import Camera, Pose, decode_pose, encode_translation, six_d_from_matrix
+from mlanet.image import Crop, square_transform
+from mlanet.morphable import MorphableModel
+from mlanet.reconstruction import Reconstruction
+from mlanet.render import PosedHead
+from mlanet.video.person import SEEN_OFTEN, VIEW_WEIGHT, VIEWS_DEG
+from mlanet.video.posing import solve_poses, starting_poses
+from mlanet.video.reading import Film, Frame
+from mlanet.video.recording import Recording
+from mlanet.video.smoothing import Motion, smoothed
+
+FOCAL_PER_LONG_SIDE = 1.2
+"""Focal length over the picture's longer side where it is not known: 45°, as of webcams, phones
+and most films. A face alone does not tell it."""
+
+LEAST_S, LEAST_FRAMES = 0.2, 4
+"""Who is seen for less is left out."""
+
+SAMPLED = 2000
+"""Frames at most that shape and albedo are taken from, spread over the film."""
+
+CHUNK = 1024
+"""Frames that are worked on at a time."""
+
+HUBER = 1.5
+"""Frames farther than this many times the usual distance from the mean count less."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FilmedPerson:
+    """A person through a film: `n` frames in which they are seen.
+
+    Attributes:
+        number: from zero in order of appearance.
+        model: the face model.
+        camera: the film's.
+        identity: one for all frames.
+        albedo: one for all frames.
+        rows: of the recording's faces.
+        frames: numbers of the frames.
+        confidence: in [0, 1].
+        raw: as the network saw each frame, with the person's identity.
+        motion: the same, smoothed.
+    """
+
+    number: int
+    model: MorphableModel
+    camera: Camera
+    identity: Float[np.ndarray, "i"]
+    albedo: Float[np.ndarray, "a"]
+    rows: Int[np.ndarray, "n"]
+    frames: Int[np.ndarray, "n"]
+    confidence: Float[np.ndarray, "n"]
+    raw: Motion
+    motion: Motion
+
+    @property
+    def name(self) -> str:
+        """What the person's files are called."""
+        return f"face_{self.number:02d}"
+
+    def head(self, index: int) -> PosedHead:
+        """The head in one of the person's frames."""
+        pose = self.motion.pose
+        vertices = self.model.vertices(self.identity, self.motion.expression[index])
+        return PosedHead(
+            self.model, vertices, Pose(pose.rotation[index], pose.translation[index]), self.camera
+        )
+
+    def landmarks(self, part: slice) -> Float[np.ndarray, "n 68 3"]:
+        """Landmarks of some frames in the model frame, mm."""
+        return landmarks_of(self.model, self.identity, self.motion.expression[part])
+
+
+def film_camera(film: Film, focal_length_px: float | None = None) -> Camera:
+    """A film's camera: it looks through the middle of the picture."""
+    height, width = film.size
+    focal = focal_length_px or FOCAL_PER_LONG_SIDE * max(film.size)
+    return Camera(focal, (width / 2.0, height / 2.0))
+
+
+def filmed_people(
+    recording: Recording, model: MorphableModel, camera: Camera, smooth: float
+) -> list[FilmedPerson]:
+    """The people of a recording who are seen long enough, by their first frames.
+
+    Args:
+        recording: of the whole film, or of its beginning.
+        model: the face model of its coefficients.
+        camera: the film's.
+        smooth: strength of the smoother, in [0, 1].
+    """
+    numbers, faces, frames = recording.numbers(), recording.faces(), recording.frames()
+    kept: list[np.ndarray] = []
+    for number in np.unique(numbers):
+        rows = np.flatnonzero(numbers == number)
+        rows = rows[np.r_[True, np.diff(faces["frame"][rows]) > 0]]
+        times_s = frames["time_s"][faces["frame"][rows]]
+        if len(rows) >= LEAST_FRAMES and times_s[-1] - times_s[0] >= LEAST_S:
+            kept.append(rows)
+    kept.sort(key=lambda rows: int(rows[0]))
+    return [
+        _person(number, rows, recording, model, camera, smooth) for number, rows in enumerate(kept)
+    ]
+
+
+def _person(
+    number: int,
+    rows: Int[np.ndarray, "n"],
+    recording: Recording,
+    model: MorphableModel,
+    camera: Camera,
+    smooth: float,
+) -> FilmedPerson:
+    faces, layout = recording.faces(), recording.layout
+    frames = np.array(faces["frame"][rows], dtype=np.int64)
+    confidence = np.array(faces["confidence"][rows], dtype=np.float64)
+    sampled = rows[:: max(len(rows) // SAMPLED, 1)]
+    vectors = np.array(faces["vector"][sampled], dtype=np.float64)
+    some = layout.split(vectors)
+    yaw_deg = decode_pose(some.rotation, some.translation, layout.rotation).euler_deg[:, 1]
+    weight = np.array(faces["confidence"][sampled], dtype=np.float64) + 1e-3
+    identity, albedo = (
+        view_mean(values, yaw_deg, weight) for values in (some.identity, some.albedo)
+    )
+    expression = np.array(faces["vector"][:, layout.slices["expression"]][rows], np.float64)
+    parts = [
+        _poses(faces[rows[start : start + CHUNK]], recording, model, camera, identity)
+        for start in range(0, len(rows), CHUNK)
+    ]
+    pose = Pose(
+        np.concatenate([part.rotation for part in parts]),
+        np.concatenate([part.translation for part in parts]),
+    )
+    times_s = np.array(recording.frames()["time_s"][frames])
+    raw = Motion(times_s, expression, pose)
+    return FilmedPerson(
+        number=number,
+        model=model,
+        camera=camera,
+        identity=identity,
+        albedo=albedo,
+        rows=rows,
+        frames=frames,
+        confidence=confidence,
+        raw=raw,
+        motion=smoothed(raw, smooth),
+    )
+
+
+def view_mean(
+    values: Float[np.ndarray, "n c"],
+    yaw_deg: Float[np.ndarray, "n"],
+    weight: Float[np.ndarray, "n"],
+) -> Float[np.ndarray, "c"]:
+    """A robust mean over frames in which no view outvotes the others.
+
+    Huber's mean of each view (from the left, the front and the right), by iterated weights; the
+    views are joined by how often each was seen, up to a limit.
+
+    Args:
+        values: coefficients of each frame.
+        yaw_deg: of the head.
+        weight: confidence.
+    """
+    view = np.searchsorted(VIEWS_DEG, yaw_deg)
+    total, shares = np.zeros(values.shape[1]), 0.0
+    for k, view_weight in enumerate(VIEW_WEIGHT):
+        own, w = values[view == k], weight[view == k]
+        if not len(own):
+            continue
+        mean = np.average(own, axis=0, weights=w)
+        for _ in range(5):
+            away = np.linalg.norm(own - mean, axis=1)
+            usual = max(float(np.median(away)), 1e-9)
+            mean = np.average(
+                own, axis=0, weights=w * np.minimum(1.0, HUBER * usual / np.maximum(away, 1e-9))
+            )
+        share = view_weight * len(own) / (len(own) + SEEN_OFTEN)
+        total, shares = total + share * mean, shares + share
+    return total / shares
+
+
+def _poses(
+    faces: np.ndarray,
+    recording: Recording,
+    model: MorphableModel,
+    camera: Camera,
+    identity: Float[np.ndarray, "i"],
+) -> Pose:
+    """Poses of the person's own shape where the network saw the landmarks of each frame."""
+    layout = recording.layout
+    seen = layout.split(np.array(faces["vector"], dtype=np.float64))
+    squares = np.array(faces["square_px"])
+    side = squares[:, 2] - squares[:, 0]
+    unit = Camera.of_crop(1)
+    pose = decode_pose(seen.rotation, seen.translation, layout.rotation)
+
+    def in_picture(points: Float[np.ndarray, "n k 3"]) -> Float[np.ndarray, "n k 2"]:
+        return unit.project(points)[..., :2] * side[:, None, None] + squares[:, None, :2]
+
+    points = model.landmarks(seen.identity, seen.expression)
+    origin = in_picture(pose.translation[:, None])[:, 0]
+    start = starting_poses(pose, unit.focal_length_px * side, origin, camera)
+    own = landmarks_of(model, identity, seen.expression)
+    return solve_poses(own, in_picture(pose.apply(points)), camera, start)
+
+
+def landmarks_of(
+    model: MorphableModel, identity: Float[np.ndarray, "i"], expression: Float[np.ndarray, "n e"]
+) -> Float[np.ndarray, "n 68 3"]:
+    """One person's landmarks in the model frame, mm."""
+    same = np.broadcast_to(identity, (len(expression), len(identity)))
+    return model.landmarks(same, expression).astype(np.float64)
+
+
+def best_frame(person: FilmedPerson, recording: Recording) -> int:
+    """In which of a person's frames the face is seen best: large, from the front, at rest."""
+    squares = np.array(recording.faces()["square_px"][person.rows])
+    side = np.minimum(squares[:, 2] - squares[:, 0], 512.0)
+    pitch, yaw, _ = np.radians(person.motion.pose.euler_deg.T)
+    frontal = np.clip(np.cos(yaw) * np.cos(pitch), 0.0, 1.0) ** 2
+    names = person.model.expression_names
+    moving = np.zeros(len(side))
+    for name in ("eyeBlinkLeft", "eyeBlinkRight", "jawOpen"):
+        if name in names:
+            moving = np.maximum(moving, person.motion.expression[:, names.index(name)])
+    return int(np.argmax(person.confidence * side * frontal * (1.0 - 0.8 * np.clip(moving, 0, 1))))
+
+
+def portrait(
+    person: FilmedPerson, index: int, recording: Recording, frame: Frame, crop_size: int
+) -> Reconstruction:
+    """The person in one frame as a photo's reconstruction, which has a texture."""
+    row = recording.faces()[person.rows[index]]
+    seen = recording.layout.split(np.array(row["vector"], dtype=np.float64))
+    transform = square_transform(np.array(row["square_px"]), crop_size)
+    crop = Crop(np.zeros((crop_size, crop_size, 3), np.uint8), transform)
+    camera = Camera.of_crop(crop_size).before(transform)
+    before = decode_pose(seen.rotation, seen.translation, recording.layout.rotation)
+    points = person.model.landmarks(seen.identity, seen.expression).astype(np.float64)
+    own = landmarks_of(person.model, person.identity, seen.expression[None])
+    start = Pose(before.rotation[None], before.translation[None])
+    pose = solve_poses(own, camera.project(before.apply(points))[None, :, :2], camera, start)
+    coefficients = Coefficients(
+        identity=person.identity,
+        expression=seen.expression,
+        albedo=person.albedo,
+        rotation=six_d_from_matrix(pose.rotation[0]),
+        translation=encode_translation(pose.translation[0]),
+        lighting=seen.lighting,
+    )
+    return Reconstruction(frame.image, None, crop, coefficients, "6d", person.model)
+
+
+def by_frame(
+    people: list[FilmedPerson], num_frames: int
+) -> Iterator[list[tuple[FilmedPerson, int]]]:
+    """For each frame who is in it, and which of the person's frames it is."""
+    places = [0] * len(people)
+    for number in range(num_frames):
+        present: list[tuple[FilmedPerson, int]] = []
+        for k, person in enumerate(people):
+            if places[k] < len(person.frames) and person.frames[places[k]] == number:
+                present.append((person, places[k]))
+                places[k] += 1
+        yield present

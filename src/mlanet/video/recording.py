@@ -1,0 +1,165 @@
+"""What the first pass over a film saw, on disk: a killed run goes on where it was."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped
+
+from mlanet.coefficients import CoefficientLayout
+from mlanet.errors import DataError
+from mlanet.files import atomic_path, parsing, read_json
+from mlanet.files.numpyfiles import read_npz
+from mlanet.video.reading import Frame
+from mlanet.video.snapshot import restored, snapshot
+from mlanet.video.tracker import TrackedFace, Tracker
+
+FORMAT = "mlanet-recording-1"
+STATE, FRAMES, FACES, TRACKER = "state.json", "frames.bin", "faces.bin", "tracker.npz"
+
+FRAME = np.dtype([("pts", "<i8"), ("time_s", "<f8"), ("cut", "?")])
+
+
+def face_type(layout: CoefficientLayout) -> np.dtype[Any]:
+    """A row of a face: number of its frame and person, crop's square, coefficients."""
+    return np.dtype(
+        [
+            ("frame", "<i4"),
+            ("number", "<i4"),
+            ("confidence", "<f4"),
+            ("square_px", "<f8", (4,)),
+            ("vector", "<f4", (layout.size,)),
+        ]
+    )
+
+
+class Recording:
+    """Rows of frames and of faces in a folder of their own.
+
+    What was written by the last `checkpoint` survives whatever happens; anything after is made
+    again. Nothing is held in memory.
+
+    Args:
+        folder: made if it is not there. A recording of something else in it is begun anew.
+        layout: of the coefficients.
+        origin: what the recording depends on: film, settings, versions.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+
+    def __init__(self, folder: Path, layout: CoefficientLayout, origin: dict[str, Any]) -> None:
+        self.folder, self.layout, self._origin = folder, layout, origin
+        self._type = face_type(layout)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.num_frames, num_faces, self.finished, self._renamed = 0, 0, False, {}
+        state = self._known_state()
+        if state is not None:
+            self.num_frames, num_faces, self.finished = (
+                state["frames"],
+                state["faces"],
+                state["finished"],
+            )
+            self._renamed = {int(a): int(b) for a, b in state["renamed"].items()}
+        self._files = [
+            _opened(folder / FRAMES, self.num_frames * FRAME.itemsize),
+            _opened(folder / FACES, num_faces * self._type.itemsize),
+        ]
+        self._num_faces = num_faces
+
+    def restore(self, tracker: Tracker) -> None:
+        """Put a tracker into the state of the last checkpoint."""
+        if self.num_frames:
+            restored(tracker, read_npz(self.folder / TRACKER, DataError, "no tracker's state"))
+        tracker.renamed.update(self._renamed)
+
+    def add(self, frame: Frame, faces: list[TrackedFace], cut: bool) -> None:
+        """The next frame and who is in it."""
+        row = np.array([(frame.pts, frame.time_s, cut)], FRAME)
+        self._files[0].write(row.tobytes())
+        rows = np.zeros(len(faces), self._type)
+        for row, each in zip(rows, faces, strict=True):
+            row["frame"], row["number"] = self.num_frames, each.number
+            row["confidence"], row["square_px"] = each.confidence, each.face.crop.square_px
+            row["vector"] = self.layout.join(each.face.coefficients)
+        self._files[1].write(rows.tobytes())
+        self.num_frames += 1
+        self._num_faces += len(faces)
+
+    def checkpoint(self, tracker: Tracker, *, finished: bool = False) -> None:
+        """Keep what was added, and the tracker's state."""
+        for file in self._files:
+            file.flush()
+        with atomic_path(self.folder / TRACKER) as temporary, temporary.open("wb") as file:
+            write_npz: Any = np.savez
+            write_npz(file, **snapshot(tracker))
+        self.finished, self._renamed = finished, dict(tracker.renamed)
+        state = {
+            "format": FORMAT,
+            "origin": self._origin,
+            "frames": self.num_frames,
+            "faces": self._num_faces,
+            "finished": finished,
+            "renamed": {str(a): b for a, b in self._renamed.items()},
+        }
+        with atomic_path(self.folder / STATE) as temporary:
+            temporary.write_text(json.dumps(state), encoding="ascii")
+
+    def frames(self) -> Shaped[np.ndarray, "n"]:
+        """Rows (`FRAME`) of all frames."""
+        return self._mapped(0, FRAME, self.num_frames)
+
+    def faces(self) -> Shaped[np.ndarray, "m"]:
+        """Rows (`face_type`) of all faces, in order of frames; they stay on disk."""
+        return self._mapped(1, self._type, self._num_faces)
+
+    def numbers(self) -> Shaped[np.ndarray, "m"]:
+        """Whose face each row is, once all second thoughts are heeded."""
+        numbers = np.array(self.faces()["number"])
+        for old, new in self._renamed.items():
+            numbers[numbers == old] = new
+        return numbers
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files:
+            file.close()
+
+    def remove(self) -> None:
+        """Close and remove all that was written."""
+        self.close()
+        for name in (STATE, FRAMES, FACES, TRACKER):
+            (self.folder / name).unlink(missing_ok=True)
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _mapped(self, which: int, kind: np.dtype[Any], count: int) -> np.ndarray:
+        self._files[which].flush()
+        if not count:
+            return np.zeros(0, kind)
+        return np.memmap(self.folder / (FRAMES, FACES)[which], kind, "r", shape=(count,))
+
+    def _known_state(self) -> dict[str, Any] | None:
+        """The state of an earlier run on the same film; None if there is none that is whole."""
+        path = self.folder / STATE
+        try:
+            state = read_json(path, DataError)
+            with parsing(path, "no recording", DataError):
+                sizes = (
+                    (FRAMES, state["frames"] * FRAME.itemsize),
+                    (FACES, state["faces"] * self._type.itemsize),
+                    (TRACKER, 0),
+                )
+                whole = all((self.folder / name).stat().st_size >= size for name, size in sizes)
+                same = state["format"] == FORMAT and state["origin"] == self._origin
+                return state if whole and same else None
+        except (DataError, OSError):
+            return None
+
+
+def _opened(path: Path, size: int) -> Any:
+    """A file to append to, cut off behind what is known."""
+    file = path.open("ab")
+    file.truncate(size)
+    return file

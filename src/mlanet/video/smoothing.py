@@ -1,0 +1,250 @@
+"""Less tremble without lag: One-Euro filters for live pictures, a zero-phase smoother for files.
+
+Both leave fast movements alone, so that a blink stays a blink.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from mlanet.geometry import Pose
+
+DEFAULT_SMOOTH = 0.5
+"""Of `--smooth`, between 0 (none) and 1."""
+
+WIDEST_S = 0.7
+"""Half of the longest stretch that a file's smoother averages, at a strength of 1."""
+
+TOLERANCE = 6.0
+"""How many standard deviations of its noise the smoother allows a value to be moved by beyond what
+shorter stretches say, at a strength of 1."""
+
+MOST_GAP_S = 0.25
+"""Nothing is averaged over gaps longer than this."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """What a person does in `n` frames: the part of a track that is smoothed.
+
+    Attributes:
+        times_s: of the frames, increasing.
+        expression: weights.
+        pose: model to the film's camera, mm.
+    """
+
+    times_s: Float[np.ndarray, "n"]
+    expression: Float[np.ndarray, "n e"]
+    pose: Pose
+
+
+def smoothed(motion: Motion, strength: float = DEFAULT_SMOOTH) -> Motion:
+    """The motion without its tremble, as `zero_phase` smooths; 0 gives it back as it is.
+
+    Raises:
+        ValueError: the strength is not in [0, 1].
+    """
+    from scipy.spatial.transform import Rotation
+
+    _check_strength(strength)
+    if strength == 0.0 or not len(motion.times_s):
+        return motion
+    quaternions = Rotation.from_matrix(motion.pose.rotation).as_quat()
+    along = np.einsum("nk,nk->n", quaternions[1:], quaternions[:-1])
+    quaternions[1:] *= np.cumprod(np.where(along < 0.0, -1.0, 1.0))[:, None]
+    expression, turned, moved = (
+        zero_phase(values, motion.times_s, strength)
+        for values in (motion.expression, quaternions, motion.pose.translation)
+    )
+    pose = Pose(Rotation.from_quat(turned).as_matrix(), moved)
+    return Motion(motion.times_s, _between(expression, motion.expression), pose)
+
+
+def zero_phase(
+    values: Float[np.ndarray, "n c"], times_s: Float[np.ndarray, "n"], strength: float
+) -> Float[np.ndarray, "n c"]:
+    """Columns smoothed by straight lines through stretches around each sample.
+
+    Each sample gets the longest stretch, symmetric in time, whose line agrees with those of all
+    shorter ones within the noise: long where nothing happens, the sample alone in a blink. (The
+    intersection of confidence intervals: Goldenshluger and Nemirovski, 1997; Katkovnik, 1999.)
+    The noise is each column's own.
+
+    Args:
+        values: one column for each quantity.
+        times_s: increasing, the steps may differ.
+        strength: in [0, 1], for the longest stretch and for what counts as noise.
+    """
+    result = np.array(values, dtype=np.float64)
+    breaks = np.flatnonzero(np.diff(times_s) > MOST_GAP_S) + 1
+    for part in np.split(np.arange(len(times_s)), breaks):
+        if len(part) > 2 and strength > 0.0:
+            for column in range(result.shape[1]):
+                result[part, column] = _smooth_column(result[part, column], times_s[part], strength)
+    return result
+
+
+def _smooth_column(
+    values: Float[np.ndarray, "n"], times_s: Float[np.ndarray, "n"], strength: float
+) -> Float[np.ndarray, "n"]:
+    tolerance = TOLERANCE * strength * _noise(values, times_s)
+    if tolerance == 0.0:
+        return values
+    result, low, high = values, values - tolerance, values + tolerance
+    agrees = np.ones(len(values), dtype=bool)
+    for half_s in _half_widths(times_s, WIDEST_S * strength):
+        line, spread = _lines(values, times_s, half_s)
+        low = np.maximum(low, line - tolerance * spread)
+        high = np.minimum(high, line + tolerance * spread)
+        agrees &= low <= high
+        result = np.where(agrees, line, result)
+    return result
+
+
+def _half_widths(times_s: Float[np.ndarray, "n"], widest_s: float) -> Float[np.ndarray, "k"]:
+    """From one frame on, each longer by about 1.4."""
+    frame_s = float(np.median(np.diff(times_s)))
+    count = max(int(np.ceil(2.0 * np.log2(max(widest_s / frame_s, 1.0)))), 0) + 1
+    return np.minimum(1.01 * frame_s * 2.0 ** (0.5 * np.arange(count)), max(widest_s, frame_s))
+
+
+def _noise(values: Float[np.ndarray, "n"], times_s: Float[np.ndarray, "n"]) -> float:
+    """Standard deviation of a column's noise, robustly.
+
+    By what samples are off the line between their neighbours, and that again, so that neither
+    slopes nor bends count.
+    """
+    if len(values) < 5:
+        return 0.0
+    before = (times_s[2:] - times_s[1:-1]) / (times_s[2:] - times_s[:-2])
+    after = 1.0 - before
+    off = values[1:-1] - before * values[:-2] - after * values[2:]
+    a, b = before[1:-1], after[1:-1]
+    off = off[1:-1] - a * off[:-2] - b * off[2:]
+    middle = 1.0 + a * after[:-2] + b * before[2:]
+    gain = (a * before[:-2]) ** 2 + (b * after[2:]) ** 2 + 4.0 * (a**2 + b**2) + middle**2
+    return float(np.median(np.abs(off / np.sqrt(gain)))) / 0.6745
+
+
+def _lines(
+    values: Float[np.ndarray, "n"], times_s: Float[np.ndarray, "n"], half_s: float
+) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
+    """Value at each sample of the line through those within `half_s`, and its deviation over one's.
+
+    Towards the ends the stretch becomes shorter, and stays symmetric: there is no drift.
+    """
+    reach = np.minimum(half_s, np.minimum(times_s - times_s[0], times_s[-1] - times_s) + 1e-9)
+    first = np.searchsorted(times_s, times_s - reach - 1e-9)
+    last = np.searchsorted(times_s, times_s + reach + 1e-9)
+    t = times_s - times_s.mean()
+
+    def total(each: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+        sums = np.concatenate([[0.0], np.cumsum(each)])
+        return sums[last] - sums[first]
+
+    count, ty, y = (last - first).astype(np.float64), total(t * values), total(values)
+    s1, s2 = total(t) - count * t, total(t * t) - 2.0 * t * total(t) + count * t * t
+    ty = ty - t * y
+    divisor = count * s2 - s1 * s1
+    alone = (count < 3) | (divisor <= 1e-12)
+    divisor = np.where(alone, 1.0, divisor)
+    line = np.where(alone, values, (s2 * y - s1 * ty) / divisor)
+    return line, np.where(alone, 1.0, np.sqrt(np.maximum(s2 / divisor, 0.0)))
+
+
+@dataclass(frozen=True, slots=True)
+class OneEuro:
+    """Parameters of a One-Euro filter (Casiez, Roussel and Vogel, CHI 2012) in physical units.
+
+    Attributes:
+        still_hz: cut-off frequency at rest; lower is calmer.
+        per_speed: by how many hertz the cut-off rises per unit and second of speed.
+        speed_hz: cut-off frequency of the speed's own filter.
+    """
+
+    still_hz: float
+    per_speed: float
+    speed_hz: float = 1.5
+
+
+EXPRESSION = OneEuro(still_hz=0.2, per_speed=3.0, speed_hz=8.0)
+"""Speed in weights per second: a blink closes at 16 per second."""
+
+ROTATION = OneEuro(still_hz=0.5, per_speed=0.05)
+"""Speed in degrees per second."""
+
+TRANSLATION = OneEuro(still_hz=0.5, per_speed=0.02)
+"""Speed in millimetres per second."""
+
+
+class LiveSmoother:
+    """One person's motion, smoothed frame by frame; nothing is held back.
+
+    Args:
+        strength: in [0, 1]; the filters' parameters are those of 0.5.
+
+    Raises:
+        ValueError: the strength is not in [0, 1].
+    """
+
+    def __init__(self, strength: float = DEFAULT_SMOOTH) -> None:
+        _check_strength(strength)
+        self._strength = strength
+        self._before: Motion | None = None
+        self._speeds: list[np.ndarray] = []
+
+    def __call__(self, motion: Motion) -> Motion:
+        """The next frame: a motion of one frame, later than the one before."""
+        from scipy.spatial.transform import Rotation
+
+        before, self._before = self._before, motion
+        if before is None or self._strength == 0.0:
+            self._speeds = [np.zeros(motion.expression.shape[1]), np.zeros(3), np.zeros(3)]
+            return motion
+        elapsed = float(motion.times_s[0] - before.times_s[0])
+        if not 0.0 < elapsed <= MOST_GAP_S:
+            return motion
+        turn = Rotation.from_matrix(motion.pose.rotation[0] @ before.pose.rotation[0].T)
+        steps = (
+            motion.expression[0] - before.expression[0],
+            np.degrees(turn.as_rotvec()),
+            motion.pose.translation[0] - before.pose.translation[0],
+        )
+        shares: list[np.ndarray] = []
+        for k, (step, filters) in enumerate(
+            zip(steps, (EXPRESSION, ROTATION, TRANSLATION), strict=True)
+        ):
+            share = _share(filters.speed_hz, elapsed)
+            self._speeds[k] = self._speeds[k] + share * (step / elapsed - self._speeds[k])
+            speed = np.abs(self._speeds[k]) if k == 0 else np.linalg.norm(self._speeds[k])
+            calm = filters.still_hz * 4.0 ** (1.0 - 2.0 * self._strength)
+            shares.append(_share(calm + filters.per_speed * speed, elapsed))
+        rotation = Rotation.from_rotvec(np.radians(shares[1] * steps[1])).as_matrix()
+        self._before = Motion(
+            motion.times_s,
+            before.expression + shares[0] * steps[0],
+            Pose(
+                rotation[None] @ before.pose.rotation,
+                before.pose.translation + shares[2] * steps[2],
+            ),
+        )
+        return self._before
+
+
+def _share(cutoff_hz: np.ndarray | float, elapsed_s: float) -> np.ndarray:
+    """Of a new value in the low-pass filter's next one."""
+    rate = 2.0 * np.pi * np.asarray(cutoff_hz) * elapsed_s
+    return rate / (1.0 + rate)
+
+
+def _between(
+    values: Float[np.ndarray, "n e"], raw: Float[np.ndarray, "n e"]
+) -> Float[np.ndarray, "n e"]:
+    """Nothing leaves the range of the unsmoothed values of its column."""
+    return np.clip(values, raw.min(axis=0), raw.max(axis=0))
+
+
+def _check_strength(strength: float) -> None:
+    if not 0.0 <= strength <= 1.0:
+        raise ValueError(f"smooth must be in [0, 1], got {strength}")

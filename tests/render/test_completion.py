@@ -1,0 +1,102 @@
+import numpy as np
+
+from mlanet.render.completion import SurfacePlanes, complete, to_lab
+
+SIZE = 64
+SKIN, HAIR, COAT = (200, 150, 120), (60, 40, 30), (40, 60, 160)
+
+
+def surface(**planes):
+    """A flat surface that faces the viewer: skin below row 16, where hair is usual above."""
+    ones, none = np.ones((SIZE, SIZE), np.float32), np.zeros((SIZE, SIZE), np.float32)
+    normal = np.zeros((SIZE, SIZE, 3), np.float32)
+    normal[..., 2] = 1.0
+    hairy = none.copy()
+    hairy[:16] = 1.0
+    trusted = 1.0 - hairy
+    known = {"skin": ones, "trusted": trusted, "hairy": hairy, "may_be_hairy": hairy}
+    known |= {"neck": none, "sharp": none, "back": none}
+    albedo = np.full((SIZE, SIZE, 3), 0.6, np.float32)
+    return SurfacePlanes(albedo, normal, **(known | planes))
+
+
+def painted(top, below=SKIN):
+    photo = np.empty((SIZE, SIZE, 3), np.uint8)
+    photo[:16], photo[16:] = top, below
+    return photo
+
+
+def completed(photo, seen, planes, *, symmetric=False):
+    weight = seen.astype(np.uint8) * 255
+    return complete(photo, weight, weight, planes, symmetric=symmetric).fields
+
+
+def apart(first, second):
+    pair = np.array([[first, second]], dtype=np.float32) / 255.0
+    return float(np.linalg.norm(np.subtract(*to_lab(pair)[0])))
+
+
+def left_half():
+    seen = np.zeros((SIZE, SIZE), bool)
+    seen[:, : SIZE // 2] = True
+    return seen
+
+
+def test_hidden_scalp_takes_the_colour_of_the_hair_and_hidden_skin_that_of_the_skin():
+    fields = completed(painted(HAIR), left_half(), surface())
+    assert apart(fields[4, 60, :3], HAIR) < 6.0
+    assert apart(fields[50, 60, :3], SKIN) < 3.0
+
+
+def test_who_is_bald_stays_so():
+    fields = completed(painted(SKIN), left_half(), surface())
+    assert apart(fields[4, 60, :3], SKIN) < 3.0
+
+
+def test_a_scalp_that_is_not_seen_is_skin():
+    seen = left_half()
+    seen[:24] = False
+    fields = completed(painted(HAIR), seen, surface())
+    assert apart(fields[4, 60, :3], SKIN) < 3.0
+
+
+def test_clothes_are_replaced_where_the_surface_is_not_trusted():
+    photo = painted(HAIR)
+    photo[48:] = COAT
+    low = np.zeros((SIZE, SIZE), np.float32)
+    low[40:] = 1.0
+    everything = np.ones((SIZE, SIZE), bool)
+    trusted = surface().trusted - low
+    fields = completed(photo, everything, surface(trusted=trusted, neck=low))
+    assert fields[56, 32, 4] < 0.05
+    assert fields[42, 32, 4] > 0.9
+    assert apart(fields[56, 32, :3], SKIN) < 6.0
+    assert completed(photo, everything, surface())[56, 32, 4] > 0.9
+
+
+def test_the_other_side_lends_its_detail():
+    photo = painted(HAIR)
+    photo[40, 10] = 0
+    fields = completed(photo, left_half(), surface(), symmetric=True)
+    assert fields[40, SIZE - 1 - 10, 3] > 0.99
+    rest = fields[40, SIZE - 1 - 10, :3] + photo[40, 10]
+    assert apart(rest, (0, 0, 0)) < 6.0
+
+
+def test_light_that_falls_from_the_side_is_told_from_the_albedo():
+    tilt = np.linspace(-1.0, 1.0, SIZE)[None].repeat(SIZE, 0)
+    normal = np.stack([np.sin(tilt), 0.0 * tilt, np.cos(tilt)], axis=-1).astype(np.float32)
+    planes = surface()
+    planes = SurfacePlanes(
+        planes.albedo,
+        normal,
+        planes.skin,
+        planes.skin,
+        *[0.0 * planes.skin] * 5,
+    )
+    photo = np.rint(255 * 0.6 * (0.7 + 0.3 * normal[..., :1])).repeat(3, -1).astype(np.uint8)
+    whole = np.full((SIZE, SIZE), 255, np.uint8)
+    shade = complete(photo, whole, whole, planes, symmetric=False).shade
+    flat = (photo[..., 0] / shade)[8:-8, 8:-8]
+    assert flat.std() / flat.mean() < 0.03
+    assert photo[..., 0].std() / photo.mean() > 0.15
