@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,13 +12,15 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from mlanet.cli import label as module
-from mlanet.cli.label import FaceModel, Fitting, label
+from mlanet.cli.label import FaceModel, Fitting, Joining, label
 from mlanet.errors import DataError, UsageError
 from mlanet.fitting import FittingConfig
 from mlanet.fitting.labels import constant_rotation, label_faces
 from mlanet.geometry import angle_between, matrix_from_6d, viewer_from_camera
+from mlanet.labelling import jobs
+from mlanet.labelling import parts as parts_module
 from mlanet.morphable import load_model, save_model
+from mlanet.synthesis import RenderedHeads, write_samples
 
 
 @pytest.fixture
@@ -40,28 +43,25 @@ def test_every_face_has_its_row_and_parts_are_cleaned_away(folder, capsys):
 
 
 def test_a_run_goes_on_where_it_was_stopped(folder, monkeypatch):
-    monkeypatch.setattr(module, "PART_FACES", 2)
+    monkeypatch.setattr(parts_module, "PART_FACES", 2)
 
     def stop(*_):
         raise OSError("full")
 
     out = folder / "fits.npz"
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_remove_if_empty", stop)
-        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        patch.setattr(parts_module.Parts, "remove", stop)
         with pytest.raises(OSError, match="full"):
             label(data=folder, out=out, processes=1)
     out.unlink()
     parts = sorted((folder / "fits.npz.parts").iterdir())
     assert len(parts) == 2
-    kept = parts[0].stat().st_mtime_ns
     parts[1].unlink()
     made = []
-    fit = module._fit_part
-    monkeypatch.setattr(module, "_fit_part", lambda part: made.append(part.path) or fit(part))
-    assert parts[0].stat().st_mtime_ns == kept
+    fit = jobs.label_faces
+    monkeypatch.setattr(jobs, "label_faces", lambda *a, **k: made.append(len(a[1])) or fit(*a, **k))
     assert label(data=folder, out=out, processes=1) == 0
-    assert made == parts[1:]
+    assert made == [1]
     assert out.is_file()
 
 
@@ -69,7 +69,7 @@ def test_a_damaged_part_is_made_again_and_foreign_files_are_kept(folder, monkeyp
     """The folder of parts may hold parts of other settings, or anything."""
     out, parts = folder / "fits.npz", folder / "fits.npz.parts"
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        patch.setattr(parts_module.Parts, "remove", lambda _: None)
         label(data=folder, out=out, processes=1)
     out.unlink()
     (part,) = parts.iterdir()
@@ -83,11 +83,27 @@ def test_a_damaged_part_is_made_again_and_foreign_files_are_kept(folder, monkeyp
         assert found["accepted"].tolist() == [True, True, False]
 
 
-def test_parts_of_another_size_are_not_mixed_in(monkeypatch):
-    points, model = np.zeros((1, 68, 2)), load_model()
-    before = module._settings(points, model, Fitting(), 1.0)
-    monkeypatch.setattr(module, "PART_FACES", 2)
-    assert module._settings(points, model, Fitting(), 1.0) != before
+def part_names(folder, monkeypatch, **options):
+    """Names of the parts of a run: they tell what decides the labels."""
+    parts = folder / "kept.npz.parts"
+    with monkeypatch.context() as patch:
+        patch.setattr(parts_module.Parts, "remove", lambda _: None)
+        label(data=folder, out=folder / "kept.npz", processes=1, **options)
+    names = {path.name for path in parts.iterdir()}
+    shutil.rmtree(parts)
+    return names
+
+
+def test_parts_of_other_settings_are_not_mixed_in(folder, monkeypatch):
+    half_model(folder / "half.npz")
+    options = [{}, {"face_model": FaceModel(model=folder / "half.npz")}]
+    changes = [{"max_residual": 2.0}, {"depth_weight": 0.1}, {"jaw": "contour"}]
+    options += [{"fitting": Fitting(**change)} for change in changes]
+    names = [part_names(folder, monkeypatch, **given) for given in options]
+    monkeypatch.setattr(parts_module, "PART_FACES", 2)
+    names.append(part_names(folder, monkeypatch))
+    assert len(set.union(*names)) == sum(map(len, names)) == 7
+    assert part_names(folder, monkeypatch) == names[-1]
 
 
 @pytest.mark.parametrize(
@@ -104,8 +120,6 @@ def test_what_the_jaw_is(folder, jaw, columns, weight):
     with np.load(folder / "fits.npz") as found:
         assert found["jaw_weight"] == weight
         np.testing.assert_array_equal(found["residual_percent"], expected.residual_percent)
-    settings = [module._settings(points, load_model(), Fitting(), w) for w in (0.05, 1.0)]
-    assert settings[0] != settings[1]
 
 
 def test_depth_counts_as_little_as_it_is_told_to(folder):
@@ -166,6 +180,11 @@ def test_wrong_usage_is_named(tmp_path):
         label(data=tmp_path, out=tmp_path / "fits.npz", fitting=Fitting(depth_weight=2.0))
     with pytest.raises(UsageError, match="npz"):
         label(data=tmp_path, out=tmp_path / "fits.txt")
+    with pytest.raises(UsageError, match="network shipped"):
+        label(data=tmp_path, out=tmp_path / "fits.npz", joining=Joining(teacher=tmp_path))
+    joining = Joining(network="shipped", offsets_of=tmp_path)
+    with pytest.raises(UsageError, match="goes with --teacher"):
+        label(data=tmp_path, out=tmp_path / "fits.npz", joining=joining)
     with pytest.raises(UsageError, match="processes"):
         label(data=tmp_path, out=tmp_path / "fits.npz", processes=-1)
 
@@ -185,8 +204,8 @@ def test_faces_that_cannot_be_fitted_are_rejected(folder, capsys):
     assert "2 of 6 faces accepted, 3 had nothing to fit" in capsys.readouterr().out
 
 
-def test_a_model_of_the_user_s_is_fitted(folder):
-    """Half of the identity modes: another model, whose parts must not be mixed with the first's."""
+def half_model(path):
+    """Half of the identity modes: another model."""
     embedded = load_model()
     kept = embedded.layout.identity // 2
     shape = embedded.shape
@@ -197,25 +216,22 @@ def test_a_model_of_the_user_s_is_fitted(folder):
         identity_names=embedded.identity_names[:kept],
         identity_mirror=embedded.identity_mirror[:kept],
     )
-    save_model(other, folder / "half.npz")
+    save_model(other, path)
+    return kept
+
+
+def test_a_model_of_the_user_s_is_fitted(folder):
+    kept = half_model(folder / "half.npz")
     out = folder / "fits.npz"
     parts = folder / "fits.npz.parts"
-    assert label(data=folder, out=out, processes=1) == 0
     parts.mkdir()
     (parts / "0123456789ab-00000000.npz").write_bytes(b"of another model")
-    assert (
-        label(data=folder, out=out, processes=1, face_model=FaceModel(model=folder / "half.npz"))
-        == 0
-    )
+    given = FaceModel(model=folder / "half.npz")
+    assert label(data=folder, out=out, processes=1, face_model=given) == 0
     with np.load(out) as found:
         assert str(found["face_model"]) == "half"
         assert found["identity"].shape == (3, kept)
         assert found["accepted"].tolist() == [True, True, False]
-    points = np.zeros((1, 68, 2))
-    same = module._settings(points, embedded, Fitting(), 1.0)
-    assert module._settings(points, other, Fitting(), 1.0) != same
-    assert module._settings(points, embedded, Fitting(max_residual=2.0), 1.0) != same
-    assert module._settings(points, embedded, Fitting(depth_weight=0.1), 1.0) != same
 
 
 def test_other_layouts_whose_samples_have_landmarks(folder, tmp_path, capsys):
@@ -240,6 +256,36 @@ def test_other_layouts_whose_samples_have_landmarks(folder, tmp_path, capsys):
     assert "AFW/b.jpg: no landmarks" in capsys.readouterr().err
 
 
+def test_a_network_and_a_teacher_are_joined_with_the_landmarks(tmp_path, capsys):
+    """The teacher found nobody: what is left are the labels and the network."""
+    crops = tmp_path / "crops"
+    write_samples(RenderedHeads(load_model(), size=96, count=2, seed=5), crops, {})
+    with np.load(crops / "labels.npz") as labels:
+        names = labels["name"]
+    np.savez(
+        tmp_path / "teacher.npz",
+        name=names,
+        found=np.zeros(2, bool),
+        points=np.zeros((2, 478, 2), np.int16),
+        blendshapes=np.zeros((2, 1)),
+        index=np.arange(478),
+        unit_px=np.array(1.0),
+        blendshape_names=np.array(["jawOpen"]),
+    )
+    out = tmp_path / "fits.npz"
+    joining = Joining(network="shipped", teacher=tmp_path / "teacher.npz")
+    assert label(data=crops, out=out, joining=joining, processes=1) == 0
+    assert "0 faces left out; 0 have expressions seldom seen" in capsys.readouterr().out
+    with np.load(out) as found:
+        assert found["name"].tolist() == names.tolist()
+        assert found["landmarks_px"].shape == (2, 68, 2)
+        assert found["used"].all()
+        assert not found["telling"].any()
+        assert found["teacher_offsets"].shape == (13, 51, 2)
+        assert found["max_residual_percent"] == 4.0
+    assert not out.with_name("fits.npz.parts").exists()
+
+
 def test_data_without_landmarks_is_named(tmp_path):
     np.savez(tmp_path / "labels.npz", name=np.zeros(0, "U1"), pts68_px=np.zeros((0, 68, 2)))
     with pytest.raises(DataError, match="no landmarks"):
@@ -249,15 +295,17 @@ def test_data_without_landmarks_is_named(tmp_path):
         label(data=tmp_path, out=tmp_path / "fits.npz")
     with pytest.raises(DataError, match="no such folder"):
         label(data=tmp_path / "absent", out=tmp_path / "fits.npz")
+    assert not (tmp_path / "fits.npz.parts").exists()
 
 
 RUN = """
 import sys
 from pathlib import Path
-from mlanet.cli import label as module
-module.PART_FACES = 2
+from mlanet.cli.label import label
+from mlanet.labelling import parts
+parts.PART_FACES = 2
 if __name__ == "__main__":
-    module.label(data=Path(sys.argv[1]), out=Path(sys.argv[2]), processes=2)
+    label(data=Path(sys.argv[1]), out=Path(sys.argv[2]), processes=2)
 """
 
 

@@ -85,6 +85,14 @@ def test_landmarks_alone_suffice(folder):
     assert sample.identity is None
 
 
+def test_pictures_may_have_no_landmarks_and_people_another_name(folder):
+    write_labels(folder, pts68_px=None, identity=None, person=np.array(list("pqrst")))
+    crops = FaceCrops(folder)
+    assert crops.landmarks_px is None
+    assert crops[1].landmarks_px is None
+    assert crops[1].identity == "q"
+
+
 def test_iteration_ends(folder):
     assert [sample.name for sample in FaceCrops(folder)] == NAMES
 

@@ -319,6 +319,76 @@ def test_labels_of_something_else_are_refused(root, labelled, model, change, mes
         LabelledFaces(root, 4, [SourceConfig("aflw_train", labels="other.npz")])
 
 
+@pytest.fixture(scope="module")
+def joined(root, labelled, model):
+    """What `mlanet label --network` writes: points of its own, who is left out, telling faces."""
+    with np.load(root / "aflw_train" / "labels.npz") as file:
+        points = file["pts68_px"][..., :2] + 1.0
+    used, telling = np.arange(12) != 5, np.isin(np.arange(12), [0, 2, 5, 7])
+    points[5] = 0.0
+    columns = {"landmarks_px": points, "used": used, "telling": telling & used}
+    arrays = labelled | columns | {"face_model": np.array(model.name)}
+    np.savez(root / "joined.npz", **arrays)
+    return arrays
+
+
+def test_points_of_labels_take_the_place_of_the_data_sets(root, model, joined):
+    source = folder_source(root / "aflw_train", model, root / "joined.npz")
+    assert not source.with_depth
+    np.testing.assert_array_equal(source[2].landmarks_px, joined["landmarks_px"][2])
+    assert source[2].jaw_on_surface
+    cut = model.layout.slices["identity"]
+    np.testing.assert_array_equal(source[2].coefficients[cut], joined["identity"][2])
+    other = folder_source(root / "aflw_train", model, root / "fits.npz")
+    assert other.fingerprint != source.fingerprint
+
+
+def test_faces_that_labels_leave_out_are_neither_trained_with_nor_held_out(root, joined):
+    parts = [SourceConfig("aflw_train", labels="joined.npz")]
+    for every, held_out in ((4, [0, 4, 8]), (5, [0, 10])):
+        faces = LabelledFaces(root, every, parts)
+        assert [index for _, index in faces.held_out] == held_out
+        members = {index for _, index in faces.training}
+        assert members == set(range(12)) - {5, *held_out}
+
+
+def test_a_source_of_telling_faces_shares_its_folder_with_the_others(root, joined, tiny):
+    both = SourceConfig("aflw_train", 0.5, labels="joined.npz")
+    config = replace(tiny, held_out=4, sources=(both, replace(both, telling=True)))
+    faces = LabelledFaces.of(config, root)
+    assert len(faces.sources) == 1
+    assert [pool.members for pool in faces.labelled][1] == [(0, 2), (0, 7)]
+    assert faces.held_out == [(0, 0), (0, 4), (0, 8)]
+    assert [name for name, _, _ in faces.description] == ["aflw_train", "aflw_train (telling)"]
+    assert len(faces.training_batch(0, 32, config)) == config.batch_size
+
+
+def test_telling_faces_need_labels_that_name_them(root, labelled):
+    with pytest.raises(ConfigurationError, match="telling: only labels"):
+        SourceConfig("aflw_train", telling=True)
+    with pytest.raises(DataError, match="aflw_train: telling: the labels do not say"):
+        LabelledFaces(root, 4, [SourceConfig("aflw_train", labels="fits.npz", telling=True)])
+
+
+def test_pictures_without_landmarks_of_their_own_are_learnt_with_those_of_labels(
+    root, joined, model, tmp_path
+):
+    (tmp_path / "plain").mkdir()
+    for path in (root / "aflw_train").glob("*.tar"):
+        (tmp_path / "plain" / path.name).symlink_to(path)
+    np.savez(tmp_path / "plain" / "labels.npz", name=joined["name"], person=joined["name"])
+    source = folder_source(tmp_path / "plain", model, root / "joined.npz")
+    np.testing.assert_array_equal(source[3].landmarks_px, joined["landmarks_px"][3])
+    assert folder_source(tmp_path / "plain", model)[3].landmarks_px is None
+
+
+def test_points_without_word_of_who_is_used_are_refused(root, joined, model, tmp_path):
+    arrays = {name: values for name, values in joined.items() if name != "used"}
+    np.savez(tmp_path / "odd.npz", **arrays)
+    with pytest.raises(DataError, match="'used' is missing"):
+        folder_source(root / "aflw_train", model, tmp_path / "odd.npz")
+
+
 def photographic(root, model, folder, albedo, name="photo"):
     """The rendered heads again, as if drawn with the photographic albedo, or another one."""
     layout = model.layout

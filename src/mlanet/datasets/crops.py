@@ -16,22 +16,21 @@ from mlanet.image import read_image
 
 
 class FaceCrops:
-    """Face crops with 68 landmarks, read from a folder of `labels.npz` and `*.tar`.
+    """Face crops and what is known of them, read from a folder of `labels.npz` and `*.tar`.
 
-    `labels.npz` holds `name` (N,) and `pts68_px` (N, 68, 2 or 3), and may hold `rotation`
-    (N, 3, 3) from the model's axes (x to the subject's left, y up, z out of the face) to a
-    viewer's (x right, y up, z nearer), `angles_deg` (N, 3), `identity` (N,) and `coefficients`
-    (N, C). Pixel
-    coordinates follow docs/reference/conventions.md: (0, 0) is the crop's top-left corner. Labels
-    and
-    pictures are matched by name, equal names by their order; pictures without a label are
-    ignored. Labels without a picture, with numbers that are not finite or with a matrix that does
-    not rotate are left out and noted.
+    `labels.npz` holds `name` (N,), and may hold `pts68_px` (N, 68, 2 or 3), `rotation` (N, 3, 3)
+    from the model's axes (x to the subject's left, y up, z out of the face) to a viewer's (x right,
+    y up, z nearer), `angles_deg` (N, 3), `identity` (or `person`) (N,) and `coefficients` (N, C).
+    Pixel coordinates follow docs/reference/conventions.md: (0, 0) is the crop's top-left corner.
+    Labels and pictures are matched by name, equal names by their order; pictures without a label
+    are ignored. Labels without a picture, with numbers that are not finite or with a matrix that
+    does not rotate are left out and noted.
 
     Attributes:
         names: (N,) str.
         rows: (N,) int, their places in `labels.npz`, which may list more.
-        landmarks_px: (N, 68, 2) or (N, 68, 3) float32; z is larger nearer the viewer.
+        landmarks_px: (N, 68, 2) or (N, 68, 3) float32; z is larger nearer the viewer. None
+            if they are not known.
         rotation: (N, 3, 3) float32 model to camera (the viewer's y and z turned over), or None.
         angles_deg: (N, 3) float32 pitch, yaw, roll, or None.
         identity: (N,) str, who is shown, or None.
@@ -44,7 +43,7 @@ class FaceCrops:
 
     names: Shaped[np.ndarray, "n"]
     rows: Int[np.ndarray, "n"]
-    landmarks_px: Float[np.ndarray, "n 68 d"]
+    landmarks_px: Float[np.ndarray, "n 68 d"] | None
     rotation: Float[np.ndarray, "n 3 3"] | None
     angles_deg: Float[np.ndarray, "n 3"] | None
     identity: Shaped[np.ndarray, "n"] | None
@@ -55,16 +54,18 @@ class FaceCrops:
         self._labels_path = folder / "labels.npz"
         labels = load_arrays(
             self._labels_path,
-            required={"name": (), "pts68_px": (68, None)},
+            required={"name": ()},
             optional={
+                "pts68_px": (68, None),
                 "rotation": (3, 3),
                 "angles_deg": (3,),
                 "identity": (),
+                "person": (),
                 "coefficients": (None,),
             },
             finite=False,
         )
-        if labels["pts68_px"].shape[2] not in (2, 3):
+        if "pts68_px" in labels and labels["pts68_px"].shape[2] not in (2, 3):
             raise DataError(f"{self._labels_path}: 'pts68_px' must have 2 or 3 coordinates")
         self.skipped = SkippedSamples()
         self._tars = TarIndex(list_files(folder, (".tar",)), self.skipped)
@@ -80,14 +81,16 @@ class FaceCrops:
         self._positions = self._tars.match(labels["name"].tolist())
         self.names = labels["name"]
         self.rows = usable
-        self.landmarks_px = labels["pts68_px"].astype(np.float32)
+        self.landmarks_px = None
+        if "pts68_px" in labels:
+            self.landmarks_px = labels["pts68_px"].astype(np.float32)
         self.rotation = None
         if "rotation" in labels:
             self.rotation = viewer_from_camera(labels["rotation"].astype(np.float32))
         self.angles_deg = None
         if "angles_deg" in labels:
             self.angles_deg = labels["angles_deg"].astype(np.float32)
-        self.identity = labels.get("identity")
+        self.identity = labels.get("identity", labels.get("person"))
         self.coefficients = None
         if "coefficients" in labels:
             self.coefficients = labels["coefficients"].astype(np.float32)
@@ -109,7 +112,7 @@ class FaceCrops:
         return Sample(
             name=str(self.names[index]),
             image=self.decode(index),
-            landmarks_px=self.landmarks_px[index],
+            landmarks_px=None if self.landmarks_px is None else self.landmarks_px[index],
             rotation=None if self.rotation is None else self.rotation[index],
             angles_deg=None if self.angles_deg is None else self.angles_deg[index],
             identity=None if self.identity is None else str(self.identity[index]),

@@ -70,6 +70,7 @@ class SourceConfig:
         heads: how many heads are rendered where there is no folder.
         known: blocks of coefficients that are taken as known, of those that the labels have; empty
             for all of these.
+        telling: only faces whose expressions are seldom seen, as the labels say.
     """
 
     folder: str = ""
@@ -77,6 +78,7 @@ class SourceConfig:
     labels: str = ""
     heads: int = 20_000
     known: tuple[str, ...] = ()
+    telling: bool = False
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -84,6 +86,8 @@ class SourceConfig:
         check_range(self, 1, math.inf, "heads")
         if self.labels and not self.folder:
             raise ConfigurationError("labels: rendered heads bring their own")
+        if self.telling and not self.labels:
+            raise ConfigurationError("telling: only labels say which faces are")
         if self.known and not self.folder:
             raise ConfigurationError("known: of rendered heads everything is")
         blocks = [item.name for item in fields(Coefficients)]

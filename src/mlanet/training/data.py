@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,6 +38,14 @@ AT_ONCE = 16
 
 MEMORY_GB = 4.0
 """Memory for pictures that are kept when they have been read."""
+
+
+class _Group(NamedTuple):
+    """Sources that fill a share of the batches as one: all of their faces or the telling ones."""
+
+    sources: list[int]
+    share: float
+    telling: bool = False
 
 
 class LabelledFaces:
@@ -95,7 +104,7 @@ class LabelledFaces:
         opened: dict[SourceConfig, int] = {}
 
         def number(source: SourceConfig) -> int:
-            key = replace(source, share=1.0)
+            key = replace(source, share=1.0, telling=False)
             if key not in opened:
                 opened[key] = len(self.sources)
                 self._open(key, root, seed)
@@ -105,16 +114,17 @@ class LabelledFaces:
             return opened[key]
 
         default = [SourceConfig(folder=name) for name in FOLDERS if (root / name).is_dir()]
-        groups = [([number(source)], source.share) for source in labelled] or [
-            ([number(source) for source in default], 1.0)
+        groups = [_Group([number(own)], own.share, own.telling) for own in labelled] or [
+            _Group([number(own) for own in default], 1.0)
         ]
-        others = [([number(source)], source.share) for source in unlabelled] or groups
-        used = list(dict.fromkeys(k for members, _ in (*groups, *others) for k in members))
-        named = list(dict.fromkeys(k for members, _ in groups for k in members))
+        others = [_Group([number(own)], own.share, own.telling) for own in unlabelled] or groups
+        used = list(dict.fromkeys(k for group in (*groups, *others) for k in group.sources))
+        named = list(dict.fromkeys(k for group in groups for k in group.sources))
         self.held_out = [
             (k, int(index))
             for k in watched(self.sources, used, named)
-            for index in np.flatnonzero(self.sources[k].photos.rows % held_out == 0)
+            for index in self.sources[k].members()
+            if self.sources[k].photos.rows[index] % held_out == 0
         ]
         left_out = kept_out(self.sources, self.held_out)
         self.labelled = self._pools(groups, left_out, 0)
@@ -200,7 +210,8 @@ class LabelledFaces:
         found: list[tuple[str, int, float]] = []
         for pool in self.labelled:
             names = dict.fromkeys(self.sources[k].name for k, _ in pool.members)
-            found.append((" + ".join(names), len(pool.members), pool.share))
+            name = " + ".join(names) + " (telling)" * pool.telling
+            found.append((name, len(pool.members), pool.share))
         return found
 
     def training_batch(
@@ -267,7 +278,7 @@ class LabelledFaces:
 
     def _pools(
         self,
-        groups: Sequence[tuple[list[int], float]],
+        groups: Sequence[_Group],
         left_out: set[Place],
         first_stream: int,
     ) -> list[Pool]:
@@ -275,14 +286,15 @@ class LabelledFaces:
             Pool(
                 [
                     (k, index)
-                    for k in members
-                    for index in range(len(self.sources[k]))
+                    for k in group.sources
+                    for index in self.sources[k].members(telling=group.telling).tolist()
                     if (k, index) not in left_out
                 ],
-                share,
+                group.share,
                 first_stream + stream,
+                group.telling,
             )
-            for stream, (members, share) in enumerate(groups)
+            for stream, group in enumerate(groups)
         ]
 
     def face(self, place: Place) -> Sample | None:

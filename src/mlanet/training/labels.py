@@ -23,12 +23,19 @@ class Labels:
         known: which of a picture's coefficients are known.
         accepted: pictures that have them; of the others nothing is known.
         boxes_px: squares: left, top, right, bottom; None for whole pictures.
+        landmarks_px: points that are learnt instead of the data set's own, the jaw's fixed on the
+            surface; None where the labels have none.
+        used: pictures that may be trained with; None for all.
+        telling: pictures with expressions that are seldom seen; None where nobody looked.
     """
 
     coefficients: Float[np.ndarray, "n c"]
     known: Bool[np.ndarray, "c"]
     accepted: Bool[np.ndarray, "n"]
     boxes_px: Float[np.ndarray, "n 4"] | None = None
+    landmarks_px: Float[np.ndarray, "n 68 2"] | None = None
+    used: Bool[np.ndarray, "n"] | None = None
+    telling: Bool[np.ndarray, "n"] | None = None
 
     @classmethod
     def read(
@@ -55,7 +62,8 @@ class Labels:
         found = load_arrays(path, {"name": (), "box_px": (4,), "accepted": ()})
         noted = read_npz(path, DataError, "not a readable npz file", names=("face_model",))
         check_model(path, str(noted.get("face_model", "?")), model)
-        found |= load_arrays(path, {"name": (), **wanted})
+        optional = {"landmarks_px": (68, 2), "used": (), "telling": ()}
+        found |= load_arrays(path, {"name": (), **wanted}, optional)
         others = f"{path}: labels of other pictures than those of {folder}"
         theirs = found["name"].tolist()
         mine = list(names)
@@ -79,7 +87,26 @@ class Labels:
             known[layout.slices[name]] = True
         accepted[places] = found["accepted"][rows].astype(bool)
         boxes[places] = found["box_px"][rows]
-        return cls(coefficients, known, accepted, boxes)
+
+        def among(name: str) -> np.ndarray | None:
+            if name not in found:
+                return None
+            values = np.zeros((len(names), *found[name].shape[1:]), found[name].dtype)
+            values[places] = found[name][rows]
+            return values
+
+        points, used, telling = among("landmarks_px"), among("used"), among("telling")
+        if points is not None and used is None:
+            raise DataError(f"{path}: the array 'used' is missing beside 'landmarks_px'")
+        return cls(
+            coefficients,
+            known,
+            accepted,
+            boxes,
+            points,
+            None if used is None else used.astype(bool),
+            None if telling is None else telling.astype(bool),
+        )
 
     def square_px(self, index: int) -> tuple[float, float, float] | None:
         """Left, top and side of the square whose camera the coefficients are in."""

@@ -17,11 +17,13 @@ class Pool:
         members: (source, index) of each sample.
         share: of the labelled or the unlabelled part of a batch.
         stream: tells the pool's orders from those of others.
+        telling: they are the telling faces of their sources.
     """
 
     members: list[tuple[int, int]]
     share: float
     stream: int
+    telling: bool = False
 
     @property
     def own_numbers(self) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int
 
 from mlanet.datasets import FaceCrops, Sample, SampleSequence, SkippedSamples, open_dataset
 from mlanet.datasets.layouts import layout_of
@@ -53,6 +54,21 @@ class Source:
         """Whether any coefficient is known."""
         return self.exact or (self.labels is not None and bool(self.labels.known.any()))
 
+    def members(self, *, telling: bool = False) -> Int[np.ndarray, "k"]:
+        """Samples that the labels do not leave out, or of these the telling ones.
+
+        Raises:
+            DataError: the labels do not say which are telling.
+        """
+        wanted = np.ones(len(self), bool)
+        if self.labels is not None and self.labels.used is not None:
+            wanted &= self.labels.used
+        if telling:
+            if self.labels is None or self.labels.telling is None:
+                raise DataError(f"{self.name}: telling: the labels do not say which faces are")
+            wanted &= self.labels.telling
+        return np.flatnonzero(wanted)
+
     def __getitem__(self, index: int) -> Sample:
         """A face.
 
@@ -60,6 +76,9 @@ class Source:
             DataError: its picture or its landmarks are malformed.
         """
         sample = self.dataset[index]
+        if self.labels is not None and self.labels.landmarks_px is not None:
+            joined = self.labels.landmarks_px[index]
+            sample = replace(sample, landmarks_px=joined, surface_jaw=True)
         points = sample.landmarks_px
         if points is not None:
             box = square_from_landmarks(points)
@@ -122,8 +141,8 @@ def folder_source(
 ) -> Source:
     """Any data set of `mlanet.datasets`, told by its files' names.
 
-    Samples without landmarks serve as unlabelled ones only. Depth of landmarks is used of
-    `FaceCrops` alone.
+    Landmarks are the labels' where these have any. Samples without landmarks serve as unlabelled
+    ones only. Depth of landmarks is used of `FaceCrops` alone.
 
     Args:
         path: of the data set.
@@ -152,7 +171,9 @@ def folder_source(
         # Every crop has its labels there, also those that cannot be used and are left out.
         found = Labels.read(labels, names, path.name, model, every=crops is not None)
     found = narrowed(found, known, path, model)
-    landmarks = () if crops is None else (crops.landmarks_px,)
+    own_points = None if crops is None else crops.landmarks_px
+    landmarks = () if own_points is None else (own_points,)
+    joined = found is not None and found.landmarks_px is not None
     return Source(
         name=path.name,
         dataset=dataset,
@@ -161,7 +182,7 @@ def folder_source(
         fingerprint=fingerprint(names, found, *landmarks),
         labels=found,
         real=own is None,
-        with_depth=crops is not None and crops.landmarks_px.shape[2] == 3,
+        with_depth=own_points is not None and own_points.shape[2] == 3 and not joined,
     )
 
 
@@ -190,6 +211,8 @@ def fingerprint(names: Sequence[str], labels: Labels | None, *arrays: np.ndarray
     if labels is not None:
         boxes = np.zeros(0) if labels.boxes_px is None else labels.boxes_px
         arrays += (labels.coefficients, boxes, labels.known, labels.accepted)
+        more = (labels.landmarks_px, labels.used, labels.telling)
+        arrays += tuple(values for values in more if values is not None)
     for values in arrays:
         found.update(np.ascontiguousarray(values, np.float32).tobytes())
     return found.hexdigest()

@@ -50,14 +50,18 @@ def describe_frames(
     """What a network says of all frames, cut by their labelled landmarks.
 
     Raises:
-        DataError: the labels name no people, a name tells no video, or a picture is broken.
+        DataError: the labels name no people or have no landmarks, a name tells no video, or a
+            picture is broken.
     """
     people_and_videos(faces)
+    points = faces.landmarks_px
+    if points is None:
+        raise DataError("the labels have no landmarks")
     size = reconstructor.regressor.config.input_size
     vectors: list[np.ndarray] = []
     colors: list[np.ndarray] = []
     for rows in batches(len(faces), BATCH, progress):
-        squares = [square_from_landmarks(faces.landmarks_px[k, :, :2].astype(float)) for k in rows]
+        squares = [square_from_landmarks(points[k, :, :2].astype(float)) for k in rows]
         pictures = [faces.decode(row) for row in rows]
         crops = np.stack(
             [crop_square(*each, size).image for each in zip(pictures, squares, strict=True)]

@@ -1,12 +1,17 @@
-"""What MediaPipe's Face Landmarker said of the pictures of a data set."""
+"""What MediaPipe's Face Landmarker said of the pictures of a data set.
 
+Apache-2.0; Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Video on Mobile
+GPUs", 2019. The format of its answers: docs/how-to/label.md.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mlanet.datasets.archive import load_arrays
+from mlanet.datasets.archive import load_arrays, positions_of
 from mlanet.errors import DataError
 from mlanet.files.numpyfiles import read_npz
 
@@ -44,34 +49,37 @@ class Teacher:
     blend_shapes: dict[str, Float[np.ndarray, "n"]]
 
     @classmethod
-    def load(cls, path: Path, rows: Int[np.ndarray, "n"] | None = None) -> "Teacher":
-        """Answers of an npz file: `found`, `points` (n, k, 2) and `blendshapes` by pictures.
+    def load(cls, path: Path, names: Sequence[str]) -> "Teacher":
+        """Answers for the pictures of these names; the file may have more.
 
-        Beside them lie `index` (which points of the face mesh the k are), `unit_px` (pixels in one
-        of `points`) and `blendshape_names`.
-
-        Args:
-            path: the file.
-            rows: of the pictures that are wanted; all without.
+        An npz file holds, by picture, `name`, `found`, `points` (m, k, 2) and `blendshapes` (m, s),
+        and beside them `index` (k,), which points of the face mesh these are, `unit_px`, how many
+        pixels one in `points` is, and `blendshape_names` (s,).
 
         Raises:
-            DataError: the file or an array is missing or malformed, or a point is not there.
+            DataError: the file or an array is missing or malformed, a picture or a point that is
+                needed is not there.
         """
-        shapes = {"found": (), "points": (None, 2), "blendshapes": (None,)}
+        shapes = {"name": (), "found": (), "points": (None, 2), "blendshapes": (None,)}
         answers = load_arrays(path, shapes, finite=False)
-        wanted = slice(None) if rows is None else rows
-        names = ("index", "unit_px", "blendshape_names")
-        about = read_npz(path, DataError, "not a readable npz file", names=names)
-        if missing := [name for name in names if name not in about]:
+        wanted = set(names)
+        theirs = [name if name in wanted else "" for name in answers["name"].tolist()]
+        rows = positions_of(names, theirs, f"in {path}")
+        keys = ("index", "unit_px", "blendshape_names")
+        about = read_npz(path, DataError, "not a readable npz file", names=keys)
+        if missing := [key for key in keys if key not in about]:
             raise DataError(f"{path}: the array {missing[0]!r} is missing")
         places = {int(point): place for place, point in enumerate(about["index"])}
         lids = [point for side in LIDS.values() for part in side for point in part]
         if lacking := set(JAW + INNER).union(lids) - set(places):
             raise DataError(f"{path}: lacks the points {sorted(lacking)}")
-        points = answers["points"][wanted] * float(about["unit_px"])
-        scores = np.nan_to_num(answers["blendshapes"][wanted].astype(np.float64))
+        sizes = (len(places), len(about["blendshape_names"]))
+        if sizes != (answers["points"].shape[1], answers["blendshapes"].shape[1]):
+            raise DataError(f"{path}: more or fewer points or scores than it names")
+        points = answers["points"][rows] * float(about["unit_px"])
+        scores = np.nan_to_num(answers["blendshapes"][rows].astype(np.float64))
         return cls(
-            found=answers["found"][wanted],
+            found=answers["found"][rows].astype(bool),
             landmarks_px=points[:, [places[point] for point in JAW + INNER]],
             lid_opening={
                 side: _opening(*(points[:, [places[k] for k in part]] for part in parts))
@@ -79,6 +87,21 @@ class Teacher:
             },
             blend_shapes=dict(zip(about["blendshape_names"].tolist(), scores.T, strict=True)),
         )
+
+    def only(self, rows: Int[np.ndarray, "k"]) -> "Teacher":
+        """Answers for some of the pictures."""
+        return Teacher(
+            self.found[rows],
+            self.landmarks_px[rows],
+            {side: opening[rows] for side, opening in self.lid_opening.items()},
+            {name: scores[rows] for name, scores in self.blend_shapes.items()},
+        )
+
+    @classmethod
+    def silent(cls, count: int) -> "Teacher":
+        """One that found no face in any of so many pictures."""
+        opening = {side: np.ones(count) for side in LIDS}
+        return cls(np.zeros(count, bool), np.zeros((count, 68, 2)), opening, {})
 
 
 def _opening(

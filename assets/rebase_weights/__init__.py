@@ -1,1 +1,0 @@
-"""How the shipped network was carried over to another face model."""
