@@ -145,7 +145,7 @@ def fit_landmarks(
     if not (_size(labels, weights) > 0).all():
         raise ValueError("the points of each face need an extent")
     shape = points.convert(lambda array: array.astype(np.float64))
-    prior = _prior(shape, len(labels), config, expression_prior)
+    mean, sd = _prior(shape, len(labels), config, expression_prior)
     turned = _checked(rotation_prior, len(labels))
     parts = [
         _fit(
@@ -154,7 +154,8 @@ def fit_landmarks(
             labels[part],
             weights[part],
             config,
-            *(known[part] for known in prior),
+            mean[part],
+            sd[part],
             turned and RotationPrior(turned.rotation[part], turned.sd_rad),
         )
         for part in (slice(k, k + FACES_AT_ONCE) for k in range(0, len(labels), FACES_AT_ONCE))

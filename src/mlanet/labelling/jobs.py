@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mlanet.datasets import BROKEN, FaceCrops
-from mlanet.fitting import ExpressionPrior
+from mlanet.fitting import ExpressionPrior, RotationPrior
 from mlanet.fitting.labels import Labels, config_for, label_faces
 from mlanet.labelling.answers import SEED, FaceNetwork
 from mlanet.labelling.joined_fit import fit_joined
@@ -109,15 +109,21 @@ class FitJoined:
     prior: ExpressionPrior
     scored: Bool[np.ndarray, "n"]
     max_residual_percent: float
+    rotation: RotationPrior | None = None
 
     def __len__(self) -> int:
         return len(self.landmarks_px)
 
     def __call__(self) -> Columns:
         """The labels and the points."""
-        model = self.face_model.load()
-        limit = self.max_residual_percent
-        labels, points = fit_joined(model, self.landmarks_px, self.prior, self.scored, limit)
+        labels, points = fit_joined(
+            self.face_model.load(),
+            self.landmarks_px,
+            self.prior,
+            self.scored,
+            self.max_residual_percent,
+            self.rotation,
+        )
         found = {name: getattr(labels, name) for name in LABEL_COLUMNS}
         return found | {"landmarks_px": points}
 

@@ -1,5 +1,6 @@
 """Labels of faces that a data set, a network and a teacher know together."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from mlanet.datasets.archive import fits
 from mlanet.datasets.people import unseen_people
 from mlanet.errors import DataError
 from mlanet.files.numpyfiles import read_npz
-from mlanet.fitting import ExpressionPrior
+from mlanet.fitting import ExpressionPrior, RotationPrior
 from mlanet.fitting.labels import Labels, with_given_rotation
+from mlanet.geometry import matrix_from_6d
 from mlanet.labelling.answers import FaceNetwork
 from mlanet.labelling.expressions import expression_prior, telling_faces, trusted_scores
 from mlanet.labelling.head_turn import NUM_BANDS, HeadTurn
@@ -37,6 +39,10 @@ from mlanet.labelling.teacher import Teacher
 OFFSETS = "teacher_offsets"
 """Array of a label file: how far the teacher's points lie from the others', by band of yaw."""
 
+GIVEN_ROTATION_SD = math.radians(0.5)
+"""How far heads of fits may be from the data's own rotations: landmarks alone leave rotations free
+by some 2 degrees, which the identity then makes up for."""
+
 OFFSETS_SHAPE = (2 * NUM_BANDS + 1, 68 - NUM_JAW, 2)
 
 
@@ -52,7 +58,7 @@ class JoinedConfig:
         offsets_of: label file whose offsets of the teacher are used; without it they are measured.
         jaw_on_surface: whether the data's jaw points are; None: where they have depth.
         leave_out_unseen_people: nothing is used of the people of `unseen_people`.
-        given_rotation: keep the data's own rotations (`with_given_rotation`).
+        given_rotation: fit with the data's own rotations (`with_given_rotation`).
         max_residual_percent: of accepted fits.
     """
 
@@ -116,10 +122,16 @@ def label_joined(config: JoinedConfig, parts: Parts) -> JoinedLabels:
         offsets = read_offsets(config.offsets_of)
     points = join_landmarks(reference, teacher, turn, offsets)
     labels, points = fit_in_parts(points, teacher, turn, config, parts)
+    if crops.rotation is not None and config.given_rotation:
+        given = with_given_rotation(labels, crops.rotation[rows].astype(np.float64))
+        rotation = np.where(
+            given.accepted[:, None, None],
+            matrix_from_6d(given.rotation.astype(np.float64)),
+            matrix_from_6d(labels.rotation.astype(np.float64)),
+        )
+        labels, points = fit_in_parts(points, teacher, turn, config, parts, rotation)
     if crops.identity is not None:
         labels = of_one_person(labels, crops.identity[rows])
-    if crops.rotation is not None and config.given_rotation:
-        labels = with_given_rotation(labels, crops.rotation[rows].astype(np.float64))
     used, telling = np.zeros(len(crops), bool), np.zeros(len(crops), bool)
     landmarks_px = np.zeros((len(crops), 68, 2))
     used[rows], landmarks_px[rows] = True, points
@@ -197,14 +209,23 @@ def fit_in_parts(
     turn: HeadTurn,
     config: JoinedConfig,
     parts: Parts,
+    rotation: Float[np.ndarray, "n 3 3"] | None = None,
 ) -> tuple[Labels, Float[np.ndarray, "n 68 2"]]:
-    """`fit_joined`, by several processes."""
+    """`fit_joined`, by several processes; a known rotation is kept within `GIVEN_ROTATION_SD`."""
     model = config.face_model.load()
     prior = expression_prior(teacher, turn, model.expression_names)
     scored = trusted_scores(teacher, turn)
     limit = config.max_residual_percent
     found = parts.work(
-        digest(repr((FITTING, limit)), points, prior.mean, prior.sd, scored, *shape_arrays(model)),
+        digest(
+            repr((FITTING, limit)),
+            points,
+            prior.mean,
+            prior.sd,
+            scored,
+            *([] if rotation is None else [rotation]),
+            *shape_arrays(model),
+        ),
         [
             FitJoined(
                 config.face_model,
@@ -212,6 +233,7 @@ def fit_in_parts(
                 ExpressionPrior(prior.mean[part], prior.sd[part]),
                 scored[part],
                 limit,
+                None if rotation is None else RotationPrior(rotation[part], GIVEN_ROTATION_SD),
             )
             for part in cut(len(points))
         ],
