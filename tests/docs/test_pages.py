@@ -88,4 +88,5 @@ def test_recorded_configurations_are_read(torch):
     from mlanet.training import TrainingConfig
 
     files = sorted((DOCS / "records" / "trainings").glob("*.json"))
-    assert [TrainingConfig.read(file).num_labelled > 0 for file in files] == [True] * 13
+    assert len(files) > 12
+    assert all(TrainingConfig.read(file).num_labelled > 0 for file in files)

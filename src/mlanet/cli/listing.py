@@ -42,8 +42,7 @@ def overview(verbs: Verbs) -> str:
             "For research",
             *_table({name: text for name, text in summaries.items() if name not in first}),
             "",
-            "mlanet VERB --help lists a verb's options, mlanet --version tells the version;",
-            "--debug, beside any verb, shows where an error comes from.",
+            "mlanet VERB --help lists a verb's options; with --debug errors say where from.",
         ]
     )
 

@@ -134,10 +134,10 @@ class TrainingConfig:
         precision: of the network's arithmetic: 32 bits, or mixed with 16.
         accumulation: parts of which a step's gradient is summed, to save memory.
         frozen_norms: batch norms use and keep the statistics that they start with.
-        trained: everything, or of a finished network (`--init`) the head of the uncertainty alone
-            (`weights.likelihood`): all else stays as it is, batch norms' statistics included.
         frozen_stages: the backbone's first stages (of four) that are kept as they start, norms
             included: a step is quicker, and what they see stays.
+        trained: everything, or of a finished network (`--init`) the head of the uncertainty alone
+            (`weights.likelihood`): all else stays as it is, batch norms' statistics included.
     """
 
     preset: str = DEFAULT_PRESET
