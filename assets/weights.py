@@ -16,11 +16,11 @@ from mlanet.training.export import export_onnx
 FILE = "mobile.onnx"
 SOURCE = (
     "last run of {steps} steps (all runs: docs/records/weights.md) on crops of AFLW with landmarks "
-    "derived by 3DDFA_V2 and a fit to AFLW's points, on portraits (Face Research Lab London Set, "
-    "CC BY 4.0; official portraits of the US House, public domain; MEBeauty, research; "
-    "SCUT-FBP5500, non-commercial research) and on rendered heads; points and expressions of the "
-    "photos also from MediaPipe's Face Landmarker (Apache-2.0); runs before also saw YouTube Faces "
-    "frames; backbone started from torchvision's MobileNetV2 of ImageNet (assets/backbone.py)"
+    "derived by 3DDFA_V2 and a fit to AFLW's points, on frames of YouTube Faces, on "
+    "portraits (Face Research Lab London Set, CC BY 4.0; official portraits of "
+    "the US House, public domain; MEBeauty, research; SCUT-FBP5500, non-commercial research) and "
+    "on rendered heads; points and expressions of the photos also from MediaPipe's Face Landmarker "
+    "(Apache-2.0); backbone started from torchvision's MobileNetV2 of ImageNet (assets/backbone.py)"
 )
 
 
