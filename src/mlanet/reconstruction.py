@@ -32,10 +32,12 @@ from mlanet.geometry import Camera, Mesh, Pose, decode_lighting, decode_pose, la
 from mlanet.image import Crop
 from mlanet.morphable import MorphableModel, Transfer
 from mlanet.render import (
+    AS_PHOTOGRAPHED,
     FACE_REGIONS,
     OVERLAY_OPACITY,
     PosedHead,
     Texture,
+    TextureChoice,
     TexturedMesh,
     UnbuiltHead,
     draw_overlay,
@@ -255,6 +257,7 @@ class Reconstruction:
         formats: Sequence[str] = DEFAULT_FORMATS,
         *,
         extent: Extent = "head",
+        texture: TextureChoice = AS_PHOTOGRAPHED,
     ) -> list[Path]:
         """Write `name`.glb, `name`.json, ... into a folder; returns the paths.
 
@@ -268,11 +271,15 @@ class Reconstruction:
             name: what files are called.
             formats: names of `mlanet.export.FORMATS` (docs/reference/output.md).
             extent: what meshes show: the whole head, or the face alone with eyes and teeth.
+            texture: which textures, and how large.
 
         Raises:
             UsageError: there is no such format, or its extra is not installed.
-            ValueError: the face alone is wanted of a face model without regions.
+            ValueError: the face alone is wanted of a face model without regions, or the size of
+                the texture is out of range.
+            RenderError: pictures of the texture are wanted where there is none.
             OSError: the folder cannot be written to.
+            ImageError: a picture cannot be written.
         """
         check_formats(formats)
         mesh, textured = self.mesh, self.has_texture and needs_texture(formats)
@@ -282,14 +289,18 @@ class Reconstruction:
         if textured and can_be_avatar(self.model):
             shape = self.coefficients.identity, self.coefficients.expression
             avatar = AvatarShape(self.model, *shape, extent)
+        made = None
+        if textured or texture.has_pictures:
+            made = self.texture if texture.size is None else self.texture_of(texture.size)
         height, width = self.image.shape[:2]
         content = FaceContent(
             name,
             mesh,
-            self.texture.image if textured else None,
+            texture.colors(made) if made is not None and textured else None,
             self.as_dict(),
             avatar,
             PhotoView(self.camera, self.pose, self.landmarks_px, (width, height)),
+            {} if made is None else texture.pictures(made),
         )
         return write_formats(content, Path(folder), formats)
 
@@ -307,9 +318,12 @@ class Reconstruction:
         """The mesh as a `trimesh.Trimesh`: model frame, mm, textured where `has_texture`."""
         return mesh_to_trimesh(self.mesh, self.texture.image if self.has_texture else None)
 
-    def in_topology(self, transfer: Transfer) -> TexturedMesh:
+    def in_topology(
+        self, transfer: Transfer, texture: TextureChoice = AS_PHOTOGRAPHED
+    ) -> TexturedMesh:
         """The textured mesh with another model's vertices and triangles, model frame, mm."""
-        return transfer_texture(transfer, self.mesh.vertices, self.texture.image)
+        made = self.texture if texture.size is None else self.texture_of(texture.size)
+        return transfer_texture(transfer, self.mesh.vertices, texture.colors(made))
 
     def save_topology(
         self,
@@ -317,6 +331,8 @@ class Reconstruction:
         folder: str | os.PathLike[str],
         name: str = "face_00",
         formats: Sequence[str] = DEFAULT_FORMATS,
+        *,
+        texture: TextureChoice = AS_PHOTOGRAPHED,
     ) -> list[Path]:
         """Write the mesh in another model's topology, and that model's coefficients.
 
@@ -328,7 +344,7 @@ class Reconstruction:
             OSError: the folder cannot be written to.
         """
         check_formats(formats)
-        carried = self.in_topology(transfer)
+        carried = self.in_topology(transfer, texture)
         shape = self.coefficients.identity, self.coefficients.expression
         description = {"schema": SCHEMA_VERSION, **transfer.described(*shape)}
         content = FaceContent(f"{name}.topology", carried.mesh, carried.texture, description)

@@ -1,7 +1,9 @@
 """The texture of a face model's head in a photo."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -18,6 +20,44 @@ TEXTURE_SIZES = (256, 512, 1024)
 
 LEAST_TEXTURE, MOST_TEXTURE = 64, 4096
 """Texture sides that may be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextureChoice:
+    """Which textures files hold.
+
+    Attributes:
+        light: of meshes' textures: as the photo is lit, or with the light's brightness divided
+            out; `both` is lit, and the other one as a picture beside the meshes.
+        mask: whether the visibility is written, too.
+        size: in texels, `LEAST_TEXTURE` to `MOST_TEXTURE`; None is the photo's own.
+    """
+
+    light: Literal["lit", "delit", "both"] = "lit"
+    mask: bool = False
+    size: int | None = None
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether there are pictures beside the meshes."""
+        return self.mask or self.light == "both"
+
+    def colors(self, texture: Texture) -> UInt8[np.ndarray, "s s 3"]:
+        """What meshes wear."""
+        return texture.delit if self.light == "delit" else texture.image
+
+    def pictures(self, texture: Texture) -> dict[str, np.ndarray]:
+        """The pictures beside the meshes, by name."""
+        pictures: dict[str, np.ndarray] = {}
+        if self.light == "both":
+            pictures["texture-delit"] = texture.delit
+        if self.mask:
+            pictures["texture-mask"] = texture.visibility
+        return pictures
+
+
+AS_PHOTOGRAPHED = TextureChoice()
+"""What is written unless something else is wanted."""
 
 
 def head_texture(
