@@ -137,7 +137,7 @@ def complete(
     astray = _ramp(from_skin - hair.deviations, *HAIRLIKE)
     foreign = np.maximum(_ramp(doubt, *FOREIGN), astray)
     foreign *= (1.0 - surface.trusted) * (1.0 - surface.may_be_hairy) * surface.skin
-    foreign = _soften(_grown(foreign))
+    foreign = _soften(_grown(foreign * (fade > 0.0)))
     fade *= 1.0 - foreign
     share = fade * (weight / np.float32(255.0))
 
@@ -164,8 +164,8 @@ def complete(
         mirrored = np.clip(2.0 * share[:, ::-1] - 1.0, 0.0, 1.0)
         rest = rest + mirrored[..., None] * (other - colors[:, ::-1] - rest)
     fields = np.concatenate([rest * 255.0, mirrored[..., None], fade[..., None]], axis=-1)
-    brightness = shade.mean(axis=-1)
-    own = _moderate(light, lighting, surface.skin, SEEN_LIGHT).mean(axis=-1)
+    brightness = _grey(shade)
+    own = _grey(_moderate(light, lighting, surface.skin, SEEN_LIGHT))
     brightness += share * (own - brightness)
     middle = float((brightness * skin_sure).sum() / max(float(skin_sure.sum()), 1e-3))
     brightness /= middle if middle > 0.0 else float(brightness.mean())
@@ -232,9 +232,13 @@ def _moderate(
 ) -> Colors:
     """The light without extremes; on what is not skin only its brightness."""
     ambient = np.maximum(lighting[0], 0.0) / np.float32(AMBIENT_WHITE)
-    factor = np.clip(factor, limits[0] * ambient, limits[1] * ambient)
-    grey = factor.mean(axis=-1, keepdims=True)
+    factor = np.minimum(np.maximum(factor, limits[0] * ambient), limits[1] * ambient)
+    grey = _grey(factor)[..., None]
     return grey + skin[..., None] * (factor - grey)
+
+
+def _grey(colors: Colors) -> Plane:
+    return (colors[..., 0] + colors[..., 1] + colors[..., 2]) / np.float32(3.0)
 
 
 def _robust(

@@ -88,19 +88,19 @@ def head_texture(
         raise ValueError(f"size must be {LEAST_TEXTURE} to {MOST_TEXTURE} texels, got {size}")
     if not len(model.uv):
         raise RenderError(f"the face model {model.name} has no texture coordinates")
-    kept = size <= TEXTURE_SIZES[-1]
     return project_texture(
         image,
         head.points,
         model.mesh_of(head.vertices),
         head.camera,
-        _kept_atlas(model, size) if kept else _atlas(model, size),
+        _atlas(model, min(size, TEXTURE_SIZES[-1])),
         fill=albedo,
         guide=TextureGuide.of_model(model),
         topology=model.topology,
         symmetric=model.mirrors_modes,
         before=before,
         blank=blank,
+        size=size,
     )
 
 
@@ -109,8 +109,6 @@ def texture_size(side_px: float) -> int:
     return next((size for size in TEXTURE_SIZES if size >= side_px), TEXTURE_SIZES[-1])
 
 
+@lru_cache(maxsize=4)
 def _atlas(model: MorphableModel, size: int) -> UvAtlas:
     return UvAtlas.of_mesh(model.mesh_of(model.subdivide(model.shape.mean)), size)
-
-
-_kept_atlas = lru_cache(maxsize=4)(_atlas)
