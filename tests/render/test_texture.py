@@ -92,10 +92,11 @@ def test_an_enlarged_texture_is_one_of_an_atlas_of_its_size(
     inner = slice(size * 5 // 16, size * 11 // 16)
     difference = enlarged.image[inner, inner].astype(float) - exact.image[inner, inner]
     assert np.abs(difference).max() <= 2.0
-    difference = enlarged.image.astype(float) - exact.image
-    assert np.abs(difference).mean() < 2.0
     differs = (enlarged.visibility > 0.5) != (exact.visibility > 0.5)
     assert differs.mean() < 0.03
+    edge = size * 9 // 32  # the chart's last texels, and those between charts that copy them
+    assert (np.ptp(enlarged.image[inner, : size // 4 - 1].astype(int), axis=1) <= 1).all()
+    assert (enlarged.visibility[inner, edge:-edge] > 0.0).all()
 
 
 def test_fine_detail_of_a_large_photo_is_averaged(plane, frontal, atlas):

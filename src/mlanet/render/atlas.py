@@ -85,7 +85,7 @@ class UvAtlas:
         return outside, self.nearest.reshape(-1)[outside]
 
     def empty_enlarged(self, size: int) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
-        """`empty` of a texture that is `size` texels wide, with charts as these texels tell them."""
+        """`empty` of a texture `size` texels wide, whose charts are as these texels tell."""
         import cv2
 
         mask = 255 * self.fragments.mask.astype(np.uint8)
