@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Int8, UInt8
 
 from mlanet.errors import RenderError
 from mlanet.geometry import Camera, Mesh, MeshTopology
@@ -64,6 +64,7 @@ def project_texture(
     before: Iterable[PosedHead] = (),
     blank: tuple[int, int, int] | None = None,
     size: int | None = None,
+    strands: Int8[np.ndarray, "s s"] | None = None,
 ) -> Texture:
     """Sample the photo where it shows the mesh's surface, and complete the rest to match.
 
@@ -88,10 +89,13 @@ def project_texture(
         blank: colour, 0 to 255, that hidden parts get instead of being completed.
         size: of the texture; without it, the atlas's. A larger one has the photo's own pixels, too,
             but borders of what is hidden as the atlas tells them.
+        strands: variation of hidden hair at the atlas's texels, ±127 for three standard deviations.
 
     Raises:
         RenderError: an argument's shape is wrong or a vertex is not finite.
     """
+    import cv2
+
     from mlanet.render._numba.texels import copy_rows
 
     count = len(vertices_camera)
@@ -122,10 +126,12 @@ def project_texture(
         fine = sight.enlarged(atlas, fine, size)
         starts, columns = _all_texels(size)
         empty = atlas.empty_enlarged(size)
+        if strands is not None:
+            strands = cv2.resize(strands, (size, size), interpolation=cv2.INTER_LINEAR)
         fine.weight.reshape(-1)[empty[0]] = 0
     else:
         starts, columns, empty = atlas.row_starts, atlas.rows_and_columns[1], atlas.empty
-    texture = _composed(fine, found, starts, columns, guide, blank)
+    texture = _composed(fine, found, starts, columns, guide, blank, strands)
     copy_rows(texture.image.reshape(-1, 3), *empty)
     return texture
 
@@ -177,6 +183,7 @@ def _composed(
     columns: Int[np.ndarray, "n"],
     guide: TextureGuide,
     blank: tuple[int, int, int] | None,
+    strands: Int8[np.ndarray, "s s"] | None,
 ) -> Texture:
     from mlanet.render._numba.texels import compose
 
@@ -186,13 +193,14 @@ def _composed(
     planes = completion.fields
     if blank is not None:
         planes = planes.copy()
-        planes[..., :3], planes[..., 3] = blank, 0.0
+        planes[..., :3], planes[..., 3], planes[..., 5] = blank, 0.0, 0.0
     compose(
         row_starts,
         columns,
         photo.colors,
         photo.weight,
         planes,
+        np.zeros((0, 0), np.int8) if strands is None else strands,
         image,
         visibility,
     )

@@ -6,12 +6,13 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int8, UInt8
 
 from mlanet.errors import RenderError
 from mlanet.morphable import MorphableModel
 from mlanet.render.atlas import UvAtlas
 from mlanet.render.heads import PosedHead
+from mlanet.render.strands import strand_plane
 from mlanet.render.texture import Texture, project_texture
 from mlanet.render.texture_guide import TextureGuide
 
@@ -88,12 +89,13 @@ def head_texture(
         raise ValueError(f"size must be {LEAST_TEXTURE} to {MOST_TEXTURE} texels, got {size}")
     if not len(model.uv):
         raise RenderError(f"the face model {model.name} has no texture coordinates")
+    kept = min(size, TEXTURE_SIZES[-1])
     return project_texture(
         image,
         head.points,
         model.mesh_of(head.vertices),
         head.camera,
-        _atlas(model, min(size, TEXTURE_SIZES[-1])),
+        _atlas(model, kept),
         fill=albedo,
         guide=TextureGuide.of_model(model),
         topology=model.topology,
@@ -101,6 +103,7 @@ def head_texture(
         before=before,
         blank=blank,
         size=size,
+        strands=_strands(model, kept),
     )
 
 
@@ -112,3 +115,8 @@ def texture_size(side_px: float) -> int:
 @lru_cache(maxsize=4)
 def _atlas(model: MorphableModel, size: int) -> UvAtlas:
     return UvAtlas.of_mesh(model.mesh_of(model.subdivide(model.shape.mean)), size)
+
+
+@lru_cache(maxsize=4)
+def _strands(model: MorphableModel, size: int) -> Int8[np.ndarray, "s s"]:
+    return strand_plane(model, _atlas(model, size))

@@ -9,6 +9,9 @@ from mlanet.geometry.compiling import compiled
 OPAQUE = 255
 
 ZERO, HALF, ONE, THREE, WHITE = (np.float32(x) for x in (0.0, 0.5, 1.0, 3.0, 255.0))
+STRAND = np.float32(3.0 / 127.0)
+"""Of `strands`: one standard deviation."""
+
 MORE_THAN_ONE = np.float32(1.001)
 LEAST_COSINE = np.float32(0.25)
 """Steeper slopes are not trusted to be known."""
@@ -107,17 +110,19 @@ def compose(
     photo: Any,
     weight: Any,
     fields: Any,
+    strands: Any,
     texture: Any,
     visibility: Any,
 ) -> None:
     """Write the `texture` (s, s, 3) and its `visibility` (s, s) at texels, row by row.
 
-    `fields` (t, t, 5) of any coarser size are read between their texels: what completes the
-    photo (3, 0 to 255), how far the mirrored photo is added to it, and the fade of `weight`.
+    `fields` (t, t, 6) of any coarser size are read between their texels: what completes the
+    photo (3, 0 to 255), how far the mirrored photo is added to it, the fade of `weight`, and how
+    much of `strands` (s, s; or empty) the completion is brightened by.
     """
     size, small = len(texture), len(fields)
     ratio = small / size
-    line = np.empty((small, 5), dtype=np.float32)
+    line = np.empty((small, 6), dtype=np.float32)
     lefts = np.empty(size, dtype=np.uintp)
     rights = np.empty(size, dtype=np.uintp)
     shares = np.empty(size, dtype=np.float32)
@@ -136,7 +141,7 @@ def compose(
         below = min(top + 1, small - 1)
         dy = np.float32(y - top)
         for j in range(small):
-            for k in range(5):
+            for k in range(6):
                 line[j, k] = fields[top, j, k] + (fields[below, j, k] - fields[top, j, k]) * dy
         for n in range(start, end):
             j = np.uintp(texel_column[n])
@@ -152,8 +157,14 @@ def compose(
                     texture[i, j, k] = photo[i, j, k]
                 continue
             other = np.uintp(size - 1 - texel_column[n])
+            brightness = ONE
+            if len(strands) == size:
+                hair = line[left, 5] + (line[right, 5] - line[left, 5]) * dx
+                if hair > ZERO:
+                    brightness += hair * np.float32(strands[i, j]) * STRAND
             for k in range(3):
                 rest = line[left, k] + (line[right, k] - line[left, k]) * dx
+                rest *= brightness
                 if mirrored > ZERO:
                     rest += mirrored * np.float32(photo[i, other, k])
                 if own > ZERO:
