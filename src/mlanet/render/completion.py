@@ -20,7 +20,7 @@ Colors = Float[np.ndarray, "t t 3"]
 FEATHER = 0.012
 """Standard deviation of the fade where the seen part ends, of the texture's size."""
 
-HIDDEN_LIGHT, SEEN_LIGHT = (0.8, 1.12), (0.4, 1.6)
+HIDDEN_LIGHT, SEEN_LIGHT = (0.9, 1.07), (0.4, 1.6)
 """Limits of the fitted light, relative to its mean: on what is completed, and on the photo's own
 where it is divided out."""
 
@@ -152,7 +152,7 @@ def complete(
     share = fade * (weight / np.float32(255.0))
 
     near = np.minimum(share, 1.0 - hair.here) * surface.skin
-    doubtful = 1.0 - surface.trusted
+    doubtful = np.maximum(1.0 - surface.trusted, surface.sharp)  # lashes do not colour the lids
     near *= np.exp(-0.5 * doubtful * (from_skin / TYPICAL) ** 2)
     local = change - offset
     local -= doubtful[..., None] * (local - np.clip(local, -MOST_LOCAL, MOST_LOCAL))

@@ -42,16 +42,19 @@ def strand_plane(model: MorphableModel, atlas: UvAtlas) -> Int8[np.ndarray, "s s
     around = np.arctan2(y, x) / (2.0 * np.pi) + 0.5
     down = np.arctan2(np.hypot(x, y), z) / np.pi
     width, height = NOISE_SIDES
-    noise = _noise()
+    noise = _noise(atlas.size)
     # from one cell to the next, so that the picture closes around the crown
     u, v = around * width, down * (height - 1)
     found = cv2.remap(noise, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
     return np.clip(np.rint(found * (127.0 / 3.0)), -127, 127).astype(np.int8)
 
 
-@lru_cache(maxsize=1)
-def _noise() -> Float[np.ndarray, "h w"]:
-    """Unit variance, periodic across, by angle around the crown and angle from it."""
+@lru_cache(maxsize=4)
+def _noise(texture_size: int) -> Float[np.ndarray, "h w"]:
+    """Unit variance, periodic across, by angle around the crown and angle from it.
+
+    Cells that a texture of this size cannot show are left out.
+    """
     import cv2
 
     rng = np.random.default_rng(1)
@@ -67,7 +70,8 @@ def _noise() -> Float[np.ndarray, "h w"]:
             :, :width
         ]
 
-    total = sum(amplitude * cells(around, down) for around, down, amplitude in OCTAVES)
+    octaves = [octave for octave in OCTAVES if octave[0] < texture_size] or OCTAVES[:1]
+    total = sum(amplitude * cells(around, down) for around, down, amplitude in octaves)
     across, along, turn = WAVES
     columns = np.arange(width) + cells(across, along) * (turn * width / (2.0 * np.pi))
     rows = np.repeat(np.arange(height, dtype=np.float32)[:, None], width, axis=1)

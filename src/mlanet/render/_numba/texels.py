@@ -70,6 +70,17 @@ def sample_photo(
         )
         if border < ZERO:
             continue
+        u = max(min(x * photo_scale[0] - HALF, width - MORE_THAN_ONE), ZERO)
+        v = max(min(y * photo_scale[1] - HALF, height - MORE_THAN_ONE), ZERO)
+        column, row = np.uintp(u), np.uintp(v)
+        right = np.uintp(min(int(u) + 1, last_column))
+        below = np.uintp(min(int(v) + 1, last_row))
+        du, dv = u - np.float32(column), v - np.float32(row)
+        for k in range(3):
+            a_k, b_k = np.float32(photo[row, column, k]), np.float32(photo[row, right, k])
+            c_k, d_k = np.float32(photo[below, column, k]), np.float32(photo[below, right, k])
+            upper, lower = a_k + (b_k - a_k) * du, c_k + (d_k - c_k) * du
+            colors[i, j, k] = np.uint8(upper + (lower - upper) * dv + HALF)
         if cosine <= low or share <= ZERO:
             continue
         map_x = int(x * nearest_scale)
@@ -90,17 +101,6 @@ def sample_photo(
         ramp = min(max((cosine - low) / (high - low), ZERO), ONE)
         inside = min(border / fade_px, ONE)
         weight[i, j] = np.uint8(WHITE * ramp * ramp * (THREE - ramp - ramp) * inside * share + HALF)
-        u = max(min(x * photo_scale[0] - HALF, width - MORE_THAN_ONE), ZERO)
-        v = max(min(y * photo_scale[1] - HALF, height - MORE_THAN_ONE), ZERO)
-        column, row = np.uintp(u), np.uintp(v)
-        right = np.uintp(min(int(u) + 1, last_column))
-        below = np.uintp(min(int(v) + 1, last_row))
-        du, dv = u - np.float32(column), v - np.float32(row)
-        for k in range(3):
-            a_k, b_k = np.float32(photo[row, column, k]), np.float32(photo[row, right, k])
-            c_k, d_k = np.float32(photo[below, column, k]), np.float32(photo[below, right, k])
-            upper, lower = a_k + (b_k - a_k) * du, c_k + (d_k - c_k) * du
-            colors[i, j, k] = np.uint8(upper + (lower - upper) * dv + HALF)
 
 
 @compiled
