@@ -20,7 +20,7 @@ Colors = Float[np.ndarray, "t t 3"]
 FEATHER = 0.012
 """Standard deviation of the fade where the seen part ends, of the texture's size."""
 
-HIDDEN_LIGHT, SEEN_LIGHT = (0.9, 1.07), (0.4, 1.6)
+HIDDEN_LIGHT, SEEN_LIGHT = (0.88, 1.08), (0.4, 1.6)
 """Limits of the fitted light, relative to its mean: on what is completed, and on the photo's own
 where it is divided out."""
 
@@ -60,8 +60,14 @@ HAIR_CONTRAST = (0.05, 0.22)
 HAIR_SHARE = (0.1, 0.2)
 """Shares of the seen scalp that must be hair for the rest to have some, and to have all."""
 
+DARK_TEETH = (14.0, 26.0)
+"""Lightness by which teeth must be darker than theirs to be the mouth's shadow or lips."""
+
 TYPICAL = 1.5
 """Deviation from skin's or hair's colour at which it counts little for what is hidden."""
+
+LASHES = 2.5
+"""The same around eyes and mouth: lashes and lips do not colour the skin that they hide."""
 
 MOST_LOCAL = np.array([9.0, 3.0, 3.0], dtype=np.float32)
 """Largest local CIELAB deviations that hidden skin takes from its border: no hard shadows."""
@@ -92,6 +98,7 @@ class SurfacePlanes:
     neck: Plane
     sharp: Plane
     back: Plane
+    teeth: Plane
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +154,16 @@ def complete(
     astray = _ramp(from_skin - hair.deviations, *HAIRLIKE)
     foreign = np.maximum(_ramp(doubt, *FOREIGN), astray)
     foreign *= (1.0 - surface.trusted) * (1.0 - surface.may_be_hairy) * surface.skin
+    darker = model[..., 0] + float(offset[0]) - found[..., 0]
+    foreign = np.maximum(foreign, surface.teeth * _ramp(darker, *DARK_TEETH))
     foreign = _soften(_grown(foreign * (fade > 0.0)))
     fade *= 1.0 - foreign
     share = fade * (weight / np.float32(255.0))
 
     near = np.minimum(share, 1.0 - hair.here) * surface.skin
-    doubtful = np.maximum(1.0 - surface.trusted, surface.sharp)  # lashes do not colour the lids
+    doubtful = 1.0 - surface.trusted
     near *= np.exp(-0.5 * doubtful * (from_skin / TYPICAL) ** 2)
+    near *= np.exp(-0.5 * surface.sharp * (from_skin / LASHES) ** 2)
     local = change - offset
     local -= doubtful[..., None] * (local - np.clip(local, -MOST_LOCAL, MOST_LOCAL))
     change = _alike(_extended(local, near) + offset, surface.back)

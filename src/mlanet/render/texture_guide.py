@@ -69,6 +69,7 @@ class TextureGuide:
         may_be_hairy: where hair may hang.
         neck: where clothes begin.
         sharp: where the photo ends sharply: around eyes and mouth.
+        teeth: of teeth and their gums.
         back: where both sides shall be of one colour, since they meet.
         eyes: eyeballs' places in the texture.
     """
@@ -82,13 +83,14 @@ class TextureGuide:
     neck: Float[np.ndarray, "v"]
     sharp: Float[np.ndarray, "v"]
     back: Float[np.ndarray, "v"]
+    teeth: Float[np.ndarray, "v"]
     eyes: tuple[EyeIsland, ...] = ()
 
     @classmethod
     def plain(cls, count: int) -> "TextureGuide":
         """Of a surface of which nothing is known: all of it is trusted skin."""
         one, none = np.ones(count, dtype=np.float32), np.zeros(count, dtype=np.float32)
-        return cls(one, one, none, one, none, none, none, none, none)
+        return cls(one, one, none, one, *[none] * 6)
 
     @classmethod
     def of_model(cls, model: MorphableModel) -> "TextureGuide":
@@ -102,10 +104,7 @@ def _guide(model: MorphableModel) -> TextureGuide:
     plain = TextureGuide.plain(count)
     if not {"face", "ears", "lips", "mouth"} <= set(model.regions):
         return plain
-    skin = plain.skin
-    if "skin" in model.part_names:
-        skin = np.zeros(count, dtype=np.float32)
-        skin[model.topology.faces[model.faces_of("skin")]] = 1.0
+    skin = _of_parts(model, "skin") if "skin" in model.part_names else plain.skin
     inner = 1.0 - skin
     mean = model.subdivide(model.shape.mean)
     height, front = mean[:, 1], mean[:, 2]
@@ -130,8 +129,18 @@ def _guide(model: MorphableModel) -> TextureGuide:
         neck=((1.0 - face) * on_head * (1.0 - hairy)).astype(np.float32),
         sharp=np.maximum(sharp, inner).astype(np.float32),
         back=_ramp(front, *BACK_MM).astype(np.float32),
+        teeth=_of_parts(model, "teeth_upper", "teeth_lower"),
         eyes=tuple(_eye_islands(model)),
     )
+
+
+def _of_parts(model: MorphableModel, *names: str) -> Float[np.ndarray, "v"]:
+    """1 at vertices of those of the parts that the model has."""
+    chosen = np.zeros(model.topology.num_vertices, dtype=np.float32)
+    known = [name for name in names if name in model.part_names]
+    if known:
+        chosen[model.topology.faces[model.faces_of(*known)]] = 1.0
+    return chosen
 
 
 def _eye_islands(model: MorphableModel) -> Iterator[EyeIsland]:

@@ -1,7 +1,7 @@
 """The texture of a face model's head in a photo."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -11,6 +11,7 @@ from jaxtyping import Float, Int8, UInt8
 from mlanet.errors import RenderError
 from mlanet.morphable import MorphableModel
 from mlanet.render.atlas import UvAtlas
+from mlanet.render.folded_lids import unfolded
 from mlanet.render.heads import PosedHead
 from mlanet.render.strands import strand_plane
 from mlanet.render.texture import Texture, project_texture
@@ -89,6 +90,8 @@ def head_texture(
         raise ValueError(f"size must be {LEAST_TEXTURE} to {MOST_TEXTURE} texels, got {size}")
     if not len(model.uv):
         raise RenderError(f"the face model {model.name} has no texture coordinates")
+    guide = TextureGuide.of_model(model)
+    lids = unfolded(model, head.projected, head.mm_per_px)
     kept = min(size, TEXTURE_SIZES[-1])
     return project_texture(
         image,
@@ -97,7 +100,7 @@ def head_texture(
         head.camera,
         _atlas(model, kept),
         fill=albedo,
-        guide=TextureGuide.of_model(model),
+        guide=replace(guide, allowed=guide.allowed * lids),
         topology=model.topology,
         symmetric=model.mirrors_modes,
         before=before,
