@@ -275,16 +275,14 @@ class Reconstruction:
 
         Raises:
             UsageError: there is no such format, or its extra is not installed.
-            ValueError: the face alone is wanted of a face model without regions, or the size of
-                the texture is out of range.
-            RenderError: pictures of the texture are wanted where there is none.
-            OSError: the folder cannot be written to.
-            ImageError: a picture cannot be written.
+            ValueError: the face model has no regions to cut the face out by, or the texture's size
+                is out of range.
+            RenderError: pictures are wanted of a texture that there cannot be.
+            OSError, ImageError: something cannot be written.
         """
         check_formats(formats)
-        mesh, textured = self.mesh, self.has_texture and needs_texture(formats)
-        if extent == "face":
-            mesh = cut_mesh(mesh, face_height(self.model))
+        textured = self.has_texture and needs_texture(formats)
+        mesh = cut_mesh(self.mesh, face_height(self.model)) if extent == "face" else self.mesh
         avatar = None
         if textured and can_be_avatar(self.model):
             shape = self.coefficients.identity, self.coefficients.expression
@@ -293,15 +291,10 @@ class Reconstruction:
         if textured or texture.has_pictures:
             made = self.texture if texture.size is None else self.texture_of(texture.size)
         height, width = self.image.shape[:2]
-        content = FaceContent(
-            name,
-            mesh,
-            texture.colors(made) if made is not None and textured else None,
-            self.as_dict(),
-            avatar,
-            PhotoView(self.camera, self.pose, self.landmarks_px, (width, height)),
-            {} if made is None else texture.pictures(made),
-        )
+        view = PhotoView(self.camera, self.pose, self.landmarks_px, (width, height))
+        colors = texture.colors(made) if made is not None and textured else None
+        pictures = {} if made is None else texture.pictures(made)
+        content = FaceContent(name, mesh, colors, self.as_dict(), avatar, view, pictures)
         return write_formats(content, Path(folder), formats)
 
     def viewed(self, name: str = "face_00") -> ViewedHead:

@@ -138,10 +138,8 @@ class Sight:
         )
         for first in range(0, size, ENLARGED_ROWS):  # a few rows at a time, for the memory's sake
             rows = slice(first, min(first + ENLARGED_ROWS, size))
-            where = enlarged_rows(places, size, rows)
-            flat[rows] = cv2.remap(
-                photo, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-            )
+            x, y = np.moveaxis(enlarged_rows(places, size, rows), -1, 0)
+            flat[rows] = cv2.remap(photo, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return PhotoTexels(flat, weight, seen)
 
     def _reduced(
