@@ -48,8 +48,8 @@ SMILE: Weights = {"mouthSmileLeft": 0.75, "mouthSmileRight": 0.75}
 EXPRESSIONS: tuple[tuple[float, Weights], ...] = (
     (
         18.0,
-        {"jawOpen": 0.4, "browInnerUp": 0.9, "eyeWideLeft": 0.8, "eyeWideRight": 0.8}
-        | {"browOuterUpLeft": 0.6, "browOuterUpRight": 0.6},
+        {"browInnerUp": 1.0, "eyeWideLeft": 0.8, "eyeWideRight": 0.8}
+        | {"browOuterUpLeft": 0.8, "browOuterUpRight": 0.8},
     ),
     (-18.0, SMILE | {"eyeBlinkLeft": 1.0, "cheekSquintLeft": 0.7, "mouthDimpleLeft": 0.4}),
     (12.0, {"mouthPucker": 0.9, "browDownLeft": 0.7, "browDownRight": 0.7}),

@@ -15,7 +15,7 @@ def surface(**planes):
     hairy[:16] = 1.0
     trusted = 1.0 - hairy
     known = {"skin": ones, "trusted": trusted, "hairy": hairy, "may_be_hairy": hairy}
-    known |= {"neck": none, "sharp": none, "back": none, "teeth": none}
+    known |= {"neck": none, "sharp": none, "back": none}
     albedo = np.full((SIZE, SIZE, 3), 0.6, np.float32)
     return SurfacePlanes(albedo, normal, **(known | planes))
 
@@ -92,7 +92,7 @@ def test_light_that_falls_from_the_side_is_told_from_the_albedo():
         normal,
         planes.skin,
         planes.skin,
-        *[0.0 * planes.skin] * 6,
+        *[0.0 * planes.skin] * 5,
     )
     photo = np.rint(255 * 0.6 * (0.7 + 0.3 * normal[..., :1])).repeat(3, -1).astype(np.uint8)
     whole = np.full((SIZE, SIZE), 255, np.uint8)
@@ -112,16 +112,6 @@ def test_light_hair_is_not_taken_for_its_shadows():
         to_lab(np.array([[c]], np.float32) / 255.0)[0, 0, 0] for c in ((80, 65, 25), (190, 165, 90))
     )
     assert lightness > (dark + blond) / 2.0
-
-
-def test_shadows_on_teeth_are_replaced():
-    photo = painted(SKIN)
-    photo[40:48, 20:28] = (30, 20, 20)
-    teeth = np.zeros((SIZE, SIZE), np.float32)
-    teeth[32:56, 12:40] = 1.0
-    everything = np.ones((SIZE, SIZE), bool)
-    assert completed(photo, everything, surface(teeth=teeth))[44, 24, 4] < 0.1
-    assert completed(photo, everything, surface())[44, 24, 4] > 0.9
 
 
 def test_strands_are_as_strong_as_the_contrast_of_the_hair():

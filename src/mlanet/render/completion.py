@@ -60,9 +60,6 @@ HAIR_CONTRAST = (0.05, 0.22)
 HAIR_SHARE = (0.1, 0.2)
 """Shares of the seen scalp that must be hair for the rest to have some, and to have all."""
 
-DARK_TEETH = (14.0, 26.0)
-"""Lightness by which teeth must be darker than theirs to be the mouth's shadow or lips."""
-
 TYPICAL = 1.5
 """Deviation from skin's or hair's colour at which it counts little for what is hidden."""
 
@@ -98,7 +95,6 @@ class SurfacePlanes:
     neck: Plane
     sharp: Plane
     back: Plane
-    teeth: Plane
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +150,6 @@ def complete(
     astray = _ramp(from_skin - hair.deviations, *HAIRLIKE)
     foreign = np.maximum(_ramp(doubt, *FOREIGN), astray)
     foreign *= (1.0 - surface.trusted) * (1.0 - surface.may_be_hairy) * surface.skin
-    darker = model[..., 0] + float(offset[0]) - found[..., 0]
-    foreign = np.maximum(foreign, surface.teeth * _ramp(darker, *DARK_TEETH))
     foreign = _soften(_grown(foreign * (fade > 0.0)))
     fade *= 1.0 - foreign
     share = fade * (weight / np.float32(255.0))

@@ -18,7 +18,7 @@ BLINKS = "eyeBlinkLeft", "eyeBlinkRight"
 MOVED_MM = 1.0
 """Skin that a blink moves by more than this is lid."""
 
-UNFOLDED = (0.28, 0.5)
+UNFOLDED = (0.2, 0.4)
 """Areas as seen, over those of the closed lid seen from before, at which trust begins and is
 full."""
 

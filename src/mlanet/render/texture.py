@@ -164,7 +164,6 @@ def _surface(
         guide.neck,
         guide.sharp,
         guide.back,
-        guide.teeth,
     ]
     albedo = np.zeros_like(normals) if fill is None else fill
     columns = np.column_stack([albedo, normals, *shares])

@@ -69,7 +69,6 @@ class TextureGuide:
         may_be_hairy: where hair may hang.
         neck: where clothes begin.
         sharp: where the photo ends sharply: around eyes and mouth.
-        teeth: of teeth and their gums.
         back: where both sides shall be of one colour, since they meet.
         eyes: eyeballs' places in the texture.
     """
@@ -83,14 +82,13 @@ class TextureGuide:
     neck: Float[np.ndarray, "v"]
     sharp: Float[np.ndarray, "v"]
     back: Float[np.ndarray, "v"]
-    teeth: Float[np.ndarray, "v"]
     eyes: tuple[EyeIsland, ...] = ()
 
     @classmethod
     def plain(cls, count: int) -> "TextureGuide":
         """Of a surface of which nothing is known: all of it is trusted skin."""
         one, none = np.ones(count, dtype=np.float32), np.zeros(count, dtype=np.float32)
-        return cls(one, one, none, one, none, none, none, none, none, none)
+        return cls(one, one, none, one, none, none, none, none, none)
 
     @classmethod
     def of_model(cls, model: MorphableModel) -> "TextureGuide":
@@ -129,7 +127,6 @@ def _guide(model: MorphableModel) -> TextureGuide:
         neck=((1.0 - face) * on_head * (1.0 - hairy)).astype(np.float32),
         sharp=np.maximum(sharp, inner).astype(np.float32),
         back=_ramp(front, *BACK_MM).astype(np.float32),
-        teeth=_of_parts(model, "teeth_upper", "teeth_lower"),
         eyes=tuple(_eye_islands(model)),
     )
 
