@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 from pygltflib import GLTF2
 
 from mlanet import Reconstructor
 from mlanet.assets import verified_path
 from mlanet.image import read_image
 from mlanet.reconstruction import draw_faces
-from mlanet.render import PICTURES, composite, render_mesh
+from mlanet.render import PICTURES, TextureChoice, composite, render_mesh
 
 
 @pytest.fixture(scope="module")
@@ -185,3 +186,31 @@ def test_trimesh_gets_the_textured_mesh_in_mm(face):
     np.testing.assert_allclose(surface.vertices[surface.faces], corners, atol=1e-3)
     picture = np.asarray(surface.visual.material.baseColorTexture)
     np.testing.assert_array_equal(picture, face.texture.image)
+
+
+def test_textures_are_written_as_they_are_chosen(face, tmp_path):
+    def picture(path):
+        return np.asarray(Image.open(path))
+
+    choice = TextureChoice("both", mask=True, size=128)
+    written = face.save(tmp_path, "both", ("obj",), texture=choice)
+    names = {path.name for path in written}
+    assert names == {
+        f"both{e}" for e in (".obj", ".mtl", ".png", ".texture-delit.png", ".texture-mask.png")
+    }
+    lit, delit, mask = (
+        picture(tmp_path / f"both{e}.png") for e in ("", ".texture-delit", ".texture-mask")
+    )
+    made = face.texture_of(128)
+    np.testing.assert_array_equal(lit, made.image)
+    np.testing.assert_array_equal(delit, made.delit)
+    np.testing.assert_array_equal(mask, np.rint(made.visibility * 255.0))
+    face.save(tmp_path, "delit", ("obj",), texture=TextureChoice("delit", size=128))
+    np.testing.assert_array_equal(picture(tmp_path / "delit.png"), delit)
+    assert not (tmp_path / "delit.texture-delit.png").exists()
+
+
+def test_a_mask_is_written_without_any_mesh(face, tmp_path):
+    (path,) = face.save(tmp_path, formats=(), texture=TextureChoice(mask=True))
+    assert path.name == "face_00.texture-mask.png"
+    assert Image.open(path).mode == "L"

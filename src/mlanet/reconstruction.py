@@ -32,10 +32,12 @@ from mlanet.geometry import Camera, Mesh, Pose, decode_lighting, decode_pose, la
 from mlanet.image import Crop
 from mlanet.morphable import MorphableModel, Transfer
 from mlanet.render import (
+    AS_PHOTOGRAPHED,
     FACE_REGIONS,
     OVERLAY_OPACITY,
     PosedHead,
     Texture,
+    TextureChoice,
     TexturedMesh,
     UnbuiltHead,
     draw_overlay,
@@ -255,6 +257,7 @@ class Reconstruction:
         formats: Sequence[str] = DEFAULT_FORMATS,
         *,
         extent: Extent = "head",
+        texture: TextureChoice = AS_PHOTOGRAPHED,
     ) -> list[Path]:
         """Write `name`.glb, `name`.json, ... into a folder; returns the paths.
 
@@ -268,29 +271,30 @@ class Reconstruction:
             name: what files are called.
             formats: names of `mlanet.export.FORMATS` (docs/reference/output.md).
             extent: what meshes show: the whole head, or the face alone with eyes and teeth.
+            texture: which textures, and how large.
 
         Raises:
             UsageError: there is no such format, or its extra is not installed.
-            ValueError: the face alone is wanted of a face model without regions.
-            OSError: the folder cannot be written to.
+            ValueError: the face model has no regions to cut the face out by, or the texture's size
+                is out of range.
+            RenderError: pictures are wanted of a texture that there cannot be.
+            OSError, ImageError: something cannot be written.
         """
         check_formats(formats)
-        mesh, textured = self.mesh, self.has_texture and needs_texture(formats)
-        if extent == "face":
-            mesh = cut_mesh(mesh, face_height(self.model))
+        textured = self.has_texture and needs_texture(formats)
+        mesh = cut_mesh(self.mesh, face_height(self.model)) if extent == "face" else self.mesh
         avatar = None
         if textured and can_be_avatar(self.model):
             shape = self.coefficients.identity, self.coefficients.expression
             avatar = AvatarShape(self.model, *shape, extent)
+        made = None
+        if textured or texture.has_pictures:
+            made = self.texture if texture.size is None else self.texture_of(texture.size)
         height, width = self.image.shape[:2]
-        content = FaceContent(
-            name,
-            mesh,
-            self.texture.image if textured else None,
-            self.as_dict(),
-            avatar,
-            PhotoView(self.camera, self.pose, self.landmarks_px, (width, height)),
-        )
+        view = PhotoView(self.camera, self.pose, self.landmarks_px, (width, height))
+        colors = texture.colors(made) if made is not None and textured else None
+        pictures = {} if made is None else texture.pictures(made)
+        content = FaceContent(name, mesh, colors, self.as_dict(), avatar, view, pictures)
         return write_formats(content, Path(folder), formats)
 
     def viewed(self, name: str = "face_00") -> ViewedHead:
@@ -307,9 +311,12 @@ class Reconstruction:
         """The mesh as a `trimesh.Trimesh`: model frame, mm, textured where `has_texture`."""
         return mesh_to_trimesh(self.mesh, self.texture.image if self.has_texture else None)
 
-    def in_topology(self, transfer: Transfer) -> TexturedMesh:
+    def in_topology(
+        self, transfer: Transfer, texture: TextureChoice = AS_PHOTOGRAPHED
+    ) -> TexturedMesh:
         """The textured mesh with another model's vertices and triangles, model frame, mm."""
-        return transfer_texture(transfer, self.mesh.vertices, self.texture.image)
+        made = self.texture if texture.size is None else self.texture_of(texture.size)
+        return transfer_texture(transfer, self.mesh.vertices, texture.colors(made))
 
     def save_topology(
         self,
@@ -317,6 +324,8 @@ class Reconstruction:
         folder: str | os.PathLike[str],
         name: str = "face_00",
         formats: Sequence[str] = DEFAULT_FORMATS,
+        *,
+        texture: TextureChoice = AS_PHOTOGRAPHED,
     ) -> list[Path]:
         """Write the mesh in another model's topology, and that model's coefficients.
 
@@ -328,7 +337,7 @@ class Reconstruction:
             OSError: the folder cannot be written to.
         """
         check_formats(formats)
-        carried = self.in_topology(transfer)
+        carried = self.in_topology(transfer, texture)
         shape = self.coefficients.identity, self.coefficients.expression
         description = {"schema": SCHEMA_VERSION, **transfer.described(*shape)}
         content = FaceContent(f"{name}.topology", carried.mesh, carried.texture, description)

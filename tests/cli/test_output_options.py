@@ -30,3 +30,28 @@ def test_the_face_alone_needs_a_model_with_regions():
     Outputs().check_model(bare)
     with pytest.raises(UsageError, match=r"--mesh face: the face model open-5.* has no region"):
         Outputs(mesh="face").check_model(bare)
+
+
+def test_sizes_of_textures_have_limits():
+    for size in (64, 4096):
+        Outputs(texture_size=size).check()
+    for size in (0, 63, 4097):
+        with pytest.raises(UsageError, match=rf"^--texture-size must be 64 to 4096 .* got {size}$"):
+            Outputs(texture_size=size).check()
+
+
+def test_textures_need_a_model_that_has_them():
+    model = replace(load_model(), base_uv=load_model().base_uv[:0])
+    Outputs().check_model(model)
+    for options in ({"texture": "delit"}, {"texture_mask": True}, {"texture_size": 512}):
+        with pytest.raises(UsageError, match="has no texture coordinates"):
+            Outputs(**options).check_model(model)
+
+
+def test_textures_are_part_of_the_record():
+    records = [
+        Outputs().record(),
+        Outputs(texture="both").record(),
+        Outputs(texture_size=64).record(),
+    ]
+    assert len({str(sorted(record.items())) for record in records}) == 3

@@ -100,3 +100,23 @@ def test_light_that_falls_from_the_side_is_told_from_the_albedo():
     flat = (photo[..., 0] / shade)[8:-8, 8:-8]
     assert flat.std() / flat.mean() < 0.03
     assert photo[..., 0].std() / photo.mean() > 0.15
+
+
+def test_light_hair_is_not_taken_for_its_shadows():
+    """Blond hair with dark gaps between strands, and its border with skin mixed."""
+    photo = painted((190, 165, 90))
+    photo[:16, ::3] = (80, 65, 25)
+    fields = completed(photo, left_half(), surface())
+    lightness = to_lab(fields[None, 4, 60:61, :3] / 255.0)[0, 0, 0]
+    dark, blond = (
+        to_lab(np.array([[c]], np.float32) / 255.0)[0, 0, 0] for c in ((80, 65, 25), (190, 165, 90))
+    )
+    assert lightness > (dark + blond) / 2.0
+
+
+def test_strands_are_as_strong_as_the_contrast_of_the_hair():
+    smooth, rough = painted(HAIR), painted(HAIR)
+    rough[:16][np.indices((16, SIZE)).sum(0) % 2 > 0] = (110, 80, 60)
+    amounts = [completed(photo, left_half(), surface())[4, 60, 5] for photo in (smooth, rough)]
+    assert 0.0 < amounts[0] < amounts[1]
+    assert completed(painted(SKIN), left_half(), surface())[4, 60, 5] == 0.0

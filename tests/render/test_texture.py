@@ -80,6 +80,25 @@ def test_flat_surface_shows_the_photo(plane, frontal, camera, atlas, photo):
     assert np.abs(difference).max() <= 1.5
 
 
+@pytest.mark.parametrize("size", [100, 2 * SIZE])
+def test_an_enlarged_texture_is_one_of_an_atlas_of_its_size(
+    plane, frontal, camera, atlas, photo, size
+):
+    placed = photo, frontal.apply(plane.vertices), plane, camera
+    fill = np.full((81, 3), 0.5)
+    exact = project_texture(*placed, UvAtlas.of_mesh(plane, size), fill=fill)
+    enlarged = project_texture(*placed, atlas, fill=fill, size=size)
+    assert enlarged.image.shape == exact.image.shape
+    inner = slice(size * 5 // 16, size * 11 // 16)
+    difference = enlarged.image[inner, inner].astype(float) - exact.image[inner, inner]
+    assert np.abs(difference).max() <= 2.0
+    differs = (enlarged.visibility > 0.5) != (exact.visibility > 0.5)
+    assert differs.mean() < 0.03
+    edge = size * 9 // 32  # the chart's last texels, and those between charts that copy them
+    assert (np.ptp(enlarged.image[inner, : size // 4 - 1].astype(int), axis=1) <= 1).all()
+    assert (enlarged.visibility[inner, edge:-edge] > 0.0).all()
+
+
 def test_fine_detail_of_a_large_photo_is_averaged(plane, frontal, atlas):
     checker = np.indices((1000, 1000)).sum(axis=0)[..., None] % 2 * np.full(3, 255)
     camera = Camera(2500.0, (500.0, 500.0))

@@ -9,6 +9,7 @@ from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
     from mlanet.morphable import MorphableModel
+    from mlanet.render import TextureChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,18 @@ class Outputs:
 
     mesh: Literal["head", "face"] = "head"
     """What meshes show: the whole head, or the face alone with eyes and teeth."""
+
+    texture: Literal["lit", "delit", "both"] = "lit"
+    """The texture as the photo is lit, or with the light's brightness divided out, for programs
+    that light it anew; both: lit, and face_NN.texture-delit.png."""
+
+    texture_mask: bool = False
+    """Write face_NN.texture-mask.png: white where the texture is the photo's own, black where it
+    was completed."""
+
+    texture_size: int | None = None
+    """Texels across, 64 to 4096; without it 256, 512 or 1024, the smallest that does not lose the
+    photo's detail."""
 
     draw: str = ""
     """More pictures, separated by commas: shape, depth, normal, uv, pncc, parts, parts-whole, pose,
@@ -37,14 +50,27 @@ class Outputs:
         kinds = [kind.strip() for kind in self.draw.split(",")] if self.draw else []
         return tuple(dict.fromkeys(["overlay", *kinds]))
 
+    @property
+    def texture_choice(self) -> "TextureChoice":
+        """The textures that are wanted."""
+        from mlanet.render import TextureChoice
+
+        return TextureChoice(self.texture, self.texture_mask, self.texture_size)
+
     def check(self) -> None:
-        """See that there are such formats and pictures.
+        """See that there are such formats and pictures, and textures of that size.
 
         Raises:
-            UsageError: there is none of a name (the message lists them), or its extra is missing.
+            UsageError: there is none of a name (the message lists them), its extra is missing, or
+                the size is out of range.
         """
         from mlanet.export import FORMATS, check_formats
-        from mlanet.render import PICTURES
+        from mlanet.render import LEAST_TEXTURE, MOST_TEXTURE, PICTURES
+
+        size = self.texture_size
+        if size is not None and not LEAST_TEXTURE <= size <= MOST_TEXTURE:
+            limits = f"{LEAST_TEXTURE} to {MOST_TEXTURE}"
+            raise UsageError(f"--texture-size must be {limits} texels, got {size}")
 
         for option, names, known in (
             ("--formats", self.format_names, FORMATS),
@@ -57,12 +83,17 @@ class Outputs:
         check_formats(self.format_names)
 
     def check_model(self, model: "MorphableModel") -> None:
-        """See that the face model tells where its face is, if the face alone is wanted.
+        """See that the face model has what is wanted: a face to cut out, a texture.
 
         Raises:
-            UsageError: it does not.
+            UsageError: it has not.
         """
         from mlanet.export import face_height
+        from mlanet.render import AS_PHOTOGRAPHED
+
+        if self.texture_choice != AS_PHOTOGRAPHED and not (len(model.uv) and model.has_albedo):
+            lacking = "texture coordinates" if model.has_albedo else "albedo"
+            raise UsageError(f"--texture...: the face model {model.name} has no {lacking}")
 
         if self.mesh == "face":
             try:

@@ -297,9 +297,10 @@ def write_faces(
     for number, face in enumerate(faces):
         name = f"face_{number:02d}"
         written = face if len(faces) == 1 else replace(face)  # what it computes goes with it
-        written.save(folder, name, formats, extent=outputs.mesh)
+        texture = outputs.texture_choice
+        written.save(folder, name, formats, extent=outputs.mesh, texture=texture)
         if transfer is not None:
-            written.save_topology(transfer, folder, name, formats)
+            written.save_topology(transfer, folder, name, formats, texture=texture)
     for kind in outputs.pictures:
         write_image(folder / f"{kind}.png", draw_faces(faces, kind))
     shown = faces if len(faces) == 1 else (replace(face) for face in faces)

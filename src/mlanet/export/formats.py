@@ -2,8 +2,8 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -22,6 +22,7 @@ from mlanet.export.usdz import write_usdz
 from mlanet.extras import install_command
 from mlanet.files import atomic_path
 from mlanet.geometry import Camera, Mesh, Pose
+from mlanet.image import write_image
 from mlanet.morphable import MorphableModel
 
 _LOG = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class FaceContent:
         description: content of the JSON file.
         avatar: what makes the GLB file an avatar; without it, it holds the mesh as it is.
         view: what formats of the photo are made of; without it they are left out.
+        pictures: more pictures, each written as `name`.KEY.png whatever the formats are.
     """
 
     name: str
@@ -71,6 +73,7 @@ class FaceContent:
     description: dict[str, Any]
     avatar: AvatarShape | None = None
     view: PhotoView | None = None
+    pictures: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,7 @@ def write_formats(content: FaceContent, folder: Path, names: Iterable[str]) -> l
     Raises:
         UsageError: see `check_formats`.
         OSError: a file cannot be written.
+        ImageError: a picture cannot be written.
     """
     wanted = dict.fromkeys(names)
     check_formats(wanted)
@@ -123,6 +127,9 @@ def write_formats(content: FaceContent, folder: Path, names: Iterable[str]) -> l
     for entry in (FORMATS[name] for name in wanted):
         if entry.shows != "photo" or content.view is not None:
             written += entry.write(folder / f"{content.name}{entry.suffix}", content)
+    for kind, picture in content.pictures.items():
+        written.append(folder / f"{content.name}.{kind}.png")
+        write_image(written[-1], picture)
     return written
 
 

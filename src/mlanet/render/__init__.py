@@ -23,12 +23,22 @@ from mlanet.render.sampling import sample_image
 from mlanet.render.shade import ambient_light, headlight, shade
 from mlanet.render.texture import Texture, project_texture
 from mlanet.render.texture_guide import TextureGuide
-from mlanet.render.texture_of_head import head_texture, texture_size
+from mlanet.render.texture_of_head import (
+    AS_PHOTOGRAPHED,
+    LEAST_TEXTURE,
+    MOST_TEXTURE,
+    TextureChoice,
+    head_texture,
+    texture_size,
+)
 from mlanet.render.texture_transfer import TexturedMesh, transfer_texture
 
 __all__ = [
+    "AS_PHOTOGRAPHED",
     "AXIS_COLORS",
     "FACE_REGIONS",
+    "LEAST_TEXTURE",
+    "MOST_TEXTURE",
     "OVERLAY_OPACITY",
     "PART_COLORS",
     "PICTURES",
@@ -38,6 +48,7 @@ __all__ = [
     "Renderer",
     "Rendering",
     "Texture",
+    "TextureChoice",
     "TextureGuide",
     "TexturedMesh",
     "UnbuiltHead",

@@ -13,7 +13,7 @@ from mlanet.render.fragments import Fragments
 from mlanet.render.rasterize import rasterize
 from mlanet.render.sampling import texels_from_uv
 
-COARSE_SIZE = 192
+COARSE_SIZE = 160
 """Texels across for what varies slowly: light, colours of skin and hair, fades."""
 
 
@@ -83,6 +83,18 @@ class UvAtlas:
         """Flat indices of texels outside all triangles, and of their nearest inside."""
         outside = np.flatnonzero(~self.fragments.mask)
         return outside, self.nearest.reshape(-1)[outside]
+
+    def empty_enlarged(self, size: int) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
+        """`empty` of a texture `size` texels wide, whose charts are as these texels tell."""
+        import cv2
+
+        mask = 255 * self.fragments.mask.astype(np.uint8)
+        inside = cv2.resize(mask, (size, size), interpolation=cv2.INTER_LINEAR) > 127
+        outside = np.flatnonzero(~inside)
+        rows, columns = (place * self.size // size for place in np.divmod(outside, size))
+        rows, columns = np.divmod(self.nearest[rows, columns], self.size)
+        middles = [((place + 0.5) * size / self.size).astype(np.int64) for place in (rows, columns)]
+        return outside, middles[0] * size + middles[1]
 
     def dilate(self, texture: Shaped[np.ndarray, "s s *c"]) -> Shaped[np.ndarray, "s s *c"]:
         """A copy in which each texel outside all triangles has its nearest neighbour's value."""

@@ -20,7 +20,7 @@ Colors = Float[np.ndarray, "t t 3"]
 FEATHER = 0.012
 """Standard deviation of the fade where the seen part ends, of the texture's size."""
 
-HIDDEN_LIGHT, SEEN_LIGHT = (0.8, 1.12), (0.4, 1.6)
+HIDDEN_LIGHT, SEEN_LIGHT = (0.88, 1.08), (0.4, 1.6)
 """Limits of the fitted light, relative to its mean: on what is completed, and on the photo's own
 where it is divided out."""
 
@@ -48,11 +48,23 @@ HAIR_APART = 2.5
 HAIR_QUANTILE = 0.35
 """Share of that hair, the nearest to skin, that has no say in the hair's colour."""
 
-HAIR_SHARE = (0.22, 0.38)
+MIXED = 0.35
+"""Share of skin, by its hue, beyond which a texel of hair is mixed with it."""
+
+LEAST_HUE = 8.0
+"""Distance of skin's and hair's a and b from which they tell mixed texels."""
+
+HAIR_CONTRAST = (0.05, 0.22)
+"""Limits of the standard deviation of completed hair over its brightness."""
+
+HAIR_SHARE = (0.1, 0.2)
 """Shares of the seen scalp that must be hair for the rest to have some, and to have all."""
 
 TYPICAL = 1.5
 """Deviation from skin's or hair's colour at which it counts little for what is hidden."""
+
+LASHES = 2.5
+"""The same around eyes and mouth: lashes and lips do not colour the skin that they hide."""
 
 MOST_LOCAL = np.array([9.0, 3.0, 3.0], dtype=np.float32)
 """Largest local CIELAB deviations that hidden skin takes from its border: no hard shadows."""
@@ -91,11 +103,12 @@ class Completion:
 
     Attributes:
         fields: what completes the photo (3, 0 to 255), share of the mirrored photo that is added
-            to it, and the share of the photo's weight that remains.
+            to it, the share of the photo's weight that remains, and standard deviation of strands
+            of hair over the brightness.
         shade: brightness of the light on the surface over its mean on the seen skin.
     """
 
-    fields: Float[np.ndarray, "t t 5"]
+    fields: Float[np.ndarray, "t t 6"]
     shade: Plane
 
 
@@ -137,13 +150,14 @@ def complete(
     astray = _ramp(from_skin - hair.deviations, *HAIRLIKE)
     foreign = np.maximum(_ramp(doubt, *FOREIGN), astray)
     foreign *= (1.0 - surface.trusted) * (1.0 - surface.may_be_hairy) * surface.skin
-    foreign = _soften(_grown(foreign))
+    foreign = _soften(_grown(foreign * (fade > 0.0)))
     fade *= 1.0 - foreign
     share = fade * (weight / np.float32(255.0))
 
     near = np.minimum(share, 1.0 - hair.here) * surface.skin
     doubtful = 1.0 - surface.trusted
     near *= np.exp(-0.5 * doubtful * (from_skin / TYPICAL) ** 2)
+    near *= np.exp(-0.5 * surface.sharp * (from_skin / LASHES) ** 2)
     local = change - offset
     local -= doubtful[..., None] * (local - np.clip(local, -MOST_LOCAL, MOST_LOCAL))
     change = _alike(_extended(local, near) + offset, surface.back)
@@ -163,9 +177,10 @@ def complete(
         other = to_rgb(other + _extended(found - other, both))
         mirrored = np.clip(2.0 * share[:, ::-1] - 1.0, 0.0, 1.0)
         rest = rest + mirrored[..., None] * (other - colors[:, ::-1] - rest)
-    fields = np.concatenate([rest * 255.0, mirrored[..., None], fade[..., None]], axis=-1)
-    brightness = shade.mean(axis=-1)
-    own = _moderate(light, lighting, surface.skin, SEEN_LIGHT).mean(axis=-1)
+    strands = hair.contrast * hair.covered
+    fields = np.concatenate([rest * 255.0, np.stack([mirrored, fade, strands], -1)], axis=-1)
+    brightness = _grey(shade)
+    own = _grey(_moderate(light, lighting, surface.skin, SEEN_LIGHT))
     brightness += share * (own - brightness)
     middle = float((brightness * skin_sure).sum() / max(float(skin_sure.sum()), 1e-3))
     brightness /= middle if middle > 0.0 else float(brightness.mean())
@@ -174,12 +189,16 @@ def complete(
 
 @dataclass(frozen=True, slots=True)
 class _Hair:
-    """Deviations from hair's colour, its colour, how far a texel is hair here and everywhere."""
+    """Deviations from hair's colour, its colour, how far a texel is hair here and everywhere.
+
+    `contrast` is the standard deviation of its brightness over that.
+    """
 
     deviations: Plane
     color: Float[np.ndarray, "3"]
     here: Plane
     covered: Plane
+    contrast: float
 
 
 def _hair(found: Colors, from_skin: Plane, share: Plane, surface: SurfacePlanes) -> _Hair:
@@ -188,16 +207,20 @@ def _hair(found: Colors, from_skin: Plane, share: Plane, surface: SurfacePlanes)
     nothing = np.zeros_like(share)
     far = np.full_like(share, 1e3)
     if scalp.sum() < LEAST_SCALP * scalp.size:
-        return _Hair(far, np.zeros(3, np.float32), nothing, nothing)
+        return _Hair(far, np.zeros(3, np.float32), nothing, nothing, 0.0)
     order = scalp > 0.3 * float(scalp.max())
     apart = order & (from_skin > HAIR_APART)
     has_hair = float(_ramp(apart.sum() / order.sum(), *HAIR_SHARE))
     if has_hair <= 0.0:
-        return _Hair(far, np.zeros(3, np.float32), nothing, nothing)
-    apart &= from_skin >= np.quantile(
-        from_skin[apart], HAIR_QUANTILE
-    )  # the rest is mixed with skin
-    color, spread = _robust(found, scalp * apart, HAIR_SPREAD)
+        return _Hair(far, np.zeros(3, np.float32), nothing, nothing, 0.0)
+    far_from_skin = apart & (from_skin >= np.quantile(from_skin[apart], HAIR_QUANTILE))
+    color, spread = _robust(found, scalp * far_from_skin, HAIR_SPREAD)
+    skin, _ = _robust(found, share * surface.skin * surface.trusted, SKIN_SPREAD)
+    towards = skin[1:] - color[1:]
+    if float(towards @ towards) > LEAST_HUE**2:  # light hair is near to skin without being mixed
+        mixed = (found[..., 1:] - color[1:]) @ towards / float(towards @ towards)
+        pure = scalp * (apart & (mixed < MIXED))
+        color = _robust(found, pure, HAIR_SPREAD)[0] if pure.any() else color
     deviations = _deviations(found, color, spread)
     possible = surface.may_be_hairy
     likely = 1.0 / (1.0 + np.exp(np.clip(deviations - from_skin, -20.0, 20.0)))
@@ -206,7 +229,19 @@ def _hair(found: Colors, from_skin: Plane, share: Plane, surface: SurfacePlanes)
     change = _extended((here - prior)[..., None], share * (surface.skin > 0.5))[..., 0]
     reach = np.maximum(possible, prior)
     covered = np.clip(prior + change * reach, 0.0, 1.0)
-    return _Hair(deviations, color, here, covered)
+    return _Hair(deviations, color, here, covered, _contrast(found[..., 0], share * here))
+
+
+def _contrast(lightness: Plane, weight: Plane) -> float:
+    """Standard deviation of the brightness over its mean, of what varies from texel to texel."""
+    import cv2
+
+    known = np.maximum(cv2.blur(weight, (5, 5)), 1e-3)
+    apart = lightness - cv2.blur(lightness * weight, (5, 5)) / known
+    total = max(float(weight.sum()), 1e-3)
+    spread = np.sqrt(float((weight * apart * apart).sum()) / total)
+    mean = float((weight * lightness).sum()) / total
+    return float(np.clip(spread / max(mean, 5.0), *HAIR_CONTRAST))
 
 
 def to_lab(colors: Colors) -> Colors:
@@ -232,9 +267,13 @@ def _moderate(
 ) -> Colors:
     """The light without extremes; on what is not skin only its brightness."""
     ambient = np.maximum(lighting[0], 0.0) / np.float32(AMBIENT_WHITE)
-    factor = np.clip(factor, limits[0] * ambient, limits[1] * ambient)
-    grey = factor.mean(axis=-1, keepdims=True)
+    factor = np.minimum(np.maximum(factor, limits[0] * ambient), limits[1] * ambient)
+    grey = _grey(factor)[..., None]
     return grey + skin[..., None] * (factor - grey)
+
+
+def _grey(colors: Colors) -> Plane:
+    return (colors[..., 0] + colors[..., 1] + colors[..., 2]) / np.float32(3.0)
 
 
 def _robust(

@@ -119,10 +119,11 @@ def box_in_picture(
 ) -> Box:
     """The smallest box of whole pixels around the vertices before the camera, clipped."""
     height, width = image_size
-    seen = projected[projected[:, 2] > NEAR_DEPTH_MM, :2]
-    if not len(seen):
+    seen = projected[:, 2] > NEAR_DEPTH_MM
+    if not seen.any():
         return 0, 0, 0, 0
-    limit = np.array([width, height])
-    left, top = np.clip(np.floor(seen.min(0)) - margin, 0, limit).astype(int).tolist()
-    right, bottom = np.clip(np.ceil(seen.max(0)) + margin, 0, limit).astype(int).tolist()
-    return left, top, right, bottom
+    (left, right), (top, bottom) = (
+        np.clip([np.floor(places.min()) - margin, np.ceil(places.max()) + margin], 0, limit)
+        for places, limit in ((projected[seen, 0], width), (projected[seen, 1], height))
+    )
+    return int(left), int(top), int(right), int(bottom)

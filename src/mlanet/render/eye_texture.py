@@ -103,15 +103,25 @@ def complete_eyes(
         window = island.window(size)
         x, y = island.offsets_deg(size)
         distance = np.hypot(x - across, y - down)
-        drawn = np.stack(
-            [np.interp(distance, np.arange(len(profile)), channel) for channel in profile.T], -1
-        )
+        drawn = _at_distance(profile.astype(np.float32), distance)
         share = _ramp(distance, IRIS_DEG - 1.5, IRIS_DEG + 2.5)[..., None]
         ball = white * (1.0 - SHADE * _ramp(np.hypot(x, y), *SHADED_DEG)[..., None])
         drawn += share * (ball - drawn)
         own = visibility[window][..., None]
         mixed = drawn + own * (photo[window] - drawn)
         image[window] = np.rint(np.clip(mixed, 0.0, 255.0)).astype(np.uint8)
+
+
+def _at_distance(
+    profile: Float[np.ndarray, "k 3"], distance: Float[np.ndarray, "h w"]
+) -> Float[np.ndarray, "h w 3"]:
+    """The profile's colours, given for whole degrees, between them."""
+    import cv2
+
+    rows = np.zeros_like(distance)
+    return cv2.remap(
+        profile[None], distance, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
 
 
 def _look(
@@ -121,10 +131,11 @@ def _look(
 
     window = island.window(len(photo))
     share = np.clip(visibility[window], 0.0, 1.0)
-    weighted = np.concatenate([photo[window] * share[..., None], share[..., None]], axis=-1)
-    small = cv2.resize(weighted, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    known = small[..., 3]
-    colors = small[..., :3] / np.maximum(known, 1e-3)[..., None]
+    colors, known = (
+        cv2.resize(plane, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        for plane in (photo[window] * share[..., None], share)
+    )
+    colors = colors / np.maximum(known, 1e-3)[..., None]
     return _Look(colors, known, 2.0 * island.radius_uv * island.deg_per_uv / SIDE)
 
 
@@ -171,10 +182,12 @@ def _colors(
     degrees = np.arange(int(IRIS_DEG) + 1)
     profile = np.zeros((len(degrees), 3))
     filled: list[int] = []
+    of_iris = known & (distance < IRIS_DEG + 1.5)
+    iris, away = colors[of_iris], distance[of_iris]
     for k in degrees:
-        near = known & (np.abs(distance - k) < 1.5)
+        near = np.abs(away - k) < 1.5
         if near.sum() >= 4:
-            profile[k] = np.median(colors[near], axis=0)
+            profile[k] = np.median(iris[near], axis=0)
             filled.append(int(k))
     around = known & (distance > RING_DEG[0]) & (distance < 2.0 * RING_DEG[1])
     white = _white(colors, around)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from mlanet.geometry import Camera, Mesh
-from mlanet.render.atlas import UvAtlas
+from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
 from mlanet.render.heads import PosedHead
 from mlanet.render.rasterize import rasterize
 from mlanet.render.renderer import Box
@@ -34,6 +34,10 @@ BAR_LEVELS = 20
 
 MAP_SIDE = 512
 """Longest side in pixels of the depth map that tells what is hidden."""
+
+
+ENLARGED_ROWS = 256
+"""Rows of an enlarged texture that are sampled at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,27 @@ class Sight:
         )
         return found
 
+    def enlarged(self, atlas: UvAtlas, found: PhotoTexels, size: int) -> PhotoTexels:
+        """What `texels` found, at a larger size: places in the photo and weights go smoothly on."""
+        import cv2
+
+        flat = np.zeros((size, size, 3), np.uint8)
+        weight, seen = (
+            cv2.resize(atlas.dilate(plane), (size, size), interpolation=cv2.INTER_LINEAR)
+            for plane in (found.weight, found.seen)
+        )
+        if not found.seen.any():
+            return PhotoTexels(flat, weight, seen)
+        photo, scale, origin = self._reduced(self.pixels_across / size)
+        places = vertex_attributes_to_uv(
+            atlas, self.mesh.faces, (self.points[:, :2] - origin) * scale - 0.5
+        )
+        for first in range(0, size, ENLARGED_ROWS):  # a few rows at a time, for the memory's sake
+            rows = slice(first, min(first + ENLARGED_ROWS, size))
+            x, y = np.moveaxis(enlarged_rows(places, size, rows), -1, 0)
+            flat[rows] = cv2.remap(photo, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return PhotoTexels(flat, weight, seen)
+
     def _reduced(
         self, pixels_per_texel: float
     ) -> tuple[UInt8[np.ndarray, "h w 3"], Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
@@ -172,6 +197,24 @@ class Sight:
         for head in self.before:
             maps[:, _around(head, origin, stretched, size)] = 0.0
         return maps, scale, np.array([(radius + 1) * pixel_mm, pixel_mm], dtype=np.float32)
+
+
+def enlarged_rows(
+    plane: Float[np.ndarray, "s s c"], size: int, rows: slice
+) -> Float[np.ndarray, "r n c"]:
+    """Some rows of a plane that is enlarged to `size`, bilinear."""
+    import cv2
+
+    ratio = len(plane) / size
+    to_plane = np.array([[ratio, 0.0, 0.5 * ratio - 0.5], [0.0, ratio, 0.0]])
+    to_plane[1, 2] = (rows.start + 0.5) * ratio - 0.5
+    return cv2.warpAffine(
+        plane,
+        to_plane,
+        (size, rows.stop - rows.start),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
 
 
 def _content_span(lines: UInt8[np.ndarray, "n m 3"]) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, Int8, UInt8
 
 from mlanet.errors import RenderError
 from mlanet.geometry import Camera, Mesh, MeshTopology
@@ -18,6 +18,9 @@ from mlanet.render.heads import PosedHead
 from mlanet.render.photo_texels import PhotoTexels, Sight
 from mlanet.render.sampling import stretch
 from mlanet.render.texture_guide import TextureGuide
+
+SCALE_SAMPLES = 5_000
+"""Triangles that tell how many pixels of the photo a texel spans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ def project_texture(
     symmetric: bool = False,
     before: Iterable[PosedHead] = (),
     blank: tuple[int, int, int] | None = None,
+    size: int | None = None,
+    strands: Int8[np.ndarray, "s s"] | None = None,
 ) -> Texture:
     """Sample the photo where it shows the mesh's surface, and complete the rest to match.
 
@@ -73,7 +78,7 @@ def project_texture(
         vertices_camera: of the mesh, in the camera frame, mm.
         mesh: gives `faces`; its vertices are not used.
         camera: in pixels of the photo.
-        atlas: of the mesh's texture coordinates; its size is the texture's.
+        atlas: of the mesh's texture coordinates.
         fill: albedo of the vertices for the rest, in [0, 1]; without it, the median colour of
             what is seen.
         guide: what the surface is; without it everything is skin.
@@ -82,10 +87,17 @@ def project_texture(
         before: heads of other people that the photo may show in front of this one; they and
             what is near their outlines give no colour.
         blank: colour, 0 to 255, that hidden parts get instead of being completed.
+        size: of the texture; without it, the atlas's. A larger one has the photo's own pixels, too,
+            but borders of what is hidden as the atlas tells them.
+        strands: variation of hidden hair at the atlas's texels, ±127 for three standard deviations.
 
     Raises:
         RenderError: an argument's shape is wrong or a vertex is not finite.
     """
+    import cv2
+
+    from mlanet.render._numba.texels import copy_rows
+
     count = len(vertices_camera)
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise RenderError(f"image must be (h, w, 3) uint8, got {image.shape} {image.dtype}")
@@ -102,19 +114,38 @@ def project_texture(
     cosine = np.einsum("vk,vk->v", normals, unit(vertices_camera) * np.array([-1.0, 1.0, 1.0]))
     points = np.column_stack([projected, cosine, guide.allowed])
     box = box_in_picture(projected, image.shape[:2])
-    across = atlas.size * stretch(projected[:, :2], mesh.faces, atlas.texels, atlas.uv_faces)
+    some = slice(None, None, 1 + len(mesh.faces) // SCALE_SAMPLES)
+    places = projected[:, :2], mesh.faces[some], atlas.texels, atlas.uv_faces[some]
+    across = atlas.size * stretch(*places)
     sight = Sight(image, points, guide.inner, mesh, camera, box, across, before)
     fine = sight.texels(atlas)
     coarse = fine if atlas.coarse is atlas else sight.texels(atlas.coarse)
     surface = _surface(atlas.coarse, mesh, normals, coarse, fill, guide)
     found = complete(coarse.colors, coarse.weight, coarse.seen, surface, symmetric=symmetric)
-    return _composed(fine, found, atlas, guide, blank)
+    if size is not None and size > atlas.size:
+        fine = sight.enlarged(atlas, fine, size)
+        starts, columns = _all_texels(size)
+        empty = atlas.empty_enlarged(size)
+        if strands is not None:
+            strands = cv2.resize(strands, (size, size), interpolation=cv2.INTER_LINEAR)
+        fine.weight.reshape(-1)[empty[0]] = 0
+    else:
+        starts, columns, empty = atlas.row_starts, atlas.rows_and_columns[1], atlas.empty
+    texture = _composed(fine, found, starts, columns, guide, blank, strands)
+    copy_rows(texture.image.reshape(-1, 3), *empty)
+    return texture
 
 
 def unit(vectors: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
     """Vectors of length one; zero stays zero."""
     length = np.sqrt(np.einsum("...k,...k->...", vectors, vectors))
     return vectors / np.maximum(length, 1e-12)[..., None]
+
+
+def _all_texels(size: int) -> tuple[Int[np.ndarray, "k"], Int[np.ndarray, "n"]]:
+    """Where each row begins, and the columns, of a texture that is full."""
+    columns = np.broadcast_to(np.arange(size, dtype=np.int32), (size, size))
+    return size * np.arange(size + 1, dtype=np.int32), columns.reshape(-1)
 
 
 def _surface(
@@ -148,31 +179,31 @@ def _surface(
 def _composed(
     photo: PhotoTexels,
     completion: Completion,
-    atlas: UvAtlas,
+    row_starts: Int[np.ndarray, "k"],
+    columns: Int[np.ndarray, "n"],
     guide: TextureGuide,
     blank: tuple[int, int, int] | None,
+    strands: Int8[np.ndarray, "s s"] | None,
 ) -> Texture:
     from mlanet.render._numba.texels import compose
 
-    size = atlas.size
+    size = len(photo.weight)
     image = np.zeros((size, size, 3), dtype=np.uint8)
     visibility = np.zeros((size, size), dtype=np.float32)
     planes = completion.fields
     if blank is not None:
         planes = planes.copy()
-        planes[..., :3], planes[..., 3] = blank, 0.0
+        planes[..., :3], planes[..., 3], planes[..., 5] = blank, 0.0, 0.0
     compose(
-        atlas.row_starts,
-        atlas.rows_and_columns[1],
+        row_starts,
+        columns,
         photo.colors,
         photo.weight,
         planes,
+        np.zeros((0, 0), np.int8) if strands is None else strands,
         image,
         visibility,
     )
     if guide.eyes and blank is None:
         complete_eyes(image, photo.colors, visibility, guide.eyes)
-    outside, nearest = atlas.empty
-    flat = image.reshape(-1, 3)
-    flat[outside] = flat[nearest]
     return Texture(image, visibility, completion.shade)

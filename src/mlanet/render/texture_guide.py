@@ -102,10 +102,7 @@ def _guide(model: MorphableModel) -> TextureGuide:
     plain = TextureGuide.plain(count)
     if not {"face", "ears", "lips", "mouth"} <= set(model.regions):
         return plain
-    skin = plain.skin
-    if "skin" in model.part_names:
-        skin = np.zeros(count, dtype=np.float32)
-        skin[model.topology.faces[model.faces_of("skin")]] = 1.0
+    skin = _of_parts(model, "skin") if "skin" in model.part_names else plain.skin
     inner = 1.0 - skin
     mean = model.subdivide(model.shape.mean)
     height, front = mean[:, 1], mean[:, 2]
@@ -132,6 +129,15 @@ def _guide(model: MorphableModel) -> TextureGuide:
         back=_ramp(front, *BACK_MM).astype(np.float32),
         eyes=tuple(_eye_islands(model)),
     )
+
+
+def _of_parts(model: MorphableModel, *names: str) -> Float[np.ndarray, "v"]:
+    """1 at vertices of those of the parts that the model has."""
+    chosen = np.zeros(model.topology.num_vertices, dtype=np.float32)
+    known = [name for name in names if name in model.part_names]
+    if known:
+        chosen[model.topology.faces[model.faces_of(*known)]] = 1.0
+    return chosen
 
 
 def _eye_islands(model: MorphableModel) -> Iterator[EyeIsland]:

@@ -1,15 +1,19 @@
 """The texture of a face model's head in a photo."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int8, UInt8
 
 from mlanet.errors import RenderError
 from mlanet.morphable import MorphableModel
 from mlanet.render.atlas import UvAtlas
+from mlanet.render.folded_lids import unfolded
 from mlanet.render.heads import PosedHead
+from mlanet.render.strands import strand_plane
 from mlanet.render.texture import Texture, project_texture
 from mlanet.render.texture_guide import TextureGuide
 
@@ -18,6 +22,44 @@ TEXTURE_SIZES = (256, 512, 1024)
 
 LEAST_TEXTURE, MOST_TEXTURE = 64, 4096
 """Texture sides that may be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextureChoice:
+    """Which textures files hold.
+
+    Attributes:
+        light: of meshes' textures: as the photo is lit, or with the light's brightness divided
+            out; `both` is lit, and the other one as a picture beside the meshes.
+        mask: whether the visibility is written, too.
+        size: in texels, `LEAST_TEXTURE` to `MOST_TEXTURE`; None is the photo's own.
+    """
+
+    light: Literal["lit", "delit", "both"] = "lit"
+    mask: bool = False
+    size: int | None = None
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether there are pictures beside the meshes."""
+        return self.mask or self.light == "both"
+
+    def colors(self, texture: Texture) -> UInt8[np.ndarray, "s s 3"]:
+        """What meshes wear."""
+        return texture.delit if self.light == "delit" else texture.image
+
+    def pictures(self, texture: Texture) -> dict[str, np.ndarray]:
+        """The pictures beside the meshes, by name."""
+        pictures: dict[str, np.ndarray] = {}
+        if self.light == "both":
+            pictures["texture-delit"] = texture.delit
+        if self.mask:
+            pictures["texture-mask"] = texture.visibility
+        return pictures
+
+
+AS_PHOTOGRAPHED = TextureChoice()
+"""What is written unless something else is wanted."""
 
 
 def head_texture(
@@ -48,19 +90,23 @@ def head_texture(
         raise ValueError(f"size must be {LEAST_TEXTURE} to {MOST_TEXTURE} texels, got {size}")
     if not len(model.uv):
         raise RenderError(f"the face model {model.name} has no texture coordinates")
-    kept = size <= TEXTURE_SIZES[-1]
+    guide = TextureGuide.of_model(model)
+    lids = unfolded(model, head.projected, head.mm_per_px)
+    kept = min(size, TEXTURE_SIZES[-1])
     return project_texture(
         image,
         head.points,
         model.mesh_of(head.vertices),
         head.camera,
-        _kept_atlas(model, size) if kept else _atlas(model, size),
+        _atlas(model, kept),
         fill=albedo,
-        guide=TextureGuide.of_model(model),
+        guide=replace(guide, allowed=guide.allowed * lids),
         topology=model.topology,
         symmetric=model.mirrors_modes,
         before=before,
         blank=blank,
+        size=size,
+        strands=_strands(model, kept),
     )
 
 
@@ -69,8 +115,11 @@ def texture_size(side_px: float) -> int:
     return next((size for size in TEXTURE_SIZES if size >= side_px), TEXTURE_SIZES[-1])
 
 
+@lru_cache(maxsize=4)
 def _atlas(model: MorphableModel, size: int) -> UvAtlas:
     return UvAtlas.of_mesh(model.mesh_of(model.subdivide(model.shape.mean)), size)
 
 
-_kept_atlas = lru_cache(maxsize=4)(_atlas)
+@lru_cache(maxsize=4)
+def _strands(model: MorphableModel, size: int) -> Int8[np.ndarray, "s s"]:
+    return strand_plane(model, _atlas(model, size))

@@ -8,7 +8,10 @@ from mlanet.geometry.compiling import compiled
 
 OPAQUE = 255
 
-ZERO, HALF, WHITE = np.float32(0.0), np.float32(0.5), np.float32(255.0)
+ZERO, HALF, ONE, THREE, WHITE = (np.float32(x) for x in (0.0, 0.5, 1.0, 3.0, 255.0))
+STRAND = np.float32(3.0 / 127.0)
+"""Of `strands`: one standard deviation."""
+
 MORE_THAN_ONE = np.float32(1.001)
 LEAST_COSINE = np.float32(0.25)
 """Steeper slopes are not trusted to be known."""
@@ -43,14 +46,15 @@ def sample_photo(
     `points` (v, 5) are x and y in pixels from `origin`, depth in mm, the cosine to the line of
     sight and the share allowed. `faces_seen` is 0 for triangles that show nothing, else 1 plus the
     number of the depth map in `nearest` (m, h, w) that may hide them; zero in a map hides all.
-    `weight` falls with the cosine; `lit` is all or nothing.
+    `weight` falls with the cosine; `lit` is all or nothing. Indices are unsigned: signed ones
+    would be looked at for whether they count from the end.
     """
     height, width = np.float32(photo.shape[0]), np.float32(photo.shape[1])
     last_row, last_column = photo.shape[0] - 1, photo.shape[1] - 1
     map_height, map_width = nearest.shape[1:]
     for n in range(len(texel_row)):
-        i, j = texel_row[n], texel_column[n]
-        f = face_index[i, j]
+        i, j = np.uintp(texel_row[n]), np.uintp(texel_column[n])
+        f = np.uintp(face_index[i, j])
         kind = faces_seen[f]
         if kind == 0:
             continue
@@ -68,8 +72,9 @@ def sample_photo(
             continue
         u = max(min(x * photo_scale[0] - HALF, width - MORE_THAN_ONE), ZERO)
         v = max(min(y * photo_scale[1] - HALF, height - MORE_THAN_ONE), ZERO)
-        column, row = int(u), int(v)
-        right, below = min(column + 1, last_column), min(row + 1, last_row)
+        column, row = np.uintp(u), np.uintp(v)
+        right = np.uintp(min(int(u) + 1, last_column))
+        below = np.uintp(min(int(v) + 1, last_row))
         du, dv = u - np.float32(column), v - np.float32(row)
         for k in range(3):
             a_k, b_k = np.float32(photo[row, column, k]), np.float32(photo[row, right, k])
@@ -82,17 +87,20 @@ def sample_photo(
         map_y = int(y * nearest_scale)
         if map_x < 0 or map_y < 0 or map_x >= map_width or map_y >= map_height:
             continue
-        found = nearest[kind - 1, map_y, map_x]
+        found = nearest[np.uintp(kind - 1), np.uintp(map_y), np.uintp(map_x)]
         depth = wa * points[a, 2] + wb * points[b, 2] + wc * points[c, 2]
-        safe = max(cosine, LEAST_COSINE)
-        slope = np.sqrt(max(1.0 - safe * safe, 0.0)) / safe
-        slack = slack_mm[kind - 1] + slope * slope_mm[kind - 1]
-        if found <= ZERO or depth > found + slack:
+        behind = depth - found - slack_mm[np.uintp(kind - 1)]
+        if found <= ZERO:
             continue
+        if behind > ZERO:
+            safe = max(cosine, LEAST_COSINE)
+            slope = np.sqrt(max(ONE - safe * safe, ZERO)) / safe
+            if behind > slope * slope_mm[np.uintp(kind - 1)]:
+                continue
         lit[i, j] = OPAQUE
-        ramp = min(max((cosine - low) / (high - low), 0.0), 1.0)
-        inside = min(border / fade_px, 1.0)
-        weight[i, j] = int(OPAQUE * ramp * ramp * (3.0 - 2.0 * ramp) * inside * share + 0.5)
+        ramp = min(max((cosine - low) / (high - low), ZERO), ONE)
+        inside = min(border / fade_px, ONE)
+        weight[i, j] = np.uint8(WHITE * ramp * ramp * (THREE - ramp - ramp) * inside * share + HALF)
 
 
 @compiled
@@ -102,49 +110,72 @@ def compose(
     photo: Any,
     weight: Any,
     fields: Any,
+    strands: Any,
     texture: Any,
     visibility: Any,
 ) -> None:
     """Write the `texture` (s, s, 3) and its `visibility` (s, s) at texels, row by row.
 
-    `fields` (t, t, 5) of any coarser size are read between their texels: what completes the
-    photo (3, 0 to 255), how far the mirrored photo is added to it, and the fade of `weight`.
+    `fields` (t, t, 6) of any coarser size are read between their texels: what completes the
+    photo (3, 0 to 255), how far the mirrored photo is added to it, the fade of `weight`, and how
+    much of `strands` (s, s; or empty) the completion is brightened by.
     """
     size, small = len(texture), len(fields)
     ratio = small / size
-    line = np.empty((small, 5), dtype=np.float32)
-    lefts = np.empty(size, dtype=np.int32)
+    line = np.empty((small, 6), dtype=np.float32)
+    lefts = np.empty(size, dtype=np.uintp)
+    rights = np.empty(size, dtype=np.uintp)
     shares = np.empty(size, dtype=np.float32)
     for j in range(size):
         x = min(max((j + 0.5) * ratio - 0.5, 0.0), small - 1.0)
         lefts[j] = int(x)
-        shares[j] = x - lefts[j]
-    for i in range(size):
-        start, end = texel_row_start[i], texel_row_start[i + 1]
+        rights[j] = min(int(x) + 1, small - 1)
+        shares[j] = x - int(x)
+    for row in range(size):
+        i = np.uintp(row)
+        start, end = texel_row_start[i], texel_row_start[row + 1]
         if start == end:
             continue
-        y = min(max((i + 0.5) * ratio - 0.5, 0.0), small - 1.0)
+        y = min(max((row + 0.5) * ratio - 0.5, 0.0), small - 1.0)
         top = int(y)
         below = min(top + 1, small - 1)
         dy = np.float32(y - top)
         for j in range(small):
-            for k in range(5):
+            for k in range(6):
                 line[j, k] = fields[top, j, k] + (fields[below, j, k] - fields[top, j, k]) * dy
         for n in range(start, end):
-            j = texel_column[n]
-            left, dx = lefts[j], shares[j]
-            right = min(left + 1, small - 1)
+            j = np.uintp(texel_column[n])
+            left, right, dx = lefts[j], rights[j], shares[j]
             mirrored = line[left, 3] + (line[right, 3] - line[left, 3]) * dx
             own = np.float32(weight[i, j])
             if own > ZERO:
                 fade = line[left, 4] + (line[right, 4] - line[left, 4]) * dx
                 own *= fade / np.float32(OPAQUE)
             visibility[i, j] = own
-            other = size - 1 - j
+            if own >= ONE:
+                for k in range(3):
+                    texture[i, j, k] = photo[i, j, k]
+                continue
+            other = np.uintp(size - 1 - texel_column[n])
+            brightness = ONE
+            if len(strands) == size:
+                hair = line[left, 5] + (line[right, 5] - line[left, 5]) * dx
+                if hair > ZERO:
+                    brightness += hair * np.float32(strands[i, j]) * STRAND
             for k in range(3):
                 rest = line[left, k] + (line[right, k] - line[left, k]) * dx
+                rest *= brightness
                 if mirrored > ZERO:
                     rest += mirrored * np.float32(photo[i, other, k])
                 if own > ZERO:
                     rest += own * (np.float32(photo[i, j, k]) - rest)
                 texture[i, j, k] = np.uint8(min(max(rest, ZERO), WHITE) + HALF)
+
+
+@compiled
+def copy_rows(values: Any, targets: Any, sources: Any) -> None:
+    """Copy rows of `values` (n, c): those at `sources` to those at `targets`."""
+    for n in range(len(targets)):
+        target, source = np.uintp(targets[n]), np.uintp(sources[n])
+        for k in range(values.shape[1]):
+            values[target, k] = values[source, k]
