@@ -1,6 +1,6 @@
 """Fitting a face model to what is seen of a face.
 
-Landmark fits are NumPy only. Names that need torch are imported on first use.
+Landmark fits and `refine_face` are NumPy only. Names that need torch are imported on first use.
 """
 
 from importlib import import_module
@@ -13,6 +13,7 @@ from mlanet.fitting.landmarks import (
     LandmarkFit,
     fit_landmarks,
 )
+from mlanet.fitting.pixel_fit import PixelFitConfig, refine_face
 from mlanet.fitting.views import CropView, OrthographicView, View
 
 if TYPE_CHECKING:
@@ -24,12 +25,14 @@ __all__ = [
     "FittingConfig",
     "LandmarkFit",
     "OrthographicView",
+    "PixelFitConfig",
     "RefinementConfig",
     "View",
     "fit_landmarks",
     "fit_to_landmarks",
     "photo_error",
     "refine",
+    "refine_face",
 ]
 
 _NEED_TORCH = ("RefinementConfig", "photo_error", "refine")
