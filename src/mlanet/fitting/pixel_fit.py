@@ -1,4 +1,4 @@
-"""A face's shape from the shading and the outlines of its features: Gauss-Newton, NumPy only.
+"""A face's shape from the shading and the features of its skin: Gauss-Newton, without torch.
 
 Analysis by synthesis (Blanz and Vetter, 1999) at the vertices of the skin instead of pixels: the
 photo's colour less albedo times harmonics, whose derivative by the shape is that of the normal, and
@@ -67,8 +67,8 @@ class PixelFitConfig:
     blur_px: float = 1.5
     color_noise: float = 0.15
     outlier: float = 0.15
-    landmark_noise: float = 0.02
-    identity_sd: float = 0.7
+    landmark_noise: float = 0.04
+    identity_sd: float = 1.0
     expression_sd: float = 0.1
     free_expression_sd: float = 0.3
     albedo_sd: float = 1.0

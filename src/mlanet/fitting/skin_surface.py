@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from mlanet.geometry import Camera, Pose
 from mlanet.morphable import MorphableModel
@@ -77,13 +77,11 @@ class SkinSurface:
         import cv2
 
         places = Camera.of_crop(size).project(pose.apply(vertices))
-        depth = rasterize(
-            places, self.model.base_faces, (size, size), cull_backfaces=True
-        ).depth
+        depth = rasterize(places, self.model.base_faces, (size, size), cull_backfaces=True).depth
         depth[depth == 0] = np.float32(np.finfo(np.float32).max)
         behind = np.asarray(cv2.dilate(depth, np.ones((3, 3), np.uint8)))
         x, y, z = places[self.skin].T
-        inside: Bool[np.ndarray, "s"] = np.minimum(x, y) > MARGIN_PX
+        inside = np.minimum(x, y) > MARGIN_PX
         inside &= np.maximum(x, y) < size - MARGIN_PX
         column, row = (np.clip(places, 0, size - 1).astype(int) for places in (x, y))
         return np.flatnonzero(inside & (z < behind[row, column] + HIDDEN_MM))

@@ -3,7 +3,6 @@
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mlanet.cli.common import EXIT_OK, progress_bar, say
 from mlanet.cli.evaluate.common import (
@@ -16,9 +15,6 @@ from mlanet.cli.evaluate.common import (
     signed,
 )
 from mlanet.errors import UsageError
-
-if TYPE_CHECKING:
-    from mlanet.reconstruction import Reconstruction
 
 
 def scans(
