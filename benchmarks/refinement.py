@@ -177,7 +177,7 @@ def _bumps(
     vertices: Float[np.ndarray, "v 3"], count: int, rng: np.random.Generator
 ) -> Float[np.ndarray, "v b"]:
     """Gaussians of random width about random places of the face."""
-    middles, width = rng.uniform(*FACE_BOX, (count, 3)), rng.uniform(12.0, 35.0, count)
+    middles, width = rng.uniform(FACE_BOX[0], FACE_BOX[1], (count, 3)), rng.uniform(12.0, 35.0, count)
     squared = np.square(vertices[:, None] - middles).sum(axis=-1)
     return np.exp(-squared / (2.0 * width**2))
 
