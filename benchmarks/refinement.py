@@ -7,7 +7,7 @@ the rendered-scan check from the front and from --yaws. Their skin is what the f
 most shapes are bent beyond the model's modes, colours have patches and dark hollows beyond the
 albedo's, light is a lamp with gloss instead of harmonics, and the camera has a curve and noise.
 Distances are that check's (point to plane, mm). `tone_..._deg` is the mean error of the skin's
-individual typology angle. The heads that evaluate mlanet (scans, FLAME Open) have no part in it,
+individual typology angle, `refine_s` processor time. The heads that evaluate mlanet (scans, FLAME Open) have no part in it,
 so that settings may be chosen here. --torch measures `refine` beside it (the `train` extra).
 """
 
@@ -98,9 +98,9 @@ def refinement_figures(
             start = reconstruct_portrait(reconstructor, image, portrait)
             if not seconds:
                 refine_face(start, config)  # loops are compiled, tables are made
-            began = time.perf_counter()
+            began = time.process_time()
             faces = [start, refine_face(start, config)]
-            seconds.append(time.perf_counter() - began)
+            seconds.append(time.process_time() - began)
             if with_torch:
                 faces.append(refined_by_torch(start))
             rows[yaw].append([distance(compare, head, face) for face in (None, *faces)])
