@@ -7,8 +7,9 @@ the rendered-scan check from the front and from --yaws. Their skin is what the f
 most shapes are bent beyond the model's modes, colours have patches and dark hollows beyond the
 albedo's, light is a lamp with gloss instead of harmonics, and the camera has a curve and noise.
 Distances are that check's (point to plane, mm). `tone_..._deg` is the mean error of the skin's
-individual typology angle, `refine_s` processor time. The heads that evaluate mlanet (scans, FLAME Open) have no part in it,
-so that settings may be chosen here. --torch measures `refine` beside it (the `train` extra).
+individual typology angle, `refine_s` processor time. The heads that evaluate mlanet (scans, FLAME
+Open) have no part in it, so that settings may be chosen here. --torch measures `refine` beside it
+(the `train` extra).
 """
 
 import json
@@ -177,7 +178,8 @@ def _bumps(
     vertices: Float[np.ndarray, "v 3"], count: int, rng: np.random.Generator
 ) -> Float[np.ndarray, "v b"]:
     """Gaussians of random width about random places of the face."""
-    middles, width = rng.uniform(FACE_BOX[0], FACE_BOX[1], (count, 3)), rng.uniform(12.0, 35.0, count)
+    middles = rng.uniform(FACE_BOX[0], FACE_BOX[1], (count, 3))
+    width = rng.uniform(12.0, 35.0, count)
     squared = np.square(vertices[:, None] - middles).sum(axis=-1)
     return np.exp(-squared / (2.0 * width**2))
 
