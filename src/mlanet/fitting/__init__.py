@@ -1,6 +1,6 @@
 """Fitting a face model to what is seen of a face.
 
-Landmark fits are NumPy only. Names that need torch are imported on first use.
+Landmark fits and `refine_face` are NumPy only. Names that need torch are imported on first use.
 """
 
 from importlib import import_module
@@ -14,6 +14,7 @@ from mlanet.fitting.landmarks import (
     RotationPrior,
     fit_landmarks,
 )
+from mlanet.fitting.pixel_fit import PixelFitConfig, refine_face
 from mlanet.fitting.views import CropView, OrthographicView, View
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = [
     "FittingConfig",
     "LandmarkFit",
     "OrthographicView",
+    "PixelFitConfig",
     "RefinementConfig",
     "RotationPrior",
     "View",
@@ -32,6 +34,7 @@ __all__ = [
     "fit_to_landmarks",
     "photo_error",
     "refine",
+    "refine_face",
 ]
 
 _NEED_TORCH = ("RefinementConfig", "photo_error", "refine")

@@ -410,20 +410,19 @@ def test_the_command_writes_a_report_that_its_saved_faces_give_again(
 
 
 def test_the_command_measures_and_draws_what_refinement_found(
-    torch, one_portrait, tmp_path, capsys, monkeypatch
+    one_portrait, tmp_path, capsys, monkeypatch
 ):
     """A refinement that knows the head leaves no distance."""
     _, identity = one_portrait
     seen = []
 
-    def refine(faces):
-        (face,) = faces
+    def refine(face):
         seen.append(face)
         rest = np.zeros_like(face.coefficients.expression)
         known = replace(face.coefficients, identity=identity, expression=rest)
-        return [replace(face, coefficients=known)]
+        return replace(face, coefficients=known)
 
-    monkeypatch.setitem(vars(fitting), "refine", refine)
+    monkeypatch.setattr(fitting, "refine_face", refine)
     report, text, page = run_scans(tmp_path / "out", "--refine", "--name", "a [/b]")
     assert len(seen) == 2  # measured, and drawn
     assert report.conditions["refined"] is True

@@ -36,7 +36,7 @@ class Measures:
     made of it: scores dense alignment and 3D reconstruction, too."""
 
     fitted_tones: bool = False
-    """Tell skin tones, for the errors by group, by the albedo that --refine of mlanet reconstruct
+    """Tell skin tones, for the errors by group, by the albedo that mlanet fit
     fits, not by the network's: seconds for each face (needs the train extra)."""
 
 

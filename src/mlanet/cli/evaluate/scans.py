@@ -3,9 +3,8 @@
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from mlanet.cli.common import EXIT_OK, progress_bar, require_torch, say
+from mlanet.cli.common import EXIT_OK, progress_bar, say
 from mlanet.cli.evaluate.common import (
     ExchangeFiles,
     ExchangeOptions,
@@ -16,9 +15,6 @@ from mlanet.cli.evaluate.common import (
     signed,
 )
 from mlanet.errors import UsageError
-
-if TYPE_CHECKING:
-    from mlanet.reconstruction import Reconstruction
 
 
 def scans(
@@ -39,15 +35,13 @@ def scans(
     Args:
         data: Folder with scans and flame_open.
         out: Folder for the report.
-        refine: Fit each face to the picture's pixels, too (needs the train extra).
+        refine: Bring each face's shape nearer to the picture's shading, too.
         method: What is evaluated.
         files: For and of other methods.
     """
     files.check(method, out, needs_out=False)
     if refine and method.predictions is not None:
         raise UsageError("--predictions are scored as they are, without --refine")
-    if refine:
-        require_torch()
     from mlanet.evaluation.scans.known_heads import known_heads
     from mlanet.evaluation.scans.pictures import portrait_grid
     from mlanet.evaluation.scans.portraits import portraits_of, write_portraits
@@ -71,7 +65,9 @@ def scans(
     versions: dict[str, str] = {}
     if method.predictions is None:
         reconstructor = Reconstructor.load(threads=method.threads, weights=method.weights)
-        source = ReconstructedPortraits(reconstructor, _refined if refine else None)
+        from mlanet.fitting import refine_face
+
+        source = ReconstructedPortraits(reconstructor, refine_face if refine else None)
     else:
         names = [portrait.name for portrait in portraits]
         meshes, version = given_meshes(method.predictions, model, names, missed_too=True)
@@ -87,9 +83,3 @@ def scans(
         report = replace(report, pictures=(portrait_grid(source, portraits, results),))
     publish(report, out)
     return EXIT_OK
-
-
-def _refined(face: "Reconstruction") -> "Reconstruction":
-    from mlanet.fitting import refine
-
-    return refine([face])[0]
