@@ -33,6 +33,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
     from mlanet.cli import (
         ablate,
         dataset,
+        demo,
         doctor,
         export,
         fit,
@@ -57,6 +58,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
     return {
         "reconstruct": reconstruct.reconstruct,
         "view": view.view,
+        "demo": demo.demo,
         "fit": fit.fit,
         "doctor": doctor.doctor,
         "label": label.label,
