@@ -27,6 +27,7 @@ def demo(*, host: str = "127.0.0.1", port: int = 8000, no_open: bool = False) ->
     if not 0 <= port <= MAX_PORT:
         raise UsageError(f"--port must lie between 0 and {MAX_PORT}, got {port}")
     require_extra("the demo", "fastapi", "uvicorn", extra="web")
+    from mlanet.demo import Limits
     from mlanet.demo.serving import is_loopback, serve
 
     def started(address: str) -> None:
@@ -37,7 +38,7 @@ def demo(*, host: str = "127.0.0.1", port: int = 8000, no_open: bool = False) ->
             complain("there is no browser to be started: open the address above")
 
     try:
-        serve(host, port, started)
+        serve(host, port, started, Limits())
     except OSError as error:
         reason = error.strerror or type(error).__name__
         complain(f"--host {host} --port {port}: {reason}", error)

@@ -1,4 +1,4 @@
-"""How much one photo may take. Pixels are limited where pictures are read (`mlanet.image`)."""
+"""How much one photo may take."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ class Limits:
 
     Attributes:
         photo_bytes: of one photo's file.
+        photo_pixels: of one photo; less than `mlanet.image` reads, as the worker's memory is.
         places: photos that are uploaded, wait or are worked on at once; others are refused.
         upload_s: until a photo must have arrived.
         photo_s: until the worker must have answered; it is ended and started anew otherwise.
@@ -18,9 +19,10 @@ class Limits:
     """
 
     photo_bytes: int = 20_000_000
+    photo_pixels: int = 50_000_000
     places: int = 16
     upload_s: float = 30.0
-    photo_s: float = 20.0
+    photo_s: float = 30.0
     start_s: float = 180.0
     worker_bytes: int = 1_400_000_000
     answer_bytes: int = 64_000_000

@@ -25,7 +25,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def serve(host: str, port: int, started: Callable[[str], None], limits: Limits = Limits()) -> None:
+def serve(host: str, port: int, started: Callable[[str], None], limits: Limits) -> None:
     """Serve the demo until Ctrl-C or SIGTERM.
 
     Args:

@@ -6,14 +6,22 @@ import signal
 import tempfile
 import warnings
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from mlanet.demo.limits import Limits
 from mlanet.errors import ImageError, MlanetError, NoFaceError
 from mlanet.workers import end_with_parent
 
-READY = b"200ready"
+STATUS_DIGITS = 3
+WORN = b"!"
+"""What follows the status in the answer of a worker that has grown and should be replaced."""
+
+READY = b"200 ready"
 """The first answer of a worker that can work; any other says why it cannot."""
+
+WORN_BYTES = 300_000_000
+"""Growth of a worker's memory (onnxruntime keeps what large photos took) that leaves too little."""
 
 MAX_FILE_BYTES = 64_000_000
 """Of each file that the worker may write."""
@@ -23,31 +31,34 @@ def work(connection: Connection, folder: str, limits: Limits) -> None:
     """Answer requests until the other end is closed.
 
     A request is a line of JSON, `{"task": ..., ...}`, and the bytes of a photo. An answer is a
-    status of HTTP in three digits and JSON: no pickle travels, so that whatever a photo does in
-    here, the server is not made to run anything.
+    status of HTTP in three digits, `WORN` or a blank, and JSON: no pickle travels, so that
+    whatever a photo does in here, the server is not made to run anything.
 
     Args:
         connection: to the server.
         folder: for temporary files.
-        limits: of memory.
+        limits: of pixels and memory.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server says when it ends
     end_with_parent()
     tempfile.tempdir = folder
     warnings.simplefilter("ignore")
     try:
-        tasks = _loaded()
+        tasks = _loaded(limits)
     except MlanetError as error:
-        connection.send_bytes(_answer(500, {"error": str(error)}))
+        connection.send_bytes(_answer(500, b" ", {"error": str(error)}))
         return
     _limit(limits)
+    start_bytes = _allocated_bytes()
     connection.send_bytes(READY)
     while True:
         try:
             request = connection.recv_bytes()
         except (EOFError, OSError):
             return
-        connection.send_bytes(_answered(tasks, request))
+        status, content = _answered(tasks, request)
+        worn = _allocated_bytes() - start_bytes > WORN_BYTES
+        connection.send_bytes(_answer(status, WORN if worn else b" ", content))
 
 
 def request_of(task: str, photo: bytes, number: int | None = None) -> bytes:
@@ -56,7 +67,7 @@ def request_of(task: str, photo: bytes, number: int | None = None) -> bytes:
     return json.dumps(words).encode("ascii") + b"\n" + photo
 
 
-def _loaded() -> Any:
+def _loaded(limits: Limits) -> Any:
     """The tasks, and all that they load or compile when first used.
 
     Raises:
@@ -66,29 +77,38 @@ def _loaded() -> Any:
     from mlanet.demo.tasks import PhotoTasks
     from mlanet.reconstructor import Reconstructor
 
-    tasks = PhotoTasks(Reconstructor.load(threads=min(os.cpu_count() or 1, 4)))
+    reconstructor = Reconstructor.load(threads=min(os.cpu_count() or 1, 4))
+    tasks = PhotoTasks(reconstructor, limits.photo_pixels)
     example = verified_path("example-image").read_bytes()
     tasks.faces(example)
-    tasks.head(example, 0)
     return tasks
 
 
-def _answered(tasks: Any, request: bytes) -> bytes:
+def _answered(tasks: Any, request: bytes) -> tuple[int, dict[str, Any]]:
     header, _, photo = request.partition(b"\n")
     words = json.loads(header)
     task = words.pop("task")
     try:
-        return _answer(200, getattr(tasks, task)(photo, **words))
+        return 200, getattr(tasks, task)(photo, **words)
     except (ImageError, NoFaceError) as error:
-        return _answer(422, {"error": str(error)})
+        return 422, {"error": str(error)}
     except MemoryError:
-        return _answer(422, {"error": "photo: needs too much memory"})
+        return 422, {"error": "photo: takes more memory than there is"}
     except Exception as error:  # whatever one photo does, the next one is still done
-        return _answer(500, {"error": f"photo: cannot be reconstructed ({type(error).__name__})"})
+        return 500, {"error": f"photo: cannot be reconstructed ({type(error).__name__})"}
 
 
-def _answer(status: int, content: dict[str, Any]) -> bytes:
-    return str(status).encode("ascii") + json.dumps(content).encode("ascii")
+def _answer(status: int, worn: bytes, content: dict[str, Any]) -> bytes:
+    return str(status).encode("ascii") + worn + json.dumps(content).encode("ascii")
+
+
+def _allocated_bytes() -> int:
+    """Memory that this process has for data; 0 where the system does not tell."""
+    try:
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[5]
+    except OSError:
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _limit(limits: Limits) -> None:

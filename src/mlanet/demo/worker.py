@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import cast
 
 from mlanet.demo.limits import Limits
-from mlanet.demo.work import READY, request_of, work
+from mlanet.demo.work import READY, STATUS_DIGITS, WORN, request_of, work
 from mlanet.errors import MlanetError
-
-STATUS_DIGITS = 3
 
 
 class WorkerError(MlanetError):
@@ -39,7 +38,7 @@ class Worker:
     started. Safe to call from several threads; they take turns.
     """
 
-    def __init__(self, limits: Limits = Limits()) -> None:
+    def __init__(self, limits: Limits) -> None:
         """Start the process; it gets ready on its own.
 
         Raises:
@@ -76,7 +75,10 @@ class Worker:
                     self._restart()
                     return TOO_LONG
                 answer = connection.recv_bytes(self._limits.answer_bytes)
-                return Answer(int(answer[:STATUS_DIGITS]), answer[STATUS_DIGITS:])
+                status, worn = int(answer[:STATUS_DIGITS]), answer[STATUS_DIGITS:][:1] == WORN
+                if worn:
+                    self._restart()
+                return Answer(status, answer[STATUS_DIGITS + 1 :])
             except (EOFError, OSError, ValueError):
                 self._restart()
                 return LOST
@@ -100,18 +102,18 @@ class Worker:
             pass
         if said != READY:
             self._restart()
-            reason = said[STATUS_DIGITS:].decode("utf-8", "replace")
+            reason = said[STATUS_DIGITS + 1 :].decode("utf-8", "replace")
             raise WorkerError(f"photos cannot be read: {reason or 'the worker does not start'}")
         self._ready = True
         return self._connection
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
-        self._connection, far = context.Pipe()
+        near, far = cast("tuple[Connection, Connection]", context.Pipe())
+        self._connection, self._ready = near, False
         self._process = context.Process(
             target=work, args=(far, str(self._folder), self._limits), daemon=True
         )
-        self._ready = False
         self._process.start()
         far.close()
 

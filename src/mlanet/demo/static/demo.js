@@ -30,7 +30,7 @@ async function open(photo) {
   }
 }
 
-function showPhoto(photo, name, { preview, boxes }, signal) {
+function showPhoto(photo, name, { preview, boxes, head }, signal) {
   element("photo").src = `data:image/jpeg;base64,${preview}`;
   const buttons = boxes.map(([left, top, right, bottom], number) => {
     const button = document.createElement("button");
@@ -45,7 +45,7 @@ function showPhoto(photo, name, { preview, boxes }, signal) {
     button.style.height = percent(bottom - top);
     button.addEventListener("click", () => {
       for (const other of buttons) other.setAttribute("aria-pressed", `${other === button}`);
-      void showHead(photo, name, number, buttons.length, signal);
+      void showHead(photo, name, number, buttons.length, signal, head);
     });
     return button;
   });
@@ -62,7 +62,7 @@ function showPhoto(photo, name, { preview, boxes }, signal) {
 
 let choice = 0;
 
-async function showHead(photo, name, number, count, signal) {
+async function showHead(photo, name, number, count, signal, made) {
   const mine = ++choice;
   const current = () => mine === choice && !signal.aborted;
   const stem = name.replace(/\.[^.]*$/, "") || "photo";
@@ -70,7 +70,7 @@ async function showHead(photo, name, number, count, signal) {
   element("told").textContent = count > 1 ? `Face ${number + 1} of ${count}.` : "";
   say("Making the head …");
   try {
-    const files = await asked(`heads/${number}`, photo, signal, (words) => current() && say(words));
+    const files = made ?? (await asked(`heads/${number}`, photo, signal, (words) => current() && say(words)));
     if (!current()) return;
     shown = { ...files, name: count > 1 ? `${stem}_face_${number + 1}` : stem };
     say("");
