@@ -1,14 +1,16 @@
 """The HTTP side: takes photos in, passes answers on, and keeps nothing of either."""
 
 import asyncio
-import json
 import re
 from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mlanet.demo.limits import Limits
 from mlanet.demo.worker import Worker, WorkerError
@@ -82,6 +84,25 @@ class Queue:
             self.waiting -= 1
 
 
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """An application whose answers all carry `HEADERS`."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, guarded)
+
+
 def demo_app(worker: Worker, limits: Limits, hosts: Collection[str] | None) -> FastAPI:
     """The application.
 
@@ -91,21 +112,21 @@ def demo_app(worker: Worker, limits: Limits, hosts: Collection[str] | None) -> F
         hosts: names under which it may be called, so that no page from elsewhere reaches it by a
             name of its own; None is any.
     """
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     queue = Queue(limits)
 
-    @app.middleware("http")
-    async def guarded(request: Request, following: Callable) -> Response:
-        try:
-            _check_origin(request, hosts)
-            response = await following(request)
-        except RefusalError as refusal:
-            response = _json(refusal.status, {"error": str(refusal)})
-        except WorkerError as error:
-            response = _json(500, {"error": str(error)})
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
+    def checked(request: Request) -> None:
+        _check_origin(request, hosts)
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(checked)])
+    app.add_middleware(Guarded)
+
+    @app.exception_handler(RefusalError)
+    async def refused(_: Request, refusal: RefusalError) -> Response:
+        return JSONResponse({"error": str(refusal)}, refusal.status)
+
+    @app.exception_handler(WorkerError)
+    async def failed(_: Request, error: WorkerError) -> Response:
+        return JSONResponse({"error": str(error)}, 500)
 
     for address, (name, kind) in PAGES.items():
         app.add_api_route(address, _page(name, kind, limits), methods=["GET"])
@@ -176,7 +197,3 @@ def _check_origin(request: Request, hosts: Collection[str] | None) -> None:
     foreign = site not in ("same-origin", "none") if site else origin.partition("//")[2] != host
     if foreign:
         raise RefusalError(403, "Photos are taken from the page of this server alone.")
-
-
-def _json(status: int, content: dict[str, str]) -> Response:
-    return Response(json.dumps(content), status, media_type="application/json")

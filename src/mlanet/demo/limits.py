@@ -24,5 +24,5 @@ class Limits:
     upload_s: float = 30.0
     photo_s: float = 30.0
     start_s: float = 180.0
-    worker_bytes: int = 1_400_000_000
+    worker_bytes: int = 1_500_000_000
     answer_bytes: int = 64_000_000

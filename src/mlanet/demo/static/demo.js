@@ -52,12 +52,17 @@ function showPhoto(photo, name, { preview, boxes, head }, signal) {
   element("boxes").replaceChildren(...buttons);
   element("start").hidden = true;
   element("result").hidden = false;
+  element("which").hidden = buttons.length === 1;
   if (buttons.length === 1) buttons[0].click();
-  else {
-    element("told").textContent = `${buttons.length} faces: choose one.`;
-    say("Choose a face in the photo.");
-    buttons[0].focus();
-  }
+  else chooseFace();
+}
+
+/** Show the photo large, with the boxes of its faces. */
+function chooseFace() {
+  const boxes = element("boxes").children;
+  element("result").classList.add("choosing");
+  element("told").textContent = `${boxes.length} faces: choose one.`;
+  boxes[0].focus();
 }
 
 let choice = 0;
@@ -67,7 +72,8 @@ async function showHead(photo, name, number, count, signal, made) {
   const current = () => mine === choice && !signal.aborted;
   const stem = name.replace(/\.[^.]*$/, "") || "photo";
   clearHead();
-  element("told").textContent = count > 1 ? `Face ${number + 1} of ${count}.` : "";
+  element("result").classList.remove("choosing");
+  element("told").textContent = `Face ${number + 1} of ${count}`;
   say("Making the head …");
   try {
     const files = made ?? (await asked(`heads/${number}`, photo, signal, (words) => current() && say(words)));
@@ -182,6 +188,7 @@ element("again").addEventListener("click", () => {
   leave();
   element("choose").focus();
 });
+element("others").addEventListener("click", chooseFace);
 element("save-glb").addEventListener("click", () => save(bytesOf(shown.glb), "model/gltf-binary", "glb"));
 element("save-json").addEventListener("click", () => save(shown.json, "application/json", "json"));
 element("save-page").addEventListener("click", () => save(shown.page, "text/html", "html"));
