@@ -28,6 +28,7 @@ NEED_TRAIN = {
     "fit": "--example --out OUT",
     "train": "--data DATA --out OUT",
 }
+NEED_WEB = {"demo": "--no-open --port 0"}
 RUNS = {
     "reconstruct": "--example --out OUT --threads 1",
     "doctor": "",
@@ -194,7 +195,7 @@ def one_scan(monkeypatch):
 
 
 def test_no_verb_is_forgotten():
-    assert sorted([*RUNS, *NEED_TRAIN]) == sorted(verbs())
+    assert sorted([*RUNS, *NEED_TRAIN, *NEED_WEB]) == sorted(verbs())
 
 
 @pytest.mark.parametrize("verb", RUNS)
@@ -204,13 +205,16 @@ def test_verbs_run_without_extras(verb, data, tmp_path, one_scan, capsys):
     assert stop.value.code == 0, capsys.readouterr().err
 
 
-@pytest.mark.skipif(find_spec("torch") is not None, reason="the extra train is installed")
-@pytest.mark.parametrize("verb", NEED_TRAIN)
-def test_verbs_that_need_an_extra_name_it(verb, data, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("verb", "extra"), [*((verb, "train") for verb in NEED_TRAIN), ("demo", "web")]
+)
+def test_verbs_that_need_an_extra_name_it(verb, extra, data, tmp_path, capsys):
+    if find_spec({"train": "torch", "web": "uvicorn"}[extra]) is not None:
+        pytest.skip(f"the extra {extra} is installed")
     with pytest.raises(SystemExit) as stop:
-        main(words_of(verb, NEED_TRAIN[verb], data, tmp_path / "out"))
+        main(words_of(verb, (NEED_TRAIN | NEED_WEB)[verb], data, tmp_path / "out"))
     assert stop.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("mlanet: ")
-    assert "[train]'" in line
+    assert f"[{extra}]'" in line
     assert not (tmp_path / "out").exists()

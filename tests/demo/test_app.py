@@ -37,6 +37,13 @@ def client(running, echo):
         yield client
 
 
+def wait_for_queue(client, length):
+    until = time.monotonic() + 10.0
+    while client.ask("GET", "/queue")[2] != b'{"waiting":%d}' % length:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize("address", PAGES)
 def test_pages_are_served_and_may_do_little(client, address):
     status, headers, content = client.ask("GET", address)
@@ -116,9 +123,7 @@ def test_the_queue_is_bounded_and_says_how_long_it_is(client, echo):
     ]
     for visitor in visitors:
         visitor.start()
-    until = time.monotonic() + 10.0
-    while client.ask("GET", "/queue")[2] != b'{"waiting":3}' and time.monotonic() < until:
-        time.sleep(0.01)
+    wait_for_queue(client, 3)
     status, content = client.post("/faces", b"photo")
     assert status == 503
     assert "try again" in content["error"]
@@ -134,13 +139,12 @@ def test_who_has_left_is_not_worked_for(client, echo):
     echo.may.clear()
     first = threading.Thread(target=client.post, args=("/faces", b"first"))
     first.start()
+    wait_for_queue(client, 1)
     with socket.create_connection(("127.0.0.1", client.port)) as connection:
         connection.sendall(
             b"POST /faces HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 4\r\n\r\nleft"
         )
-        until = time.monotonic() + 10.0
-        while client.ask("GET", "/queue")[2] != b'{"waiting":2}' and time.monotonic() < until:
-            time.sleep(0.01)
+        wait_for_queue(client, 2)
     time.sleep(0.1)
     echo.may.set()
     first.join()

@@ -15,6 +15,8 @@ class Limits:
         photo_s: until the worker must have answered; it is ended and started anew otherwise.
         start_s: until a new worker must be ready; the first one may have to compile its loops.
         worker_bytes: memory that the worker may allocate (where the system can tell: Linux).
+        worn_bytes: growth of the worker's memory after which it is replaced: onnxruntime keeps what
+            large photos took.
         answer_bytes: of the worker's answer.
     """
 
@@ -25,4 +27,5 @@ class Limits:
     photo_s: float = 30.0
     start_s: float = 180.0
     worker_bytes: int = 1_500_000_000
+    worn_bytes: int = 300_000_000
     answer_bytes: int = 64_000_000

@@ -20,9 +20,6 @@ WORN = b"!"
 READY = b"200 ready"
 """The first answer of a worker that can work; any other says why it cannot."""
 
-WORN_BYTES = 300_000_000
-"""Growth of a worker's memory (onnxruntime keeps what large photos took) that leaves too little."""
-
 MAX_FILE_BYTES = 64_000_000
 """Of each file that the worker may write."""
 
@@ -57,7 +54,7 @@ def work(connection: Connection, folder: str, limits: Limits) -> None:
         except (EOFError, OSError):
             return
         status, content = _answered(tasks, request)
-        worn = _allocated_bytes() - start_bytes > WORN_BYTES
+        worn = _allocated_bytes() - start_bytes > limits.worn_bytes
         connection.send_bytes(_answer(status, WORN if worn else b" ", content))
 
 
