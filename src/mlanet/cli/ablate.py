@@ -60,7 +60,7 @@ def ablate(
     machine: Annotated[Machine, tyro.conf.OmitArgPrefixes] = Machine(),
     instead: Annotated[Instead, tyro.conf.OmitArgPrefixes] = Instead(),
 ) -> int:
-    """Train and measure networks that differ in attention, fusion and supervision.
+    """Train and measure networks that differ in one part each.
 
     Each run has a folder of its own in OUT. A finished run is not done again and an
     interrupted one goes on, so the same command carries on where it was stopped. At the
