@@ -16,7 +16,18 @@ from mlanet.image import read_image
 from mlanet.morphable import load_model
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("torch", "numpy", "cv2", "numba", "onnxruntime", "scipy", "trimesh", "PIL", "pygltflib")
+HEAVY = (
+    "torch",
+    "numpy",
+    "cv2",
+    "numba",
+    "onnxruntime",
+    "scipy",
+    "trimesh",
+    "PIL",
+    "pygltflib",
+    "fastapi",
+)
 
 
 def python(*arguments):
@@ -33,6 +44,7 @@ def python(*arguments):
         (["--help"], ()),
         (["reconstruct", "--help"], ()),
         (["video", "--help"], ()),
+        (["demo", "--help"], ()),
         (["train", "--help"], ("numpy",)),  # configurations have shapes
         (["ablate", "--help"], ("numpy",)),
     ],
@@ -53,6 +65,7 @@ def test_help_imports_nothing_heavy(words, allowed):
     ("verb", "option"),
     [
         ("reconstruct", "--out"),
+        ("demo", "--port"),
         ("fit", "--out"),
         ("doctor", "--json"),
         ("video", "--smooth"),

@@ -33,6 +33,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
     from mlanet.cli import (
         ablate,
         dataset,
+        demo,
         doctor,
         export,
         fit,
@@ -59,6 +60,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
         "reconstruct": reconstruct.reconstruct,
         "view": view.view,
         "video": video.video,
+        "demo": demo.demo,
         "fit": fit.fit,
         "doctor": doctor.doctor,
         "label": label.label,

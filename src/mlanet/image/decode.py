@@ -39,7 +39,7 @@ class Decoded:
     damage: str | None = None
 
 
-def decode(content: bytes, name: str) -> Decoded:
+def decode(content: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Decoded:
     """The picture in a file's bytes.
 
     Raises:
@@ -53,13 +53,13 @@ def decode(content: bytes, name: str) -> Decoded:
         page = photo_first(content, name)
         content, orientation = page.content, page.orientation
     try:
-        decoded = _decoded(content, kind, name)
+        decoded = _decoded(content, kind, name, max_pixels)
     except ImageError:
         raise
     except Exception as error:  # Pillow's decoders raise anything on damaged files
         reason = _reason(error)
         try:
-            decoded = _repaired(content, kind, name)
+            decoded = _repaired(content, kind, name, max_pixels)
         except ImageError:
             raise
         except Exception:
@@ -99,9 +99,9 @@ def check_header(file: io.BufferedIOBase, kind: str, name: str) -> None:
         raise ImageError(f"{name}: {_reason(error)}") from error
 
 
-def _decoded(content: bytes, kind: str, name: str) -> Decoded:
+def _decoded(content: bytes, kind: str, name: str, max_pixels: int) -> Decoded:
     with _open(io.BytesIO(content), kind, name) as picture:
-        check_size(picture.width, picture.height, name)
+        check_size(picture.width, picture.height, name, max_pixels)
         return _pixels(picture, kind, name, cicp_of(content) if kind == "PNG" else None)
 
 
@@ -117,13 +117,14 @@ def _pixels(
     return Decoded(srgb_pixels(picture, profile, name), _orientation(picture))
 
 
-def _repaired(content: bytes, kind: str, name: str) -> Decoded | None:
+def _repaired(content: bytes, kind: str, name: str, max_pixels: int) -> Decoded | None:
     """A JPEG up to where it ends, a PNG without its damaged parts; None for other formats."""
     if kind == "JPEG":
-        decoded = _decoded(content + END, kind, name)
+        decoded = _decoded(content + END, kind, name, max_pixels)
         share = 1.0 - _empty_rows(decoded.pixels) / len(decoded.pixels)
     elif kind == "PNG" and (repaired := repaired_png(content)) is not None:
-        decoded, share = _decoded(repaired.content, kind, name), repaired.share
+        decoded = _decoded(repaired.content, kind, name, max_pixels)
+        share = repaired.share
     else:
         return None
     missing = f"the lower {max(100 * (1 - share), 1):.0f} % of the picture are missing"
@@ -189,6 +190,8 @@ def _reason(error: Exception) -> str:
 
     if isinstance(error, Image.DecompressionBombError):
         return f"has too many pixels; the limit is {MAX_PIXELS // 1_000_000} megapixels"
+    if isinstance(error, MemoryError):
+        return "takes more memory than there is"
     if isinstance(error, UnidentifiedImageError):  # whose text names a file in memory
         return "is damaged or incomplete (its header)"
     return f"is damaged or incomplete ({one_line(error)})"

@@ -12,19 +12,19 @@ MIN_SIDE_PX = 16
 """Nothing can be found in less."""
 
 
-def check_size(width: int, height: int, name: str) -> None:
+def check_size(width: int, height: int, name: str, max_pixels: int = MAX_PIXELS) -> None:
     """Refuse what is too small or too large.
 
     Raises:
         ImageError: one side is below `MIN_SIDE_PX` or above `MAX_SIDE_PX`, or there are more than
-            `MAX_PIXELS`.
+            `max_pixels`.
     """
     if min(width, height) < MIN_SIDE_PX:
         raise ImageError(
             f"{name}: {width}x{height} pixels are too few; each side needs {MIN_SIDE_PX}"
         )
-    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE_PX:
+    if width * height > max_pixels or max(width, height) > MAX_SIDE_PX:
         raise ImageError(
             f"{name}: {width}x{height} pixels are too many; the limit is "
-            f"{MAX_PIXELS // 1_000_000} megapixels and {MAX_SIDE_PX} on a side"
+            f"{max_pixels // 1_000_000} megapixels and {MAX_SIDE_PX} on a side"
         )

@@ -13,6 +13,7 @@ from mlanet.files import one_line, start_of
 from mlanet.image.arrays import array_pixels
 from mlanet.image.decode import check_header, decode, decode_pillow
 from mlanet.image.kinds import START_BYTES, kind_of
+from mlanet.image.limits import MAX_PIXELS
 from mlanet.image.quiet import warnings_lock
 from mlanet.image.sources import ReadableFile, file_content, path_content
 
@@ -35,7 +36,12 @@ ImageSource: TypeAlias = "_Path | _Encoded | ReadableFile | Image.Image | ArrayL
 
 
 def read_image(
-    source: "ImageSource", *, bgr: bool = False, upright: bool = True, name: str | None = None
+    source: "ImageSource",
+    *,
+    bgr: bool = False,
+    upright: bool = True,
+    name: str | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """A picture as upright sRGB: a new array `(H, W, 3)` uint8, in one piece.
 
@@ -64,10 +70,11 @@ def read_image(
         upright: whether EXIF's orientation is applied; without it, pixels stay where they are
             stored, as annotated data sets mean them.
         name: what messages call the picture; without it, the path or the kind of source.
+        max_pixels: files with more are refused from their header.
 
     Raises:
         ImageError: the source is no picture, missing, too damaged, or its size is below
-            `MIN_SIDE_PX` or above `MAX_PIXELS`. One line that begins with the name.
+            `MIN_SIDE_PX` or above `max_pixels`. One line that begins with the name.
     """
     from PIL import Image
 
@@ -78,7 +85,7 @@ def read_image(
         content = _content(source, name)
         if not isinstance(content, bytes):
             return array_pixels(content, name, bgr=bgr)
-        decoded = decode(content, name)
+        decoded = decode(content, name, max_pixels)
     if decoded.damage is not None:
         with warnings_lock:
             warnings.warn(f"{name}: {decoded.damage}", ImageWarning, stacklevel=2)
