@@ -51,7 +51,15 @@ EXPRESSIONS: tuple[tuple[float, Weights], ...] = (
         {"browInnerUp": 1.0, "eyeWideLeft": 0.8, "eyeWideRight": 0.8}
         | {"browOuterUpLeft": 0.8, "browOuterUpRight": 0.8},
     ),
-    (-18.0, SMILE | {"eyeBlinkLeft": 1.0, "cheekSquintLeft": 0.7, "mouthDimpleLeft": 0.4}),
+    (
+        -18.0,
+        {
+            "mouthSmileLeft": 0.9,
+            "browOuterUpLeft": 0.5,
+            "eyeLookInLeft": 0.8,
+            "eyeLookOutRight": 0.8,
+        },
+    ),
     (12.0, {"mouthPucker": 0.9, "browDownLeft": 0.7, "browDownRight": 0.7}),
 )
 
