@@ -13,7 +13,7 @@ OPTIONS = {
     f" --out --save-predictions {METHOD}",
     "florence": f"--data --every --out --save-predictions --write-pictures {METHOD}",
     "scans": f"--data --out --refine --save-predictions --write-pictures {METHOD}",
-    "identity": f"--data --out {METHOD}",
+    "identity": f"--data --out --people {METHOD}",
     "occlusion": f"--annotations --data --only --out --seed --shares --write-pictures {METHOD}",
     "expressions": "--annotations --data --num-heads --only --out --seed --teacher " + METHOD,
     "now": "--data --images --out --threads --weights",
