@@ -61,7 +61,8 @@ def test_example_gives_all_files_and_fits_hand_marked_landmarks(tmp_path, capsys
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-5)
     assert abs(content["pose"]["yaw_deg"]) < 15
     score = content["detection"]["score"]
-    assert f"1 face (score {score:.2f})" in capsys.readouterr().out
+    told = f"1 face (score {score:.2f}; confidence {content['confidence']:.2f})"
+    assert told in capsys.readouterr().out
     with Image.open(folder / "overlay.png") as overlay:
         assert overlay.size == (512, 512)
 
@@ -285,7 +286,8 @@ def test_files_are_those_that_formats_name(photo, tmp_path):
     path = save(photo, tmp_path / "me.png")
     words = ["reconstruct", path, "-o", tmp_path / "out", "--formats", "ply, pts,blender,ply"]
     assert run(*words) == 0
-    names = {"face_00.ply", "face_00.pts", "face_00.blender.py", "overlay.png", MANIFEST}
+    names = {"face_00.ply", "face_00.pts", "face_00.blender.py"}
+    names |= {"overlay.png", "view.html", MANIFEST}
     assert {entry.name for entry in (tmp_path / "out/me").iterdir()} == names
 
 
