@@ -209,4 +209,4 @@ def test_nothing_is_asked_of_the_system_that_windows_lacks():
                 for alias in node.names
             ]
             assert not set(top) & set(POSIX_ONLY), path
-    assert sorted(guarded) == ["plan.py", "results.py"]
+    assert sorted(guarded) == ["plan.py", "results.py", "work.py"]

@@ -3,10 +3,10 @@
 import json
 import os
 import signal
+import sys
 import tempfile
 import warnings
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 from mlanet.demo.limits import Limits
@@ -46,7 +46,7 @@ def work(connection: Connection, folder: str, limits: Limits) -> None:
         connection.send_bytes(_answer(500, b" ", {"error": str(error)}))
         return
     _limit(limits)
-    start_bytes = _allocated_bytes()
+    start_bytes = _most_bytes()
     connection.send_bytes(READY)
     while True:
         try:
@@ -54,7 +54,7 @@ def work(connection: Connection, folder: str, limits: Limits) -> None:
         except (EOFError, OSError):
             return
         status, content = _answered(tasks, request)
-        worn = _allocated_bytes() - start_bytes > limits.worn_bytes
+        worn = _most_bytes() - start_bytes > limits.worn_bytes
         connection.send_bytes(_answer(status, WORN if worn else b" ", content))
 
 
@@ -99,13 +99,14 @@ def _answer(status: int, worn: bytes, content: dict[str, Any]) -> bytes:
     return str(status).encode("ascii") + worn + json.dumps(content).encode("ascii")
 
 
-def _allocated_bytes() -> int:
-    """Memory that this process has for data; 0 where the system does not tell."""
+def _most_bytes() -> int:
+    """The most memory that this process has had; 0 where the system does not tell."""
     try:
-        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[5]
-    except OSError:
+        import resource
+    except ImportError:  # Windows
         return 0
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else 1024 * most
 
 
 def _limit(limits: Limits) -> None:

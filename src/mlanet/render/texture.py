@@ -127,7 +127,8 @@ def project_texture(
         starts, columns = _all_texels(size)
         empty = atlas.empty_enlarged(size)
         if strands is not None:
-            strands = cv2.resize(strands, (size, size), interpolation=cv2.INTER_LINEAR)
+            wide = cv2.resize(strands.astype(np.int16), (size, size))  # of int8 OpenCV knows none
+            strands = wide.astype(np.int8)
         fine.weight.reshape(-1)[empty[0]] = 0
     else:
         starts, columns, empty = atlas.row_starts, atlas.rows_and_columns[1], atlas.empty
