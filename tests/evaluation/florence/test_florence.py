@@ -414,7 +414,8 @@ def test_what_the_shipped_network_makes_of_marked_scans(reconstructor, model):
         wide = [float(np.linalg.norm(p[eyes[0]] - p[eyes[1]])) for p in (found, one.points)]
         apart = float(np.linalg.norm(found[tip] - one.points[tip]))
         distance = [
-            compare.distance(one.surface, p).point_to_plane_mean_mm for p in (found, one.points)
+            compare.face().distance(one.surface, p).point_to_plane_mean_mm
+            for p in (found, one.points)
         ]
         print(f"{one.name}: eyes {wide} mm, tip off {apart:.2f} mm, mean face {distance} mm")
         assert 0.8 < wide[0] / wide[1] < 1.1
