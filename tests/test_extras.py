@@ -52,7 +52,9 @@ def test_a_folder_on_the_path_is_its_own_checkout(monkeypatch):
         raise PackageNotFoundError("mlanet")
 
     monkeypatch.setattr(importlib.metadata, "distribution", absent)
-    monkeypatch.chdir(Path(__file__).parents[1])
+    root = Path(__file__).parents[1]
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(extras, "__file__", str(root / "src/mlanet/extras.py"))
     assert extras.install_command("heic") == "pip install '.[heic]'"
     monkeypatch.setattr(extras, "__file__", "/lib/site-packages/mlanet/extras.py")
     assert extras.install_command("heic") == "pip install 'mlanet[heic]'"

@@ -11,7 +11,7 @@ from mlanet.training.crops import CropChanges, random_changes
 from mlanet.training.dice import Dice
 
 SIDE = 96
-ROOM = HeadsConfig(log_scale=0.02, yaw_deg=60.0)
+ROOM = HeadsConfig(log_scale=0.02, yaw_deg=60.0, unmetered=0.0)
 
 
 @pytest.fixture(scope="module")
