@@ -326,8 +326,8 @@ def alive(group):
 def test_a_killed_run_leaves_no_process_and_goes_on(folder):
     with np.load(folder / "labels.npz") as labels:
         points = labels["pts68_px"][:1]
-    scale = np.linspace(0.5, 2.0, 120, dtype=np.float32)[:, None, None]
-    names = np.array([f"f{k}" for k in range(120)])
+    scale = np.linspace(0.5, 2.0, 240, dtype=np.float32)[:, None, None]
+    names = np.array([f"f{k}" for k in range(240)])
     np.savez(folder / "labels.npz", name=names, pts68_px=points * scale)
     out, script = folder / "fits.npz", folder / "run.py"
     script.write_text(RUN)
@@ -344,9 +344,9 @@ def test_a_killed_run_leaves_no_process_and_goes_on(folder):
     assert not alive(run.pid)
     assert not out.exists()
     kept = {path: path.stat().st_mtime_ns for path in parts.glob("[0-9a-f]*.npz")}
-    assert 3 <= len(kept) < 60
+    assert 3 <= len(kept) < 120
     done = subprocess.run([sys.executable, script, folder, out], check=True, capture_output=True)
-    assert b"120 of 120 faces accepted" in done.stdout
+    assert b"240 of 240 faces accepted" in done.stdout
     with np.load(out) as found:
         assert found["name"].tolist() == names.tolist()
         size = found["box_px"][:, 2] - found["box_px"][:, 0]
