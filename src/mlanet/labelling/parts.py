@@ -95,6 +95,7 @@ class Parts:
         """Delete the parts that were made or found, and the folder if nothing else is in it."""
         for path in self._made:
             path.unlink(missing_ok=True)
+        remove_leftovers(self.folder)  # of killed workers that the system kept a little longer
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
 
