@@ -30,7 +30,7 @@ from mlanet.evaluation.surfaces.face_shape import FaceComparison
 from mlanet.geometry import fit_similarity, matrix_from_euler
 from mlanet.image import crop_square, square_from_landmarks
 from mlanet.morphable import AlbedoModel, MorphableModel
-from mlanet.synthesis import RenderedHeads
+from mlanet.synthesis import HeadsConfig, RenderedHeads
 
 SEED, EVERY = 991, 40
 """Of the heads; one of so many vertices is compared."""
@@ -61,7 +61,7 @@ def network_figures(
 ) -> dict[str, float]:
     model, layout = reconstructor.model, reconstructor.model.layout
     mean, basis = face_basis(model)
-    drawn = RenderedHeads(wearing, count=count, seed=SEED)
+    drawn = RenderedHeads(wearing, count=count, seed=SEED, config=HeadsConfig(unmetered=0.0))
     true_tone, tone = SkinTone(wearing), SkinTone(model)
     truth, found, yaw, tones = [], [], [], []
     for index in range(count):

@@ -366,8 +366,8 @@ def test_scores_and_confidences_are_said():
     score = SimpleNamespace(score=0.876, box_px=np.arange(4.0))
     angles = np.zeros(3)
     sure = SimpleNamespace(detection=score, euler_deg=angles, confidence=0.5)
-    unsure = SimpleNamespace(detection=score, euler_deg=angles)
-    given = SimpleNamespace(detection=None, euler_deg=angles)
+    unsure = SimpleNamespace(detection=score, euler_deg=angles, confidence=None)
+    given = SimpleNamespace(detection=None, euler_deg=angles, confidence=None)
     assert number_and_scores([sure]) == "1 face (score 0.88; confidence 0.50)"
     assert number_and_scores([sure, sure]) == "2 faces (scores 0.88, 0.88; confidences 0.50, 0.50)"
     assert number_and_scores([unsure]) == "1 face (score 0.88)"

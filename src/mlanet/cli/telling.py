@@ -132,7 +132,7 @@ def number_and_scores(faces: "Sequence[Reconstruction]") -> str:
 def numbers_of(face: "Reconstruction") -> dict[str, Any]:
     """What scripts want to know of a face first, as plain values; None for what is not known."""
     found, (pitch, yaw, roll) = face.detection, face.euler_deg
-    sure: float | None = getattr(face, "confidence", None)
+    sure = face.confidence
     return {
         "score": None if found is None else round(float(found.score), 4),
         "confidence": None if sure is None else round(float(sure), 4),
