@@ -72,6 +72,9 @@ TOGETHER = {"mouthClose": {"jawOpen": 1.0}}
 
 SIDE_DEG = 50.0
 EXPRESSION_COLUMNS, EXPRESSION_TILE = 6, (176, 132)
+EXPRESSION_BRIGHTNESS = 1.5
+"""Of the mean skin, which is dark enough to hide what moves."""
+
 GAP = 12
 """Under an expression's name."""
 
@@ -139,6 +142,7 @@ def draw_expressions(model: MorphableModel) -> None:
                 (0.0, yaw, 0.0),
                 framing=EXPRESSION,
                 expression={name: 1.0, **together},
+                brightness=EXPRESSION_BRIGHTNESS,
             )
             for yaw in (0.0, side)
         ]

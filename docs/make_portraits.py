@@ -27,7 +27,7 @@ PORTRAITS = (
     "us_house_00248.webp",
     "us_house_00336.webp",
     "us_house_00508.webp",
-    "us_house_00464.webp",
+    "us_house_00472.webp",
 )
 
 BACKGROUND = (233, 235, 238)

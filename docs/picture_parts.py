@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mlanet.geometry import Camera, Mesh, Pose, matrix_from_euler
 from mlanet.image import write_image
 from mlanet.morphable import MorphableModel
-from mlanet.render import composite, render_mesh
+from mlanet.render import composite, headlight, render_mesh
 
 FOLDER = Path(__file__).resolve().parent / "images"
 DISTANCE_MM = 1500.0
@@ -64,6 +64,7 @@ def head(
     expression: dict[str, float] | None = None,
     clay: bool = False,
     cut_open: bool = False,
+    brightness: float = 1.0,
 ) -> np.ndarray:
     """A square picture (size, size, 3) of the model with some coefficients."""
     layout = model.layout
@@ -78,7 +79,13 @@ def head(
     if cut_open:
         mesh = opened(mesh, model.faces_of("skin"))
     large = SUPERSAMPLING * size
-    drawn = render_mesh(mesh, framing.pose(angles_deg), framing.camera(large), (large, large))
+    drawn = render_mesh(
+        mesh,
+        framing.pose(angles_deg),
+        framing.camera(large),
+        (large, large),
+        brightness * headlight(),
+    )
     image = composite(drawn, np.full((large, large, 3), BACKGROUND, np.uint8))
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BOX))
 

@@ -18,7 +18,7 @@ from mlanet.export import (
     AvatarShape,
     Extent,
     FaceContent,
-    PhotoView,
+    PhotoPlacement,
     can_be_avatar,
     check_formats,
     cut_mesh,
@@ -291,7 +291,7 @@ class Reconstruction:
         if textured or texture.has_pictures:
             made = self.texture if texture.size is None else self.texture_of(texture.size)
         height, width = self.image.shape[:2]
-        view = PhotoView(self.camera, self.pose, self.landmarks_px, (width, height))
+        view = PhotoPlacement(self.camera, self.pose, self.landmarks_px, (width, height))
         colors = texture.colors(made) if made is not None and textured else None
         pictures = {} if made is None else texture.pictures(made)
         content = FaceContent(name, mesh, colors, self.as_dict(), avatar, view, pictures)

@@ -41,6 +41,13 @@ def run(*arguments):
     return stop.value.code
 
 
+def test_without_out_results_go_to_the_folder_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("reconstruct", "--example", "--quiet") == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}
+    assert (tmp_path / "out" / "astronaut" / "view.html").is_file()
+
+
 def test_example_gives_all_files_and_fits_hand_marked_landmarks(tmp_path, capsys):
     assert run("reconstruct", "--example", "--out", tmp_path) == 0
     folder = tmp_path / "astronaut"

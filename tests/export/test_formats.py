@@ -6,13 +6,20 @@ import pytest
 import trimesh
 
 from mlanet.errors import UsageError
-from mlanet.export import FORMATS, FaceContent, PhotoView, check_formats, formats, write_formats
+from mlanet.export import (
+    FORMATS,
+    FaceContent,
+    PhotoPlacement,
+    check_formats,
+    formats,
+    write_formats,
+)
 from mlanet.geometry import Camera, Mesh, Pose
 
 
 @pytest.fixture
 def content(tetrahedron, quadrants):
-    view = PhotoView(
+    view = PhotoPlacement(
         Camera(500.0, (320.0, 240.0)),
         Pose(np.diag([1.0, -1.0, -1.0]), np.array([0.0, 0.0, 900.0])),
         np.ones((68, 3)),

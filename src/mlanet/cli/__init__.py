@@ -163,8 +163,8 @@ def run(given: list[str]) -> int:
         raise UsageError(f"a verb comes first, then its options: {given[0]} is none")
     members = [verb.split()[1] for verb in known if verb.startswith(f"{given[0]} ")]
     if not members:
-        names = ", ".join(dict.fromkeys(verb.split()[0] for verb in known))
-        raise UsageError(f"there is no verb {given[0]!r} among {names}{hint(given[0], known)}")
+        meant = hint(given[0], known) or "; mlanet --help lists all"
+        raise UsageError(f"there is no verb {given[0]!r}{meant}")
     if given[1:] in (["--help"], ["-h"]):
         print(overview_of_group(given[0], known))
         return EXIT_OK

@@ -90,7 +90,7 @@ class Run:
 def reconstruct(
     photos: PhotoOptions = PhotoWords(),
     *,
-    out: OutPath,
+    out: OutPath = Path("out"),
     outputs: OutputOptions = Outputs(),
     faces: Annotated[Faces, tyro.conf.OmitArgPrefixes] = Faces(),
     models: Annotated[Models, tyro.conf.OmitArgPrefixes] = Models(),

@@ -38,7 +38,7 @@ def view(
         Exit status: 0 done, 1 there is nothing to see or no browser, 2 wrong usage.
     """
     if file.suffix.lower() in PHOTO_SUFFIXES and file.is_file():
-        raise UsageError(f"{file} is a photo: mlanet reconstruct {file} --out DIR makes its head")
+        raise UsageError(f"{file} is a photo: mlanet reconstruct {file} makes its head")
     if out is not None:
         check_file("--out", out)
     place = _result_page(file)

@@ -17,6 +17,7 @@ from mlanet.demo.worker import Worker, WorkerError
 
 PAGES = {
     "/": ("index.html", "text/html"),
+    "/colours.css": ("colours.css", "text/css"),
     "/demo.css": ("demo.css", "text/css"),
     "/demo.js": ("demo.js", "text/javascript"),
     "/camera.js": ("camera.js", "text/javascript"),

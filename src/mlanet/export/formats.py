@@ -34,7 +34,7 @@ Extent: TypeAlias = Literal["head", "face"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PhotoView:
+class PhotoPlacement:
     """How the photo shows the head: `size_px` is its width and height."""
 
     camera: Camera
@@ -72,7 +72,7 @@ class FaceContent:
     texture: UInt8[np.ndarray, "h w 3"] | None
     description: dict[str, Any]
     avatar: AvatarShape | None = None
-    view: PhotoView | None = None
+    view: PhotoPlacement | None = None
     pictures: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 

@@ -80,7 +80,10 @@ export class Slider {
     const words = (shown ?? ((each) => each.toFixed(2)))(value);
     this.output.value = words;
     this.input.setAttribute("aria-valuetext", words);
-    this.input.style.setProperty("--filled", `${(100 * (value - min)) / (max - min)}%`);
+    const share = (each: number) => (100 * (each - min)) / (max - min);
+    const rest = share(Math.min(Math.max(0, min), max)); // the bar begins at zero
+    this.input.style.setProperty("--from", `${Math.min(rest, share(value))}%`);
+    this.input.style.setProperty("--to", `${Math.max(rest, share(value))}%`);
     this.row.classList.toggle("moved", Math.abs(value) > 0.004);
   }
 }

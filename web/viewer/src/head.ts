@@ -17,6 +17,7 @@ import {
   Vector3,
 } from "three";
 import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
+import { Fade } from "./fade";
 
 export type Mode = "photo" | "textured" | "clay" | "wireframe" | "uv";
 
@@ -27,6 +28,8 @@ interface Part {
   lines: Mesh;
   textured: Material | Material[];
   unlit: Material | Material[];
+  /** Of the skin's end below the neck. */
+  fade: Fade | undefined;
   rest?: Rest;
 }
 
@@ -48,13 +51,14 @@ export class Head {
   readonly triangles: number;
   private readonly parts: Part[] = [];
 
-  private constructor(scene: Object3D) {
+  private constructor(scene: Object3D, ours: boolean) {
     this.root.add(scene);
+    this.root.updateWorldMatrix(false, true);
     const meshes: Mesh[] = [];
     scene.traverse((node) => {
       if (node instanceof Mesh) meshes.push(node);
     });
-    for (const mesh of meshes) this.parts.push(partOf(mesh));
+    for (const mesh of meshes) this.parts.push(partOf(mesh, ours ? Fade.below(mesh, scene) : undefined));
     const names = new Set<string>();
     for (const { mesh } of this.parts)
       for (const [name, index] of Object.entries(mesh.morphTargetDictionary ?? {})) {
@@ -67,17 +71,22 @@ export class Head {
   }
 
   static async of(glb: ArrayBuffer): Promise<Head> {
-    const { scene } = await new GLTFLoader().parseAsync(glb, "");
-    return new Head(scene);
+    const { scene, asset } = await new GLTFLoader().parseAsync(glb, "");
+    return new Head(scene, asset.generator === "mlanet");
   }
 
-  /** Box around the head at rest, where the file has it. */
+  /** Box around what is seen of the head at rest, where the file has it. */
   box(): Box3 {
     const box = new Box3();
     this.root.updateWorldMatrix(true, true);
-    for (const { mesh } of this.parts) {
-      const positions = mesh.geometry.getAttribute("position") as BufferAttribute;
-      box.union(new Box3().setFromBufferAttribute(positions).applyMatrix4(mesh.matrixWorld));
+    const point = new Vector3();
+    for (const { mesh, fade } of this.parts) {
+      const positions = mesh.geometry.getAttribute("position");
+      for (let i = 0; i < positions.count; i++) {
+        point.fromBufferAttribute(positions, i);
+        if (fade?.hides(point)) continue;
+        box.expandByPoint(point.applyMatrix4(mesh.matrixWorld));
+      }
     }
     return box;
   }
@@ -93,11 +102,11 @@ export class Head {
   show(mode: Mode, ink: Color, paper: Color): void {
     LINES.color.copy(ink);
     CLAY_BEHIND.color.copy(paper);
-    for (const { mesh, lines, textured, unlit } of this.parts) {
+    for (const { mesh, lines, textured, unlit, fade } of this.parts) {
       lines.visible = mode === "wireframe";
-      if (mode === "textured") mesh.material = textured;
-      else if (mode === "photo") mesh.material = unlit;
-      else mesh.material = mode === "uv" ? checkered() : mode === "clay" ? CLAY : CLAY_BEHIND;
+      const materials = { textured, photo: unlit, clay: CLAY, wireframe: CLAY_BEHIND, uv: checkered() };
+      mesh.material = materials[mode];
+      if (fade && mode !== "wireframe") mesh.material = fade.of(mesh.material);
     }
   }
 
@@ -152,7 +161,7 @@ const CLAY_BEHIND = new MeshStandardMaterial({
 });
 const LINES = new MeshBasicMaterial({ wireframe: true, transparent: true, opacity: 0.6 });
 
-function partOf(mesh: Mesh): Part {
+function partOf(mesh: Mesh, fade: Fade | undefined): Part {
   mesh.frustumCulled = false; // expressions and modes move it
   const lines = new Mesh(mesh.geometry, LINES);
   lines.morphTargetInfluences = mesh.morphTargetInfluences;
@@ -164,7 +173,7 @@ function partOf(mesh: Mesh): Part {
     const { map, color, side } = material as MeshStandardMaterial;
     return new MeshBasicMaterial({ map: map ?? null, color, side, toneMapped: false });
   });
-  return { mesh, lines, textured: mesh.material, unlit: unlit.length > 1 ? unlit : unlit[0]! };
+  return { mesh, lines, textured: mesh.material, unlit: unlit.length > 1 ? unlit : unlit[0]!, fade };
 }
 
 function cornersOf(geometry: BufferGeometry): number {

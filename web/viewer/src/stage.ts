@@ -33,9 +33,9 @@ export class Stage {
   private readonly renderer: WebGLRenderer;
   private readonly scene = new Scene();
   private readonly controls: OrbitControls;
-  private readonly key = new DirectionalLight(0xfff4e8);
+  private readonly key = new DirectionalLight(0xfff9f2);
   private readonly fill = new DirectionalLight(0xdfe9ff);
-  private readonly sky = new HemisphereLight(0xffffff, 0xb8a898);
+  private readonly sky = new HemisphereLight(0xffffff, 0xe4ded8);
   private readonly photoCamera = new PerspectiveCamera();
   private head: Head | undefined;
   private photo: PhotoView | undefined;
@@ -107,7 +107,7 @@ export class Stage {
 
   /** Soft on textures, which have light of their own; harder on clay, to show its shape. */
   private dim(): void {
-    const [key, fill, sky, room] = this.mode === "textured" ? [0.9, 0.35, 1.2, 0.45] : [2.0, 0.4, 0.4, 0.32];
+    const [key, fill, sky, room] = this.mode === "textured" ? [0.5, 0.3, 1.9, 0.25] : [2.0, 0.4, 0.4, 0.32];
     this.key.intensity = key! * this.brightness;
     this.fill.intensity = fill! * this.brightness;
     this.sky.intensity = sky! * this.brightness;

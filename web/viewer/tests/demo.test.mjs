@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const PHOTO = fileURLToPath(new URL("../../../src/mlanet/data/astronaut.png", import.meta.url));
-const PATIENCE_MS = 120_000; // WebGL without a GPU, on a busy machine
+const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 120_000); // WebGL without a GPU, on a busy machine
 
 let server;
 let browser;

@@ -13,7 +13,7 @@ import { PNG } from "pngjs";
 const PAGE = pathToFileURL(resolve(process.env.MLANET_VIEW ?? "view.html")).href;
 const GOLDEN = new URL("golden.png", import.meta.url);
 const SIZE = { width: 800, height: 480 };
-const PATIENCE_MS = 120_000; // WebGL without a GPU, on a busy machine
+const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 120_000); // WebGL without a GPU, on a busy machine
 
 let browser;
 let page;
