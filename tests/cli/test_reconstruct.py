@@ -377,6 +377,9 @@ def test_scores_and_confidences_are_said():
     given = SimpleNamespace(detection=None, euler_deg=angles, confidence=None)
     assert number_and_scores([sure]) == "1 face (score 0.88; confidence 0.50)"
     assert number_and_scores([sure, sure]) == "2 faces (scores 0.88, 0.88; confidences 0.50, 0.50)"
+    surer = SimpleNamespace(detection=score, euler_deg=angles, confidence=0.7)
+    crowd = [sure, surer, surer, surer, sure]
+    assert number_and_scores(crowd) == "5 faces (scores 0.88 to 0.88; confidences 0.50 to 0.70)"
     assert number_and_scores([unsure]) == "1 face (score 0.88)"
     assert number_and_scores([given]) == "1 face"
 
@@ -385,7 +388,6 @@ def test_scores_and_confidences_are_said():
     "arguments",
     [
         ["reconstruct", "--out", "OUT"],
-        ["reconstruct", "--example"],
         ["reconstruct", "--example", "--out", "OUT", "--max-faces", "0"],
         ["reconstruct", "--example", "--out", "OUT", "--threads", "-1"],
         ["reconstruct", "--example", "--out", "FILE"],

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from mlanet.reconstruction import Reconstruction
 
 
+CROWD = 4
+"""Of more faces than this a line does not list every number."""
+
+
 class PhotoLines:
     """Lines on standard output, one for each photo, and a bar while there are several.
 
@@ -118,15 +122,24 @@ class PhotoLines:
 
 
 def number_and_scores(faces: "Sequence[Reconstruction]") -> str:
-    """How many faces there are and how sure detector and network are of each, in their order."""
+    """How many faces there are and how sure detector and network are of each, in their order.
+
+    Of a crowd, between what bounds.
+    """
     numbers = [numbers_of(face) for face in faces]
     said = [
-        f"{name if len(faces) == 1 else plural} {', '.join(f'{value:.2f}' for value in values)}"
+        f"{name if len(faces) == 1 else plural} {_listed(values)}"
         for name, plural in (("score", "scores"), ("confidence", "confidences"))
         if (values := [each[name] for each in numbers if each[name] is not None])
     ]
     count = f"{len(faces)} face" + ("" if len(faces) == 1 else "s")
     return count + (f" ({'; '.join(said)})" if said else "")
+
+
+def _listed(values: Sequence[float]) -> str:
+    if len(values) > CROWD:
+        return f"{min(values):.2f} to {max(values):.2f}"
+    return ", ".join(f"{value:.2f}" for value in values)
 
 
 def numbers_of(face: "Reconstruction") -> dict[str, Any]:
