@@ -87,7 +87,7 @@ def test_other_libraries_are_not_heard_and_ours_is_a_line(monkeypatch, capsys):
         (["my face.png"], "did you mean: mlanet reconstruct 'my face.png'?"),
         (["holiday/*"], "did you mean: mlanet reconstruct 'holiday/*'?"),
         (["--example", "reconstruct"], "a verb comes first"),
-        (["xyzzy"], "reconstruct, view, video, "),
+        (["xyzzy"], "there is no verb 'xyzzy'; mlanet --help lists all"),
     ],
 )
 def test_mistyped_verbs(words, hint, capsys):

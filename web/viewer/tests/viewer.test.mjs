@@ -210,6 +210,20 @@ test("on a phone all is in reach, and a finger turns the head", async () => {
   await phone.context().close();
 });
 
+test("a notebook shows it in a frame of its own", async () => {
+  const context = await browser.newContext({ viewport: SIZE, reducedMotion: "reduce" });
+  const notebook = await context.newPage();
+  notebook.on("console", (message) => words.push(message.text()));
+  await notebook.evaluate((content) => {
+    const frame = document.createElement("iframe");
+    frame.setAttribute("sandbox", "allow-scripts allow-downloads"); // as mlanet.viewing.as_frame
+    frame.srcdoc = content;
+    document.body.append(frame);
+  }, readFileSync(new URL(PAGE), "utf8"));
+  await notebook.frameLocator("iframe").locator("body[data-ready] canvas").waitFor({ timeout: PATIENCE_MS });
+  await context.close();
+});
+
 test("nothing was said and nothing asked for", () => {
   assert.deepEqual(words, []);
   assert.deepEqual(requests.filter((url) => url !== PAGE && !/^(blob|data):/.test(url)), []);
