@@ -10,10 +10,12 @@ export class Fade {
 
   private constructor(private readonly lowest: number) {}
 
-  /** Of a mesh of ours that reaches below the neck's joint; the face alone has no neck. */
+  /** Of the skin of a head of mlanet's that reaches below the neck's joint: the face alone has no neck. */
   static below(mesh: Mesh, scene: Object3D): Fade | undefined {
     const neck = scene.getObjectByName("Neck");
-    if (mesh.name !== "Wolf3D_Head" || !neck) return undefined;
+    const ours = mesh.name === "Wolf3D_Head" && scene.getObjectByName("Tongue"); // in Ready Player Me's there is none
+    if (!neck || !ours) return undefined;
+    scene.updateWorldMatrix(true, true);
     const joint = mesh.worldToLocal(neck.getWorldPosition(new Vector3()));
     const positions = mesh.geometry.getAttribute("position");
     const point = new Vector3();

@@ -51,14 +51,13 @@ export class Head {
   readonly triangles: number;
   private readonly parts: Part[] = [];
 
-  private constructor(scene: Object3D, ours: boolean) {
+  private constructor(scene: Object3D) {
     this.root.add(scene);
-    this.root.updateWorldMatrix(false, true);
     const meshes: Mesh[] = [];
     scene.traverse((node) => {
       if (node instanceof Mesh) meshes.push(node);
     });
-    for (const mesh of meshes) this.parts.push(partOf(mesh, ours ? Fade.below(mesh, scene) : undefined));
+    for (const mesh of meshes) this.parts.push(partOf(mesh, Fade.below(mesh, scene)));
     const names = new Set<string>();
     for (const { mesh } of this.parts)
       for (const [name, index] of Object.entries(mesh.morphTargetDictionary ?? {})) {
@@ -71,8 +70,8 @@ export class Head {
   }
 
   static async of(glb: ArrayBuffer): Promise<Head> {
-    const { scene, asset } = await new GLTFLoader().parseAsync(glb, "");
-    return new Head(scene, asset.generator === "mlanet");
+    const { scene } = await new GLTFLoader().parseAsync(glb, "");
+    return new Head(scene);
   }
 
   /** Box around what is seen of the head at rest, where the file has it. */
