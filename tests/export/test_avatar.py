@@ -159,6 +159,20 @@ def test_targets_give_the_models_vertices(file, model, person, name):
         assert error.max() < LEAST_OFFSET_MM + 1e-3
 
 
+def test_left_is_the_subjects_left(file):
+    """ARKit's convention; x points there."""
+    x = file.attribute("Wolf3D_Head", "POSITION")[:, 0]
+    targets = file.targets("Wolf3D_Head")
+    for name, offsets in targets.items():
+        assert offsets.any(), name
+        if name in ("jawLeft", "mouthLeft"):
+            assert offsets[:, 0].sum() > 0.0 > targets[name[:-4] + "Right"][:, 0].sum()
+        elif name.endswith("Left"):
+            for side, sign in (("Left", 1.0), ("Right", -1.0)):
+                moved = np.linalg.norm(targets[name[:-4] + side], axis=1)
+                assert moved[sign * x > 0.0].sum() > 0.75 * moved.sum(), name
+
+
 def test_eyes_turn_about_their_centres(file):
     for side, other in (("Left", "Right"), ("Right", "Left")):
         name = f"Eye{side}"
