@@ -24,7 +24,7 @@ import threading
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import cycle, islice
@@ -97,7 +97,7 @@ def attacked(root: Path, arguments: argparse.Namespace) -> dict[str, float]:
 
 
 @contextmanager
-def running(root: Path) -> Iterator[tuple[int, list[float]]]:
+def running(root: Path) -> Generator[tuple[int, list[float]], None, None]:
     """The demo as a command, in folders of its own: its port, and samples of its memory in MB."""
     for name in FOLDERS:
         (root / name).mkdir()
