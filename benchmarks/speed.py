@@ -256,9 +256,12 @@ def of_mlanet() -> Measured:
     cv2.setNumThreads(1)
     reconstructor = Reconstructor.load(threads=1)
 
+    def vertices(face: Any) -> Any:
+        return face.vertices if hasattr(type(face), "vertices") else face.mesh.vertices
+
     def everything(picture: Any) -> list[Any]:
         return [
-            (face.coefficients, face.pose, face.landmarks_px, face.mesh.vertices)
+            (face.coefficients, face.pose, face.landmarks_px, vertices(face))
             for face in reconstructor(picture)
         ]
 
