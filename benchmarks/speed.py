@@ -28,7 +28,7 @@ import tempfile
 import time
 import venv
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,7 +150,7 @@ def start_all(arguments: argparse.Namespace, folder: Path, stack: ExitStack) -> 
 
 
 @contextmanager
-def started(python: str, variables: dict[str, str], subject: str) -> Iterator[Worker]:
+def started(python: str, variables: dict[str, str], subject: str) -> Generator[Worker, None, None]:
     """A subject's process, ended in the end."""
     one = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     process = subprocess.Popen(
