@@ -117,15 +117,21 @@ class Reconstruction:
         return landmarks_in_pixels(self.camera, self.pose, points.astype(np.float64))
 
     @cached_property
+    def vertices(self) -> Float[np.ndarray, "w 3"]:
+        """The mesh's vertices in the model frame, mm, without its colours."""
+        return self.model.vertices(self.coefficients.identity, self.coefficients.expression)
+
+    @cached_property
     def mesh(self) -> Mesh:
         """The head's front in the model frame, mm, with the model's albedo and UV."""
-        coefficients = self.coefficients
-        return self.model.mesh(coefficients.identity, coefficients.expression, coefficients.albedo)
+        model = self.model
+        colors = model.albedo(self.coefficients.albedo) if model.has_albedo else None
+        return model.mesh_of(self.vertices, colors)
 
     @cached_property
     def head(self) -> PosedHead:
         """The mesh where the photo shows it: what pictures are drawn from."""
-        return PosedHead(self.model, self.mesh.vertices, self.pose, self.camera)
+        return PosedHead(self.model, self.vertices, self.pose, self.camera)
 
     @property
     def unbuilt(self) -> UnbuiltHead:

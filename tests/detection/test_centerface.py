@@ -11,6 +11,7 @@ from PIL import Image
 
 from mlanet.assets import verified_path
 from mlanet.detection import CenterFace
+from mlanet.detection.looks import GLANCE_PX
 from mlanet.geometry import box_iou, turn_points_back
 from mlanet.image import read_image
 
@@ -163,6 +164,74 @@ def test_the_threshold_is_the_least_score(astronaut):
 def test_impossible_settings_are_refused(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
         CenterFace.load(**arguments)
+
+
+class Counting:
+    """A session that remembers the sizes of what it was shown."""
+
+    def __init__(self, session):
+        self.session, self.sizes = session, []
+
+    def run(self, names, inputs):
+        self.sizes.append(inputs["image"].shape[2:])
+        return self.session.run(names, inputs)
+
+
+def test_a_glance_settles_a_clear_face_that_fills_the_picture(detector, astronaut):
+    portrait = np.ascontiguousarray(astronaut[20:240, 110:330])
+    counting = Counting(detector.session)
+    (found,) = CenterFace(counting)(portrait)
+    assert np.abs(found.landmarks_px + np.array([110, 20]) - POINTS).max() < 5
+    assert max(max(size) for size in counting.sizes) <= GLANCE_PX
+
+
+def test_a_small_face_beside_it_is_looked_for(detector, astronaut):
+    scene = np.full((450, 450, 3), 128, np.uint8)
+    scene[:220, :220] = astronaut[20:240, 110:330]
+    scene = pasted(np.kron(scene[:225, :225], np.ones((2, 2, 1), np.uint8)), astronaut, [])
+    wide = np.full((450, 560, 3), 128, np.uint8)
+    wide[:, :450] = scene
+    found = detector(pasted(wide, astronaut, [(450, 330, 110)]))
+    assert sorted(one.size_px for one in found) == pytest.approx([22, 205], rel=0.15)
+
+
+FLOAT = (
+    (
+        [183.7, 64.8, 269.2, 175.6],
+        [[204.7, 102.7], [246.0, 102.7], [223.8, 123.1], [207.1, 143.7], [241.6, 143.6]],
+        0.879,
+    ),
+    (
+        [60.4, 241.9, 177.1, 332.2],
+        [[101.5, 307.9], [105.7, 265.7], [126.3, 289.1], [143.9, 307.4], [147.4, 272.5]],
+        0.902,
+    ),
+)
+"""The answers of the float network that `assets/detector.py --float` writes, upright and turned."""
+
+
+@pytest.fixture(scope="module")
+def unfused():
+    """The shipped network as its file says it: float arithmetic between roundings to bytes."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return CenterFace(
+        onnxruntime.InferenceSession(
+            str(verified_path("detector")), options, providers=["CPUExecutionProvider"]
+        )
+    )
+
+
+@pytest.mark.parametrize("turns", [0, 1])
+def test_bytes_answer_as_plain_and_as_float_arithmetic(detector, unfused, astronaut, turns):
+    picture = np.ascontiguousarray(np.rot90(astronaut, turns))
+    (fast,), (plain,) = detector(picture), unfused(picture)
+    for box, points, score in (FLOAT[turns], (plain.box_px, plain.landmarks_px, plain.score)):
+        np.testing.assert_allclose(fast.box_px, box, atol=6)
+        np.testing.assert_allclose(fast.landmarks_px, points, atol=3)
+        assert fast.score == pytest.approx(score, abs=0.04)
 
 
 def test_two_threads_see_the_same(detector, astronaut):

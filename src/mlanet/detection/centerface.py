@@ -10,8 +10,10 @@ from mlanet.assets import verified_path
 from mlanet.detection.decoding import Candidates, decode_maps, suppress
 from mlanet.detection.detection import Detection
 from mlanet.detection.looks import (
+    FILLS,
     FINEST_PX,
     FIRST_PX,
+    GLANCE_PX,
     TILE_OVERLAP_PX,
     Region,
     fine_px,
@@ -34,7 +36,7 @@ FILLING_LONG_SIDE_PX = 128
 FILLING_MARGIN_PX = 64
 """Width of that frame."""
 
-LOOKING = 2
+LOOKING = 3
 """Version of the way pictures are looked at: what other versions found is not what this one finds.
 """
 
@@ -45,6 +47,9 @@ MAX_OVERLAP = 0.3
 
 PROPOSAL = 0.12
 """Least score in a look at the whole picture; what is not convincing is looked at again."""
+
+DOUBT = 0.05
+"""Least score of what a glance leaves in doubt: the first look then follows."""
 
 CONVINCING = 0.8
 """A score that upright faces reach and few other things do."""
@@ -87,6 +92,35 @@ class CenterFace:
     def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Detection]:
         """Faces in an RGB picture, best score first; an empty list if there are none."""
         picture = _reduced(image)
+        found = self._at_a_glance(picture)
+        if found is None:
+            found = self._in_all_looks(picture)
+        order = np.argsort(-found.scores, kind="stable")
+        found = found.take(order[found.scores[order] > self.threshold])
+        scale = image.shape[1] / picture.shape[1], image.shape[0] / picture.shape[0]
+        found = found.mapped(scale, (0.0, 0.0))
+        return [
+            Detection(box, points, float(score))
+            for box, points, score in zip(found.boxes, found.landmarks, found.scores, strict=True)
+        ]
+
+    def _at_a_glance(self, picture: UInt8[np.ndarray, "h w 3"]) -> Candidates | None:
+        """The one face that fills a small picture; None if there is more to look at."""
+        size = picture.shape[:2]
+        if fine_px(size) is not None:
+            return None
+        seen = self._look(picture, looked_at_px(size, GLANCE_PX), least=DOUBT)
+        if not len(seen) or seen.sizes[0] < FILLS * max(size):
+            return None
+        box, centers = seen.boxes[0], seen.centers
+        inside = ((box[:2] <= centers) & (centers <= box[2:])).all(axis=1)
+        if not inside.all():
+            return None
+        face = self._confirmed(picture, seen.take(np.array([0])))
+        return face if (face.scores >= CONVINCING).any() else None
+
+    def _in_all_looks(self, picture: UInt8[np.ndarray, "h w 3"]) -> Candidates:
+        """What is found in a picture of any kind, scores below the threshold included."""
         found = self._confirmed(picture, self._whole(picture))
         anybody = bool((found.scores > self.threshold).any())
         turns = _turns_of(found.take(np.flatnonzero(found.scores > self.threshold)))
@@ -98,14 +132,7 @@ class CenterFace:
             for index in range(len(filling)):
                 found = found.joined(self._closely(picture, filling.take(np.array([index]))))
             found = suppress(found, MAX_OVERLAP)
-        order = np.argsort(-found.scores, kind="stable")
-        found = found.take(order[found.scores[order] > self.threshold])
-        scale = image.shape[1] / picture.shape[1], image.shape[0] / picture.shape[0]
-        found = found.mapped(scale, (0.0, 0.0))
-        return [
-            Detection(box, points, float(score))
-            for box, points, score in zip(found.boxes, found.landmarks, found.scores, strict=True)
-        ]
+        return found
 
     def _whole(
         self, picture: UInt8[np.ndarray, "h w 3"], turn: int = 0, *, tiled: bool = True
@@ -198,21 +225,22 @@ class CenterFace:
         *,
         margin: int = 0,
         turn: int = 0,
+        least: float = PROPOSAL,
     ) -> Candidates:
-        """Run the network on the picture resized to `long_side`; results in its own pixels."""
+        """What scores from `least` in the picture resized to `long_side`, in its own pixels."""
         height, width = image.shape[:2]
         scale = long_side / max(height, width)
         rows, cols = max(1, round(height * scale)), max(1, round(width * scale))
         small = np.rot90(resized(image, rows, cols), turn)
-        found = suppress(self._run(network_input(small, margin)), MAX_OVERLAP)
+        found = suppress(self._run(network_input(small, margin), least), MAX_OVERLAP)
         found = found.mapped((1.0, 1.0), (-margin, -margin)).turned_back((rows, cols), turn)
         return found.mapped((width / cols, height / rows), (0.0, 0.0))
 
-    def _run(self, batch: Float[np.ndarray, "1 3 a b"]) -> Candidates:
+    def _run(self, batch: Float[np.ndarray, "1 3 a b"], least: float = PROPOSAL) -> Candidates:
         """All candidates of one input, in its pixels."""
         maps = [np.asarray(output) for output in self.session.run(None, {"image": batch})]
         heat, log_size, offset, landmarks = maps
-        return decode_maps(heat, log_size, offset, landmarks, min(PROPOSAL, self.threshold))
+        return decode_maps(heat, log_size, offset, landmarks, min(least, self.threshold))
 
 
 def _reduced(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:

@@ -7,6 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
+GLANCE_PX = 192
+"""A small look before the first one, of pictures that have no second one."""
+
+FILLS = 0.3
+"""Size over the picture's longer side of a face that fills it: a glance may suffice."""
+
 FIRST_PX = 384
 """First look: the picture's longer side as the network sees it."""
 
