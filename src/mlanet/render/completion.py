@@ -20,6 +20,7 @@ from mlanet.render.smooth_fields import (
     faded,
     grown,
     inner_fade,
+    middle,
     ramp,
     softened,
     surely,
@@ -218,8 +219,8 @@ def complete(
     brightness = _grey(shade)
     own = _grey(_moderate(light, lighting, surface.skin, SEEN_LIGHT))
     brightness += share * (own - brightness)
-    middle = float((brightness * skin_sure).sum() / max(float(skin_sure.sum()), 1e-3))
-    brightness /= middle if middle > 0.0 else float(brightness.mean())
+    mean = float((brightness * skin_sure).sum() / max(float(skin_sure.sum()), 1e-3))
+    brightness /= mean if mean > 0.0 else float(brightness.mean())
     grain = contrast(found[..., 0], near * surface.trusted, SKIN_CONTRAST)
     return Completion(fields.astype(np.float32), brightness, (grain, hair.contrast))
 
@@ -324,10 +325,10 @@ def _robust(
     if not len(used):
         return np.zeros(3, np.float32), np.array(least, np.float32)
     known = values.reshape(-1, 3)[used[:: max(1, len(used) // SAMPLES)]]
-    middle = np.median(known, axis=0).astype(np.float32)
-    spread = 1.4826 * np.median(np.abs(known - middle), axis=0)
+    typical = middle(known).astype(np.float32)
+    spread = 1.4826 * middle(np.abs(known - typical))
     floor = np.array(least, np.float32)
-    return middle, np.clip(spread, floor, MOST_SPREAD * floor).astype(np.float32)
+    return typical, np.clip(spread, floor, MOST_SPREAD * floor).astype(np.float32)
 
 
 def _deviations(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from mlanet.render.smooth_fields import Plane, ramp
+from mlanet.render.smooth_fields import Plane, middle, ramp
 
 REDDER = (-1.0, 4.0)
 """How much redder than skin (CIELAB a) what is seen is from which it is no tooth."""
@@ -74,7 +74,7 @@ def mouth_colors(
     kept = 1.0 - teeth * (1.0 - some * like_teeth) - tongue * (1.0 - reddish) - lips * on_lips
     own.reshape(-1)[places] = np.clip(kept, 0.0, 1.0)
     if some > 0.0:
-        change = np.median(color[seen] - modelled[seen], axis=0).astype(np.float32)
+        change = middle(color[seen] - modelled[seen]).astype(np.float32)
         enamel = 1.0 - ramp(modelled[:, 1], 0.5 * LEAST_REDNESS, LEAST_REDNESS)
         known.reshape(-1)[places] = some * teeth * enamel
     return MouthColors(own, known, change)

@@ -66,6 +66,12 @@ def inner_fade(mask: Plane) -> Plane:
     return np.clip(2.0 * blurred - 1.0, 0.0, 1.0)
 
 
+def middle(values: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "c"]:
+    """The median of each column, the upper one of two: a fraction of the time of NumPy's."""
+    half = len(values) // 2
+    return np.partition(values, half, axis=0)[half]
+
+
 def ramp(values: Any, start: float, end: float) -> Any:
     """0 before `start`, 1 after `end`, smooth between them."""
     share = np.clip((values - start) / (end - start), 0.0, 1.0)

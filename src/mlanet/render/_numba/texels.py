@@ -174,8 +174,10 @@ def compose(
                 cover = min(max(cover + vary * RAGGED * cover * (ONE - cover), ZERO), ONE)
             skin_light, hair_light = ONE + vary * contrast[0], ONE + vary * contrast[1]
             for k in range(3):
-                rest = line[left, k] + (line[right, k] - line[left, k]) * dx
-                rest *= skin_light
+                rest = ZERO
+                if cover < ONE:
+                    rest = line[left, k] + (line[right, k] - line[left, k]) * dx
+                    rest *= skin_light
                 if cover > ZERO:
                     hair = line[left, 6 + k] + (line[right, 6 + k] - line[left, 6 + k]) * dx
                     rest += cover * (hair * hair_light - rest)
