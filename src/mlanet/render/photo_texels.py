@@ -32,7 +32,7 @@ BORDER = 0.02
 BAR_LEVELS = 20
 """Rows and columns at the photo's border that are this near to black or white are no picture."""
 
-MAP_SIDE = 400
+MAP_SIDE = 512
 """Longest side in pixels of the depth map that tells what is hidden."""
 
 
