@@ -23,7 +23,14 @@ from jaxtyping import UInt8
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
-from texture_errors import central_face, foreign_percent, pairs, photo_errors, photos_of, seam_error
+from texture_errors import (
+    central_face,
+    foreign_percent,
+    pairs,
+    photo_errors,
+    photos_of,
+    seam_errors,
+)
 
 from mlanet import Reconstruction, Reconstructor
 from mlanet.assets import verified_path
@@ -117,14 +124,15 @@ def texture_errors(data: Path, count: int) -> dict[str, float]:
     reconstructor = Reconstructor.load()
     photos = list(photos_of(data, count))
     faces = [central_face(reconstructor, photo) for photo in photos]
-    errors = [(*photo_errors(face), seam_error(face)) for face in faces if face is not None]
-    eye, skin, seam = np.nanmean(np.array(errors), axis=0).tolist()
+    errors = [(*photo_errors(face), *seam_errors(face)) for face in faces if face is not None]
+    eye, skin, seam, step = np.nanmean(np.array(errors), axis=0).tolist()
     scenes = pairs(reconstructor, photos[::2])
     foreign = [foreign_percent(reconstructor, scene) for scene in scenes]
     return {
         "eye_error": eye,
         "photo_error": skin,
         "seam_error": seam,
+        "seam_step": step,
         "foreign_texels": float(np.nanmean(foreign)),
     }
 

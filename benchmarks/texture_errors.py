@@ -5,10 +5,13 @@ Colour distances are CIEDE2000 (Sharma, Wu and Dalal, 2005).
 - `eye_error`: mean distance between the photo and the textured mesh drawn over it, where the mesh
   shows its eyeballs; mean of the photos.
 - `photo_error`: the same over the skin of the face region.
-- `seam_error`: step across the border of the completed part of the skin, but for eyes, lips and
+- `seam_step`: step across the border of the completed part of the skin, but for eyes, lips and
   mouth, whose insides are of another colour: distance between the
   mean colours of its two sides, within `SIDE_SHARE` of the texture's size of each point of the
   border; mean over the border.
+- `seam_error`: what of that step is more than skin varies anyway: less the larger one of two
+  distances at the same point, that of the photo's own colours between the border and as far
+  inside again, and that of the face model's albedo between the two sides.
 - `foreign_texels`: percentage of texels with the colour of another person's head in front, which
   lacks red; of composed pairs of photos.
 """
@@ -18,7 +21,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from mlanet import Reconstruction, Reconstructor
 from mlanet.datasets import AFLW2000
@@ -63,26 +66,40 @@ def photo_errors(face: Reconstruction) -> tuple[float, float]:
     return _mean_over(apart, eyes), _mean_over(apart, skin)
 
 
-def seam_error(face: Reconstruction) -> float:
-    """Mean step across the border of the completed part of the skin; NaN without one."""
+def seam_errors(face: Reconstruction) -> tuple[float, float]:
+    """(seam_error, seam_step) of the skin; NaN without a border."""
     texture = face.texture
     size = len(texture.image)
     mesh, model = face.mesh, face.model
+    assert mesh.colors is not None
     atlas = UvAtlas.of_mesh(mesh, size)
     outside = _vertices_of(model, "skin") * (1.0 - model.region("eyes", "lips", "mouth"))
-    skin = vertex_attributes_to_uv(atlas, mesh.faces, outside[:, None])
-    inside = (skin[..., 0] > 0.99) & atlas.fragments.mask
-    colors = lab(texture.image / np.float32(255.0))
+    columns = np.column_stack([outside, mesh.colors])
+    planes = vertex_attributes_to_uv(atlas, mesh.faces, columns)
+    inside = (planes[..., 0] > 0.99) & atlas.fragments.mask
+    colors, albedo = lab(texture.image / np.float32(255.0)), lab(planes[..., 1:])
     reach = SIDE_SHARE * size / 2.0
-    sides: list[Float[np.ndarray, "s s 3"]] = []
-    known = inside.copy()
-    for side in (texture.visibility > SEEN, texture.visibility < COMPLETED):
-        chosen = (side & inside).astype(np.float32)
-        total = cv2.GaussianBlur(colors * chosen[..., None], (0, 0), reach)
-        share = cv2.GaussianBlur(chosen, (0, 0), reach)
-        known &= share > 0.1
-        sides.append(total / np.maximum(share, 1e-6)[..., None])
-    return _mean_over(ciede2000(*sides), known)
+    seen, completed = texture.visibility > SEEN, texture.visibility < COMPLETED
+    away = cv2.distanceTransform(seen.astype(np.uint8), cv2.DIST_L2, 5)
+    photo, near = _around(colors, seen & inside, reach)
+    rest, beyond = _around(colors, completed & inside, reach)
+    deeper, known = _around(colors, (away > 2.0 * reach) & inside, 2.0 * reach)
+    here, there = (_around(albedo, side & inside, reach)[0] for side in (seen, completed))
+    border = inside & (near > 0.1) & (beyond > 0.1)
+    step = ciede2000(photo, rest)
+    own = np.where(known > 0.01, ciede2000(photo, deeper), 0.0)
+    excess = np.maximum(step - np.maximum(own, ciede2000(here, there)), 0.0)
+    return _mean_over(excess, border), _mean_over(step, border)
+
+
+def _around(
+    colors: Float[np.ndarray, "s s 3"], chosen: Bool[np.ndarray, "s s"], reach: float
+) -> tuple[Float[np.ndarray, "s s 3"], Float[np.ndarray, "s s"]]:
+    """Mean of chosen texels around each one, and their share there."""
+    weight = chosen.astype(np.float32)
+    share = cv2.GaussianBlur(weight, (0, 0), reach)
+    total = cv2.GaussianBlur(colors * weight[..., None], (0, 0), reach)
+    return total / np.maximum(share, 1e-6)[..., None], share
 
 
 def foreign_percent(reconstructor: Reconstructor, scene: Image) -> float:

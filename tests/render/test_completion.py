@@ -15,7 +15,7 @@ def surface(**planes):
     hairy[:16] = 1.0
     trusted = 1.0 - hairy
     known = {"skin": ones, "trusted": trusted, "hairy": hairy, "may_be_hairy": hairy}
-    known |= {"neck": none, "sharp": none, "back": none}
+    known |= dict.fromkeys(("neck", "sharp", "back", "teeth", "tongue", "lips"), none)
     albedo = np.full((SIZE, SIZE, 3), 0.6, np.float32)
     return SurfacePlanes(albedo, normal, **(known | planes))
 
@@ -26,9 +26,16 @@ def painted(top, below=SKIN):
     return photo
 
 
-def completed(photo, seen, planes, *, symmetric=False):
+def whole(photo, seen, planes, *, symmetric=False):
     weight = seen.astype(np.uint8) * 255
-    return complete(photo, weight, weight, planes, symmetric=symmetric).fields
+    return complete(photo, weight, weight, planes, symmetric=symmetric)
+
+
+def completed(photo, seen, planes, *, symmetric=False):
+    """The fields, their first three the skin with the hair over it."""
+    fields = whole(photo, seen, planes, symmetric=symmetric).fields.copy()
+    fields[..., :3] += fields[..., 5:6] * (fields[..., 6:] - fields[..., :3])
+    return fields
 
 
 def apart(first, second):
@@ -92,7 +99,7 @@ def test_light_that_falls_from_the_side_is_told_from_the_albedo():
         normal,
         planes.skin,
         planes.skin,
-        *[0.0 * planes.skin] * 5,
+        *[0.0 * planes.skin] * 8,
     )
     photo = np.rint(255 * 0.6 * (0.7 + 0.3 * normal[..., :1])).repeat(3, -1).astype(np.uint8)
     whole = np.full((SIZE, SIZE), 255, np.uint8)
@@ -117,6 +124,29 @@ def test_light_hair_is_not_taken_for_its_shadows():
 def test_strands_are_as_strong_as_the_contrast_of_the_hair():
     smooth, rough = painted(HAIR), painted(HAIR)
     rough[:16][np.indices((16, SIZE)).sum(0) % 2 > 0] = (110, 80, 60)
-    amounts = [completed(photo, left_half(), surface())[4, 60, 5] for photo in (smooth, rough)]
+    amounts = [whole(photo, left_half(), surface()).contrast[1] for photo in (smooth, rough)]
     assert 0.0 < amounts[0] < amounts[1]
     assert completed(painted(SKIN), left_half(), surface())[4, 60, 5] == 0.0
+
+
+def test_a_shadow_of_the_person_is_no_cloth_on_the_neck():
+    shaded, black = painted(HAIR), painted(HAIR)
+    shaded[40:], black[40:] = (140, 100, 78), (25, 25, 28)
+    low = np.zeros((SIZE, SIZE), np.float32)
+    low[40:] = 1.0
+    planes = surface(trusted=surface().trusted - low, neck=low)
+    everything = np.ones((SIZE, SIZE), bool)
+    assert completed(shaded, everything, planes)[56, 32, 4] > 0.8
+    assert completed(black, everything, planes)[56, 32, 4] < 0.05
+
+
+def test_whatever_the_photo_shows_at_its_border_fades_there():
+    """A dark stripe along the border is no colour of the hidden half, but makes no edge either."""
+    photo = painted(SKIN)
+    photo[20:, 26:32] = (155, 110, 85)
+    trusted = surface().trusted.copy()
+    trusted[:, 20:] = 0.0
+    fields = completed(photo, left_half(), surface(trusted=trusted))
+    lightness = to_lab(fields[40, None, :, :3] / np.float32(255.0))[0, :, 0]
+    assert lightness[60] - lightness[33] > 1.5
+    assert np.abs(np.diff(lightness[33:])).max() < 4.0

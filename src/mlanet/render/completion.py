@@ -6,21 +6,29 @@ or redder as on average (pull-push interpolation; Gortler et al., "The Lumigraph
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from mlanet.geometry import AMBIENT_WHITE, shading
 from mlanet.render.light_fit import fit_lighting
+from mlanet.render.mouth_colors import mouth_colors
+from mlanet.render.smooth_fields import (
+    Plane,
+    alike,
+    extended,
+    faded,
+    grown,
+    inner_fade,
+    middle,
+    ramp,
+    softened,
+    surely,
+)
 
-Plane = Float[np.ndarray, "t t"]
 Colors = Float[np.ndarray, "t t 3"]
 
-FEATHER = 0.012
-"""Standard deviation of the fade where the seen part ends, of the texture's size."""
-
-HIDDEN_LIGHT, SEEN_LIGHT = (0.88, 1.08), (0.4, 1.6)
+HIDDEN_LIGHT, SEEN_LIGHT = (0.93, 1.05), (0.4, 1.6)
 """Limits of the fitted light, relative to its mean: on what is completed, and on the photo's own
 where it is divided out."""
 
@@ -42,6 +50,9 @@ HAIRLIKE = (0.5, 2.0)
 NECK_DOUBT = 1.5
 """What deviations count more on the neck, where clothes begin."""
 
+SHADOW, MOST_SHADOW = 0.4, 20.0
+"""What darkness counts there, below the chin, of lightness up to this one; black is no shadow."""
+
 HAIR_APART = 2.5
 """Deviation from skin beyond which what is seen on the scalp is hair."""
 
@@ -57,23 +68,36 @@ LEAST_HUE = 8.0
 HAIR_CONTRAST = (0.05, 0.22)
 """Limits of the standard deviation of completed hair over its brightness."""
 
+SKIN_CONTRAST = (0.0, 0.011)
+"""The same of completed skin."""
+
 HAIR_SHARE = (0.1, 0.2)
 """Shares of the seen scalp that must be hair for the rest to have some, and to have all."""
 
 TYPICAL = 1.5
 """Deviation from skin's or hair's colour at which it counts little for what is hidden."""
 
-LASHES = 2.5
+LASHES = 1.2
 """The same around eyes and mouth: lashes and lips do not colour the skin that they hide."""
 
 MOST_LOCAL = np.array([9.0, 3.0, 3.0], dtype=np.float32)
 """Largest local CIELAB deviations that hidden skin takes from its border: no hard shadows."""
 
-DAMPING = 0.85
-"""What is left of a local deviation when the distance to it doubles."""
+MOST_BORDER = np.array([14.0, 6.0, 6.0], dtype=np.float32)
+"""The same of what fades within `BORDER_REACH`: at outlines the photo shows the background, too."""
 
-HAIR_DAMPING = 0.9
+REACH = 0.07
+"""How far from the photo's border a local deviation of skin's colour sinks to 1/e, of the
+texture's size."""
+
+HAIR_REACH = 0.3
 """The same of hair, whose colour varies more."""
+
+COVER_REACH = 0.12
+"""The same of how far hair covers the skin."""
+
+BORDER_REACH = 0.025
+"""The same of whatever else the photo shows at its border: shadows, beards, single strands."""
 
 SAMPLES = 2000
 """Texels whose medians stand for all."""
@@ -95,6 +119,9 @@ class SurfacePlanes:
     neck: Plane
     sharp: Plane
     back: Plane
+    teeth: Plane
+    tongue: Plane
+    lips: Plane
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +129,16 @@ class Completion:
     """How the texture is put together.
 
     Attributes:
-        fields: what completes the photo (3, 0 to 255), share of the mirrored photo that is added
-            to it, the share of the photo's weight that remains, and standard deviation of strands
-            of hair over the brightness.
+        fields: skin that completes the photo (3, 0 to 255), share of the mirrored photo that is
+            added to it, the share of the photo's weight that remains, how far hair covers the
+            skin, and the hair (3, 0 to 255).
         shade: brightness of the light on the surface over its mean on the seen skin.
+        contrast: standard deviations of fine detail of skin and of hair, over their brightness.
     """
 
-    fields: Float[np.ndarray, "t t 6"]
+    fields: Float[np.ndarray, "t t 9"]
     shade: Plane
+    contrast: tuple[float, float]
 
 
 def complete(
@@ -131,7 +160,7 @@ def complete(
             side.
     """
     colors = photo.astype(np.float32) / np.float32(255.0)
-    fade = _inner_fade(seen / np.float32(255.0))
+    fade = inner_fade(seen / np.float32(255.0))
     fade += surface.sharp * (1.0 - fade)
     share = fade * (weight / np.float32(255.0))
     lighting = fit_lighting(
@@ -146,12 +175,14 @@ def complete(
     offset, spread = _robust(change, skin_sure, SKIN_SPREAD)
     from_skin = _deviations(change, offset, spread)
     hair = _hair(found, from_skin, share, surface)
-    doubt = from_skin * (1.0 + (NECK_DOUBT - 1.0) * surface.neck)
-    astray = _ramp(from_skin - hair.deviations, *HAIRLIKE)
-    foreign = np.maximum(_ramp(doubt, *FOREIGN), astray)
+    doubt = from_skin + surface.neck * (_beyond_shadow(found, model + offset, spread) - from_skin)
+    astray = ramp(from_skin - hair.deviations, *HAIRLIKE)
+    foreign = np.maximum(ramp(doubt, *FOREIGN), astray)
     foreign *= (1.0 - surface.trusted) * (1.0 - surface.may_be_hairy) * surface.skin
-    foreign = _soften(_grown(foreign * (fade > 0.0)))
-    fade *= 1.0 - foreign
+    foreign = softened(grown(foreign * (fade > 0.0)))
+    skin = _robust(found, skin_sure, SKIN_SPREAD)[0]
+    mouth = mouth_colors(found, model, share, skin, (surface.teeth, surface.tongue, surface.lips))
+    fade *= (1.0 - foreign) * mouth.own
     share = fade * (weight / np.float32(255.0))
 
     near = np.minimum(share, 1.0 - hair.here) * surface.skin
@@ -160,31 +191,38 @@ def complete(
     near *= np.exp(-0.5 * surface.sharp * (from_skin / LASHES) ** 2)
     local = change - offset
     local -= doubtful[..., None] * (local - np.clip(local, -MOST_LOCAL, MOST_LOCAL))
-    change = _alike(_extended(local, near) + offset, surface.back)
+    change = alike(faded(local, near, REACH) + offset, surface.back)
     change[..., 1:] *= surface.skin[..., None]
+    change += mouth.teeth[..., None] * (mouth.change - change)
     skin_color = model + change
     lightness = model[..., :1] - float((model[..., 0] * near).sum() / max(near.sum(), 1e-3))
     plain = np.concatenate([0.4 * lightness, np.zeros_like(model[..., 1:])], axis=-1) + hair.color
     sure = share * hair.here * np.exp(-0.5 * (hair.deviations / TYPICAL) ** 2)
-    hair_change = _extended(found - plain, sure, HAIR_DAMPING)
-    hair_color = plain + _alike(hair_change, surface.back)
+    hair_change = faded(found - plain, sure, HAIR_REACH)
+    hair_color = plain + alike(hair_change, surface.back)
     covered = hair.covered[..., None]
-    rest = to_rgb(skin_color + covered * (hair_color - skin_color))
-    mirrored = np.zeros_like(share)
+    plausible = skin_color + covered * (hair_color - skin_color)
+    soft = np.minimum(1.0 - surface.sharp + surface.teeth, 1.0)
+    step = np.clip(found - plausible, -MOST_BORDER, MOST_BORDER)
+    border = soft[..., None] * faded(step, surely(share) * soft, BORDER_REACH)
+    skin_rgb, hair_rgb = to_rgb(skin_color + border), to_rgb(hair_color + border)
+    mirrored, covering = np.zeros_like(share), hair.covered
     if symmetric:
         other = found[:, ::-1] + model - model[:, ::-1]
         both = np.minimum(share, share[:, ::-1])
-        other = to_rgb(other + _extended(found - other, both))
+        other = to_rgb(other + extended(found - other, both))
         mirrored = np.clip(2.0 * share[:, ::-1] - 1.0, 0.0, 1.0)
-        rest = rest + mirrored[..., None] * (other - colors[:, ::-1] - rest)
-    strands = hair.contrast * hair.covered
-    fields = np.concatenate([rest * 255.0, np.stack([mirrored, fade, strands], -1)], axis=-1)
+        skin_rgb += mirrored[..., None] * (other - colors[:, ::-1] - skin_rgb)
+        covering = covering * (1.0 - mirrored)
+    layers = [skin_rgb * 255.0, np.stack([mirrored, fade, covering], -1), hair_rgb * 255.0]
+    fields = np.concatenate(layers, axis=-1)
     brightness = _grey(shade)
     own = _grey(_moderate(light, lighting, surface.skin, SEEN_LIGHT))
     brightness += share * (own - brightness)
-    middle = float((brightness * skin_sure).sum() / max(float(skin_sure.sum()), 1e-3))
-    brightness /= middle if middle > 0.0 else float(brightness.mean())
-    return Completion(np.ascontiguousarray(fields, dtype=np.float32), brightness)
+    mean = float((brightness * skin_sure).sum() / max(float(skin_sure.sum()), 1e-3))
+    brightness /= mean if mean > 0.0 else float(brightness.mean())
+    grain = contrast(found[..., 0], near * surface.trusted, SKIN_CONTRAST)
+    return Completion(fields.astype(np.float32), brightness, (grain, hair.contrast))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +248,7 @@ def _hair(found: Colors, from_skin: Plane, share: Plane, surface: SurfacePlanes)
         return _Hair(far, np.zeros(3, np.float32), nothing, nothing, 0.0)
     order = scalp > 0.3 * float(scalp.max())
     apart = order & (from_skin > HAIR_APART)
-    has_hair = float(_ramp(apart.sum() / order.sum(), *HAIR_SHARE))
+    has_hair = float(ramp(apart.sum() / order.sum(), *HAIR_SHARE))
     if has_hair <= 0.0:
         return _Hair(far, np.zeros(3, np.float32), nothing, nothing, 0.0)
     far_from_skin = apart & (from_skin >= np.quantile(from_skin[apart], HAIR_QUANTILE))
@@ -224,15 +262,17 @@ def _hair(found: Colors, from_skin: Plane, share: Plane, surface: SurfacePlanes)
     deviations = _deviations(found, color, spread)
     possible = surface.may_be_hairy
     likely = 1.0 / (1.0 + np.exp(np.clip(deviations - from_skin, -20.0, 20.0)))
-    here = _soften(likely * possible) * possible
+    here = softened(likely * possible) * possible
     prior = surface.hairy * has_hair
-    change = _extended((here - prior)[..., None], share * (surface.skin > 0.5))[..., 0]
+    known = surely(share) * (surface.skin > 0.5)
+    change = faded((here - prior)[..., None], known, COVER_REACH)[..., 0]
     reach = np.maximum(possible, prior)
     covered = np.clip(prior + change * reach, 0.0, 1.0)
-    return _Hair(deviations, color, here, covered, _contrast(found[..., 0], share * here))
+    rough = contrast(found[..., 0], share * here, HAIR_CONTRAST)
+    return _Hair(deviations, color, here, covered, rough)
 
 
-def _contrast(lightness: Plane, weight: Plane) -> float:
+def contrast(lightness: Plane, weight: Plane, limits: tuple[float, float]) -> float:
     """Standard deviation of the brightness over its mean, of what varies from texel to texel."""
     import cv2
 
@@ -241,7 +281,7 @@ def _contrast(lightness: Plane, weight: Plane) -> float:
     total = max(float(weight.sum()), 1e-3)
     spread = np.sqrt(float((weight * apart * apart).sum()) / total)
     mean = float((weight * lightness).sum()) / total
-    return float(np.clip(spread / max(mean, 5.0), *HAIR_CONTRAST))
+    return float(np.clip(spread / max(mean, 5.0), *limits))
 
 
 def to_lab(colors: Colors) -> Colors:
@@ -285,10 +325,10 @@ def _robust(
     if not len(used):
         return np.zeros(3, np.float32), np.array(least, np.float32)
     known = values.reshape(-1, 3)[used[:: max(1, len(used) // SAMPLES)]]
-    middle = np.median(known, axis=0).astype(np.float32)
-    spread = 1.4826 * np.median(np.abs(known - middle), axis=0)
+    typical = middle(known).astype(np.float32)
+    spread = 1.4826 * middle(np.abs(known - typical))
     floor = np.array(least, np.float32)
-    return middle, np.clip(spread, floor, MOST_SPREAD * floor).astype(np.float32)
+    return typical, np.clip(spread, floor, MOST_SPREAD * floor).astype(np.float32)
 
 
 def _deviations(
@@ -298,61 +338,10 @@ def _deviations(
     return np.sqrt(np.einsum("ijk,ijk->ij", scaled, scaled))
 
 
-def _extended(
-    values: Float[np.ndarray, "t t c"], weight: Plane, damping: float = DAMPING
-) -> Float[np.ndarray, "t t c"]:
-    """Values as they are where they have weight, elsewhere smoothly continued towards zero."""
-    import cv2
-
-    levels: list[np.ndarray] = []
-    level = np.concatenate([values * weight[..., None], weight[..., None]], axis=-1)
-    while True:
-        levels.append(level)
-        side = len(level)
-        if side <= 2:
-            break
-        half = (side + 1) // 2
-        level = cv2.resize(level, (half, half), interpolation=cv2.INTER_AREA)
-    total = levels[-1].sum(axis=(0, 1))
-    mean = total[:-1] / max(float(total[-1]), 1e-6)
-    result = np.broadcast_to(mean, (*levels[-1].shape[:2], len(mean))).astype(np.float32)
-    for level in reversed(levels):
-        side = len(level)
-        wide = cv2.resize(result, (side, side), interpolation=cv2.INTER_LINEAR)
-        wide = np.float32(damping) * wide.reshape(side, side, -1)
-        known = np.minimum(level[..., -1:], 1.0)
-        own = level[..., :-1] / np.maximum(level[..., -1:], 1e-6)
-        result = wide + known * (own - wide)
-    return result
-
-
-def _alike(values: Colors, back: Plane) -> Colors:
-    """Left and right of one value where they meet at the back."""
-    return values + 0.5 * back[..., None] * (values[:, ::-1] - values)
-
-
-def _ramp(values: Any, start: float, end: float) -> Any:
-    share = np.clip((values - start) / (end - start), 0.0, 1.0)
-    return share * share * (3.0 - 2.0 * share)
-
-
-def _grown(plane: Plane) -> Plane:
-    """The largest value around: outlines of what is foreign are blurred."""
-    import cv2
-
-    return cv2.dilate(plane, np.ones((5, 5), np.uint8))
-
-
-def _soften(plane: Plane) -> Plane:
-    """Without single texels: opened and blurred."""
-    import cv2
-
-    return cv2.GaussianBlur(cv2.medianBlur(plane.astype(np.float32), 5), (0, 0), 1.2)
-
-
-def _inner_fade(mask: Plane) -> Plane:
-    """Zero up to the mask's border, then rising to one inside."""
-    import cv2
-
-    blurred = cv2.GaussianBlur(mask, (0, 0), FEATHER * len(mask), borderType=cv2.BORDER_REPLICATE)
-    return np.clip(2.0 * blurred - 1.0, 0.0, 1.0)
+def _beyond_shadow(found: Colors, skin: Colors, spread: Float[np.ndarray, "3"]) -> Plane:
+    """Deviations on the neck, that of a shadow counting less."""
+    darker = np.clip((found[..., :1] + 16.0) / (skin[..., :1] + 16.0), 0.3, 1.0)
+    lightness = found[..., :1] - skin[..., :1]
+    lightness += (1.0 - SHADOW) * np.clip(-lightness, 0.0, MOST_SHADOW)
+    apart = np.concatenate([lightness, found[..., 1:] - darker * skin[..., 1:]], axis=-1)
+    return NECK_DOUBT * _deviations(apart, np.zeros(3, np.float32), spread)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from mlanet.render.smooth_fields import middle, ramp
+
 SIDE = 64
 """Texels across an eyeball's part of the texture where the iris is looked for and completed."""
 
@@ -104,8 +106,8 @@ def complete_eyes(
         x, y = island.offsets_deg(size)
         distance = np.hypot(x - across, y - down)
         drawn = _at_distance(profile.astype(np.float32), distance)
-        share = _ramp(distance, IRIS_DEG - 1.5, IRIS_DEG + 2.5)[..., None]
-        ball = white * (1.0 - SHADE * _ramp(np.hypot(x, y), *SHADED_DEG)[..., None])
+        share = ramp(distance, IRIS_DEG - 1.5, IRIS_DEG + 2.5)[..., None]
+        ball = white * (1.0 - SHADE * ramp(np.hypot(x, y), *SHADED_DEG)[..., None])
         drawn += share * (ball - drawn)
         own = visibility[window][..., None]
         mixed = drawn + own * (photo[window] - drawn)
@@ -187,7 +189,7 @@ def _colors(
     for k in degrees:
         near = np.abs(away - k) < 1.5
         if near.sum() >= 4:
-            profile[k] = np.median(iris[near], axis=0)
+            profile[k] = middle(iris[near])
             filled.append(int(k))
     around = known & (distance > RING_DEG[0]) & (distance < 2.0 * RING_DEG[1])
     white = _white(colors, around)
@@ -206,11 +208,6 @@ def _white(
         return np.full(3, 160.0)
     seen = colors[around]
     whiteness = 2.0 * seen.min(axis=1) - seen.max(axis=1)
-    white = np.median(seen[whiteness >= np.quantile(whiteness, 0.6)], axis=0)
+    white = middle(seen[whiteness >= np.quantile(whiteness, 0.6)])
     pale = white.max() * (1.0 - MOST_COLOURED)
     return np.maximum(white, pale)
-
-
-def _ramp(values: np.ndarray, start: float, end: float) -> np.ndarray:
-    share = np.clip((values - start) / (end - start), 0.0, 1.0)
-    return share * share * (3.0 - 2.0 * share)

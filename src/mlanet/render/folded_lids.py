@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 
 from mlanet.morphable import MorphableModel
 from mlanet.render.sampling import signed_areas
@@ -18,21 +18,41 @@ BLINKS = "eyeBlinkLeft", "eyeBlinkRight"
 MOVED_MM = 1.0
 """Skin that a blink moves by more than this is lid."""
 
-UNFOLDED = (0.2, 0.4)
+EYE_MM = 25.0
+"""Lids are nearer to the eyeball's middle than this."""
+
+UNFOLDED = (0.4, 0.7)
 """Areas as seen, over those of the closed lid seen from before, at which trust begins and is
 full."""
+
+RIM_MM = (0.9, 1.9)
+"""Distances from the lid's rim between which the line of its lashes ends."""
+
+LASH_DARKNESS = 0.65
+"""What that line takes from the brightness of an upper lid."""
+
+DARK, BRIGHT = (0.8, 0.6), (1.12, 1.3)
+"""Brightness on lids over that of the cheeks at which the photo shows lashes, or the eyeball,
+since outlines never fit to the pixel: from here on a little, from there on nothing but them."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Lids:
-    """Triangles of lids, and their areas in the frontal plane on the mean head that blinks."""
+    """Triangles of lids, and their areas in the frontal plane on the mean head that blinks.
+
+    `lashes` is 1 at the vertices of the upper lids' rims, else 0.
+    """
 
     faces: Int[np.ndarray, "l 3"]
     closed_mm2: Float[np.ndarray, "l"]
+    lashes: Float[np.ndarray, "v"]
 
 
 def unfolded(
-    model: MorphableModel, projected: Float[np.ndarray, "v 3"], mm_per_px: float
+    model: MorphableModel,
+    projected: Float[np.ndarray, "v 3"],
+    mm_per_px: float,
+    image: UInt8[np.ndarray, "h w 3"] | None = None,
 ) -> Float[np.ndarray, "v"]:
     """Share, 0 to 1, by which the photo shows the skin of lids as wide as a blink; 1 elsewhere.
 
@@ -40,6 +60,7 @@ def unfolded(
         model: the face model; without blinks or parts, everything is 1.
         projected: the decoded vertices in pixels of the photo.
         mm_per_px: of the photo at the head.
+        image: the photo, if its lashes and eyeballs shall count as hidden lid, too.
     """
     share = np.ones(len(projected), dtype=np.float32)
     lids = _lids(model)
@@ -53,12 +74,37 @@ def unfolded(
     on_lid = closed > 0.0
     start, end = UNFOLDED
     share[on_lid] = np.clip((seen[on_lid] / closed[on_lid] - start) / (end - start), 0.0, 1.0)
+    if image is not None and "cheeks" in model.regions:
+        share[on_lid] *= _skin_alone(image, projected, on_lid, model.region("cheeks") > 0.5)
     return share
+
+
+def lashes(model: MorphableModel) -> Float[np.ndarray, "v"]:
+    """What the line of lashes takes from the brightness of the skin, 0 to 1; 0 almost anywhere."""
+    return LASH_DARKNESS * _lids(model).lashes
+
+
+def _skin_alone(
+    image: UInt8[np.ndarray, "h w 3"],
+    projected: Float[np.ndarray, "v 3"],
+    chosen: Bool[np.ndarray, "v"],
+    cheeks: Bool[np.ndarray, "v"],
+) -> Float[np.ndarray, "l"]:
+    """How far the photo is as bright at chosen vertices as on cheeks, their median."""
+    size = np.array(image.shape[1::-1])
+    places = np.clip(projected[:, :2].astype(int), 0, size - 1)
+    lids, skin = (image[places[part, 1], places[part, 0]].mean(axis=1) for part in (chosen, cheeks))
+    brightness = lids / max(float(np.median(skin)), 1.0)
+    dark, bright = (
+        np.clip((brightness - start) / (end - start), 0.0, 1.0) for start, end in (DARK, BRIGHT)
+    )
+    return 1.0 - np.maximum(dark, bright)
 
 
 @lru_cache(maxsize=4)
 def _lids(model: MorphableModel) -> _Lids:
-    nothing = _Lids(np.zeros((0, 3), np.int32), np.zeros(0))
+    count = model.topology.num_vertices
+    nothing = _Lids(np.zeros((0, 3), np.int32), np.zeros(0), np.zeros(count))
     if not set(BLINKS) <= set(model.expression_names) or "skin" not in model.part_names:
         return nothing
     skin = model.topology.faces[model.faces_of("skin")]
@@ -69,4 +115,24 @@ def _lids(model: MorphableModel) -> _Lids:
     faces = skin[moved[skin].all(axis=1)]
     closed = (mean + blink)[:, :2] * [1.0, -1.0]
     areas = np.maximum(signed_areas(closed, faces), 0.0) / 2.0
-    return _Lids(faces[areas > 0.0], areas[areas > 0.0])
+    front = areas > 0.0
+    rim = _rim(mean + blink, faces[front], faces[~front])
+    upper = np.zeros(len(mean), dtype=bool)
+    for centre in model.eye_centres(mean):
+        upper |= (mean[:, 1] > centre[1]) & (np.linalg.norm(mean - centre, axis=1) < EYE_MM)
+    return _Lids(faces[front], areas[front], rim * upper)
+
+
+def _rim(
+    closed: Float[np.ndarray, "v 3"], front: Int[np.ndarray, "l 3"], behind: Int[np.ndarray, "b 3"]
+) -> Float[np.ndarray, "v"]:
+    """1 where lids turn towards the eyeball, and a little before that."""
+    from scipy.spatial import cKDTree
+
+    near = np.zeros(len(closed), dtype=np.float32)
+    edge, own = np.intersect1d(front, behind), np.unique(front)
+    if len(edge):
+        away, _ = cKDTree(closed[edge]).query(closed[own])
+        start, end = RIM_MM
+        near[own] = np.clip((end - away) / (end - start), 0.0, 1.0)
+    return near

@@ -9,7 +9,7 @@ from mlanet.geometry.harmonics import COSINE_LOBE
 ORDERS = 4
 """Ambient and linear harmonics; higher ones say little of normals that were not seen."""
 
-MAX_SAMPLES = 3_000
+MAX_SAMPLES = 2_000
 """Texels used for the fit, evenly spread over those with weight."""
 
 HUBER = 0.06

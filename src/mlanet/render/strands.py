@@ -1,7 +1,8 @@
-"""Strands of hair in the texture: fine variation for the hair that the photo does not show.
+"""Fine variation of the hair and the skin that the photo does not show.
 
 Hair is drawn as it grows, away from the crown: noise that is fine across and long along the
-meridians around an axis through it. The same for everybody; how strong it is tells the photo.
+meridians around an axis through it. Skin is mottled alike in all directions. Both are the same for
+everybody; how strong they are tells the photo.
 """
 
 from functools import lru_cache
@@ -11,6 +12,7 @@ from jaxtyping import Float, Int8
 
 from mlanet.morphable import MorphableModel
 from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
+from mlanet.render.texture_guide import TextureGuide
 
 CENTRE_MM = (0.0, 35.0, 5.0)
 """Middle of the scalp's ball in the model frame."""
@@ -24,6 +26,12 @@ OCTAVES = ((36, 3, 0.45), (130, 5, 0.75), (360, 7, 0.8), (900, 10, 0.7))
 WAVES = (14, 5, 0.05)
 """Cells of the same kind, and the turns in radians by which strands leave the meridians."""
 
+MOTTLES = ((3.0, 0.8), (1.4, 0.6))
+"""Spots of skin: their distance in mm and amplitude."""
+
+MOTTLED_MM = 420.0
+"""Length after which spots repeat."""
+
 NOISE_SIDES = 2048, 256
 """Size of the noise's picture, around and down."""
 
@@ -33,7 +41,10 @@ def strand_plane(model: MorphableModel, atlas: UvAtlas) -> Int8[np.ndarray, "s s
     import cv2
 
     mean = model.subdivide(model.shape.mean)
-    places = vertex_attributes_to_uv(atlas, model.topology.faces, mean - np.array(CENTRE_MM))
+    hair = TextureGuide.of_model(model).may_be_hairy
+    columns = np.column_stack([mean - np.array(CENTRE_MM), hair])
+    planes = vertex_attributes_to_uv(atlas, model.topology.faces, columns)
+    places, hairy = planes[..., :3], planes[..., 3]
     crown = np.array(CROWN) / np.linalg.norm(CROWN)
     right = np.cross(crown, [0.0, 0.0, 1.0])
     right /= np.linalg.norm(right)
@@ -46,7 +57,26 @@ def strand_plane(model: MorphableModel, atlas: UvAtlas) -> Int8[np.ndarray, "s s
     # from one cell to the next, so that the picture closes around the crown
     u, v = around * width, down * (height - 1)
     found = cv2.remap(noise, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    found = hairy * found + (1.0 - hairy) * _mottled(places)
     return np.clip(np.rint(found * (127.0 / 3.0)), -127, 127).astype(np.int8)
+
+
+def _mottled(places: Float[np.ndarray, "s s 3"]) -> Float[np.ndarray, "s s"]:
+    """Unit variance, at points in mm of a head, as if it were a cylinder."""
+    import cv2
+
+    rng = np.random.default_rng(2)
+    x, y, z = np.moveaxis(places, -1, 0)
+    side = 512
+    total = np.zeros((side, side), np.float32)
+    for apart, amplitude in MOTTLES:
+        cells = rng.normal(size=[round(MOTTLED_MM / apart)] * 2).astype(np.float32)
+        total += amplitude * cv2.resize(cells, (side, side), interpolation=cv2.INTER_CUBIC)
+    around = 80.0 * np.arctan2(x, z) * (side / MOTTLED_MM)
+    down = (y + 0.8 * np.hypot(x, z)) * (side / MOTTLED_MM)
+    return cv2.remap(
+        total / total.std(), around, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
+    )
 
 
 @lru_cache(maxsize=4)

@@ -165,6 +165,9 @@ def _surface(
         guide.neck,
         guide.sharp,
         guide.back,
+        guide.teeth,
+        guide.tongue,
+        guide.lips,
     ]
     albedo = np.zeros_like(normals) if fill is None else fill
     columns = np.column_stack([albedo, normals, *shares])
@@ -194,14 +197,15 @@ def _composed(
     planes = completion.fields
     if blank is not None:
         planes = planes.copy()
-        planes[..., :3], planes[..., 3], planes[..., 5] = blank, 0.0, 0.0
+        planes[..., :3], planes[..., 3], planes[..., 5:] = blank, 0.0, 0.0
     compose(
         row_starts,
         columns,
         photo.colors,
         photo.weight,
         planes,
-        np.zeros((0, 0), np.int8) if strands is None else strands,
+        np.zeros((0, 0), np.int8) if strands is None or blank is not None else strands,
+        np.array(completion.contrast, np.float32),
         image,
         visibility,
     )

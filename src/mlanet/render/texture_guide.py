@@ -14,17 +14,19 @@ from mlanet.render.parts import ear_weights
 HAIRLINE_MM = (
     (-90.0, -52.0),
     (-30.0, -34.0),
-    (-8.0, -12.0),
-    (30.0, -2.0),
-    (48.0, 4.0),
-    (60.0, 36.0),
+    (-8.0, -14.0),
+    (14.0, -9.0),
+    (26.0, -2.0),
+    (34.0, 12.0),
+    (43.0, 32.0),
+    (60.0, 46.0),
     (80.0, 64.0),
     (95.0, 78.0),
 )
 """Points of the usual hairline on the mean head, from the nape to the forehead: distance before
 the ears' axis and height."""
 
-HAIRLINE_WIDTH_MM = 5.0
+HAIRLINE_WIDTH_MM = 8.0
 """Half the width of the fade along the hairline."""
 
 FRINGE_MM = 45.0
@@ -49,8 +51,11 @@ SEEN_OF_BALL_DEG = 70.0
 BACK_MM = (40.0, 0.0)
 """Distances before the ears' axis between which left and right are to be alike."""
 
-SHARP_STEPS = 4
-"""How many edges around lips the photo ends sharply where it is hidden."""
+LIP_STEPS = (1.0, 1.0, 0.6, 0.6)
+"""What is left after each edge away from lips of how sharply the photo ends where it is hidden."""
+
+EAR_STEPS = (1.0, 0.6)
+"""The same of ears, which hair does not cover."""
 
 LIDS_MM = (14.0, 8.0)
 """Distances from the eyeballs between which it begins to do so."""
@@ -70,6 +75,9 @@ class TextureGuide:
         neck: where clothes begin.
         sharp: where the photo ends sharply: around eyes and mouth.
         back: where both sides shall be of one colour, since they meet.
+        teeth: teeth and gums.
+        tongue: the tongue.
+        lips: the lips.
         eyes: eyeballs' places in the texture.
     """
 
@@ -82,13 +90,16 @@ class TextureGuide:
     neck: Float[np.ndarray, "v"]
     sharp: Float[np.ndarray, "v"]
     back: Float[np.ndarray, "v"]
+    teeth: Float[np.ndarray, "v"]
+    tongue: Float[np.ndarray, "v"]
+    lips: Float[np.ndarray, "v"]
     eyes: tuple[EyeIsland, ...] = ()
 
     @classmethod
     def plain(cls, count: int) -> "TextureGuide":
         """Of a surface of which nothing is known: all of it is trusted skin."""
         one, none = np.ones(count, dtype=np.float32), np.zeros(count, dtype=np.float32)
-        return cls(one, one, none, one, none, none, none, none, none)
+        return cls(one, one, none, one, *[none] * 8)
 
     @classmethod
     def of_model(cls, model: MorphableModel) -> "TextureGuide":
@@ -106,7 +117,7 @@ def _guide(model: MorphableModel) -> TextureGuide:
     inner = 1.0 - skin
     mean = model.subdivide(model.shape.mean)
     height, front = mean[:, 1], mean[:, 2]
-    face, ears = model.region("face"), ear_weights(model, mean)
+    face, ears = model.region("face"), _grown(ear_weights(model, mean), model, EAR_STEPS)
     side, high = _ramp(front, *TEMPLE_MM), _ramp(height, *BROWS_MM)
     lids = _lids(model, mean)
     whole = np.maximum.reduce([face, _ramp(height, *CHIN_MM), lids])  # sockets, nostrils, mouth
@@ -116,7 +127,7 @@ def _guide(model: MorphableModel) -> TextureGuide:
     on_head = (1.0 - ears) * skin
     hairy = _ramp(above, -HAIRLINE_WIDTH_MM, HAIRLINE_WIDTH_MM) * on_head
     near = np.maximum(high, side * _ramp(height, *SIDEBURN_MM)) * (above > -FRINGE_MM) * on_head
-    sharp = np.maximum(_grown(model.region("lips"), model), lids) * skin
+    sharp = np.maximum(_grown(model.region("lips"), model, LIP_STEPS), lids) * skin
     return TextureGuide(
         allowed=plain.allowed,
         skin=skin,
@@ -127,6 +138,9 @@ def _guide(model: MorphableModel) -> TextureGuide:
         neck=((1.0 - face) * on_head * (1.0 - hairy)).astype(np.float32),
         sharp=np.maximum(sharp, inner).astype(np.float32),
         back=_ramp(front, *BACK_MM).astype(np.float32),
+        teeth=_of_parts(model, "teeth_upper", "teeth_lower"),
+        tongue=_of_parts(model, "tongue"),
+        lips=(model.region("lips") * skin).astype(np.float32),
         eyes=tuple(_eye_islands(model)),
     )
 
@@ -171,12 +185,13 @@ def _lids(model: MorphableModel, mean: Float[np.ndarray, "v 3"]) -> Float[np.nda
     return near
 
 
-def _grown(values: Float[np.ndarray, "v"], model: MorphableModel) -> Float[np.ndarray, "v"]:
-    """The largest value within a few edges, less with each edge."""
+def _grown(
+    values: Float[np.ndarray, "v"], model: MorphableModel, shares: tuple[float, ...]
+) -> Float[np.ndarray, "v"]:
+    """The largest value within a few edges, at each of which a share of it is left."""
     start, end = model.topology.edges.T
-    for step in range(SHARP_STEPS):
+    for share in shares:
         wider = values.copy()
-        share = 1.0 if step < SHARP_STEPS // 2 else 0.6
         np.maximum.at(wider, start, share * values[end])
         np.maximum.at(wider, end, share * values[start])
         values = wider

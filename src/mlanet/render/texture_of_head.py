@@ -6,12 +6,12 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int8, UInt8
+from jaxtyping import Float, Int, Int8, UInt8
 
 from mlanet.errors import RenderError
 from mlanet.morphable import MorphableModel
-from mlanet.render.atlas import UvAtlas
-from mlanet.render.folded_lids import unfolded
+from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
+from mlanet.render.folded_lids import lashes, unfolded
 from mlanet.render.heads import PosedHead
 from mlanet.render.strands import strand_plane
 from mlanet.render.texture import Texture, project_texture
@@ -91,9 +91,9 @@ def head_texture(
     if not len(model.uv):
         raise RenderError(f"the face model {model.name} has no texture coordinates")
     guide = TextureGuide.of_model(model)
-    lids = unfolded(model, head.projected, head.mm_per_px)
+    lids = unfolded(model, head.projected, head.mm_per_px, image)
     kept = min(size, TEXTURE_SIZES[-1])
-    return project_texture(
+    texture = project_texture(
         image,
         head.points,
         model.mesh_of(head.vertices),
@@ -108,6 +108,19 @@ def head_texture(
         size=size,
         strands=_strands(model, kept),
     )
+    if blank is None:
+        _draw_lashes(texture.image, *_lashes(model, size))
+    return texture
+
+
+def _draw_lashes(
+    image: UInt8[np.ndarray, "s s 3"],
+    places: Int[np.ndarray, "n"],
+    brightness: Float[np.ndarray, "n"],
+) -> None:
+    """Darken texels, in place: a blink folds away where the photo shows lashes."""
+    colors = image.reshape(-1, 3)
+    colors[places] = np.rint(colors[places] * brightness[:, None])
 
 
 def texture_size(side_px: float) -> int:
@@ -118,6 +131,22 @@ def texture_size(side_px: float) -> int:
 @lru_cache(maxsize=4)
 def _atlas(model: MorphableModel, size: int) -> UvAtlas:
     return UvAtlas.of_mesh(model.mesh_of(model.subdivide(model.shape.mean)), size)
+
+
+@lru_cache(maxsize=4)
+def _lashes(
+    model: MorphableModel, size: int
+) -> tuple[Int[np.ndarray, "n"], Float[np.ndarray, "n"]]:
+    """Flat indices of the texels of lashes, and what is left of their brightness."""
+    import cv2
+
+    columns = lashes(model)[:, None]
+    atlas = _atlas(model, min(size, TEXTURE_SIZES[-1]))
+    plane = vertex_attributes_to_uv(atlas, model.topology.faces, columns)[..., 0]
+    if size > atlas.size:
+        plane = cv2.resize(plane, (size, size), interpolation=cv2.INTER_LINEAR)
+    places = np.flatnonzero(plane > 0.0)
+    return places, 1.0 - plane.reshape(-1)[places]
 
 
 @lru_cache(maxsize=4)

@@ -12,6 +12,9 @@ ZERO, HALF, ONE, THREE, WHITE = (np.float32(x) for x in (0.0, 0.5, 1.0, 3.0, 255
 STRAND = np.float32(3.0 / 127.0)
 """Of `strands`: one standard deviation."""
 
+RAGGED = np.float32(1.0)
+"""Of detail: how much it moves the border of hair, at most a quarter of this."""
+
 MORE_THAN_ONE = np.float32(1.001)
 LEAST_COSINE = np.float32(0.25)
 """Steeper slopes are not trusted to be known."""
@@ -61,6 +64,8 @@ def sample_photo(
         a, b, c = np.uintp(faces[f, 0]), np.uintp(faces[f, 1]), np.uintp(faces[f, 2])
         wa, wb, wc = barycentric[i, j, 0], barycentric[i, j, 1], barycentric[i, j, 2]
         cosine = wa * points[a, 3] + wb * points[b, 3] + wc * points[c, 3]
+        if cosine <= low:
+            continue
         share = wa * points[a, 4] + wb * points[b, 4] + wc * points[c, 4]
         x = wa * points[a, 0] + wb * points[b, 0] + wc * points[c, 0]
         y = wa * points[a, 1] + wb * points[b, 1] + wc * points[c, 1]
@@ -81,7 +86,7 @@ def sample_photo(
             c_k, d_k = np.float32(photo[below, column, k]), np.float32(photo[below, right, k])
             upper, lower = a_k + (b_k - a_k) * du, c_k + (d_k - c_k) * du
             colors[i, j, k] = np.uint8(upper + (lower - upper) * dv + HALF)
-        if cosine <= low or share <= ZERO:
+        if share <= ZERO:
             continue
         map_x = int(x * nearest_scale)
         map_y = int(y * nearest_scale)
@@ -110,19 +115,23 @@ def compose(
     photo: Any,
     weight: Any,
     fields: Any,
-    strands: Any,
+    detail: Any,
+    contrast: Any,
     texture: Any,
     visibility: Any,
 ) -> None:
     """Write the `texture` (s, s, 3) and its `visibility` (s, s) at texels, row by row.
 
-    `fields` (t, t, 6) of any coarser size are read between their texels: what completes the
-    photo (3, 0 to 255), how far the mirrored photo is added to it, the fade of `weight`, and how
-    much of `strands` (s, s; or empty) the completion is brightened by.
+    `fields` (t, t, 9) of any coarser size are read between their texels: skin that completes the
+    photo (3, 0 to 255), how far the mirrored photo is added to it, the fade of `weight`, how far
+    hair covers the skin, and the hair (3). Both are brightened by `detail` (s, s; or empty) times
+    the `contrast` (2) of skin and hair; where hair ends, it does so strand by strand.
     """
     size, small = len(texture), len(fields)
+    channels = fields.shape[2]
+    has_detail = len(detail) == size
     ratio = small / size
-    line = np.empty((small, 6), dtype=np.float32)
+    line = np.empty((small, channels), dtype=np.float32)
     lefts = np.empty(size, dtype=np.uintp)
     rights = np.empty(size, dtype=np.uintp)
     shares = np.empty(size, dtype=np.float32)
@@ -141,7 +150,7 @@ def compose(
         below = min(top + 1, small - 1)
         dy = np.float32(y - top)
         for j in range(small):
-            for k in range(6):
+            for k in range(channels):
                 line[j, k] = fields[top, j, k] + (fields[below, j, k] - fields[top, j, k]) * dy
         for n in range(start, end):
             j = np.uintp(texel_column[n])
@@ -157,14 +166,21 @@ def compose(
                     texture[i, j, k] = photo[i, j, k]
                 continue
             other = np.uintp(size - 1 - texel_column[n])
-            brightness = ONE
-            if len(strands) == size:
-                hair = line[left, 5] + (line[right, 5] - line[left, 5]) * dx
-                if hair > ZERO:
-                    brightness += hair * np.float32(strands[i, j]) * STRAND
+            vary = ZERO
+            if has_detail:
+                vary = np.float32(detail[i, j]) * STRAND
+            cover = line[left, 5] + (line[right, 5] - line[left, 5]) * dx
+            if cover > ZERO:
+                cover = min(max(cover + vary * RAGGED * cover * (ONE - cover), ZERO), ONE)
+            skin_light, hair_light = ONE + vary * contrast[0], ONE + vary * contrast[1]
             for k in range(3):
-                rest = line[left, k] + (line[right, k] - line[left, k]) * dx
-                rest *= brightness
+                rest = ZERO
+                if cover < ONE:
+                    rest = line[left, k] + (line[right, k] - line[left, k]) * dx
+                    rest *= skin_light
+                if cover > ZERO:
+                    hair = line[left, 6 + k] + (line[right, 6 + k] - line[left, 6 + k]) * dx
+                    rest += cover * (hair * hair_light - rest)
                 if mirrored > ZERO:
                     rest += mirrored * np.float32(photo[i, other, k])
                 if own > ZERO:

@@ -1,0 +1,92 @@
+"""Smooth fields over the plane of texture coordinates: fades, and continuations of a border."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+Plane = Float[np.ndarray, "t t"]
+
+FEATHER = 0.012
+"""Standard deviation of the fade where the seen part ends, of the texture's size."""
+
+
+def faded(
+    values: Float[np.ndarray, "t t c"], weight: Plane, reach: float
+) -> Float[np.ndarray, "t t c"]:
+    """`extended`, sinking to 1/e at a distance, of the texture's size, from where weight is."""
+    import cv2
+
+    unknown = (weight < 0.2).astype(np.uint8)
+    away = cv2.distanceTransform(unknown, cv2.DIST_L2, 3) / np.float32(reach * len(weight))
+    return extended(values, weight) * np.exp(-away)[..., None]
+
+
+def extended(values: Float[np.ndarray, "t t c"], weight: Plane) -> Float[np.ndarray, "t t c"]:
+    """Values as they are where they have weight, elsewhere smoothly continued."""
+    import cv2
+
+    levels: list[np.ndarray] = []
+    level = np.concatenate([values * weight[..., None], weight[..., None]], axis=-1)
+    while True:
+        levels.append(level)
+        side = len(level)
+        if side <= 2:
+            break
+        half = (side + 1) // 2
+        level = cv2.resize(level, (half, half), interpolation=cv2.INTER_AREA)
+    total = levels[-1].sum(axis=(0, 1))
+    mean = total[:-1] / max(float(total[-1]), 1e-6)
+    result = np.broadcast_to(mean, (*levels[-1].shape[:2], len(mean))).astype(np.float32)
+    for level in reversed(levels):
+        side = len(level)
+        wide = cv2.resize(result, (side, side), interpolation=cv2.INTER_LINEAR)
+        wide = wide.reshape(side, side, -1)
+        known = np.minimum(level[..., -1:], 1.0)
+        own = level[..., :-1] / np.maximum(level[..., -1:], 1e-6)
+        result = wide + known * (own - wide)
+    return result
+
+
+def alike(values: Float[np.ndarray, "t t c"], back: Plane) -> Float[np.ndarray, "t t c"]:
+    """Left and right of one value where they meet at the back."""
+    return values + 0.5 * back[..., None] * (values[:, ::-1] - values)
+
+
+def surely(share: Plane) -> Plane:
+    """Without the outermost texels, where outlines show what lies behind."""
+    return np.maximum(2.0 * share - 1.0, 0.0)
+
+
+def inner_fade(mask: Plane) -> Plane:
+    """Zero up to the mask's border, then rising to one inside."""
+    import cv2
+
+    blurred = cv2.GaussianBlur(mask, (0, 0), FEATHER * len(mask), borderType=cv2.BORDER_REPLICATE)
+    return np.clip(2.0 * blurred - 1.0, 0.0, 1.0)
+
+
+def middle(values: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "c"]:
+    """The median of each column, the upper one of two: a fraction of the time of NumPy's."""
+    half = len(values) // 2
+    return np.partition(values, half, axis=0)[half]
+
+
+def ramp(values: Any, start: float, end: float) -> Any:
+    """0 before `start`, 1 after `end`, smooth between them."""
+    share = np.clip((values - start) / (end - start), 0.0, 1.0)
+    return share * share * (3.0 - 2.0 * share)
+
+
+def grown(plane: Plane) -> Plane:
+    """The largest value around: outlines of what is foreign are blurred."""
+    import cv2
+
+    return cv2.dilate(plane, np.ones((5, 5), np.uint8))
+
+
+def softened(plane: Plane) -> Plane:
+    """Without single texels: opened and blurred."""
+    import cv2
+
+    return cv2.GaussianBlur(cv2.medianBlur(plane.astype(np.float32), 5), (0, 0), 1.2)
