@@ -120,6 +120,7 @@ def live(
         pictures = stack.enter_context(PictureSource(source))
         reconstructor = Reconstructor.load(threads=threads or min(os.cpu_count() or 1, 4))
         capture = FaceCapture(reconstructor, smooth, focal_length_px)
+        capture.warm_up()
         receivers = _receivers(to, reconstructor, stack)
         wishes = stack.enter_context(heeded_wishes())
         session = _Session(pictures, capture, receivers, wishes)

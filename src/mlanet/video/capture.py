@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mlanet.geometry import Pose, viewer_from_camera
+from mlanet.geometry import Camera, Pose, viewer_from_camera
 from mlanet.morphable import MorphableModel
+from mlanet.reconstruction import Reconstruction
 from mlanet.reconstructor import Reconstructor
 from mlanet.render import UnbuiltHead
 from mlanet.video.people import middle_camera
@@ -112,6 +113,16 @@ class FaceCapture:
         self._rest: list[Motion] = []
         self._rest_s = 0.0
 
+    def warm_up(self) -> None:
+        """Load and compile what the first picture would wait for."""
+        size = self._tracker.reconstructor.regressor.config.input_size
+        blank = np.zeros((4 * size, 4 * size, 3), np.uint8)
+        self._tracker.reconstructor.detect(blank)
+        face = self._tracker.reconstructor.predict_in_box(
+            blank, np.array([size, size, 2.0 * size, 2.0 * size])
+        )
+        self._pose(face, face.coefficients.identity, middle_camera(blank.shape[:2]))
+
     def take_neutral(self, length_s: float) -> None:
         """The faces of the next seconds are the neutral one."""
         self._rest, self._rest_s = [], length_s
@@ -128,12 +139,9 @@ class FaceCapture:
             return None
         known = self._tracker.person(tracked.number)
         camera = middle_camera((image.shape[0], image.shape[1]), self._focal_length_px)
-        one = self._layout.split(self._layout.join(tracked.face.coefficients)[None].astype(float))
-        squares = tracked.face.crop.square_px[None]
-        pose = poses_in_film(
-            one, self._layout.rotation, squares, known.identity, self.model, camera
-        )
-        motion = self._smoother(Motion(np.array([time_s]), one.expression, pose))
+        expression = tracked.face.coefficients.expression[None].astype(np.float64)
+        pose = self._pose(tracked.face, known.identity, camera)
+        motion = self._smoother(Motion(np.array([time_s]), expression, pose))
         self._look_at_rest(motion)
         weights, rotation = motion.expression[0], motion.pose.rotation[0]
         neutral = self.neutral
@@ -146,6 +154,12 @@ class FaceCapture:
             UnbuiltHead(self.model, known.identity, weights, place, camera),
             known.albedo,
         )
+
+    def _pose(self, face: Reconstruction, identity: Float[np.ndarray, "i"], camera: Camera) -> Pose:
+        """The pose of the person's own shape, a batch of one."""
+        seen = self._layout.split(self._layout.join(face.coefficients)[None].astype(np.float64))
+        square = face.crop.square_px[None]
+        return poses_in_film(seen, self._layout.rotation, square, identity, self.model, camera)
 
     def _chosen(self, faces: Sequence[TrackedFace], time_s: float) -> TrackedFace | None:
         """Who is followed, if they are there."""

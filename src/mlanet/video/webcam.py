@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from mlanet.errors import FilmError
+from mlanet.errors import FilmError, ImageError
+from mlanet.image.kinds import START_BYTES, kind_of
 from mlanet.image.quiet import quiet
 
 STALLED_S = 5.0
@@ -72,8 +73,7 @@ class PictureSource:
         import cv2
 
         if self.is_film:
-            with Path(self.name).open("rb"):  # a missing file is no broken film
-                pass
+            _check_film(Path(self.name))
         with quiet():
             number = int(self.name) if self.name.isdecimal() else self.name
             self._capture: Any = cv2.VideoCapture(number)
@@ -148,6 +148,17 @@ class PictureSource:
                     self._latest = image, time.perf_counter()
                 self._ended = not read
                 self._changed.notify()
+
+
+def _check_film(path: Path) -> None:
+    """Refuse pictures, which FFmpeg takes for films of one frame; a missing file says so itself."""
+    with path.open("rb") as file:
+        start = file.read(START_BYTES)
+    kind = None
+    with suppress(ImageError):
+        kind = kind_of(start, str(path))
+    if kind not in (None, "GIF"):
+        raise FilmError(f"{path}: a picture, not a film; mlanet reconstruct takes pictures")
 
 
 def _rgb(image: Any) -> UInt8[np.ndarray, "h w 3"]:
