@@ -13,7 +13,7 @@ from mlanet.video.people import middle_camera
 Shown: TypeAlias = Literal["overlay", "avatar"]
 
 AVATAR_SIZE = (480, 480)
-AVATAR_PLACE_MM = (0.0, 15.0, 720.0)
+AVATAR_PLACE_MM = (0.0, 10.0, 540.0)
 BACKDROP = 64
 """Grey behind the avatar."""
 
