@@ -121,7 +121,7 @@ class FaceCapture:
         face = self._tracker.reconstructor.predict_in_box(
             blank, np.array([size, size, 2.0 * size, 2.0 * size])
         )
-        self._pose(face, face.coefficients.identity, middle_camera(blank.shape[:2]))
+        self._pose(face, face.coefficients.identity, middle_camera((4 * size, 4 * size)))
 
     def take_neutral(self, length_s: float) -> None:
         """The faces of the next seconds are the neutral one."""
