@@ -44,6 +44,7 @@ def python(*arguments):
         (["--help"], ()),
         (["reconstruct", "--help"], ()),
         (["video", "--help"], ()),
+        (["live", "--help"], ()),
         (["demo", "--help"], ()),
         (["train", "--help"], ("numpy",)),  # configurations have shapes
         (["ablate", "--help"], ("numpy",)),
@@ -69,6 +70,7 @@ def test_help_imports_nothing_heavy(words, allowed):
         ("fit", "--out"),
         ("doctor", "--json"),
         ("video", "--smooth"),
+        ("live", "--live-link"),
         ("label", "--out"),
         ("evaluate aflw2000", "--predictions"),
         ("evaluate now", "--images"),

@@ -7,6 +7,7 @@ import io
 import tarfile
 from importlib.util import find_spec
 
+import cv2
 import numpy as np
 import pytest
 import trimesh
@@ -35,6 +36,7 @@ PACKAGES = {"train": "torch", "video": "av", "web": "uvicorn"}
 RUNS = {
     "reconstruct": "--example --out OUT --threads 1",
     "doctor": "",
+    "live": "--source DATA/talk.avi --show nothing --threads 1",
     "view": "DATA/box.glb --out OUT.html --no-open",
     "label": "--data DATA/crops --out OUT/labels.npz --processes 1",
     "evaluate aflw2000": "--data DATA/aflw2000 --annotations DATA/annotations.npz --out OUT",
@@ -86,6 +88,7 @@ def data(face, tmp_path_factory):
     write_now(folder / "now", picture)
     write_florence(folder / "florence" / "subject_01", picture)
     write_model(folder / "model.npz")
+    write_film(folder / "talk.avi", face[0])
     trimesh.creation.box().export(folder / "box.glb")
     columns = Column("image", use="case"), Column("nme_2d_68", use="figure")
     rows = Table("images", columns, tuple(zip(PHOTOS, (1.0, 2.0), strict=True)))
@@ -152,6 +155,13 @@ def write_florence(folder, picture):
     file = io.BytesIO()
     picture.save(file, "JPEG")
     (folder / "Video" / "Indoor-Cooperative.mjpg").write_bytes(file.getvalue() * 2)
+
+
+def write_film(path, picture):
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30.0, picture.shape[:2])
+    for _ in range(3):
+        writer.write(picture[..., ::-1])
+    writer.release()
 
 
 def write_model(path):

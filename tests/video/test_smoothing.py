@@ -56,6 +56,14 @@ def test_blinks_keep_their_depth_and_their_time(smooth):
         assert abs(int(found[part].argmax()) - int(clean[part].argmax())) <= 1
 
 
+def test_a_live_face_that_moves_across_lags_by_less_than_a_frame():
+    motion = motion_of(np.zeros((300, 1)))
+    across = np.stack([100.0 * TIMES - 500.0, 0.0 * TIMES, 600.0 + 0.0 * TIMES], axis=1)
+    found = live(Motion(TIMES, motion.expression, Pose(motion.pose.rotation, across)), 0.5)
+    late = across[:, 0] - found.pose.translation[:, 0]
+    assert 0.0 < late[60:240].max() < 100.0 / 30.0
+
+
 def test_a_file_is_smoothed_without_delay_and_ends_where_it_ended():
     rng = np.random.default_rng(2)
     wave = np.stack([np.sin(0.5 * TIMES), 0.1 * TIMES], axis=1)

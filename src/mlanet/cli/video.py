@@ -1,14 +1,11 @@
 """`mlanet video`: a film in, everybody's face over time out."""
 
 import os
-import signal
-import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
@@ -23,6 +20,7 @@ from mlanet.cli.common import (
     require_extra,
     say,
 )
+from mlanet.cli.stopping import Wishes, heeded_wishes
 from mlanet.errors import NoFaceError, UsageError
 from mlanet.files import Origin, remove_leftovers, result_folder
 from mlanet.files.manifest import absolute
@@ -107,33 +105,8 @@ def video(
     )
     out.mkdir(parents=True, exist_ok=True)
     remove_leftovers(out)
-    with _wishes() as wishes:
+    with heeded_wishes() as wishes:
         return _Run(source, reconstructor, out, smooth, not no_overlay, looking, wishes).go()
-
-
-class _Wishes:
-    """Ctrl-C as a wish to stop, heeded between frames; a second one stops at once."""
-
-    def __init__(self) -> None:
-        self.stop = False
-
-    def heard(self, _number: int, _frame: FrameType | None) -> None:
-        if self.stop:
-            raise KeyboardInterrupt
-        self.stop = True
-
-
-@contextmanager
-def _wishes() -> Generator[_Wishes, None, None]:
-    wishes = _Wishes()
-    if threading.current_thread() is not threading.main_thread():
-        yield wishes
-        return
-    before = signal.signal(signal.SIGINT, wishes.heard)
-    try:
-        yield wishes
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @dataclass(slots=True)
@@ -146,7 +119,7 @@ class _Run:
     smooth: float
     overlay: bool
     options: FilmOptions
-    wishes: _Wishes
+    wishes: Wishes
 
     def go(self) -> int:
         """Both passes."""

@@ -2,14 +2,13 @@
 
 import csv
 import os
-from collections.abc import Iterable
 
 import numpy as np
 from jaxtyping import Float
 
 from mlanet.files import atomic_path
 from mlanet.geometry import euler_from_matrix, viewer_from_camera
-from mlanet.morphable import eye_rotations
+from mlanet.morphable import MorphableModel, eye_rotations
 from mlanet.video.people import CHUNK, FilmedPerson
 
 TICKS_PER_S = 60
@@ -79,6 +78,12 @@ ANGLES = tuple(
 """In radians; signs of docs/reference/conventions.md, those of the eyes relative to the head."""
 
 
+VALUES = WEIGHTS + ANGLES
+"""What a frame has, in the order of the columns."""
+
+HEADER = ("Timecode", "BlendShapeCount", *(name[0].upper() + name[1:] for name in VALUES))
+
+
 def write_live_link(path: str | os.PathLike[str], person: FilmedPerson) -> None:
     """Write a person's 52 weights and the rotations of head and eyes, a row for each frame.
 
@@ -86,29 +91,48 @@ def write_live_link(path: str | os.PathLike[str], person: FilmedPerson) -> None:
         ValueError: the face model lacks one of ARKit's expressions.
         OSError: the file cannot be written.
     """
-    names = list(person.model.expression_names)
-    columns = [names.index(name) for name in WEIGHTS]
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="ascii") as file:
         writer = csv.writer(file, lineterminator="\n")
-        header = [name[0].upper() + name[1:] for name in WEIGHTS] + list(ANGLES)
-        writer.writerow(["Timecode", "BlendShapeCount", *header])
+        writer.writerow(HEADER)
         for start in range(0, len(person.frames), CHUNK):
             part = slice(start, start + CHUNK)
-            weights = np.clip(person.motion.expression[part], 0.0, 1.0)
-            rows = np.concatenate([weights[:, columns], angles_rad(person, part)], axis=1)
-            for time_s, row in zip(person.motion.times_s[part], rows, strict=True):
-                writer.writerow([timecode(float(time_s)), len(header), *_decimal(row)])
+            motion = person.motion
+            rows = live_link_values(
+                person.model, motion.expression[part], motion.pose.rotation[part]
+            )
+            for time_s, row in zip(motion.times_s[part], rows, strict=True):
+                writer.writerow(live_link_row(float(time_s), row))
 
 
-def angles_rad(person: FilmedPerson, part: slice) -> Float[np.ndarray, "n 9"]:
-    """(yaw, pitch, roll) of head, left and right eye in some frames."""
+def live_link_values(
+    model: MorphableModel,
+    expression: Float[np.ndarray, "n e"],
+    rotation: Float[np.ndarray, "n 3 3"],
+) -> Float[np.ndarray, "n 61"]:
+    """`VALUES` of some frames: weights in [0, 1], and (yaw, pitch, roll) of head and eyes.
+
+    Args:
+        model: the face model.
+        expression: weights.
+        rotation: model to camera.
+
+    Raises:
+        ValueError: the face model lacks one of ARKit's expressions, or eyeballs.
+    """
     from scipy.spatial.transform import Rotation
 
-    head = euler_from_matrix(person.motion.pose.rotation[part])
-    turns = eye_rotations(person.model, np.clip(person.motion.expression[part], 0.0, 1.0))
-    eyes = Rotation.from_rotvec(turns.reshape(-1, 3)).as_matrix()
-    looks = euler_from_matrix(viewer_from_camera(eyes)).reshape(len(turns), 2, 3)
-    return np.concatenate([each[:, [1, 0, 2]] for each in (head, looks[:, 0], looks[:, 1])], axis=1)
+    names = list(model.expression_names)
+    weights = np.clip(expression, 0.0, 1.0)
+    head = euler_from_matrix(rotation)
+    eyes = Rotation.from_rotvec(eye_rotations(model, weights).reshape(-1, 3)).as_matrix()
+    looks = euler_from_matrix(viewer_from_camera(eyes)).reshape(len(weights), 2, 3)
+    angles = [each[:, [1, 0, 2]] for each in (head, looks[:, 0], looks[:, 1])]
+    return np.concatenate([weights[:, [names.index(name) for name in WEIGHTS]], *angles], axis=1)
+
+
+def live_link_row(time_s: float, values: Float[np.ndarray, "61"]) -> list[str]:
+    """A row of the file."""
+    return [timecode(time_s), str(len(values)), *(f"{value:.6f}" for value in values)]
 
 
 def timecode(time_s: float) -> str:
@@ -119,7 +143,3 @@ def timecode(time_s: float) -> str:
     minutes, second = divmod(seconds, 60)
     hour, minute = divmod(minutes, 60)
     return f"{hour:02d}:{minute:02d}:{second:02d}:{tick:02d}.{fraction:03d}"
-
-
-def _decimal(values: Iterable[float]) -> list[str]:
-    return [f"{value:.6f}" for value in values]

@@ -13,7 +13,7 @@ from mlanet.morphable import MorphableModel
 from mlanet.reconstruction import Reconstruction
 from mlanet.render import PosedHead
 from mlanet.video.person import SEEN_OFTEN, VIEW_WEIGHT, VIEWS_DEG
-from mlanet.video.posing import solve_poses, starting_poses
+from mlanet.video.posing import landmarks_of, poses_in_film, solve_poses
 from mlanet.video.reading import Film, Frame
 from mlanet.video.recording import Recording
 from mlanet.video.smoothing import Motion, smoothed
@@ -83,8 +83,13 @@ class FilmedPerson:
 
 def film_camera(film: Film, focal_length_px: float | None = None) -> Camera:
     """A film's camera: it looks through the middle of the picture."""
-    height, width = film.size
-    focal = focal_length_px or FOCAL_PER_LONG_SIDE * max(film.size)
+    return middle_camera(film.size, focal_length_px)
+
+
+def middle_camera(size: tuple[int, int], focal_length_px: float | None = None) -> Camera:
+    """A camera that looks through the middle of pictures of a height and a width."""
+    height, width = size
+    focal = focal_length_px or FOCAL_PER_LONG_SIDE * max(size)
     return Camera(focal, (width / 2.0, height / 2.0))
 
 
@@ -133,10 +138,12 @@ def _person(
         view_mean(values, yaw_deg, weight) for values in (some.identity, some.albedo)
     )
     expression = np.array(faces["vector"][:, layout.slices["expression"]][rows], np.float64)
-    parts = [
-        _poses(faces[rows[start : start + CHUNK]], recording, model, camera, identity)
-        for start in range(0, len(rows), CHUNK)
-    ]
+    parts: list[Pose] = []
+    for start in range(0, len(rows), CHUNK):
+        some = faces[rows[start : start + CHUNK]]
+        seen = layout.split(np.array(some["vector"], dtype=np.float64))
+        squares = np.array(some["square_px"])
+        parts.append(poses_in_film(seen, layout.rotation, squares, identity, model, camera))
     pose = Pose(
         np.concatenate([part.rotation for part in parts]),
         np.concatenate([part.translation for part in parts]),
@@ -188,39 +195,6 @@ def view_mean(
         share = view_weight * len(own) / (len(own) + SEEN_OFTEN)
         total, shares = total + share * mean, shares + share
     return total / shares
-
-
-def _poses(
-    faces: np.ndarray,
-    recording: Recording,
-    model: MorphableModel,
-    camera: Camera,
-    identity: Float[np.ndarray, "i"],
-) -> Pose:
-    """Poses of the person's own shape where the network saw the landmarks of each frame."""
-    layout = recording.layout
-    seen = layout.split(np.array(faces["vector"], dtype=np.float64))
-    squares = np.array(faces["square_px"])
-    side = squares[:, 2] - squares[:, 0]
-    unit = Camera.of_crop(1)
-    pose = decode_pose(seen.rotation, seen.translation, layout.rotation)
-
-    def in_picture(points: Float[np.ndarray, "n k 3"]) -> Float[np.ndarray, "n k 2"]:
-        return unit.project(points)[..., :2] * side[:, None, None] + squares[:, None, :2]
-
-    points = model.landmarks(seen.identity, seen.expression)
-    origin = in_picture(pose.translation[:, None])[:, 0]
-    start = starting_poses(pose, unit.focal_length_px * side, origin, camera)
-    own = landmarks_of(model, identity, seen.expression)
-    return solve_poses(own, in_picture(pose.apply(points)), camera, start)
-
-
-def landmarks_of(
-    model: MorphableModel, identity: Float[np.ndarray, "i"], expression: Float[np.ndarray, "n e"]
-) -> Float[np.ndarray, "n 68 3"]:
-    """One person's landmarks in the model frame, mm."""
-    same = np.broadcast_to(identity, (len(expression), len(identity)))
-    return model.landmarks(same, expression).astype(np.float64)
 
 
 def best_frame(person: FilmedPerson, recording: Recording) -> int:

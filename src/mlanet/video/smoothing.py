@@ -3,6 +3,7 @@
 Both leave fast movements alone, so that a blink stays a blink.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,11 +54,11 @@ def smoothed(motion: Motion, strength: float = DEFAULT_SMOOTH) -> Motion:
     quaternions = Rotation.from_matrix(motion.pose.rotation).as_quat()
     along = np.einsum("nk,nk->n", quaternions[1:], quaternions[:-1])
     quaternions[1:] *= np.cumprod(np.where(along < 0.0, -1.0, 1.0))[:, None]
-    expression, turned, moved = (
+    expression, turned, sight = (
         zero_phase(values, motion.times_s, strength)
-        for values in (motion.expression, quaternions, motion.pose.translation)
+        for values in (motion.expression, quaternions, _sight(motion.pose))
     )
-    pose = Pose(Rotation.from_quat(turned).as_matrix(), moved)
+    pose = _seen_at(sight, Rotation.from_quat(turned).as_matrix())
     return Motion(motion.times_s, _between(expression, motion.expression), pose)
 
 
@@ -171,11 +172,18 @@ class OneEuro:
 EXPRESSION = OneEuro(still_hz=0.2, per_speed=3.0, speed_hz=8.0)
 """Speed in weights per second: a blink closes at 16 per second."""
 
-ROTATION = OneEuro(still_hz=0.5, per_speed=0.05)
+ROTATION = OneEuro(still_hz=0.05, per_speed=0.15, speed_hz=0.2)
 """Speed in degrees per second."""
 
-TRANSLATION = OneEuro(still_hz=0.5, per_speed=0.02)
-"""Speed in millimetres per second."""
+DIRECTION = OneEuro(still_hz=0.1, per_speed=1.5, speed_hz=0.3)
+"""Speed of the face over the picture, in degrees per second as the camera sees them."""
+
+DEPTH = OneEuro(still_hz=0.05, per_speed=0.01, speed_hz=0.5)
+"""Speed in thousandths of the distance per second."""
+
+FACE_MM = (0.0, -20.0, 90.0)
+"""The middle of a face in the model frame. Where it is in the picture is known far better than how
+the head is turned and how far away it is; filtered apart, it hardly lags behind."""
 
 
 class LiveSmoother:
@@ -200,36 +208,53 @@ class LiveSmoother:
 
         before, self._before = self._before, motion
         if before is None or self._strength == 0.0:
-            self._speeds = [np.zeros(motion.expression.shape[1]), np.zeros(3), np.zeros(3)]
+            self._speeds = [np.zeros(n) for n in (motion.expression.shape[1], 3, 2, 1)]
             return motion
         elapsed = float(motion.times_s[0] - before.times_s[0])
         if not 0.0 < elapsed <= MOST_GAP_S:
             return motion
         turn = Rotation.from_matrix(motion.pose.rotation[0] @ before.pose.rotation[0].T)
-        steps = (
-            motion.expression[0] - before.expression[0],
-            np.degrees(turn.as_rotvec()),
-            motion.pose.translation[0] - before.pose.translation[0],
+        old, new = _sight(before.pose), _sight(motion.pose)
+        expression, turned, moved, farther = self._followed(
+            (
+                (motion.expression[0] - before.expression[0], EXPRESSION),
+                (np.degrees(turn.as_rotvec()), ROTATION),
+                (new[0, :2] - old[0, :2], DIRECTION),
+                (new[0, 2:] - old[0, 2:], DEPTH),
+            ),
+            elapsed,
         )
-        shares: list[np.ndarray] = []
-        for k, (step, filters) in enumerate(
-            zip(steps, (EXPRESSION, ROTATION, TRANSLATION), strict=True)
-        ):
-            share = _share(filters.speed_hz, elapsed)
-            self._speeds[k] = self._speeds[k] + share * (step / elapsed - self._speeds[k])
+        rotation = Rotation.from_rotvec(np.radians(turned)).as_matrix() @ before.pose.rotation
+        pose = _seen_at(old + np.concatenate([moved, farther]), rotation)
+        self._before = Motion(motion.times_s, before.expression + expression, pose)
+        return self._before
+
+    def _followed(
+        self, steps: Sequence[tuple[np.ndarray, OneEuro]], elapsed_s: float
+    ) -> list[np.ndarray]:
+        """The part of each step that is taken; weights are filtered one by one."""
+        taken: list[np.ndarray] = []
+        for k, (step, filters) in enumerate(steps):
+            share = _share(filters.speed_hz, elapsed_s)
+            self._speeds[k] = self._speeds[k] + share * (step / elapsed_s - self._speeds[k])
             speed = np.abs(self._speeds[k]) if k == 0 else np.linalg.norm(self._speeds[k])
             calm = filters.still_hz * 4.0 ** (1.0 - 2.0 * self._strength)
-            shares.append(_share(calm + filters.per_speed * speed, elapsed))
-        rotation = Rotation.from_rotvec(np.radians(shares[1] * steps[1])).as_matrix()
-        self._before = Motion(
-            motion.times_s,
-            before.expression + shares[0] * steps[0],
-            Pose(
-                rotation[None] @ before.pose.rotation,
-                before.pose.translation + shares[2] * steps[2],
-            ),
-        )
-        return self._before
+            taken.append(_share(calm + filters.per_speed * speed, elapsed_s) * step)
+        return taken
+
+
+def _sight(pose: Pose) -> Float[np.ndarray, "n 3"]:
+    """Where a camera sees the face: two angles in degrees, and 1000 times the log of its depth."""
+    face = pose.rotation @ FACE_MM + pose.translation
+    depth = np.maximum(face[:, 2:], 1.0)
+    return np.concatenate([np.degrees(np.arctan(face[:, :2] / depth)), 1e3 * np.log(depth)], axis=1)
+
+
+def _seen_at(sight: Float[np.ndarray, "n 3"], rotation: Float[np.ndarray, "n 3 3"]) -> Pose:
+    """The poses of heads that are turned so, and whose faces are seen there."""
+    depth = np.exp(sight[:, 2:] / 1e3)
+    ray = np.concatenate([np.tan(np.radians(sight[:, :2])), np.ones_like(depth)], axis=1)
+    return Pose(rotation, ray * depth - rotation @ FACE_MM)
 
 
 def _share(cutoff_hz: np.ndarray | float, elapsed_s: float) -> np.ndarray:
