@@ -32,6 +32,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
     """
     from mlanet.cli import (
         ablate,
+        animate,
         dataset,
         demo,
         doctor,
@@ -60,6 +61,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
         "reconstruct": reconstruct.reconstruct,
         "view": view.view,
         "video": video.video,
+        "animate": animate.animate,
         "demo": demo.demo,
         "fit": fit.fit,
         "doctor": doctor.doctor,
