@@ -21,13 +21,12 @@ from mlanet.cli.common import (
 from mlanet.cli.films import (
     FilmOptions,
     Tracking,
-    Wishes,
     check_looking,
     frames_bar,
-    heeded_wishes,
     load_reconstructor,
     reserved,
 )
+from mlanet.cli.stopping import Wishes, heeded_wishes
 from mlanet.errors import UsageError
 from mlanet.files import Origin, remove_leftovers, result_folder
 

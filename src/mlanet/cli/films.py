@@ -1,17 +1,15 @@
 """What the verbs for films share: looking at one, Ctrl-C, a bar."""
 
 import os
-import signal
-import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from mlanet.cli.common import complain
+from mlanet.cli.stopping import Wishes
 from mlanet.errors import NoFaceError, UsageError
 from mlanet.files.manifest import absolute
 
@@ -76,31 +74,6 @@ def load_reconstructor(options: FilmOptions, threads: int) -> "Reconstructor":
         weights=options.weights,
         min_score=SCORE_THRESHOLD if options.min_score is None else options.min_score,
     )
-
-
-class Wishes:
-    """Ctrl-C as a wish to stop, heeded between frames; a second one stops at once."""
-
-    def __init__(self) -> None:
-        self.stop = False
-
-    def heard(self, _number: int, _frame: FrameType | None) -> None:
-        if self.stop:
-            raise KeyboardInterrupt
-        self.stop = True
-
-
-@contextmanager
-def heeded_wishes() -> Generator[Wishes, None, None]:
-    wishes = Wishes()
-    if threading.current_thread() is not threading.main_thread():
-        yield wishes
-        return
-    before = signal.signal(signal.SIGINT, wishes.heard)
-    try:
-        yield wishes
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @dataclass(frozen=True, slots=True)

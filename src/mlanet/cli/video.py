@@ -21,10 +21,10 @@ from mlanet.cli.films import (
     Tracking,
     check_looking,
     frames_bar,
-    heeded_wishes,
     load_reconstructor,
     reserved,
 )
+from mlanet.cli.stopping import heeded_wishes
 from mlanet.files import Origin, remove_leftovers, result_folder
 
 if TYPE_CHECKING:

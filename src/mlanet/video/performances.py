@@ -83,8 +83,11 @@ def read_live_link(path: Path, names: Sequence[str], flip: Collection[str] = ())
     """
     with path.open("rb"):  # a missing file is no malformed one
         pass
-    with parsing(path, "is no CSV file", DataError), path.open(newline="", encoding="utf-8-sig") as f:
-        reader = csv.reader(f)
+    with (
+        parsing(path, "is no CSV file", DataError),
+        path.open(newline="", encoding="utf-8-sig") as f,
+    ):
+        reader = csv.reader(file)
         header = [name.strip() for name in next(reader, [])]
         rows = [row for row, _ in zip(filter(None, reader), range(MOST_ROWS), strict=False)]
     columns = {name.lower(): number for number, name in enumerate(header)}

@@ -86,9 +86,7 @@ def write_person(
     )
 
 
-def write_film_page(
-    folder: Path, people: list[FilmedPerson], film: Film, *, overlay: bool
-) -> None:
+def write_film_page(folder: Path, people: list[FilmedPerson], film: Film, *, overlay: bool) -> None:
     """Write view.html, which plays the avatars of a folder beside its overlay.mp4.
 
     Args:

@@ -125,9 +125,7 @@ def _opposites(names: Sequence[str]) -> list[tuple[int, int]]:
     return [(known.index(first), known.index(second)) for first, second in OPPOSITES]
 
 
-def _signed(
-    expression: Float[np.ndarray, "n e"], names: Sequence[str]
-) -> Float[np.ndarray, "n e"]:
+def _signed(expression: Float[np.ndarray, "n e"], names: Sequence[str]) -> Float[np.ndarray, "n e"]:
     """Weights in [0, 1], but the first of two opposites minus the second in the first's place."""
     signed = np.clip(expression, 0.0, 1.0)
     for first, second in _opposites(names):

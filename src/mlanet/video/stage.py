@@ -27,8 +27,8 @@ CENTRE_MM = (0.0, 14.0, 20.0)
 SAMPLES = 1.5
 """Along a pixel's side."""
 
-AMBIENT = 0.80
-LIGHTS = (((0.45, 0.55, 0.75), (0.26, 0.25, 0.235)), ((-0.8, 0.25, -0.35), (0.10, 0.12, 0.15)))
+AMBIENT = 0.74
+LIGHTS = (((0.45, 0.55, 0.75), (0.25, 0.24, 0.225)), ((-0.8, 0.25, -0.35), (0.10, 0.12, 0.15)))
 """Where light comes from, x to the viewer's right, y up, z from the front, and how much: one warm
 from above the viewer's right shoulder, one cool from behind. Soft, for textures have light of their
 own."""

@@ -8,9 +8,7 @@ from mlanet.geometry.compiling import compiled
 
 
 @compiled
-def read_copies(
-    texels: Any, starts: Any, sizes: Any, uv: Any, level: Any, values: Any
-) -> None:
+def read_copies(texels: Any, starts: Any, sizes: Any, uv: Any, level: Any, values: Any) -> None:
     """Add colours, mixed between the two nearest copies of a texture, to `values` (h, w, c).
 
     `texels` (n, c) holds the copies one after the other, each from `starts` on and of `sizes`
