@@ -91,8 +91,8 @@ def read_avatar(path: str | os.PathLike[str], model: MorphableModel) -> AvatarFi
             you have another.
 
     Raises:
-        DataError: it is no GLB file, or no avatar of this model. The message begins with the path.
-        OSError: it cannot be read.
+        DataError: there is no such file, it is no GLB file, or no avatar of this model. The
+            message begins with the path.
     """
     from pygltflib import GLTF2
 

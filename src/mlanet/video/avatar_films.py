@@ -122,10 +122,10 @@ class AvatarFilm:
         described = self._described(path, shape)
         with film_like(described, path) as writer, ThreadPoolExecutor(2) as pool:
             for number, (image, time_s) in enumerate(ahead(pool, draw, moments)):
-                if not progress(number):
-                    return False
                 pts = described.start_pts + round(Fraction(time_s) / TIME_BASE)
                 writer.write(image, pts)
+                if not progress(number + 1):
+                    return False
         return True
 
     def _described(self, path: Path, size: tuple[int, int]) -> Film:

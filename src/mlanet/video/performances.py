@@ -4,6 +4,7 @@ import csv
 import json
 import os
 from collections.abc import Collection, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -81,15 +82,11 @@ def read_live_link(path: Path, names: Sequence[str], flip: Collection[str] = ())
         DataError: see `read_performance`.
         OSError: it cannot be read.
     """
-    with path.open("rb"):  # a missing file is no malformed one
-        pass
-    with (
-        parsing(path, "is no CSV file", DataError),
-        path.open(newline="", encoding="utf-8-sig") as f,
-    ):
+    opened = path.open(newline="", encoding="utf-8-sig")
+    with opened as file, parsing(path, "is no CSV file", DataError):
         reader = csv.reader(file)
         header = [name.strip() for name in next(reader, [])]
-        rows = [row for row, _ in zip(filter(None, reader), range(MOST_ROWS), strict=False)]
+        rows = list(islice(filter(None, reader), MOST_ROWS))
     columns = {name.lower(): number for number, name in enumerate(header)}
     needed = {"Timecode": "timecode"} | {name: name.lower() for name in WEIGHTS}
     missing = [name for name, key in needed.items() if key not in columns]

@@ -39,7 +39,7 @@ def view_page(heads: Sequence[ViewedHead], title: str, film: FilmView | None = N
     if not heads:
         raise ValueError("a page shows at least one head")
     pieces = Pieces()
-    described = {
+    described: dict[str, Any] = {
         "title": title,
         "heads": [_described(head, pieces) for head in heads],
         "pieces": pieces.described,
