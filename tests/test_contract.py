@@ -44,6 +44,7 @@ def python(*arguments):
         (["--help"], ()),
         (["reconstruct", "--help"], ()),
         (["video", "--help"], ()),
+        (["animate", "--help"], ()),
         (["demo", "--help"], ()),
         (["train", "--help"], ("numpy",)),  # configurations have shapes
         (["ablate", "--help"], ("numpy",)),
@@ -88,6 +89,7 @@ def test_help_imports_nothing_heavy(words, allowed):
         ("synthesize profiles", "--data"),
         ("dataset check", "--layout"),
         ("dataset shards", "--out"),
+        ("animate", "--neutral"),
         ("models list", "--help"),
         ("models info", "--landmarks"),
         ("models convert", "--out"),

@@ -54,6 +54,10 @@ class DriverOptions:
     flip: tuple[Literal["yaw", "pitch", "roll"], ...] = ()
     """Angles of a CSV file's head that its program counts the other way than mlanet."""
 
+    smooth: float | None = None
+    """Between 0 (as it is) and 1 (calmest). Blinks stay. Without it 0.5 of films, and 0 of
+    tables."""
+
 
 def animate(
     face: Annotated[Path, tyro.conf.Positional],
@@ -62,7 +66,6 @@ def animate(
     driver: Path,
     out: OutPath,
     driving: Annotated[DriverOptions, tyro.conf.OmitArgPrefixes] = DriverOptions(),
-    smooth: float | None = None,
     size: int = 720,
     no_films: bool = False,
     looking: Annotated[FilmOptions, tyro.conf.OmitArgPrefixes] = FilmOptions(),
@@ -79,8 +82,6 @@ def animate(
             of mlanet), or a Parquet file of mlanet video.
         out: Folder for the results.
         driving: How the driver is understood.
-        smooth: Between 0 (as it is) and 1 (calmest). Blinks stay. Without it 0.5 of films, and 0 of
-            tables.
         size: Side of the films in pixels.
         no_films: Write avatar.glb and view.html alone.
         looking: How the driver's film is looked at.
@@ -89,7 +90,7 @@ def animate(
     Returns:
         Exit status: 0 done, 1 something failed (named on stderr), 2 wrong usage, 130 interrupted.
     """
-    check_looking(looking, smooth, threads)
+    check_looking(looking, driving.smooth, threads)
     if not LEAST_PX <= size <= MOST_PX or size % 2:
         raise UsageError(f"--size must be even, {LEAST_PX} to {MOST_PX}, got {size}")
     require_extra("mlanet animate", "av", "pyarrow", extra="video")
@@ -99,7 +100,7 @@ def animate(
 
     avatar = read_avatar(face, load_model())
     with heeded_wishes() as wishes:
-        run = _Run(face, driver, out, driving, smooth, size, not no_films, looking, threads, wishes)
+        run = _Run(face, driver, out, driving, size, not no_films, looking, threads, wishes)
         return run.go(avatar)
 
 
@@ -111,7 +112,6 @@ class _Run:
     driver: Path
     out: Path
     driving: DriverOptions
-    smooth: float | None
     size: int
     films: bool
     looking: FilmOptions
@@ -132,7 +132,9 @@ class _Run:
                 raise UsageError(f"--flip is for CSV files, {self.driver} is none")
             names = avatar.model.expression_names
             read = read_performance(self.driver, names, flip=self.driving.flip)
-            film = AvatarFilm(stage, self._neutral(calmed(read, self.smooth or 0.0), avatar))
+            film = AvatarFilm(
+                stage, self._neutral(calmed(read, self.driving.smooth or 0.0), avatar)
+            )
             self.out.mkdir(parents=True, exist_ok=True)
             remove_leftovers(self.out)
             return self._written(film, whole=True)
@@ -151,7 +153,7 @@ class _Run:
         reconstructor = load_reconstructor(self.looking, self.threads)
         self.out.mkdir(parents=True, exist_ok=True)
         remove_leftovers(self.out)
-        smooth = 0.5 if self.smooth is None else self.smooth
+        smooth = 0.5 if self.driving.smooth is None else self.driving.smooth
         tracking = Tracking(source, reconstructor, self.out, smooth, self.looking, self.wishes)
         recording = tracking.recording()
         people = tracking.people(recording)

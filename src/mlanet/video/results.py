@@ -102,7 +102,7 @@ def write_film_page(folder: Path, people: list[FilmedPerson], film: Film, *, ove
     held = np.cumsum([file.stat().st_size for file in files]) <= MAX_GLB_BYTES
     heads = [head_of_file(file) for file in itertools.compress(files, held)]
     if heads:
-        shown = FilmView("overlay.mp4", film.size[::-1]) if overlay else None
+        shown = FilmView("overlay.mp4", (film.size[1], film.size[0])) if overlay else None
         write_page(folder / "view.html", heads, film.path.stem, shown)
 
 

@@ -31,6 +31,7 @@ class Viewer {
     const wanted = decodeURIComponent(location.hash.slice(1));
     this.viewed = page.heads.find((head) => head.name === wanted) ?? page.heads[0]!;
     element("name").textContent = page.title;
+    this.stage.frontal = page.film !== undefined;
     this.player = new Player(page.film, (time_s, at_rest) => this.move(time_s, at_rest), () => this.stage.draw());
     this.stage.onframe = (now_ms) => {
       const moving = this.player.step(now_ms);
