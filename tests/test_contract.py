@@ -45,6 +45,7 @@ def python(*arguments):
         (["reconstruct", "--help"], ()),
         (["video", "--help"], ()),
         (["live", "--help"], ()),
+        (["animate", "--help"], ()),
         (["demo", "--help"], ()),
         (["train", "--help"], ("numpy",)),  # configurations have shapes
         (["ablate", "--help"], ("numpy",)),
@@ -90,6 +91,7 @@ def test_help_imports_nothing_heavy(words, allowed):
         ("synthesize profiles", "--data"),
         ("dataset check", "--layout"),
         ("dataset shards", "--out"),
+        ("animate", "--neutral"),
         ("models list", "--help"),
         ("models info", "--landmarks"),
         ("models convert", "--out"),

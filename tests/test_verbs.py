@@ -24,6 +24,7 @@ from mlanet.morphable import load_model
 FRAMES = ("a_00.png", "a_10.png", "b_00.png", "b_10.png")
 PHOTOS = ("image00002.jpg", "image00004.jpg")
 NEED_EXTRA = {
+    "animate": ("video", "face.glb --driver film.mp4 --out OUT"),
     "ablate": ("train", "--data DATA --out OUT"),
     "demo": ("web", "--no-open --port 0"),
     "export": ("train", "--checkpoint c.safetensors --out OUT/w.onnx"),

@@ -16,6 +16,7 @@ from mlanet.synthesis.films import RenderedFilm, acted, bumps, random_actor
 
 av = pytest.importorskip("av", reason="needs the extra video")
 pq = pytest.importorskip("pyarrow.parquet", reason="needs the extra video")
+from mlanet.video.performances import read_performance
 from mlanet.video.reading import Film
 from mlanet.video.tracker import Tracker
 from mlanet.video.writing import FilmWriter
@@ -78,6 +79,7 @@ def result(source, tmp_path_factory):
 
 def test_the_files_are_those_promised(result):
     names = {"face_00.csv", "face_00.glb", "face_00.parquet", "mlanet-result.json", "overlay.mp4"}
+    names |= {"view.html"}
     assert {path.name for path in result.iterdir()} == names
 
 
@@ -139,6 +141,53 @@ def test_all_files_say_the_same_weights_at_the_same_times(source, result):
     head = np.degrees([[float(row[f"Head{a}"]) for a in ("Yaw", "Pitch", "Roll")] for row in rows])
     for column, name in enumerate(("yaw_deg", "pitch_deg", "roll_deg")):
         assert np.allclose(head[:, column], table[name], atol=1e-3)
+
+
+def test_pandas_reads_the_same_weights_at_the_same_times(result):
+    pd = pytest.importorskip("pandas")
+    rows, table = pd.read_csv(result / "face_00.csv"), pd.read_parquet(result / "face_00.parquet")
+    seconds = rows.Timecode.map(lambda code: float(code.split(":")[2]))
+    ticks = rows.Timecode.map(lambda code: float(code.split(":")[3]))
+    assert np.abs(seconds + ticks / 60.0 - table.time_s).max() < 1e-3
+    assert len(rows.columns) == 63
+    for name in ("jawOpen", "eyeBlinkLeft", "tongueOut"):
+        assert np.allclose(rows[name[0].upper() + name[1:]], table[name].clip(0.0, 1.0), atol=1e-5)
+
+
+def test_both_tables_are_read_back_as_the_same_performance(result):
+    names = load_model().expression_names
+    by_csv, by_parquet = (
+        read_performance(result / f"face_00.{suffix}", names) for suffix in ("csv", "parquet")
+    )
+    assert np.allclose(by_csv.times_s, by_parquet.times_s, atol=1e-3)
+    assert np.allclose(by_csv.expression, by_parquet.expression.clip(0.0, 1.0), atol=1e-5)
+    assert np.allclose(by_csv.rotation, by_parquet.rotation, atol=1e-4)
+
+
+def test_the_page_plays_the_avatars_beside_the_film(result):
+    page = (result / "view.html").read_text(encoding="utf-8")
+    described = json.loads(page.split('id="page">')[1].split("</script>")[0])
+    assert described["film"] == {"address": "overlay.mp4", "size_px": [319, 239]}
+    assert [head["name"] for head in described["heads"]] == ["face_00"]
+    assert "media-src 'self'" in page
+
+
+def test_a_film_drives_another_avatar(source, result, tmp_path):
+    words = [result / "face_00.glb", "--driver", source, "--out", tmp_path, "--size", 128]
+    with pytest.raises(SystemExit) as stop:
+        main(["animate", *map(str, words), "--threads", "1"])
+    assert stop.value.code == 0
+    folder = tmp_path / "face_00-talk"
+    assert {path.name for path in tmp_path.iterdir()} == {folder.name}
+    films = [Film.open(folder / f"{name}.mp4") for name in ("front", "turntable", "beside")]
+    assert [film.size for film in films] == [(128, 128), (128, 128), (128, 256)]
+    assert all(film.has_audio for film in films)
+    times = [frame.time_s for frame in films[2].frames()]
+    assert np.allclose(times, [frame.time_s for frame in Film.open(source).frames()], atol=1e-3)
+    times, weights = weights_of_glb(folder / "avatar.glb")
+    table = pq.read_table(result / "face_00.parquet").to_pydict()
+    assert np.allclose(times, table["time_s"], atol=1e-3)
+    assert np.corrcoef(weights["jawOpen"], table["jawOpen"])[0, 1] > 0.99
 
 
 def test_the_table_says_what_holds_for_the_whole_film(result):

@@ -1,5 +1,11 @@
 import json
+import os
+import shutil
 import struct
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +15,8 @@ from mlanet.export import Animation, write_avatar
 from mlanet.morphable import eye_rotations, load_model
 
 COUNT = 7
+MIXER = Path(__file__).with_name("mixer.mjs")
+VIEWER_MODULES = Path(__file__).parents[2] / "web" / "viewer" / "node_modules"
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +34,16 @@ def animation(model):
 
 
 @pytest.fixture(scope="module")
-def tracks(model, animation, tmp_path_factory):
+def path(model, animation, tmp_path_factory):
     path = tmp_path_factory.mktemp("animation") / "face.glb"
     texture = np.full((8, 8, 3), 128, np.uint8)
     identity = np.zeros(model.layout.identity)
     write_avatar(path, model, identity, animation.expression[0], texture, animation=animation)
+    return path
+
+
+@pytest.fixture(scope="module")
+def tracks(path):
     return Tracks(path)
 
 
@@ -93,6 +106,68 @@ def test_eyes_turn_about_their_joints(tracks, model, animation):
     for eye, joint in enumerate(("LeftEye", "RightEye")):
         _, turns = tracks.keys[joint, "rotation"]
         assert np.allclose(Rotation.from_quat(turns).as_rotvec(), expected[:, eye], atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def moments():
+    """On keys, between them, and a millisecond beside."""
+    return [0.0, 0.067, 0.068, 0.25, 0.433, 0.5]
+
+
+def between(times, keys, moments):
+    flat = keys.reshape(len(keys), -1)
+    found = [np.interp(moments, times, column) for column in flat.T]
+    return np.stack(found, axis=1)
+
+
+def test_three_js_plays_the_same_weights_at_the_same_times(path, model, animation, moments):
+    modules = Path(os.environ.get("MLANET_NODE_MODULES", VIEWER_MODULES))
+    if shutil.which("node") is None or not (modules / "three").is_dir():
+        pytest.skip("needs node and three.js (MLANET_NODE_MODULES, or npm ci in web/viewer)")
+    command = ["node", str(MIXER), str(path), *map(str, moments)]
+    environment = os.environ | {"MLANET_NODE_MODULES": str(modules)}
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    played = json.loads(answer.stdout)
+    assert abs(played["duration_s"] - 0.5) < 1e-3
+    expected = between(animation.times_s, animation.expression, moments)
+    for number, moment in enumerate(played["moments"]):
+        for mesh in ("Wolf3D_Head", "Wolf3D_Teeth", "Tongue"):
+            weights = [moment["weights"][mesh][name] for name in model.expression_names]
+            assert np.allclose(weights, expected[number], atol=1e-4)
+        assert not any(moment["weights"]["EyeLeft"].values())
+    turned = Rotation.from_quat([moment["rotations"]["Head"] for moment in played["moments"]])
+    yaw = between(animation.times_s, np.linspace(-50.0, 50.0, COUNT), moments)[:, 0]
+    assert np.allclose(turned.as_euler("yxz", degrees=True)[:, 0], yaw, atol=0.05)
+
+
+BLENDER = """
+import json, sys, bpy
+bpy.ops.wm.read_factory_settings(use_empty=True)
+scene = bpy.context.scene
+scene.render.fps = 1000
+bpy.ops.import_scene.gltf(filepath=sys.argv[1])
+head = next(o for o in bpy.data.objects if o.type == "MESH" and o.name == "Wolf3D_Head")
+blocks = head.data.shape_keys.key_blocks
+found = []
+for seconds in map(float, sys.argv[2:]):
+    frame = seconds * 1000.0
+    scene.frame_set(int(frame), subframe=frame - int(frame))
+    found.append({block.name: block.value for block in blocks if block.name != "Basis"})
+print("FOUND " + json.dumps(found))
+"""
+
+
+def test_blender_plays_the_same_weights_at_the_same_times(path, model, animation, moments):
+    """By its Python module, in a process of its own: `python -m pip install bpy` (400 MB)."""
+    if find_spec("bpy") is None:
+        pytest.skip("needs bpy, which is Blender")
+    command = [sys.executable, "-c", BLENDER, str(path), *map(str, moments)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    (line,) = [each for each in answer.stdout.splitlines() if each.startswith("FOUND ")]
+    expected = between(animation.times_s, animation.expression, moments)
+    for number, weights in enumerate(json.loads(line.removeprefix("FOUND "))):
+        found = [weights[name] for name in model.expression_names]
+        assert np.allclose(found, expected[number], atol=2e-3)
 
 
 def test_malformed_animations_are_refused(model, animation):

@@ -52,6 +52,16 @@ def test_far_textures_are_averaged():
     np.testing.assert_allclose(half, (plain + 0.5) / 2.0, atol=1e-12)
 
 
+@pytest.mark.parametrize("size", [(33, 20), (1, 5), (6, 1), (1, 1)])
+def test_the_loop_reads_what_tensors_do(size, torch):
+    rng = np.random.default_rng(2)
+    texture, uv = rng.uniform(size=(*size, 3)), rng.uniform(-0.1, 1.1, (7, 9, 2))
+    for distance in (None, rng.uniform(0.2, 70.0, (7, 9))):
+        tensors = [None if x is None else torch.from_numpy(x) for x in (texture, uv, distance)]
+        found = sample_texture(texture, uv, distance)
+        np.testing.assert_allclose(found, sample_texture(*tensors), atol=1e-12)
+
+
 @pytest.mark.parametrize("size", [(255, 64), (33, 7), (1, 5), (6, 1)])
 def test_odd_sides_are_averaged_too(size):
     texture = np.random.default_rng(0).uniform(size=(*size, 1))

@@ -32,6 +32,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
     """
     from mlanet.cli import (
         ablate,
+        animate,
         dataset,
         demo,
         doctor,
@@ -62,6 +63,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
         "view": view.view,
         "video": video.video,
         "live": live.live,
+        "animate": animate.animate,
         "demo": demo.demo,
         "fit": fit.fit,
         "doctor": doctor.doctor,

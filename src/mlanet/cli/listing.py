@@ -11,7 +11,18 @@ from mlanet.cli.configuration import ConfiguredVerb
 from mlanet.errors import did_you_mean
 from mlanet.files import PHOTO_SUFFIXES
 
-FIRST = ("reconstruct", "view", "video", "live", "batch", "demo", "fit", "models", "doctor")
+FIRST = (
+    "reconstruct",
+    "view",
+    "video",
+    "live",
+    "animate",
+    "batch",
+    "demo",
+    "fit",
+    "models",
+    "doctor",
+)
 """Verbs and groups for people with photos, in this order; all others are for research."""
 
 WIDTH = 79

@@ -2,6 +2,7 @@
 
 from mlanet.export.animation import Animation
 from mlanet.export.avatar import can_be_avatar, identity_offsets, write_avatar
+from mlanet.export.avatar_file import AvatarFile, read_avatar
 from mlanet.export.blender import write_blender_camera
 from mlanet.export.corners import SplitMesh, split_at_seams
 from mlanet.export.cut import cut_mesh, face_height
@@ -28,6 +29,7 @@ __all__ = [
     "DEFAULT_FORMATS",
     "FORMATS",
     "Animation",
+    "AvatarFile",
     "AvatarShape",
     "Extent",
     "FaceContent",
@@ -41,6 +43,7 @@ __all__ = [
     "identity_offsets",
     "mesh_to_trimesh",
     "needs_texture",
+    "read_avatar",
     "split_at_seams",
     "write_avatar",
     "write_blender_camera",

@@ -42,11 +42,14 @@ class SparseOffsets:
 
 
 class GltfBuffer:
-    """The binary chunk of a file being built: adds views and accessors to `gltf`."""
+    """The binary chunk of a file being built: adds views and accessors to `gltf`.
 
-    def __init__(self, gltf: Any) -> None:
+    `data` is what the chunk of a file that is gone on with holds already.
+    """
+
+    def __init__(self, gltf: Any, data: bytes = b"") -> None:
         self._gltf = gltf
-        self._data = bytearray()
+        self._data = bytearray(data)
 
     def add(
         self,

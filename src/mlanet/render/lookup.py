@@ -1,7 +1,7 @@
 """Textures read at the pixels of a picture: bilinear, from reduced copies where they are far."""
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace, device, is_numpy_namespace
 from jaxtyping import Float, Int
 
 from mlanet.coefficients import Array
@@ -40,6 +40,8 @@ def sample_texture(
             f"texture must be (t, s, c) or one for each picture, got {tuple(texture.shape)}"
         )
     xp = array_namespace(texture, uv)
+    if is_numpy_namespace(xp) and texture.ndim == 3 and uv.ndim == 3:
+        return _read(texture, uv, texels_per_pixel)
     if texels_per_pixel is None:
         return _bilinear(texture, uv)
     level = xp.log2(xp.clip(texels_per_pixel, min=1.0))
@@ -54,6 +56,29 @@ def sample_texture(
         if bool(xp.any(share > 0)):
             result = result + share[..., None] * _bilinear(copy, uv)
     return result
+
+
+def _read(
+    texture: Float[np.ndarray, "t s c"],
+    uv: Float[np.ndarray, "h w 2"],
+    texels_per_pixel: Float[np.ndarray, "h w"] | None,
+) -> Float[np.ndarray, "h w c"]:
+    """`sample_texture` of one picture in one loop: many times as fast."""
+    from mlanet.render._numba.lookup import read_copies
+
+    level, copies = np.zeros(uv.shape[:2], uv.dtype), [texture]
+    if texels_per_pixel is not None:
+        level = np.log2(np.maximum(texels_per_pixel, 1.0)).astype(uv.dtype)
+        while len(copies) - 1 < level.max(initial=0.0) and max(copies[-1].shape[:2]) > 1:
+            copies.append(_halved(copies[-1]))
+        level = np.minimum(level, uv.dtype.type(len(copies) - 1))
+    sizes = np.array([copy.shape[:2] for copy in copies])
+    starts = np.cumsum([0, *sizes.prod(axis=1)[:-1]])
+    channels = texture.shape[2]
+    texels = np.concatenate([copy.reshape(-1, channels) for copy in copies])
+    values = np.zeros((*uv.shape[:2], channels), np.result_type(texture, uv))
+    read_copies(texels, starts, sizes, np.ascontiguousarray(uv), level, values)
+    return values
 
 
 def texel_distance(

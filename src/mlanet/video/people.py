@@ -31,6 +31,9 @@ SAMPLED = 2000
 CHUNK = 1024
 """Frames that are worked on at a time."""
 
+HEAD_PER_SQUARE = 1.7
+"""Side of a picture of a whole head over that of its face's square."""
+
 HUBER = 1.5
 """Frames farther than this many times the usual distance from the mean count less."""
 
@@ -195,6 +198,16 @@ def view_mean(
         share = view_weight * len(own) / (len(own) + SEEN_OFTEN)
         total, shares = total + share * mean, shares + share
     return total / shares
+
+
+def usual_square(person: FilmedPerson, recording: Recording) -> Float[np.ndarray, "4"]:
+    """A square that holds the person's head in nearly all frames (left, top, right, bottom)."""
+    squares = np.array(recording.faces()["square_px"][person.rows])
+    centres, sides = (squares[:, :2] + squares[:, 2:]) / 2.0, squares[:, 2] - squares[:, 0]
+    low, high = np.quantile(centres, [0.05, 0.95], axis=0)
+    half = (float(np.max(high - low)) + HEAD_PER_SQUARE * float(np.median(sides))) / 2.0
+    middle = (low + high) / 2.0
+    return np.concatenate([middle - half, middle + half])
 
 
 def best_frame(person: FilmedPerson, recording: Recording) -> int:

@@ -1,5 +1,6 @@
 """The files of a film's people: what two passes over the film end in."""
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +21,7 @@ from mlanet.video.recording import Recording
 from mlanet.video.table import write_table
 from mlanet.video.tracker import Tracker
 from mlanet.video.writing import film_like
+from mlanet.viewing import MAX_GLB_BYTES, MAX_HEADS, FilmView, head_of_file, write_page
 
 CHECKPOINT_FRAMES = 300
 """So many frames are tracked anew at most after a run was killed."""
@@ -84,6 +86,26 @@ def write_person(
     )
 
 
+def write_film_page(folder: Path, people: list[FilmedPerson], film: Film, *, overlay: bool) -> None:
+    """Write view.html, which plays the avatars of a folder beside its overlay.mp4.
+
+    Args:
+        folder: with the avatars.
+        people: whose; as many of the first are shown as a page can hold.
+        film: that they were seen in.
+        overlay: whether there is, or will be, overlay.mp4.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    files = [folder / f"{person.name}.glb" for person in people[:MAX_HEADS]]
+    held = np.cumsum([file.stat().st_size for file in files]) <= MAX_GLB_BYTES
+    heads = [head_of_file(file) for file in itertools.compress(files, held)]
+    if heads:
+        shown = FilmView("overlay.mp4", (film.size[1], film.size[0])) if overlay else None
+        write_page(folder / "view.html", heads, film.path.stem, shown)
+
+
 def animation_of(person: FilmedPerson) -> Animation:
     """A person's movements as tracks of an avatar, at the film's times."""
     motion = person.motion
@@ -112,7 +134,7 @@ def write_overlay(
     """
     present = by_frame(people, recording.num_frames)
     with film_like(film, path) as writer, ThreadPoolExecutor(2) as pool:
-        drawn = _ahead(pool, _drawn, zip(film.frames(), present, strict=False))
+        drawn = ahead(pool, _drawn, zip(film.frames(), present, strict=False))
         for number, (image, pts) in enumerate(drawn):
             if not progress(number):
                 return False
@@ -159,7 +181,7 @@ def _numbered(
     return canvas
 
 
-def _ahead(
+def ahead(
     pool: ThreadPoolExecutor, work: Callable[[Any], Any], items: Iterable[Any]
 ) -> Iterator[Any]:
     """`map` with a few calls under way, in order and without holding more."""

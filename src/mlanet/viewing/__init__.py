@@ -1,6 +1,6 @@
 """A head to turn in the browser: one page that holds everything and opens without a network."""
 
-from mlanet.viewing.heads import PhotoView, ViewedHead, head_of_file
+from mlanet.viewing.heads import MAX_GLB_BYTES, FilmView, PhotoView, ViewedHead, head_of_file
 from mlanet.viewing.page import as_frame, view_page, write_page
 from mlanet.viewing.reconstructions import (
     MAX_HEADS,
@@ -11,7 +11,9 @@ from mlanet.viewing.reconstructions import (
 )
 
 __all__ = [
+    "MAX_GLB_BYTES",
     "MAX_HEADS",
+    "FilmView",
     "PhotoView",
     "Viewable",
     "ViewedHead",

@@ -39,6 +39,19 @@ class PhotoView:
     pose: Pose
 
 
+@dataclass(frozen=True, slots=True)
+class FilmView:
+    """A film that the heads of a page move by.
+
+    Attributes:
+        address: of the film, relative to the page: a page does not hold it.
+        size_px: its width and height.
+    """
+
+    address: str
+    size_px: tuple[int, int]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ViewedHead:
     """One head of a page.

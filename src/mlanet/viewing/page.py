@@ -10,12 +10,15 @@ import numpy as np
 
 from mlanet.assets import verified_path
 from mlanet.files import atomic_path
-from mlanet.viewing.heads import PhotoView, ViewedHead
+from mlanet.viewing.heads import FilmView, PhotoView, ViewedHead
 from mlanet.viewing.pieces import Pieces
 
 PLACE_OF_TITLE = "<title>mlanet</title>"
 PLACE_OF_DATA = "<!--mlanet:data-->"
 """What the built viewer has where the head's data go."""
+
+PLACE_OF_POLICY = "img-src "
+"""Before which in the page's content-security policy films are allowed, where there is one."""
 
 SHAPE_UNITS_PER_MM = 100
 """Offsets of identity modes are whole numbers of 10 µm."""
@@ -23,8 +26,10 @@ SHAPE_UNITS_PER_MM = 100
 FRAME_HEIGHT_PX = 560
 
 
-def view_page(heads: Sequence[ViewedHead], title: str) -> str:
-    """The content of a page that shows heads and loads nothing.
+def view_page(heads: Sequence[ViewedHead], title: str, film: FilmView | None = None) -> str:
+    """The content of a page that shows heads and loads nothing but a film beside it, if there is.
+
+    Heads whose files are animated can be played.
 
     Raises:
         ValueError: there is no head.
@@ -34,23 +39,30 @@ def view_page(heads: Sequence[ViewedHead], title: str) -> str:
     if not heads:
         raise ValueError("a page shows at least one head")
     pieces = Pieces()
-    described = {
+    described: dict[str, Any] = {
         "title": title,
         "heads": [_described(head, pieces) for head in heads],
         "pieces": pieces.described,
     }
+    if film is not None:
+        described["film"] = {"address": film.address, "size_px": film.size_px}
     text = json.dumps(described, ensure_ascii=True, allow_nan=False).replace("<", "\\u003c")
     data = (
         f'<script type="application/json" id="page">{text}</script>\n'
         f'<script type="text/plain" id="data">{pieces.packed()}</script>'
     )
     page = verified_path("viewer").read_text(encoding="utf-8")
+    if film is not None:
+        page = page.replace(PLACE_OF_POLICY, f"media-src 'self' file:; {PLACE_OF_POLICY}", 1)
     page = page.replace(PLACE_OF_TITLE, f"<title>{html.escape(title)}</title>", 1)
     return page.replace(PLACE_OF_DATA, data, 1)
 
 
 def write_page(
-    path: str | os.PathLike[str], heads: Sequence[ViewedHead], title: str = "face"
+    path: str | os.PathLike[str],
+    heads: Sequence[ViewedHead],
+    title: str = "face",
+    film: FilmView | None = None,
 ) -> None:
     """Write `view_page`: whole or not at all.
 
@@ -59,7 +71,7 @@ def write_page(
         DataError: one of them is no GLB file.
         OSError: the file cannot be written.
     """
-    page = view_page(heads, title)
+    page = view_page(heads, title, film)
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
 

@@ -46,6 +46,11 @@ export class FaceSheet {
     this.put(weights);
   }
 
+  /** Show weights that something else has set. */
+  follow(): void {
+    for (const [name, slider] of this.sliders) slider.value = this.head.weights[name]!;
+  }
+
   toggle(): void {
     if (this.demonstration) return this.stop(true);
     this.demonstration = { start_ms: performance.now(), before: { ...this.head.weights }, shown: "" };

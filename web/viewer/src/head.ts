@@ -1,5 +1,8 @@
 /** A head that moves its face, in several materials. */
 import {
+  AnimationAction,
+  AnimationClip,
+  AnimationMixer,
   Box3,
   BufferAttribute,
   BufferGeometry,
@@ -49,10 +52,17 @@ export class Head {
   readonly initial: Record<string, number> = {};
   readonly weights: Record<string, number> = {};
   readonly triangles: number;
+  /** When the file's tracks end; 0 without any. */
+  readonly duration_s: number;
   private readonly parts: Part[] = [];
+  private readonly mixer: AnimationMixer;
+  private readonly action: AnimationAction | undefined;
 
-  private constructor(scene: Object3D) {
+  private constructor(scene: Object3D, clips: AnimationClip[]) {
     this.root.add(scene);
+    this.mixer = new AnimationMixer(scene);
+    this.duration_s = clips[0]?.duration ?? 0;
+    if (clips[0]) this.action = this.mixer.clipAction(atItsPlace(clips[0], scene)).play();
     const meshes: Mesh[] = [];
     scene.traverse((node) => {
       if (node instanceof Mesh) meshes.push(node);
@@ -70,8 +80,24 @@ export class Head {
   }
 
   static async of(glb: ArrayBuffer): Promise<Head> {
-    const { scene } = await new GLTFLoader().parseAsync(glb, "");
-    return new Head(scene);
+    const { scene, animations } = await new GLTFLoader().parseAsync(glb, "");
+    return new Head(scene, animations);
+  }
+
+  /** Do what the file's tracks say of a time; the last key holds for all that is later. */
+  moveTo(time_s: number): void {
+    if (!this.action) return;
+    this.action.time = Math.min(Math.max(time_s, 0), this.duration_s);
+    this.mixer.update(0);
+    for (const { mesh } of this.parts)
+      if (this.moves(mesh))
+        for (const [name, index] of Object.entries(mesh.morphTargetDictionary ?? {}))
+          this.weights[name] = mesh.morphTargetInfluences![index]!;
+  }
+
+  /** Of a file with tracks, weights move the meshes that have one: eyeballs turn by their joints. */
+  private moves(mesh: Mesh): boolean {
+    return !this.action || this.action.getClip().tracks.some(({ name }) => name === `${mesh.name}.morphTargetInfluences`);
   }
 
   /** Box around what is seen of the head at rest, where the file has it. */
@@ -93,7 +119,7 @@ export class Head {
   set(name: string, weight: number): void {
     this.weights[name] = weight;
     for (const { mesh } of this.parts) {
-      const index = mesh.morphTargetDictionary?.[name];
+      const index = this.moves(mesh) ? mesh.morphTargetDictionary?.[name] : undefined;
       if (index !== undefined) mesh.morphTargetInfluences![index] = weight;
     }
   }
@@ -148,6 +174,12 @@ export class Head {
   dispose(): void {
     for (const { mesh } of this.parts) mesh.geometry.dispose();
   }
+}
+
+/** A clip without what moves the whole head from its place. */
+function atItsPlace(clip: AnimationClip, scene: Object3D): AnimationClip {
+  const root = scene.children[0]?.name ?? "";
+  return new AnimationClip(clip.name, clip.duration, clip.tracks.filter(({ name }) => name !== `${root}.position`));
 }
 
 const CLAY = new MeshStandardMaterial({ color: 0xbdb4ab, roughness: 0.62, side: DoubleSide });

@@ -1,5 +1,6 @@
 import { element, make, save, Slider } from "./dom";
 import { FaceSheet } from "./face_sheet";
+import { Player } from "./film";
 import { Head, type Mode } from "./head";
 import { Page, type ViewedHead } from "./page";
 import { Stage } from "./stage";
@@ -23,12 +24,19 @@ class Viewer {
   private head: Head | undefined;
   viewed: ViewedHead;
   private face: FaceSheet | undefined;
+  private readonly player: Player;
+  private followed_ms = 0;
 
   constructor(private readonly page: Page) {
     const wanted = decodeURIComponent(location.hash.slice(1));
     this.viewed = page.heads.find((head) => head.name === wanted) ?? page.heads[0]!;
     element("name").textContent = page.title;
-    this.stage.onframe = (now_ms) => this.face?.step(now_ms) ?? false;
+    this.stage.frontal = page.film !== undefined;
+    this.player = new Player(page.film, (time_s, at_rest) => this.move(time_s, at_rest), () => this.stage.draw());
+    this.stage.onframe = (now_ms) => {
+      const moving = this.player.step(now_ms);
+      return (this.face?.step(now_ms) ?? false) || moving;
+    };
     this.addFaces();
     this.addModes();
     this.addTools();
@@ -51,7 +59,17 @@ class Viewer {
     element("modes").querySelector<HTMLInputElement>("[value=photo]")!.parentElement!.hidden =
       !viewed.photo;
     if (this.mode === "photo" && !viewed.photo) this.mode = "textured";
+    this.player.take(head.duration_s);
     this.show();
+  }
+
+  /** To a time of the file's tracks; sliders follow ten times a second. */
+  private move(time_s: number, at_rest: boolean): void {
+    this.head?.moveTo(time_s);
+    const now_ms = performance.now();
+    if (!at_rest && now_ms - this.followed_ms < 100) return;
+    this.followed_ms = now_ms;
+    this.face?.follow();
   }
 
   private modesOf(viewed: ViewedHead, mesh: string): Int16Array | undefined {
@@ -105,7 +123,7 @@ class Viewer {
       input.addEventListener("change", () => void this.open(head));
       const picture = head.photo
         ? make("span", {}, make("img", { src: this.page.photo(head.photo), alt: "" }))
-        : make("span", {}, `${number + 1}`);
+        : make("span", {}, this.page.film ? head.name.replace(/^face_/, "") : `${number + 1}`);
       faces.append(make("label", { title: head.name }, input, picture));
     });
   }
@@ -231,9 +249,15 @@ class Viewer {
     else if (event.key === "0") this.stage.reset();
     else if (event.key === "t") this.turn();
     else if (event.key === "d") this.changeTheme();
-    else if (event.key === "p") this.face?.toggle();
+    else if (event.key === " " && own && this.head?.duration_s) this.player.toggle();
+    else if (event.key === "p") this.demonstrate();
     else return;
     event.preventDefault();
+  }
+
+  private demonstrate(): void {
+    this.player.pause();
+    this.face?.toggle();
   }
 
   private turningKeys(): Record<string, () => void> {
@@ -290,6 +314,7 @@ function keysHelp(): HTMLElement {
     ["Right drag, two fingers", "move"],
     ["0", "first view"],
     ["1 to 5", "what is shown"],
+    ["Space", "play or pause a film"],
     ["P", "play all expressions"],
     ["T", "turn by itself"],
     ["D", "dark or light"],

@@ -18,8 +18,15 @@ export interface ViewedHead {
   shape?: Record<string, number>;
 }
 
+/** A film beside the page, and its width and height. */
+export interface FilmView {
+  address: string;
+  size_px: [number, number];
+}
+
 interface Content {
   title: string;
+  film?: FilmView;
   heads: ViewedHead[];
   pieces: [bytes: number, sorted: boolean][];
 }
@@ -43,6 +50,10 @@ export class Page {
 
   get title(): string {
     return this.content.title;
+  }
+
+  get film(): FilmView | undefined {
+    return this.content.film;
   }
 
   get heads(): ViewedHead[] {

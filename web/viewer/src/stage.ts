@@ -30,6 +30,8 @@ const MM = 1e-3;
 export class Stage {
   readonly camera = new PerspectiveCamera(FIELD_DEG, 1, 0.01, 20);
   onframe: ((now_ms: number) => boolean) | undefined;
+  /** Seen from the front at first, as a film's camera sees it. */
+  frontal = false;
   private readonly renderer: WebGLRenderer;
   private readonly scene = new Scene();
   private readonly controls: OrbitControls;
@@ -192,7 +194,7 @@ export class Stage {
   private first(): Spherical {
     const { distance } = this.home;
     const fit = distance / Math.min(1, this.camera.aspect * 1.15);
-    return new Spherical(fit, MathUtils.degToRad(FIRST_TILT_DEG), MathUtils.degToRad(FIRST_TURN_DEG));
+    return new Spherical(fit, MathUtils.degToRad(FIRST_TILT_DEG), MathUtils.degToRad(this.frontal ? 0 : FIRST_TURN_DEG));
   }
 
   private spherical(): Spherical {
