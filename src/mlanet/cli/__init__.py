@@ -32,6 +32,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
     """
     from mlanet.cli import (
         ablate,
+        batch,
         dataset,
         demo,
         doctor,
@@ -60,6 +61,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
         "reconstruct": reconstruct.reconstruct,
         "view": view.view,
         "video": video.video,
+        "batch": batch.batch,
         "demo": demo.demo,
         "fit": fit.fit,
         "doctor": doctor.doctor,
