@@ -44,6 +44,7 @@ def python(*arguments):
         (["--help"], ()),
         (["reconstruct", "--help"], ()),
         (["video", "--help"], ()),
+        (["batch", "--help"], ()),
         (["demo", "--help"], ()),
         (["train", "--help"], ("numpy",)),  # configurations have shapes
         (["ablate", "--help"], ("numpy",)),
@@ -66,6 +67,7 @@ def test_help_imports_nothing_heavy(words, allowed):
     [
         ("reconstruct", "--out"),
         ("demo", "--port"),
+        ("batch", "--out"),
         ("fit", "--out"),
         ("doctor", "--json"),
         ("video", "--smooth"),
