@@ -58,8 +58,7 @@ SCHEMA_VERSION = 1
 class Reconstruction(PickledFields):
     """A 3D face and the camera that sees it, in the photo's own pixels.
 
-    Everything that follows from the coefficients is computed when first asked for. Pickles hold
-    neither that nor the shipped face model, which is loaded once where they are read.
+    What follows from the coefficients is computed when first asked for. Pickles do not hold it.
 
     Attributes:
         image: the photo, RGB.
