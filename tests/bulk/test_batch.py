@@ -37,6 +37,8 @@ class Deadly(PictureFiles):
         if "once" in path and not os.path.exists(path + ".died"):
             Path(path + ".died").touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        if "strange" in path:
+            raise SystemError("nobody thought of this")
         if "endless" in path:
             time.sleep(1000)
         if "vanish" in path:
@@ -233,13 +235,13 @@ def test_bad_pictures_are_named_and_the_others_done(files, tmp_path, encoded):
 
 
 def test_a_picture_at_which_processes_die_is_left_out(deadly, tmp_path):
-    source = deadly("a.jpg", "deadly.jpg", "once.jpg", "b.jpg")
+    source = deadly("a.jpg", "deadly.jpg", "once.jpg", "strange.jpg")
     _, failures = run(Batch(tmp_path / "out", [source], Settings()), 1)
-    assert failures == 1
-    first, dead, once, last = rows(tmp_path / "out")
+    assert failures == 2
+    first, dead, once, strange = rows(tmp_path / "out")
     assert dead["error"] == "the process that read it died (SIGKILL)"
     assert [row["faces"] for row in (first, once)] == [1, 1]
-    assert last["error"] is None
+    assert strange["error"] == "unexpected SystemError: nobody thought of this"
 
 
 def test_a_picture_that_takes_for_ever_is_left_out(deadly, tmp_path, monkeypatch):

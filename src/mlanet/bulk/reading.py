@@ -1,10 +1,9 @@
 """A batch's tables read back as reconstructions."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -82,14 +81,26 @@ def _pictures(folder: Path, images: bool, model: MorphableModel) -> Iterator[Pic
                 for batch in table.to_batches(max_chunksize=ROWS_AT_ONCE)
                 for row in batch.to_pylist()
             )
-            for (name, digest), group in groupby(rows, lambda r: (r["picture"], r["sha256"])):
-                faces = list(group)
+            for faces in _grouped(rows):
+                name, digest = faces[0]["picture"], faces[0]["sha256"]
                 size = faces[0]["height"], faces[0]["width"]
                 image = _image(name, digest) if images else _black(*size)
                 if image.shape[:2] != size:
                     raise DataError(f"{name}: is another picture now")
                 found = [_face(row, about, image, model, images) for row in faces]
                 yield PictureFaces(name, digest, facing_others(found))
+
+
+def _grouped(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The rows of each picture: the first of them is of face 0."""
+    group: list[dict[str, Any]] = []
+    for row in rows:
+        if row["face"] == 0 and group:
+            yield group
+            group = []
+        group.append(row)
+    if group:
+        yield group
 
 
 def _image(name: str, digest: str) -> UInt8[np.ndarray, "h w 3"]:

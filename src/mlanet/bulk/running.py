@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, cast
 
 from mlanet.bulk.plan import FAILURES, PICTURES, Batch, Part
 from mlanet.bulk.tables import errors_of
-from mlanet.bulk.work import AT, BROKEN, DONE, READY, work
+from mlanet.bulk.work import AT, BROKEN, DONE, DYING, READY, work
 from mlanet.errors import MlanetError
 from mlanet.files import atomic_path
 from mlanet.workers import one_thread
@@ -128,6 +128,7 @@ class _Hand:
     place: int | None = None
     since: float = field(default_factory=time.monotonic)
     overdue: bool = False
+    reason: str = ""
 
 
 class _Crew:
@@ -184,8 +185,10 @@ class _Crew:
     def _hear(self, hand: _Hand, word: str, *said: Any) -> None:
         hand.since = time.monotonic()
         if word == BROKEN:
-            kind, text = said
-            raise kind(text)
+            raise MlanetError(said[0])
+        if word == DYING:
+            hand.reason = said[0]
+            return
         if word == AT:
             hand.place = said[0]
             self._deaths_at_start = 0
@@ -234,6 +237,8 @@ class _Crew:
 def _death(hand: _Hand) -> str:
     if hand.overdue:
         return f"takes more than {PICTURE_S:.0f} s"
+    if hand.reason:
+        return hand.reason
     code = hand.process.exitcode or 0
     try:
         cause = signal.Signals(-code).name if code < 0 else f"status {code}"

@@ -242,22 +242,24 @@ def content_of(name: str) -> bytes:
         DataError, ImageError: it is not there any more.
     """
     before, _, row = name.rpartition("#")
-    if before.lower().endswith(".parquet") and row.isdigit():
-        found = ParquetPictures.open(Path(before))
-        pictures = found.part(int(row), int(row) + 1).pictures()
-    elif ".tar/" in name:
+    if ".tar/" in name and not Path(name).is_file():
         shard = name[: name.index(".tar/") + len(".tar")]
-        pictures = _open_whole_tar(shard).pictures()
+        place = _places_in_tar(shard).get(name)
+        if place is not None:
+            return _open_tar(shard)[0].read(place)
+    elif before.lower().endswith(".parquet") and row.isdigit() and not Path(name).is_file():
+        found = ParquetPictures.open(Path(before))
+        for _, load in found.part(int(row), int(row) + 1).pictures():
+            return load()
     else:
         return path_content(Path(name))
-    for other, load in pictures:
-        if other == name:
-            return load()
     raise DataError(f"{name}: is not there any more")
 
 
-def _open_whole_tar(path: str) -> TarPictures:
-    return TarPictures(path, 0, len(_open_tar(path)[1]))
+@lru_cache(maxsize=2)
+def _places_in_tar(path: str) -> dict[str, int]:
+    index, members = _open_tar(path)
+    return {f"{path}/{index.member(place)[1]}": place for place in members}
 
 
 @lru_cache(maxsize=2)

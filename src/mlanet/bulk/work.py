@@ -26,9 +26,9 @@ from mlanet.reconstruction import Reconstruction, draw_faces
 from mlanet.reconstructor import Reconstructor
 from mlanet.workers import end_with_parent
 
-READY, AT, DONE, BROKEN = "ready", "at", "done", "broken"
+READY, AT, DONE, DYING, BROKEN = "ready", "at", "done", "dying", "broken"
 """What a process says: it can work; it begins with a picture (its place in the part); a part is
-written (pictures, faces, errors); the batch cannot go on (why)."""
+written (`Done`); it ends because of an error of no known kind; the batch cannot go on."""
 
 BEFORE_THE_NETWORK = 16
 """Crops that the network sees together."""
@@ -63,10 +63,12 @@ def work(connection: Connection, batch: Batch, options: dict[str, Any]) -> None:
             connection.send((DONE, done))
     except (EOFError, BrokenPipeError):
         return
+    except (MlanetError, OSError) as error:
+        connection.send((BROKEN, _described(error)))
     except Exception as error:
         if "--debug" in sys.argv:
             traceback.print_exc()
-        connection.send((BROKEN, *_described(error)))
+        connection.send((DYING, f"unexpected {type(error).__name__}: {one_line(error)}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +220,8 @@ def _reason(error: Exception, name: str) -> str:
     return f"unexpected {type(error).__name__}: {one_line(error)}"
 
 
-def _described(error: Exception) -> tuple[type[Exception], str]:
-    """An error as the parent raises it."""
-    if isinstance(error, OSError):
-        named = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
-        return MlanetError, f"{named}{error.strerror or error}"
-    kind = MlanetError if isinstance(error, MlanetError) else RuntimeError
-    return kind, str(error)
+def _described(error: Exception) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    named = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+    return f"{named}{error.strerror or error}"

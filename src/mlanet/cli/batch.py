@@ -199,7 +199,7 @@ def named_files(words: Iterable[str], out: Path, *, recursive: bool) -> tuple[li
         photos, lines = photos_of([word], recursive=recursive, also=SHARD_SUFFIXES)
         found.update((absolute(photo.path), None) for photo in photos if photo.path is not None)
         problems += lines
-    below = absolute(out) + "/"
+    below = Path(absolute(out)).as_posix() + "/"
     return [path for path in found if not Path(path).as_posix().startswith(below)], problems
 
 
