@@ -101,7 +101,7 @@ class TarPictures:
         """
         skipped = SkippedSamples()
         index = TarIndex([path], skipped)
-        count, problems = len(_picture_members(index)), skipped.lines()
+        count, problems = len(_picture_members(index)), list(skipped.reasons.values())
         if not count:
             raise DataError(problems[0] if problems else f"{path}: holds no pictures")
         return cls(str(path), 0, count), problems
