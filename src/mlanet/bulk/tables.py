@@ -208,5 +208,8 @@ def _column(values: Sequence[Any], kind: Any) -> Any:
 def _write(path: Path, table: Any) -> None:
     import pyarrow.parquet as pq
 
-    with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", use_dictionary=False)
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("wb") as file,
+    ):  # Python's errors, not Arrow's
+        pq.write_table(table, file, compression="zstd", use_dictionary=False)
