@@ -4,14 +4,18 @@
 
 `reconstruct_ms_2_threads` is one call of the library on a 450x450 photo with one face: detection,
 crop, network, mesh with normals' inputs, landmarks, pose and camera; no files. The texture, which
-is computed when it is asked for, is timed apart.
+is computed when it is asked for, is timed apart. `first_photo_cpu_s` (Python starts, imports mlanet
+and reconstructs a photo) and `command_cold_cpu_s` (`mlanet reconstruct --example`) are seconds of a
+processor on a machine that has no compiled loops yet.
 """
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +43,26 @@ def import_seconds(statement: str) -> float:
         for _ in range(5)
     ]
     return statistics.median(runs)
+
+
+def cold_seconds(*words: str) -> float:
+    """Time of processors that a fresh Python takes where no loop has been compiled."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": f"{folder}/loops"}
+        before = os.times()
+        subprocess.run(
+            [sys.executable, *words], check=True, capture_output=True, env=environment, cwd=folder
+        )
+        after = os.times()
+    return sum(after[2:4]) - sum(before[2:4])
+
+
+FIRST_PHOTO = """
+from mlanet import Reconstructor
+from mlanet.assets import verified_path
+(face,) = Reconstructor.load()(verified_path("example-image"))
+assert len(face.mesh.vertices) and len(face.landmarks_px)
+"""
 
 
 def main() -> None:
@@ -80,6 +104,10 @@ def main() -> None:
         "reconstruct_ms_2_threads": median_ms(reconstruct, repeats),
         "reconstruct_with_texture_ms_2_threads": median_ms(reconstruct_with_texture, repeats),
         "import_s": import_seconds("import mlanet; mlanet.Reconstructor"),
+        "first_photo_cpu_s": cold_seconds("-c", FIRST_PHOTO),
+        "command_cold_cpu_s": cold_seconds(
+            "-m", "mlanet", "reconstruct", "--example", "--out", "out", "--quiet"
+        ),
     }
     for name, value in figures.items():
         print(f"{name:40s} {value:8.2f}")

@@ -46,6 +46,7 @@ def python(*arguments):
         (["video", "--help"], ()),
         (["live", "--help"], ()),
         (["animate", "--help"], ()),
+        (["batch", "--help"], ()),
         (["demo", "--help"], ()),
         (["train", "--help"], ("numpy",)),  # configurations have shapes
         (["ablate", "--help"], ("numpy",)),
@@ -68,6 +69,7 @@ def test_help_imports_nothing_heavy(words, allowed):
     [
         ("reconstruct", "--out"),
         ("demo", "--port"),
+        ("batch", "--out"),
         ("fit", "--out"),
         ("doctor", "--json"),
         ("video", "--smooth"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 from types import SimpleNamespace
 
 import numpy as np
@@ -116,6 +117,70 @@ def test_a_crowd_is_shown_to_the_network_in_parts(reconstructor, photo):
     assert len(crowd(np.tile(photo, (4, 5, 1)))) == 20
     assert sum(seen) == 20
     assert max(seen) <= 16
+
+
+def test_many_pictures_give_what_each_gives_and_are_taken_when_needed(reconstructor, photo):
+    grey = np.full((100, 120, 3), 128, np.uint8)
+    pictures = [np.roll(photo, shift, axis=1) for shift in range(0, 50, 10)]
+    pictures[2] = grey
+    taken = []
+
+    def giving():
+        for number, picture in enumerate(pictures):
+            taken.append(number)
+            yield picture
+
+    found = reconstructor.many(giving(), batch_size=2)
+    assert taken == []
+    first = next(found)
+    assert taken == [0, 1]
+    together = [first, *found]
+    assert [len(faces) for faces in together] == [1, 1, 0, 1, 1]
+    for picture, faces in zip(pictures, together, strict=True):
+        for face, alone in zip(faces, reconstructor(picture), strict=True):
+            np.testing.assert_allclose(face.landmarks_px, alone.landmarks_px, atol=1e-2)
+            assert face.image is not alone.image
+    assert [len(faces) for faces in reconstructor(pictures)] == [1, 1, 0, 1, 1]
+    assert list(reconstructor.many([])) == []
+
+
+def test_a_bad_picture_among_many_is_told_or_ends_it(reconstructor, photo):
+    pictures = [photo, b"no picture", photo]
+    told = []
+    found = list(reconstructor.many(pictures, failed=lambda *said: told.append(said)))
+    assert [len(faces) for faces in found] == [1, 0, 1]
+    ((number, error),) = told
+    assert number == 1
+    assert isinstance(error, ImageError)
+    with pytest.raises(ImageError, match="picture 2: "):
+        list(reconstructor.many(pictures))
+    with pytest.raises(ValueError, match="batch_size"):
+        reconstructor.many(pictures, batch_size=0)
+
+
+def test_pickles_hold_neither_networks_nor_the_shipped_model(reconstructor, photo):
+    (face,) = reconstructor(photo)
+    for computed in (face.mesh, face.head, face.camera):
+        assert computed is not None
+    content = pickle.dumps(face)
+    assert len(content) < photo.nbytes + face.crop.image.nbytes + 10_000
+    again = pickle.loads(content)
+    assert again.as_dict() == face.as_dict()
+    np.testing.assert_array_equal(again.mesh.vertices, face.mesh.vertices)
+    assert pickle.loads(content).model is again.model
+    small = pickle.dumps(reconstructor)
+    assert len(small) < 10_000
+    (other,) = pickle.loads(small)(photo)
+    np.testing.assert_array_equal(other.landmarks_px, face.landmarks_px)
+
+
+def test_a_changed_face_model_travels_in_the_pickle(reconstructor):
+    fewer = reconstructor.model.first_modes(2, 3, 1)
+    assert fewer.loader is None
+    assert fewer.landmarks is not None
+    again = pickle.loads(pickle.dumps(fewer))
+    assert again.layout == fewer.layout
+    np.testing.assert_array_equal(again.shape.mean, fewer.shape.mean)
 
 
 def test_the_least_score_is_the_callers():

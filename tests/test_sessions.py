@@ -1,10 +1,13 @@
 """onnxruntime is opened in one place and reports to nobody."""
 
 import os
+import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mlanet.assets import verified_path
@@ -32,9 +35,21 @@ def test_nothing_else_opens_sessions():
     opening = [
         path.relative_to(SOURCE).as_posix()
         for path in SOURCE.rglob("*.py")
-        if "InferenceSession(" in path.read_text(encoding="utf-8")
+        if re.search(r"InferenceSession(\(|\):)", path.read_text(encoding="utf-8"))
     ]
     assert opening == ["sessions.py"]
+
+
+def test_a_pickled_session_is_opened_anew():
+    session = open_session(verified_path("mobile"), 1)
+    content = pickle.dumps(session)
+    assert len(content) < 1000
+    crops = np.random.default_rng(0).uniform(size=session.get_inputs()[0].shape[1:])
+    given = {"crop": crops[None].astype(np.float32)}
+    for one, other in zip(
+        session.run(None, given), pickle.loads(content).run(None, given), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_bad_models_are_named(tmp_path):

@@ -26,13 +26,14 @@ PHOTOS = ("image00002.jpg", "image00004.jpg")
 NEED_EXTRA = {
     "animate": ("video", "face.glb --driver film.mp4 --out OUT"),
     "ablate": ("train", "--data DATA --out OUT"),
+    "batch": ("bulk", "DATA/photos --out OUT"),
     "demo": ("web", "--no-open --port 0"),
     "export": ("train", "--checkpoint c.safetensors --out OUT/w.onnx"),
     "fit": ("train", "--example --out OUT"),
     "train": ("train", "--data DATA --out OUT"),
     "video": ("video", "film.mp4 --out OUT"),
 }
-PACKAGES = {"train": "torch", "video": "av", "web": "uvicorn"}
+PACKAGES = {"bulk": "pyarrow", "train": "torch", "video": "av", "web": "uvicorn"}
 """One that tells whether an extra is installed."""
 RUNS = {
     "reconstruct": "--example --out OUT --threads 1",

@@ -31,6 +31,7 @@ from mlanet.export import (
 from mlanet.geometry import Camera, Mesh, Pose, decode_lighting, decode_pose, landmarks_in_pixels
 from mlanet.image import Crop
 from mlanet.morphable import MorphableModel, Transfer
+from mlanet.pickling import PickledFields
 from mlanet.render import (
     AS_PHOTOGRAPHED,
     FACE_REGIONS,
@@ -54,10 +55,10 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Reconstruction:
+class Reconstruction(PickledFields):
     """A 3D face and the camera that sees it, in the photo's own pixels.
 
-    Everything that follows from the coefficients is computed when first asked for.
+    What follows from the coefficients is computed when first asked for. Pickles do not hold it.
 
     Attributes:
         image: the photo, RGB.

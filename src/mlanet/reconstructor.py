@@ -2,8 +2,9 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, overload
 
@@ -30,10 +31,16 @@ _LOG = logging.getLogger(__name__)
 BATCH = 16
 """Crops that the network sees at a time: its memory does not grow with a crowd."""
 
+WAITING_PIXELS = 24_000_000
+"""Of pictures whose crops wait for others (72 MB): the network does not wait for more."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reconstructor:
-    """Detector, network and face model. Safe to call from several threads.
+    """Detector, network and face model. Safe to call from several threads, and to pickle.
+
+    A pickle names the files of networks and holds a face model that does not ship; networks are
+    opened anew where it is read.
 
         reconstructor = Reconstructor.load()
         for face in reconstructor(image):
@@ -109,7 +116,7 @@ class Reconstructor:
 
         Args:
             image: whatever `read_image` takes: a path, bytes, an open file, a Pillow image, an
-                array. A list or tuple of them gives a list of lists.
+                array. A list or tuple of them gives a list of lists (`many` holds less at once).
             max_faces: keep the largest faces only.
             bgr: whether arrays are in OpenCV's order, blue first.
 
@@ -117,22 +124,82 @@ class Reconstructor:
             ImageError: it is no picture; of several, the message says which.
             ValueError: `max_faces` is not positive.
         """
-        if max_faces is not None and max_faces < 1:
-            raise ValueError(f"max_faces must be positive, got {max_faces}")
-        if not isinstance(image, list | tuple):
-            return self._faces(read_image(image, bgr=bgr), max_faces)
-        found: list[list[Reconstruction]] = []
-        for number, source in enumerate(image, 1):
+        if isinstance(image, list | tuple):
+            return list(self.many(image, max_faces=max_faces, bgr=bgr))
+        _check_positive(max_faces=max_faces)
+        picture = read_image(image, bgr=bgr)
+        return facing_others(self._read(self._views(picture, max_faces)))
+
+    def many(
+        self,
+        pictures: "Iterable[ImageSource]",
+        *,
+        batch_size: int = BATCH,
+        max_faces: int | None = None,
+        bgr: bool = False,
+        failed: Callable[[int, Exception], None] | None = None,
+    ) -> Iterator[list[Reconstruction]]:
+        """The faces of each picture, in the pictures' order: crops go to the network together.
+
+        Pictures are taken when they are needed, and at most `batch_size` of them, or
+        `WAITING_PIXELS`, are held: memory does not grow with their number.
+
+            for faces in reconstructor.many(sorted(Path("holiday").glob("*.jpg"))):
+                ...
+
+        Args:
+            pictures: each is whatever `read_image` takes.
+            batch_size: crops that the network waits for.
+            max_faces: keep the largest faces of each picture only.
+            bgr: whether arrays are in OpenCV's order, blue first.
+            failed: is told the number (from 0) of a picture that cannot be read or looked at, and
+                why; its list is then empty. Without it, that ends the iteration.
+
+        Raises:
+            ImageError: it is no picture, and `failed` is not given; the message says which.
+            ValueError: `batch_size` or `max_faces` is not positive.
+        """
+        _check_positive(max_faces=max_faces, batch_size=batch_size)
+        return self._many(pictures, batch_size, max_faces, bgr, failed)
+
+    def _many(
+        self,
+        pictures: "Iterable[ImageSource]",
+        batch_size: int,
+        max_faces: int | None,
+        bgr: bool,
+        failed: Callable[[int, Exception], None] | None,
+    ) -> Iterator[list[Reconstruction]]:
+        waiting: list[list[_View]] = []
+        crops, pixels = 0, 0
+        for number, source in enumerate(pictures):
+            views: list[_View] = []
             try:
                 picture = read_image(source, bgr=bgr)
-            except ImageError as error:
-                raise ImageError(f"picture {number} of {len(image)}: {error}") from error
-            found.append(self._faces(picture, max_faces))
-        return found
+                views = self._views(picture, max_faces)
+            except Exception as error:
+                if failed is not None:
+                    failed(number, error)
+                elif isinstance(error, ImageError):
+                    raise ImageError(f"picture {number + 1}: {error}") from error
+                else:
+                    raise
+            waiting.append(views)
+            crops += len(views)
+            pixels += views[0].image.size // 3 if views else 0
+            if max(crops, len(waiting)) >= batch_size or pixels > WAITING_PIXELS:
+                yield from self._together(waiting)
+                waiting, crops, pixels = [], 0, 0
+        yield from self._together(waiting)
 
-    def _faces(
-        self, picture: UInt8[np.ndarray, "h w 3"], max_faces: int | None
-    ) -> list[Reconstruction]:
+    def _together(self, pictures: "Sequence[Sequence[_View]]") -> Iterator[list[Reconstruction]]:
+        """The faces of some pictures, whose crops the network sees at once."""
+        faces = iter(self._read([view for views in pictures for view in views]))
+        for views in pictures:
+            yield facing_others(list(islice(faces, len(views))))
+
+    def _views(self, picture: UInt8[np.ndarray, "h w 3"], max_faces: int | None) -> "list[_View]":
+        """What the network is to see of a picture."""
         detections = self.detect(picture)
         height, width = picture.shape[:2]
         scores = [round(found.score, 2) for found in detections]
@@ -140,7 +207,12 @@ class Reconstructor:
         if max_faces is not None:
             largest = sorted(detections, key=lambda d: -d.size_px)[:max_faces]
             detections = [d for d in detections if d in largest]
-        return facing_others(self._reconstruct(picture, detections))
+        return [self._view(picture, found) for found in detections]
+
+    def _view(self, picture: UInt8[np.ndarray, "h w 3"], detection: Detection) -> "_View":
+        size = self.regressor.config.input_size
+        crop = crop_square(picture, self.crop_box(detection), size)
+        return _View(picture, crop, turns_to_upright(detection), detection)
 
     def detect(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Detection]:
         """Faces in an RGB picture, best score first."""
@@ -154,7 +226,7 @@ class Reconstructor:
         self, image: UInt8[np.ndarray, "h w 3"], detection: Detection
     ) -> Reconstruction:
         """One of the faces that `detect` found in the picture."""
-        return self._reconstruct(image, [detection])[0]
+        return self._read([self._view(image, detection)])[0]
 
     def predict_in_box(
         self,
@@ -176,27 +248,17 @@ class Reconstructor:
     ) -> list[Reconstruction]:
         """The faces in several squares of a picture, as `predict_in_box` has each."""
         size = self.regressor.config.input_size
-        crops = [crop_square(image, box, size) for box in boxes_px]
-        return self._read(image, crops, quarter_turns, [None] * len(crops))
+        return self._read(
+            [
+                _View(image, crop_square(image, box, size), turn, None)
+                for box, turn in zip(boxes_px, quarter_turns, strict=True)
+            ]
+        )
 
-    def _reconstruct(
-        self, image: UInt8[np.ndarray, "h w 3"], detections: Sequence[Detection]
-    ) -> list[Reconstruction]:
-        size = self.regressor.config.input_size
-        crops = [crop_square(image, self.crop_box(found), size) for found in detections]
-        turns = [turns_to_upright(found) for found in detections]
-        return self._read(image, crops, turns, detections)
-
-    def _read(
-        self,
-        image: UInt8[np.ndarray, "h w 3"],
-        crops: Sequence[Crop],
-        turns: Sequence[int],
-        detections: Sequence[Detection | None],
-    ) -> list[Reconstruction]:
+    def _read(self, views: "Sequence[_View]") -> list[Reconstruction]:
         """What the network says of crops that it sees turned, of the crops as they are."""
         layout = self.regressor.config.layout
-        upright = [np.rot90(crop.image, turn) for crop, turn in zip(crops, turns, strict=True)]
+        upright = [np.rot90(view.crop.image, view.turn) for view in views]
         answers = [
             self.regressor.answers(np.stack(upright[start : start + BATCH]))
             for start in range(0, len(upright), BATCH)
@@ -204,14 +266,16 @@ class Reconstructor:
         vectors = [vector for some, _ in answers for vector in some]
         faces = [
             Reconstruction(
-                image=image,
-                detection=detection,
-                crop=crop,
-                coefficients=turn_coefficients_back(layout.split(vector), layout.rotation, turn),
+                image=view.image,
+                detection=view.detection,
+                crop=view.crop,
+                coefficients=turn_coefficients_back(
+                    layout.split(vector), layout.rotation, view.turn
+                ),
                 rotation_kind=layout.rotation,
                 model=self.model,
             )
-            for crop, turn, detection, vector in zip(crops, turns, detections, vectors, strict=True)
+            for view, vector in zip(views, vectors, strict=True)
         ]
         confidence = self.regressor.confidence
         variances = [each for _, some in answers if some is not None for each in some]
@@ -225,3 +289,19 @@ class Reconstructor:
             )
             for face, each in zip(faces, variances, strict=True)
         ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _View:
+    """What the network is to see: a crop of a picture, turned by quarters."""
+
+    image: UInt8[np.ndarray, "h w 3"]
+    crop: Crop
+    turn: int
+    detection: Detection | None
+
+
+def _check_positive(**counts: int | None) -> None:
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise ValueError(f"{name} must be positive, got {count}")

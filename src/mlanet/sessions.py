@@ -1,6 +1,7 @@
 """The one place where onnxruntime is imported: its threads, its silence, its telemetry off."""
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ import; faces are nobody else's business. A value that the user has set stays.""
 def open_session(model: Path | bytes, threads: int) -> "onnxruntime.InferenceSession":
     """An ONNX model, from a file or its bytes, ready to run on the CPU with `threads` threads.
 
+    A pickle of the session holds the file's path (or the bytes): it is opened anew where the pickle
+    is read.
+
     Raises:
         AssetError: the file is missing or onnxruntime cannot read it.
         ValueError: `threads` is not positive.
@@ -38,8 +42,7 @@ def open_session(model: Path | bytes, threads: int) -> "onnxruntime.InferenceSes
     # Spinning threads starve their neighbours and gain nothing for one picture.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        source = str(model) if isinstance(model, Path) else model
-        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        return _session_class()(model, threads, options)
     except Exception as error:  # onnxruntime's own errors have no common base
         raise AssetError(f"{name}: onnxruntime cannot read it") from error
 
@@ -47,6 +50,24 @@ def open_session(model: Path | bytes, threads: int) -> "onnxruntime.InferenceSes
 def execution_providers() -> list[str]:
     """What this machine's onnxruntime could run networks on, by its names; mlanet takes the CPU."""
     return list(_onnxruntime().get_available_providers())
+
+
+@cache
+def _session_class() -> Any:
+    onnxruntime = _onnxruntime()
+
+    class Session(onnxruntime.InferenceSession):
+        """onnxruntime's session, which can be pickled."""
+
+        def __init__(self, model: Path | bytes, threads: int, options: Any) -> None:
+            self._opened_with = (model, threads)
+            source = str(model) if isinstance(model, Path) else model
+            super().__init__(source, options, providers=["CPUExecutionProvider"])
+
+        def __reduce__(self) -> tuple[Any, ...]:
+            return open_session, self._opened_with
+
+    return Session
 
 
 def _onnxruntime() -> Any:

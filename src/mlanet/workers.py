@@ -2,6 +2,8 @@
 
 import os
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from multiprocessing import parent_process
 
 THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -18,3 +20,18 @@ def end_with_parent() -> None:
             os._exit(1)
 
         threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def one_thread() -> Generator[None, None, None]:
+    """Processes that are started inside the block do arithmetic with one thread."""
+    before = {name: os.environ.get(name) for name in THREAD_COUNTS}
+    os.environ.update(dict.fromkeys(THREAD_COUNTS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

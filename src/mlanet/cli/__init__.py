@@ -33,6 +33,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
     from mlanet.cli import (
         ablate,
         animate,
+        batch,
         dataset,
         demo,
         doctor,
@@ -64,6 +65,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
         "video": video.video,
         "live": live.live,
         "animate": animate.animate,
+        "batch": batch.batch,
         "demo": demo.demo,
         "fit": fit.fit,
         "doctor": doctor.doctor,

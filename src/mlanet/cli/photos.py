@@ -121,7 +121,10 @@ PhotoOptions: TypeAlias = Annotated[PhotoWords, tyro.conf.OmitArgPrefixes]
 
 
 def photos_of(
-    words: Iterable[str | os.PathLike[str]], *, recursive: bool = False
+    words: Iterable[str | os.PathLike[str]],
+    *,
+    recursive: bool = False,
+    also: frozenset[str] = frozenset(),
 ) -> tuple[list[Photo], list[str]]:
     """The photos that words name, each once, in the words' order.
 
@@ -133,6 +136,7 @@ def photos_of(
     Args:
         words: of the command line.
         recursive: whether folders below given folders are looked into, too.
+        also: endings of other files that are taken for photos.
 
     Returns:
         The photos, and one line for each word that names none.
@@ -140,6 +144,7 @@ def photos_of(
     Raises:
         UsageError: standard input is to be read and is a terminal.
     """
+    suffixes = PHOTO_SUFFIXES | also
     found: dict[str, Photo] = {}
     problems: list[str] = []
     for word in [os.fspath(word) for word in words]:
@@ -148,7 +153,7 @@ def photos_of(
                 raise UsageError("- reads a photo from standard input: lead one into it")
             found[word] = Photo(None)
             continue
-        paths, problem = _paths_of(word, recursive)
+        paths, problem = _paths_of(word, suffixes, recursive)
         for path in paths:
             found.setdefault(absolute(path), Photo(path))
         if problem:
@@ -156,11 +161,11 @@ def photos_of(
     return list(found.values()), problems
 
 
-def _paths_of(word: str, recursive: bool) -> tuple[list[Path], str]:
+def _paths_of(word: str, suffixes: frozenset[str], recursive: bool) -> tuple[list[Path], str]:
     path = Path(word)
     if os.path.isdir(word):  # noqa: PTH112 - also takes names that Path cannot ask for
         try:
-            listed = _photos_in(path, recursive)
+            listed = _photos_in(path, suffixes, recursive)
         except OSError as error:
             return [], f"{word}: cannot be listed ({error.strerror})"
         hint = "" if recursive else " (--recursive looks into its folders)"
@@ -172,24 +177,24 @@ def _paths_of(word: str, recursive: bool) -> tuple[list[Path], str]:
     if not _MAGIC.search(word):
         return [path], ""  # reading it says what is wrong
     try:
-        fitting = _fitting(word, recursive)
+        fitting = _fitting(word, suffixes, recursive)
     except OSError as error:
         return [], f"{word}: {error.filename} cannot be listed ({error.strerror})"
     return fitting, "" if fitting else f"{word}: there is no such file, and no photo fits it"
 
 
-def _photos_in(folder: Path, recursive: bool) -> list[Path]:
-    return without_results(list_files(folder, PHOTO_SUFFIXES, recursive=recursive))
+def _photos_in(folder: Path, suffixes: frozenset[str], recursive: bool) -> list[Path]:
+    return without_results(list_files(folder, suffixes, recursive=recursive))
 
 
-def _fitting(pattern: str, recursive: bool) -> list[Path]:
+def _fitting(pattern: str, suffixes: frozenset[str], recursive: bool) -> list[Path]:
     """The photos that a pattern fits; folders that it fits are looked into."""
     fitting: list[Path] = []
     for name in sorted(glob.glob(_literal_start(pattern), recursive=True)):  # noqa: PTH207
         path = Path(name)
         if path.is_dir():
-            fitting += _photos_in(path, recursive)
-        elif path.suffix.lower() in PHOTO_SUFFIXES and path.is_file():
+            fitting += _photos_in(path, suffixes, recursive)
+        elif path.suffix.lower() in suffixes and path.is_file():
             fitting.append(path)
     return without_results(fitting)
 

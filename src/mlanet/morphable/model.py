@@ -1,5 +1,6 @@
 """The morphable model: shape, albedo, topology, landmarks and regions of faces."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -14,6 +15,7 @@ from mlanet.geometry import Mesh, MeshTopology, subdivide_faces, vertex_normals
 from mlanet.morphable.correspondence import Correspondence
 from mlanet.morphable.linear import LinearShape, linear_combination
 from mlanet.morphable.provenance import Provenance
+from mlanet.pickling import PickledFields
 
 NUM_LANDMARKS = 68
 FACE_REGIONS = ("face", "eyes", "mouth")
@@ -24,7 +26,7 @@ UNKNOWN = -1
 
 
 @dataclass(frozen=True, eq=False)
-class MorphableModel:
+class MorphableModel(PickledFields):
     """A linear face model on a base mesh of `v` vertices, subdivided once after decoding or not.
 
     Frame and unit are those of docs/reference/conventions.md (mm; x to the subject's left, y up, z
@@ -63,6 +65,8 @@ class MorphableModel:
         vertex_parts: number of each base vertex's part; without parts `(0,)`.
         eye_poles: base vertices at the front and at the back of the left and of the right
             eyeball, whose middle is its centre; without eyeballs `(0, 2)`.
+        loader: gives the same model in any process, so that pickles hold no arrays; None of models
+            that do not ship, and of changed ones.
     """
 
     name: str
@@ -91,6 +95,13 @@ class MorphableModel:
     part_names: tuple[str, ...] = ()
     vertex_parts: Int[np.ndarray, "v"] = field(default_factory=lambda: np.zeros(0, np.int32))
     eye_poles: Int[np.ndarray, "k 2"] = field(default_factory=lambda: np.zeros((0, 2), np.int32))
+    loader: "Callable[[], MorphableModel] | None" = field(default=None, init=False, repr=False)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """The loader where there is one, else all fields."""
+        if self.loader is not None:
+            return self.loader, ()
+        return super().__reduce_ex__(protocol)
 
     @property
     def num_base_vertices(self) -> int:

@@ -1,6 +1,7 @@
 """Our own file format for face models: an npz without pickles."""
 
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,19 @@ def load_embedded() -> MorphableModel:
     """
     path, record = verified_path("open_face"), asset_records()["open_face"]
     given = Provenance("mlanet", record.licence, record.source, record.sha256)
-    return model_from_arrays(read_arrays(path), path, given)
+    model = model_from_arrays(read_arrays(path), path, given)
+    object.__setattr__(model, "loader", shared_embedded)
+    return model
+
+
+@cache
+def shared_embedded() -> MorphableModel:
+    """The model that ships with mlanet: one for all unpickled results of a process.
+
+    Raises:
+        AssetError: its file is missing or altered.
+    """
+    return load_embedded()
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

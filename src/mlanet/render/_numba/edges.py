@@ -1,4 +1,7 @@
-"""Outlines between pixels' centres, and what they blend."""
+"""Outlines between pixels' centres, and what they blend.
+
+Loops assign single numbers alone: each assignment of whole arrays takes a second more to compile.
+"""
 
 from typing import Any
 
@@ -37,12 +40,12 @@ def _reach(vertices: Any, edges: Any, crossing: Any) -> Any:
 
 
 @compiled
-def _of_the_larger_share(vertices: Any, edges: Any, crossings: Any, shares: Any) -> Any:
-    """The crossings that are used: those in the direction in which a pixel takes more.
+def _keep_the_larger_shares(vertices: Any, edges: Any, crossings: Any, shares: Any) -> int:
+    """Put the crossings that are used first, and say how many they are.
 
-    `shares` (2, h, w) is overwritten by the largest along the row and along the column.
+    Those are the ones in the direction in which a pixel takes more. `shares` (2, h, w), zero, gets
+    the largest along the row and along the column.
     """
-    shares[:] = 0.0
     for n in range(len(crossings)):
         i, j, k, m, _ = _blended_pixels(crossings[n])
         reach, _ = _reach(vertices, edges, crossings[n])
@@ -60,9 +63,10 @@ def _of_the_larger_share(vertices: Any, edges: Any, crossings: Any, shares: Any)
             k, m = i, j
         below = shares[1, k, m] > shares[0, k, m]
         if below == (crossings[n, 3] >= 2):
-            crossings[count] = crossings[n]
+            for k in range(4):
+                crossings[count, k] = crossings[n, k]
             count += 1
-    return crossings[:count].copy()
+    return count
 
 
 @compiled
@@ -132,7 +136,6 @@ def _walk_edge(
     return count
 
 
-@compiled
 def find_crossings(
     vertices: Any,
     edges: Any,
@@ -148,9 +151,30 @@ def find_crossings(
     left or upper pixel, the edge, and 0 to 3: twice whether the neighbour is below, plus whether
     the inside is at that neighbour.
     """
-    height, width = face_index.shape
-    chosen = np.full((2, height, width), -1, np.int32)
-    farthest = np.full((2, height, width), np.float32(-1.0))
+    chosen = np.full((2, *face_index.shape), -1, np.int32)
+    farthest = np.full((2, *face_index.shape), -1.0, np.float32)
+    count = _walk_edges(
+        vertices, edges, cull, near, guard, face_index, depth, farthest, chosen
+    )  # fmt: skip
+    found = np.empty((count, 4), np.int32)
+    _list_crossings(chosen, found)
+    farthest[:] = 0.0
+    return found[: _keep_the_larger_shares(vertices, edges, found, farthest)].copy()
+
+
+@compiled
+def _walk_edges(
+    vertices: Any,
+    edges: Any,
+    cull: bool,
+    near: float,
+    guard: float,
+    face_index: Any,
+    depth: Any,
+    farthest: Any,
+    chosen: Any,
+) -> int:
+    """Enter the crossings of all outlines; returns how many there are."""
     x = np.zeros(len(vertices), np.int64)
     y = np.zeros(len(vertices), np.int64)
     usable = np.zeros(len(vertices), np.bool_)
@@ -181,7 +205,13 @@ def find_crossings(
                 e, below, side, x[a], y[a], vertices[a, 2], dx, dy, vertices[b, 2],
                 face_index, depth, farthest, chosen,
             )  # fmt: skip
-    found = np.empty((count, 4), np.int32)
+    return count
+
+
+@compiled
+def _list_crossings(chosen: Any, found: Any) -> None:
+    """Write what was chosen (2, h, w) as a list (n, 4), in the order of the pixels."""
+    height, width = chosen.shape[1:]
     n = 0
     for below in range(2):
         for i in range(height):
@@ -191,14 +221,17 @@ def find_crossings(
                     found[n, 2] = chosen[below, i, j] >> 1
                     found[n, 3] = 2 * below + (chosen[below, i, j] & 1)
                     n += 1
-    return _of_the_larger_share(vertices, edges, found, farthest)
+
+
+def blend_crossings(vertices: Any, edges: Any, crossings: Any, image: Any, blended: Any) -> None:
+    """Write the anti-aliased `image` (h, w, c) into `blended`."""
+    blended[:] = image
+    _blend(vertices, edges, crossings, image, blended)
 
 
 @compiled
-def blend_crossings(vertices: Any, edges: Any, crossings: Any, image: Any, blended: Any) -> None:
-    """Write the anti-aliased `image` (h, w, c) into `blended`."""
+def _blend(vertices: Any, edges: Any, crossings: Any, image: Any, blended: Any) -> None:
     channels = image.shape[2]
-    blended[:] = image
     for n in range(len(crossings)):
         i, j, k, m, _ = _blended_pixels(crossings[n])
         reach, _ = _reach(vertices, edges, crossings[n])
@@ -209,7 +242,6 @@ def blend_crossings(vertices: Any, edges: Any, crossings: Any, image: Any, blend
             blended[k, m, c] += alpha * (image[i, j, c] - image[k, m, c])
 
 
-@compiled
 def blend_backward(
     vertices: Any,
     edges: Any,
@@ -220,8 +252,21 @@ def blend_backward(
     d_vertices: Any,
 ) -> None:
     """Write `d_image` (h, w, c) and add to `d_vertices` (v, 3)."""
-    channels = image.shape[2]
     d_image[:] = d_blended
+    _blend_backward(vertices, edges, crossings, image, d_blended, d_image, d_vertices)
+
+
+@compiled
+def _blend_backward(
+    vertices: Any,
+    edges: Any,
+    crossings: Any,
+    image: Any,
+    d_blended: Any,
+    d_image: Any,
+    d_vertices: Any,
+) -> None:
+    channels = image.shape[2]
     for n in range(len(crossings)):
         i, j, k, m, outward = _blended_pixels(crossings[n])
         reach, t = _reach(vertices, edges, crossings[n])
