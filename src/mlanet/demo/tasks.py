@@ -12,8 +12,7 @@ from jaxtyping import UInt8
 from mlanet.detection import Detection
 from mlanet.errors import NoFaceError
 from mlanet.image import read_image
-from mlanet.reconstruction import facing_others
-from mlanet.reconstructor import Reconstructor
+from mlanet.reconstructor import Reconstructor, facing_others
 from mlanet.viewing import view_page
 
 PREVIEW_SIDE_PX = 1280

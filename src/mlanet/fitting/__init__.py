@@ -14,7 +14,7 @@ from mlanet.fitting.landmarks import (
     RotationPrior,
     fit_landmarks,
 )
-from mlanet.fitting.pixel_fit import PixelFitConfig, refine_face
+from mlanet.fitting.pixel_fit import PixelFitConfig, refine_face, refine_person
 from mlanet.fitting.views import CropView, OrthographicView, View
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ __all__ = [
     "photo_error",
     "refine",
     "refine_face",
+    "refine_person",
 ]
 
 _NEED_TORCH = ("RefinementConfig", "photo_error", "refine")

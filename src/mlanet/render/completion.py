@@ -160,13 +160,13 @@ def complete(
     near *= np.exp(-0.5 * surface.sharp * (from_skin / LASHES) ** 2)
     local = change - offset
     local -= doubtful[..., None] * (local - np.clip(local, -MOST_LOCAL, MOST_LOCAL))
-    change = _alike(_extended(local, near) + offset, surface.back)
+    change = _alike(extended(local, near) + offset, surface.back)
     change[..., 1:] *= surface.skin[..., None]
     skin_color = model + change
     lightness = model[..., :1] - float((model[..., 0] * near).sum() / max(near.sum(), 1e-3))
     plain = np.concatenate([0.4 * lightness, np.zeros_like(model[..., 1:])], axis=-1) + hair.color
     sure = share * hair.here * np.exp(-0.5 * (hair.deviations / TYPICAL) ** 2)
-    hair_change = _extended(found - plain, sure, HAIR_DAMPING)
+    hair_change = extended(found - plain, sure, HAIR_DAMPING)
     hair_color = plain + _alike(hair_change, surface.back)
     covered = hair.covered[..., None]
     rest = to_rgb(skin_color + covered * (hair_color - skin_color))
@@ -174,7 +174,7 @@ def complete(
     if symmetric:
         other = found[:, ::-1] + model - model[:, ::-1]
         both = np.minimum(share, share[:, ::-1])
-        other = to_rgb(other + _extended(found - other, both))
+        other = to_rgb(other + extended(found - other, both))
         mirrored = np.clip(2.0 * share[:, ::-1] - 1.0, 0.0, 1.0)
         rest = rest + mirrored[..., None] * (other - colors[:, ::-1] - rest)
     strands = hair.contrast * hair.covered
@@ -226,7 +226,7 @@ def _hair(found: Colors, from_skin: Plane, share: Plane, surface: SurfacePlanes)
     likely = 1.0 / (1.0 + np.exp(np.clip(deviations - from_skin, -20.0, 20.0)))
     here = _soften(likely * possible) * possible
     prior = surface.hairy * has_hair
-    change = _extended((here - prior)[..., None], share * (surface.skin > 0.5))[..., 0]
+    change = extended((here - prior)[..., None], share * (surface.skin > 0.5))[..., 0]
     reach = np.maximum(possible, prior)
     covered = np.clip(prior + change * reach, 0.0, 1.0)
     return _Hair(deviations, color, here, covered, _contrast(found[..., 0], share * here))
@@ -298,7 +298,7 @@ def _deviations(
     return np.sqrt(np.einsum("ijk,ijk->ij", scaled, scaled))
 
 
-def _extended(
+def extended(
     values: Float[np.ndarray, "t t c"], weight: Plane, damping: float = DAMPING
 ) -> Float[np.ndarray, "t t c"]:
     """Values as they are where they have weight, elsewhere smoothly continued towards zero."""
