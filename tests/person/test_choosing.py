@@ -19,7 +19,7 @@ def test_the_largest_face_is_taken_unless_another_is_clearly_nearer(photos):
     one, same = face_of(photos[0], 0.0, 100), face_of(photos[0], 0.1, 80)
     like, unlike = face_of(photos[0], 0.05, 60), face_of(photos[0], 0.6, 90)
     assert choose_faces([[one], [same], [unlike, like]]) == [one, same, like]
-    near = face_of(photos[0], 0.12, 120)
+    near = face_of(photos[0], 0.09, 120)
     assert choose_faces([[one], [same], [near, like]]) == [one, same, near]
 
 

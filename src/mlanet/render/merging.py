@@ -35,6 +35,9 @@ LEAST_COMMON = 20
 GAIN = (0.2, 5.0)
 """Limits of a photo's gain."""
 
+RELIT = (0.6, 1.6)
+"""Limits of the change of brightness from one photo's light to another's."""
+
 LIGHT_SIDE = 40
 """Texels across of the field that moves a photo's colours to those of the others."""
 
@@ -53,11 +56,13 @@ class PhotoInUv:
         fine: at the texture's size.
         coarse: at the size of completion.
         fade: share of the weight that remains, at the coarse size (`Completion`).
+        shade: brightness of the photo's light on the surface, likewise.
     """
 
     fine: PhotoTexels
     coarse: PhotoTexels
     fade: Plane
+    shade: Plane
 
     @property
     def share(self) -> Plane:
@@ -71,9 +76,9 @@ def merged_texels(
     """One photo's texels of all, fine and coarse, in the first photo's colours.
 
     Each further photo gets one gain a channel, in linear light, by the texels that it has in common
-    with those before it, and then a smooth change that leaves no step (as lamps from elsewhere
-    make). Where several photos show a texel, the one that sees it best counts nearly alone; eyes,
-    and the inside of the mouth, are one photo's each.
+    with those before it, the first one's fitted light instead of its own, and then a smooth change
+    that leaves no step. Where several photos show a texel, the one that sees it best counts nearly
+    alone; eyes, and the inside of the mouth, are one photo's each.
     """
     weights = _weights(photos, surface, eyes)
     first = photos[0]
@@ -84,10 +89,12 @@ def merged_texels(
         certain = np.maximum.reduce([each.share for each in photos[:number]])
         both = np.minimum(certain, photo.share) * surface.skin
         table = _gain_table(known, photo.coarse.colors, both)
-        own = table[photo.coarse.colors, np.arange(3)].astype(np.float32)
+        light = np.clip(first.shade / np.maximum(photo.shade, 1e-3), *RELIT)[..., None]
+        own = light * table[photo.coarse.colors, np.arange(3)].astype(np.float32)
         change = _smooth_change(known - own, both)
         coarse.append(own + change)
-        fine.append((table[photo.fine.colors, np.arange(3)], change))
+        moved = np.concatenate([change, light], axis=-1)
+        fine.append((table[photo.fine.colors, np.arange(3)], moved))
     trust = [photo.share for photo in photos]
     middle = PhotoTexels(
         _bytes(_mixed(coarse, weights)),
@@ -200,7 +207,10 @@ def _whole(
     seen = np.zeros(size, np.uint8)
     for photo, (own, change), weight in zip(photos, fine, weights, strict=True):
         here = wide(weight) * (photo.fine.weight > 0) + np.float32(1e-4) * (photo.fine.seen > 0)
-        moved = own.astype(np.float32) if change is None else own + wide(change)
+        moved = own.astype(np.float32)
+        if change is not None:
+            field = wide(change)
+            moved = moved * field[..., 3:] + field[..., :3]
         colors += here[..., None] * moved
         total += here
         np.maximum(trust, wide(photo.fade) * photo.fine.weight, out=trust)

@@ -120,7 +120,7 @@ def project_photos(
     if len(photos) > 1:
         whole, coarse = merged_texels(
             [
-                PhotoInUv(own, each.coarse, each.completed(symmetric).fields[..., 4])
+                _in_uv(own, each.coarse, each.completed(symmetric))
                 for own, each in zip(fine, seen, strict=True)
             ],
             seen[0].surface,
@@ -195,6 +195,10 @@ class _SeenMesh:
         return complete(
             coarse.colors, coarse.weight, coarse.seen, self.surface, symmetric=symmetric
         )
+
+
+def _in_uv(fine: PhotoTexels, coarse: PhotoTexels, found: Completion) -> PhotoInUv:
+    return PhotoInUv(fine, coarse, np.ascontiguousarray(found.fields[..., 4]), found.shade)
 
 
 def _seen(
