@@ -101,7 +101,7 @@ def reconstruct(
     faces: Annotated[Faces, tyro.conf.OmitArgPrefixes] = Faces(),
     models: Annotated[Models, tyro.conf.OmitArgPrefixes] = Models(),
     run: Annotated[Run, tyro.conf.OmitArgPrefixes] = Run(),
-    refine: bool = False,
+    refine: bool = True,
     same_person: bool = False,
 ) -> int:
     """Turn every face of every photo into a textured head.
@@ -126,8 +126,8 @@ def reconstruct(
         faces: Which faces of a photo.
         models: Networks and face models of yours.
         run: How it runs, and what it says.
-        refine: Bring each face's shape nearer to the photo's shading (0.1 to 0.2 s a face);
-            --same-person always does so, with all photos together.
+        refine: Bring each face's shape nearer to the photo's shading, 0.1 to 0.2 s a face; with
+            --same-person, one shape to that of all photos.
         same_person: All photos show one person: make one head of them.
 
     Returns:
@@ -165,6 +165,7 @@ def reconstruct(
             options | {"same_person": True},
             transfer,
             faces.max_faces,
+            refine,
             run.overwrite,
             run.json,
             run.quiet,
@@ -228,6 +229,6 @@ def load_transfer(reconstructor: "Reconstructor", path: Path) -> "Transfer":
 
 
 def _refined(faces: "Sequence[Reconstruction]") -> "list[Reconstruction]":
-    from mlanet.fitting import refine_face
+    from mlanet.fitting import can_be_refined, refine_face
 
-    return [refine_face(face) for face in faces]
+    return [refine_face(face) if can_be_refined(face) else face for face in faces]

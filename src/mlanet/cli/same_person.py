@@ -47,6 +47,7 @@ class PersonRun:
         options: what else decides how the result looks, as plain values.
         transfer: to another face model's topology.
         max_faces: of a photo that may be the person.
+        refine: bring the shape nearer to the shading of the photos.
         overwrite: do it again where the very result is there.
         as_json, quiet: what is said.
     """
@@ -56,6 +57,7 @@ class PersonRun:
     options: dict[str, Any]
     transfer: "Transfer | None" = None
     max_faces: int | None = None
+    refine: bool = True
     overwrite: bool = False
     as_json: bool = False
     quiet: bool = False
@@ -121,7 +123,7 @@ def reconstruct_person(photos: Sequence[Photo], out: Path, stem: str, run: Perso
     if not used:
         complain("no photo shows the person: nothing was written")
         return EXIT_FAILED
-    faces = join_person([face for face in chosen if face is not None])
+    faces = join_person([face for face in chosen if face is not None], refine=run.refine)
     paths = [photo.path for photo in photos if photo.path is not None]
     with result_folder(out, stem, origin, inputs=paths, options=run.options) as result:
         write_person(result.staging, used, faces, run, title=stem)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mlanet.fitting.pixel_fit import PixelFitConfig, refine_person
+from mlanet.fitting.pixel_fit import PixelFitConfig, can_be_refined, refine_person
 from mlanet.person.estimate import growth, shown_well, view_mean
 from mlanet.person.posing import with_shape
 from mlanet.person.texture import PersonTexture
@@ -45,7 +45,7 @@ def join_person(
     colors = np.stack([face.coefficients.albedo for face in faces]).astype(np.float64)
     albedo = view_mean(colors, yaw, weight)
     joined = [with_shape(face, identity, albedo) for face in faces]
-    if refine and faces[0].model.has_albedo:
+    if refine and can_be_refined(joined[0]):
         joined = refine_person(joined, config)
     texture = PersonTexture(tuple(best_first(joined)))
     return [replace(face, texture_source=texture) for face in joined]
