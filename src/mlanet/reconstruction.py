@@ -1,11 +1,11 @@
 """The result: one person's face in one photo. Draws and saves itself."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -36,6 +36,7 @@ from mlanet.render import (
     AS_PHOTOGRAPHED,
     FACE_REGIONS,
     OVERLAY_OPACITY,
+    HeadInPhoto,
     PosedHead,
     Texture,
     TextureChoice,
@@ -52,6 +53,9 @@ from mlanet.render import (
 from mlanet.viewing import ViewedHead, as_frame, content_of, photo_view, view_page
 
 SCHEMA_VERSION = 1
+
+TextureSource: TypeAlias = Callable[[int | None, tuple[int, int, int] | None], Texture]
+"""Makes a texture of a size (None: its own) with a colour for what is hidden (None: completed)."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -71,6 +75,8 @@ class Reconstruction(PickledFields):
         confidence: calibrated probability that the mean error of the 68 landmarks lies within 5 %
             of the face's size (`mlanet.network.confidence`); None if the network does not say.
         landmark_confidence: of each landmark, that its own does.
+        texture_source: makes the texture of this photo and others of the person
+            (`mlanet.person.join_person`).
     """
 
     image: UInt8[np.ndarray, "h w 3"]
@@ -82,6 +88,7 @@ class Reconstruction(PickledFields):
     before: tuple[UnbuiltHead, ...] = ()
     confidence: float | None = None
     landmark_confidence: Float[np.ndarray, "68"] | None = None
+    texture_source: TextureSource | None = None
 
     def __repr__(self) -> str:
         height, width = self.image.shape[:2]
@@ -183,12 +190,17 @@ class Reconstruction(PickledFields):
         if not self.has_texture:
             lacking = "texture coordinates" if self.model.has_albedo else "albedo"
             raise RenderError(f"the face model {self.model.name} has no {lacking}")
-        if size is None:
-            size = texture_size(float(self.crop.size / self.crop.crop_from_image[0, 0]))
+        if self.texture_source is not None:
+            return self.texture_source(size, blank)
         colors = self.mesh.colors
         assert colors is not None
-        before = (head.build() for head in self.before)
-        return head_texture(self.image, self.head, colors, size, before=before, blank=blank)
+        photo = HeadInPhoto(self.image, self.head, (head.build() for head in self.before))
+        return head_texture([photo], colors, size or self.own_texture_size, blank=blank)
+
+    @property
+    def own_texture_size(self) -> int:
+        """The smallest texture that does not lose the photo's detail, in texels across."""
+        return texture_size(float(self.crop.size / self.crop.crop_from_image[0, 0]))
 
     def render(
         self,
@@ -349,31 +361,6 @@ class Reconstruction(PickledFields):
         description = {"schema": SCHEMA_VERSION, **transfer.described(*shape)}
         content = FaceContent(f"{name}.topology", carried.mesh, carried.texture, description)
         return write_formats(content, Path(folder), formats)
-
-
-SAME_DISTANCE = 1.15
-"""Who is in front is not known of heads whose sizes in the photo differ by less than this."""
-
-HEAD_PER_CROP = 2.0
-"""Side of the square around a whole head with its hair over its crop's."""
-
-
-def facing_others(faces: Sequence[Reconstruction]) -> list[Reconstruction]:
-    """The faces of a photo, each with the heads that may hide it (`Reconstruction.before`)."""
-    if len(faces) < 2:
-        return list(faces)
-    heads = [face.unbuilt for face in faces]
-    distance = np.array([head.mm_per_px for head in heads])
-    squares = np.stack([face.crop.square_px for face in faces])
-    centers, reach = (squares[:, :2] + squares[:, 2:]) / 2.0, squares[:, 2] - squares[:, 0]
-    result: list[Reconstruction] = []
-    for k, face in enumerate(faces):
-        apart = np.abs(centers - centers[k]).max(axis=1)
-        touching = apart < HEAD_PER_CROP * (reach + reach[k]) / 2.0
-        near = touching & (distance < SAME_DISTANCE * distance[k])
-        near[k] = False
-        result.append(replace(face, before=tuple(heads[i] for i in np.flatnonzero(near))))
-    return result
 
 
 def draw_faces(

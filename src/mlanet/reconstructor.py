@@ -24,7 +24,8 @@ from mlanet.geometry import turn_coefficients_back
 from mlanet.image import Crop, ImageSource, crop_square, read_image
 from mlanet.morphable import MorphableModel, load_model
 from mlanet.network.runtime import CoefficientRegressor
-from mlanet.reconstruction import Reconstruction, facing_others
+from mlanet.person import choose_faces, join_person
+from mlanet.reconstruction import Reconstruction
 
 _LOG = logging.getLogger(__name__)
 
@@ -33,6 +34,13 @@ BATCH = 16
 
 WAITING_PIXELS = 24_000_000
 """Of pictures whose crops wait for others (72 MB): the network does not wait for more."""
+
+
+SAME_DISTANCE = 1.15
+"""Who is in front is not known of heads whose sizes in the photo differ by less than this."""
+
+HEAD_PER_CROP = 2.0
+"""Side of the square around a whole head with its hair over its crop's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,6 +200,26 @@ class Reconstructor:
                 waiting, crops, pixels = [], 0, 0
         yield from self._together(waiting)
 
+    def person(
+        self, images: Sequence[ImageSource], *, bgr: bool = False
+    ) -> list[Reconstruction | None]:
+        """One person in several photos: a head for each, with one shape and one texture.
+
+        Of several faces the largest is taken, or one that is clearly nearer to the other photos'
+        (`mlanet.person.choose_faces`). None stands for a photo without the person.
+
+        Args:
+            images: as `Reconstructor()` takes them.
+            bgr: whether arrays are in OpenCV's order, blue first.
+
+        Raises:
+            ImageError: one is no picture; the message says which.
+        """
+        chosen = choose_faces(self(list(images), bgr=bgr))
+        kept = [face for face in chosen if face is not None]
+        joined = iter(join_person(kept) if kept else [])
+        return [None if face is None else next(joined) for face in chosen]
+
     def _together(self, pictures: "Sequence[Sequence[_View]]") -> Iterator[list[Reconstruction]]:
         """The faces of some pictures, whose crops the network sees at once."""
         faces = iter(self._read([view for views in pictures for view in views]))
@@ -305,3 +333,21 @@ def _check_positive(**counts: int | None) -> None:
     for name, count in counts.items():
         if count is not None and count < 1:
             raise ValueError(f"{name} must be positive, got {count}")
+
+
+def facing_others(faces: Sequence[Reconstruction]) -> list[Reconstruction]:
+    """The faces of a photo, each with the heads that may hide it (`Reconstruction.before`)."""
+    if len(faces) < 2:
+        return list(faces)
+    heads = [face.unbuilt for face in faces]
+    distance = np.array([head.mm_per_px for head in heads])
+    squares = np.stack([face.crop.square_px for face in faces])
+    centers, reach = (squares[:, :2] + squares[:, 2:]) / 2.0, squares[:, 2] - squares[:, 0]
+    result: list[Reconstruction] = []
+    for k, face in enumerate(faces):
+        apart = np.abs(centers - centers[k]).max(axis=1)
+        touching = apart < HEAD_PER_CROP * (reach + reach[k]) / 2.0
+        near = touching & (distance < SAME_DISTANCE * distance[k])
+        near[k] = False
+        result.append(replace(face, before=tuple(heads[i] for i in np.flatnonzero(near))))
+    return result

@@ -4,7 +4,7 @@ import pytest
 pytest.importorskip("av", reason="needs the extra video")
 from mlanet.geometry import angle_between
 from mlanet.video import Tracker
-from mlanet.video.people import best_frame, by_frame, filmed_people, portrait, view_mean
+from mlanet.video.people import best_frame, by_frame, filmed_people, portrait
 from mlanet.video.reading import Frame
 from mlanet.video.recording import Recording
 
@@ -70,14 +70,3 @@ def test_who_is_seen_for_a_moment_is_left_out(tmp_path, reconstructor, talking):
         found = tracker(talking[index], index / 24.0)
         recording.add(Frame(talking[index], index, index / 24.0), found, False)
     assert filmed_people(recording, reconstructor.model, talking.camera, 0.5) == []
-
-
-def test_the_mean_of_views_resists_outliers_and_majorities():
-    rng = np.random.default_rng(0)
-    values = 0.1 * rng.normal(size=(300, 4)) + 1.0
-    values[::10] = 20.0
-    yaw = np.where(np.arange(300) < 280, 0.0, 40.0)
-    values[280:] += 1.0
-    mean = view_mean(values, yaw, np.ones(300))
-    assert (mean > 1.1).all()
-    assert (mean < 2.0).all()

@@ -20,7 +20,8 @@ from mlanet.files import list_files, parsing
 from mlanet.image import Crop, read_image
 from mlanet.image.crop import resample
 from mlanet.morphable import MorphableModel, load_model
-from mlanet.reconstruction import Reconstruction, facing_others
+from mlanet.reconstruction import Reconstruction
+from mlanet.reconstructor import facing_others
 
 ROWS_AT_ONCE = 256
 

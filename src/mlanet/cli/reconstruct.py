@@ -18,6 +18,12 @@ from mlanet.cli.common import (
 )
 from mlanet.cli.outputs import OutputOptions, Outputs
 from mlanet.cli.photos import PhotoFolders, PhotoOptions, PhotoWords, write_faces
+from mlanet.cli.same_person import (
+    PersonRun,
+    check_formats_of_person,
+    person_stem,
+    reconstruct_person,
+)
 from mlanet.cli.telling import PhotoLines
 from mlanet.errors import NoFaceError, UsageError
 
@@ -96,6 +102,7 @@ def reconstruct(
     models: Annotated[Models, tyro.conf.OmitArgPrefixes] = Models(),
     run: Annotated[Run, tyro.conf.OmitArgPrefixes] = Run(),
     refine: bool = True,
+    same_person: bool = False,
 ) -> int:
     """Turn every face of every photo into a textured head.
 
@@ -105,6 +112,13 @@ def reconstruct(
     before in the same way is skipped, another earlier result of it is replaced; whatever else is
     there stays, and the result then goes to OUT/photo-2/.
 
+    With --same-person all photos show one person, and the folder OUT/person/ (or that of the one
+    folder which is given) receives one head: (1) in each photo the largest face is taken, or one
+    that is clearly more like those of the others; (2) shape and albedo come from all photos;
+    (3) each photo's pose and expression are found anew, and the shape is brought nearer to the
+    shading of all photos; (4) one texture is made of all photos.
+    person.glb, person.json, view.html and overlay-PHOTO.png are written.
+
     Args:
         photos: Which photos.
         out: Folder for the results.
@@ -112,13 +126,17 @@ def reconstruct(
         faces: Which faces of a photo.
         models: Networks and face models of yours.
         run: How it runs, and what it says.
-        refine: Bring each face's shape nearer to the photo's shading, 0.1 to 0.2 s a face.
+        refine: Bring each face's shape nearer to the photo's shading, 0.1 to 0.2 s a face; with
+            --same-person, one shape to that of all photos.
+        same_person: All photos show one person: make one head of them.
 
     Returns:
         Exit status: 0 all done, 1 some photos failed (each named on stderr), 2 wrong usage.
     """
     for options in (photos, faces, models, run, outputs):
         options.check()
+    if same_person:
+        check_formats_of_person(outputs)
     check_folder("--out", out)
     given, problems = photos.found()
     for problem in problems:
@@ -140,6 +158,20 @@ def reconstruct(
         transfer = load_transfer(reconstructor, models.topology)
     options = asdict(faces) | outputs.record() | {"refine": refine}
     options |= fingerprints(models, reconstructor, transfer)
+    if same_person:
+        person = PersonRun(
+            reconstructor,
+            outputs,
+            options | {"same_person": True},
+            transfer,
+            faces.max_faces,
+            refine,
+            run.overwrite,
+            run.json,
+            run.quiet,
+        )
+        status = reconstruct_person(given, out, person_stem(photos.photos), person)
+        return EXIT_FAILED if problems else status
     folders = PhotoFolders(given, out, options)
     with PhotoLines(len(given), as_json=run.json, quiet=run.quiet) as lines:
         for number, photo in enumerate(given):

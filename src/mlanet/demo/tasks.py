@@ -13,8 +13,7 @@ from mlanet.detection import Detection
 from mlanet.errors import NoFaceError
 from mlanet.fitting import can_be_refined, refine_face
 from mlanet.image import read_image
-from mlanet.reconstruction import facing_others
-from mlanet.reconstructor import Reconstructor
+from mlanet.reconstructor import Reconstructor, facing_others
 from mlanet.viewing import view_page
 
 PREVIEW_SIDE_PX = 1280

@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 from mlanet.export.corners import SplitMesh, checked_mesh, split_at_seams
 from mlanet.export.gltf import GltfBuffer, from_upper_left, in_metres
 from mlanet.geometry import Mesh
+from mlanet.image.srgb import linear_from_srgb
 
 ROUGHNESS = 0.85
 """Of the material: skin without shine."""
@@ -97,11 +98,6 @@ def _attributes(buffer: GltfBuffer, mesh: Mesh, split: SplitMesh, *, with_colors
     if split.uv is not None:
         attributes.TEXCOORD_0 = buffer.add(from_upper_left(split.uv), "vertices")
     if with_colors and mesh.colors is not None:
-        colors = _linear_from_srgb(np.clip(mesh.colors, 0.0, 1.0))[split.source]
+        colors = linear_from_srgb(np.clip(mesh.colors, 0.0, 1.0))[split.source]
         attributes.COLOR_0 = buffer.add(colors.astype(np.float32), "vertices")
     return attributes
-
-
-def _linear_from_srgb(colors: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
-    """IEC 61966-2-1."""
-    return np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)

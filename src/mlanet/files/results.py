@@ -104,25 +104,34 @@ def result_folder(
         rmtree(result.staging, ignore_errors=True)
 
 
-def finished_result(out: Path, stem: str, photo: Path, options: dict[str, Any]) -> Path | None:
+def finished_result(
+    out: Path, stem: str, photo: Path | Origin, options: dict[str, Any]
+) -> Path | None:
     """The folder of a photo's result that the same version of mlanet would write again.
 
     Its manifest tells of the same content of the photo and the same options, and all files are
     as they were written. None if there is no such folder. The photo is read only if its path has
     a result of the same options.
 
+    Args:
+        out: the folder of all results.
+        stem: the photo's name without its ending.
+        photo: its file, or what tells it from others where that is known.
+        options: see `result_folder`.
+
     Raises:
         OSError: the photo or `out` cannot be read.
     """
     if not out.is_dir():
         return None
-    path, digest = absolute(photo), ""
-    for place in _own_places(out, _plain(stem), Origin(path, digest)):
+    known = photo if isinstance(photo, Origin) else Origin(absolute(photo), "")
+    for place in _own_places(out, _plain(stem), known):
         manifest = read_manifest(place)
         if manifest is None or (manifest.mlanet, manifest.options) != (__version__, options):
             continue
-        digest = digest or sha256_of(photo)
-        if manifest.origin == Origin(path, digest) and manifest.is_whole(place):
+        if isinstance(photo, Path) and not known.sha256:
+            known = Origin(known.path, sha256_of(photo))
+        if manifest.origin == known and manifest.is_whole(place):
             return place
     return None
 

@@ -14,7 +14,12 @@ from mlanet.fitting.landmarks import (
     RotationPrior,
     fit_landmarks,
 )
-from mlanet.fitting.pixel_fit import PixelFitConfig, can_be_refined, refine_face
+from mlanet.fitting.pixel_fit import (
+    PixelFitConfig,
+    can_be_refined,
+    refine_face,
+    refine_person,
+)
 from mlanet.fitting.views import CropView, OrthographicView, View
 
 if TYPE_CHECKING:
@@ -36,6 +41,7 @@ __all__ = [
     "photo_error",
     "refine",
     "refine_face",
+    "refine_person",
 ]
 
 _NEED_TORCH = ("RefinementConfig", "photo_error", "refine")

@@ -1,10 +1,13 @@
 """A face's shape from the shading and the features of its skin: Gauss-Newton, without torch.
 
+One photo or several of one person, which then have identity and albedo in common.
+
 Analysis by synthesis (Blanz and Vetter, 1999) at the vertices of the skin instead of pixels: the
 photo's colour less albedo times harmonics, whose derivative by the shape is that of the normal, and
 of the place in the photo. All coefficients move at once by the normal equations.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
@@ -57,6 +60,8 @@ class PixelFitConfig:
         free_expression_sd: the same where they are unit normal.
         albedo_sd: of the albedo's coefficients.
         light_sd: of the light's radiance about white from everywhere.
+        agreement: of `n` photos' answers about one person, as a power of `n`: 1 as if they were
+            wrong independently, 0 as if always in the same way.
 
     Raises:
         ConfigurationError: a value is not positive; the field is named.
@@ -73,6 +78,7 @@ class PixelFitConfig:
     free_expression_sd: float = 0.3
     albedo_sd: float = 1.0
     light_sd: float = 0.5
+    agreement: float = 0.1
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -95,16 +101,89 @@ def refine_face(face: Reconstruction, config: PixelFitConfig | None = None) -> R
     Raises:
         ConfigurationError: the face model has no albedo or the rotation is not of the 6D kind.
     """
-    if face.rotation_kind != "6d":
+    return refine_person([face], config)[0]
+
+
+def refine_person(
+    faces: Sequence[Reconstruction], config: PixelFitConfig | None = None
+) -> list[Reconstruction]:
+    """Faces of one person in several photos, with one shape and one albedo that explain them all.
+
+    As `refine_face`; pose, expression and light are each photo's own. Each photo's answer counts
+    alike as the middle of what identity and albedo are expected to be.
+
+    Raises:
+        ConfigurationError: see `refine_face`.
+        ValueError: there is no face, or their face models differ.
+    """
+    if not faces or any(face.model is not faces[0].model for face in faces):
+        raise ValueError("expected faces of one face model")
+    if any(face.rotation_kind != "6d" for face in faces):
         raise ConfigurationError("fitting needs 6d rotations")
-    if not face.model.has_albedo:
-        raise ConfigurationError(f"the face model {face.model.name} has no albedo to fit")
+    if not faces[0].model.has_albedo:
+        raise ConfigurationError(f"the face model {faces[0].model.name} has no albedo to fit")
     config = config or PixelFitConfig()
-    problem = _Problem(face, config)
-    state = problem.start()
+    problems = [_Problem(face, config, len(faces)) for face in faces]
+    states = [problem.start() for problem in problems]
+    shared = problems[0].shared
     for _ in range(config.steps):
-        state = problem.step(state)
-    return replace(face, coefficients=problem.coefficients(state))
+        parts = [each.equations(state) for each, state in zip(problems, states, strict=True)]
+        changes = solved_together(parts, shared)
+        states = [
+            each.moved(state, part.appearance, change)
+            for each, state, part, change in zip(problems, states, parts, changes, strict=True)
+        ]
+    return [
+        replace(face, coefficients=problem.coefficients(state))
+        for face, problem, state in zip(faces, problems, states, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Equations:
+    """What one photo says of all its coefficients: `normal @ change = -slope`.
+
+    Attributes:
+        normal: matrix.
+        slope: right side.
+        values: of the coefficients where this was linearised; those of the pose and of the light
+            are not needed and zero.
+        appearance: albedo and light at which this was linearised.
+    """
+
+    normal: Float[np.ndarray, "n n"]
+    slope: Float[np.ndarray, "n"]
+    values: Float[np.ndarray, "n"]
+    appearance: Appearance
+
+
+def solved_together(
+    parts: Sequence[Equations], shared: Bool[np.ndarray, "n"]
+) -> list[Float[np.ndarray, "n"]]:
+    """Changes after which the shared coefficients of all photos have the same values.
+
+    Each photo's own coefficients are eliminated first (Schur's complement), so that the work grows
+    with the number of photos and not with its cube.
+    """
+    own, count = ~shared, int(shared.sum())
+    total, right = np.zeros((count, count)), np.zeros(count)
+    eliminated: list[np.ndarray] = []
+    for part in parts:
+        across = part.normal[np.ix_(own, shared)]
+        sides = np.concatenate([across, part.slope[own, None]], axis=1)
+        solved = np.linalg.solve(part.normal[np.ix_(own, own)], sides)
+        reduced = part.normal[np.ix_(shared, shared)] - across.T @ solved[:, :-1]
+        total += reduced
+        right += reduced @ part.values[shared] - part.slope[shared] + across.T @ solved[:, -1]
+        eliminated.append(solved)
+    values = np.linalg.solve(total, right)
+    changes: list[np.ndarray] = []
+    for part, solved in zip(parts, eliminated, strict=True):
+        change = np.empty(len(shared))
+        change[shared] = values - part.values[shared]
+        change[own] = -solved[:, -1] - solved[:, :-1] @ change[shared]
+        changes.append(change)
+    return changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +203,8 @@ class _State:
 class _Problem:
     """A face's photo and what is expected of the answer."""
 
-    def __init__(self, face: Reconstruction, config: PixelFitConfig) -> None:
-        self.face, self.config = face, config
+    def __init__(self, face: Reconstruction, config: PixelFitConfig, num_photos: int = 1) -> None:
+        self.face, self.config, self.num_photos = face, config, num_photos
         self.surface, self.model, self.photographic = _prepared(face.model)
         crop = crop_square(face.image, face.crop.square_px, config.size_px)
         self.photo = BlurredPhoto(crop.image, config.blur_px)
@@ -155,7 +234,14 @@ class _Problem:
         place = np.append(given.translation.astype(np.float64), 0.0)
         return _State(shape, np.asarray(self.face.pose.rotation, dtype=np.float64), place)
 
-    def step(self, state: _State) -> _State:
+    @property
+    def shared(self) -> Bool[np.ndarray, "n"]:
+        """Which coefficients all photos of a person have in common."""
+        layout = self.model.layout
+        counts = [layout.identity, layout.expression + NUM_POSE, layout.albedo, NUM_LIGHTING]
+        return np.repeat([True, False, True, False], counts)
+
+    def equations(self, state: _State) -> Equations:
         """One step of all coefficients; the first begins with light and albedo alone."""
         config, vertices = self.config, self.surface.vertices(state.shape)
         chosen = self.surface.visible(vertices, state.pose, config.size_px)
@@ -193,7 +279,11 @@ class _Problem:
         normal = (rows.T @ (rows * trust[:, None])).astype(np.float64)
         slope = (rows.T @ (trust * residual.reshape(-1).astype(np.float32))).astype(np.float64)
         self._keep_likely(state, appearance, normal, slope)
-        return self._moved(state, appearance, -np.linalg.solve(normal, slope))
+        values = np.zeros(len(slope))
+        values[: len(state.shape)] = state.shape
+        start = len(state.shape) + NUM_POSE
+        values[start : start + len(appearance.albedo)] = appearance.albedo
+        return Equations(normal, slope, values, appearance)
 
     def coefficients(self, state: _State) -> Coefficients:
         """The answer in the face model's own coefficients."""
@@ -237,15 +327,17 @@ class _Problem:
         sds = [config.identity_sd, expression_sd, np.inf, config.albedo_sd, np.inf]
         counts = [layout.identity, layout.expression, NUM_POSE, layout.albedo, NUM_LIGHTING]
         precision = np.repeat(np.array(sds) ** -2.0, counts)
+        precision[self.shared] *= self.num_photos ** (config.agreement - 1.0)
         away = np.zeros(len(precision))
         away[: len(self.shape)] = state.shape - self.shape
         away[count : count + layout.albedo] = appearance.albedo - self.albedo
         normal[np.diag_indices_from(normal)] += precision + DAMPING
         slope += precision * away
 
-    def _moved(
+    def moved(
         self, state: _State, appearance: Appearance, change: Float[np.ndarray, "n"]
     ) -> _State:
+        """The state after a change of all coefficients."""
         layout = self.model.layout
         counts = [len(state.shape), NUM_TURN, NUM_POSE - NUM_TURN, layout.albedo]
         shape, turn, translation, albedo, light = np.split(change, np.cumsum(counts))

@@ -21,12 +21,13 @@ from mlanet.render.rasterize import rasterize
 from mlanet.render.renderer import Renderer, Rendering
 from mlanet.render.sampling import sample_image
 from mlanet.render.shade import ambient_light, headlight, shade
-from mlanet.render.texture import Texture, project_texture
+from mlanet.render.texture import MeshInPhoto, Texture, project_photos, project_texture
 from mlanet.render.texture_guide import TextureGuide
 from mlanet.render.texture_of_head import (
     AS_PHOTOGRAPHED,
     LEAST_TEXTURE,
     MOST_TEXTURE,
+    HeadInPhoto,
     TextureChoice,
     head_texture,
     texture_size,
@@ -43,6 +44,8 @@ __all__ = [
     "PART_COLORS",
     "PICTURES",
     "Fragments",
+    "HeadInPhoto",
+    "MeshInPhoto",
     "PartMasks",
     "PosedHead",
     "Renderer",
@@ -65,6 +68,7 @@ __all__ = [
     "interpolate",
     "mm_per_px",
     "part_masks",
+    "project_photos",
     "project_texture",
     "rasterize",
     "rasterize_naive",

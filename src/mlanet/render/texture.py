@@ -1,6 +1,6 @@
 """The photo's colours, carried onto the mesh's texture."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from mlanet.render.completion import Completion, SurfacePlanes, complete
 from mlanet.render.drawing import box_in_picture
 from mlanet.render.eye_texture import complete_eyes
 from mlanet.render.heads import PosedHead
+from mlanet.render.merging import PhotoInUv, merged_texels
 from mlanet.render.photo_texels import PhotoTexels, Sight
 from mlanet.render.sampling import stretch
 from mlanet.render.texture_guide import TextureGuide
@@ -50,6 +51,98 @@ class Texture:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MeshInPhoto:
+    """A photo, and where it shows a mesh.
+
+    Attributes:
+        image: the photo.
+        vertices_camera: of the mesh, in the camera frame, mm.
+        camera: in pixels of the photo.
+        guide: what the surface is; without it everything is skin.
+        before: heads of other people that the photo may show in front of this one; they and
+            what is near their outlines give no colour.
+    """
+
+    image: UInt8[np.ndarray, "h w 3"]
+    vertices_camera: Float[np.ndarray, "v 3"]
+    camera: Camera
+    guide: TextureGuide | None = None
+    before: Iterable[PosedHead] = ()
+
+
+def project_photos(
+    photos: Sequence[MeshInPhoto],
+    mesh: Mesh,
+    atlas: UvAtlas,
+    *,
+    fill: Float[np.ndarray, "v 3"] | None = None,
+    topology: MeshTopology | None = None,
+    symmetric: bool = False,
+    blank: tuple[int, int, int] | None = None,
+    size: int | None = None,
+    strands: Int8[np.ndarray, "s s"] | None = None,
+) -> Texture:
+    """Sample photos where they show the mesh's surface, and complete the rest to match.
+
+    Of several photos, the colours of the others are made those of the first (`merged_texels`). The
+    rest is the mirrored photo where that is seen, else `fill` in the light that makes it look
+    like the photo; both are moved smoothly to the photo's colours along the border. What has
+    hair's colour where hair may be counts as hair, and colours the scalp; what has neither its
+    colour nor skin's, away from the middle of the face, is foreign and replaced.
+
+    Args:
+        photos: of one person, at least one; the first one's light is the texture's.
+        mesh: gives `faces`; its vertices are not used.
+        atlas: of the mesh's texture coordinates.
+        fill: albedo of the vertices for the rest, in [0, 1]; without it, the median colour of
+            what is seen.
+        topology: of the mesh, for callers who texture many.
+        symmetric: mirroring the texture left to right mirrors the face.
+        blank: colour, 0 to 255, that hidden parts get instead of being completed.
+        size: of the texture; without it, the atlas's. A larger one has the photo's own pixels, too,
+            but borders of what is hidden as the atlas tells them.
+        strands: variation of hidden hair at the atlas's texels, ±127 for three standard deviations.
+
+    Raises:
+        RenderError: an argument's shape is wrong or a vertex is not finite.
+    """
+    import cv2
+
+    from mlanet.render._numba.texels import copy_rows
+
+    topology = topology or MeshTopology(mesh.faces, len(photos[0].vertices_camera))
+    seen = [_seen(photo, mesh, atlas, fill, topology) for photo in photos]
+    larger = size is not None and size > atlas.size
+    fine = [each.enlarged(atlas, size) if larger else each.fine for each in seen]
+    whole, coarse = fine[0], seen[0].coarse
+    guide = photos[0].guide or TextureGuide.plain(topology.num_vertices)
+    if len(photos) > 1:
+        whole, coarse = merged_texels(
+            [
+                _in_uv(own, each.coarse, each.completed(symmetric))
+                for own, each in zip(fine, seen, strict=True)
+            ],
+            seen[0].surface,
+            guide.eyes,
+        )
+    surface = seen[0].surface
+    found = complete(coarse.colors, coarse.weight, coarse.seen, surface, symmetric=symmetric)
+    if larger:
+        assert size is not None
+        starts, columns = _all_texels(size)
+        empty = atlas.empty_enlarged(size)
+        if strands is not None:
+            wide = cv2.resize(strands.astype(np.int16), (size, size))  # of int8 OpenCV knows none
+            strands = wide.astype(np.int8)
+        whole.weight.reshape(-1)[empty[0]] = 0
+    else:
+        starts, columns, empty = atlas.row_starts, atlas.rows_and_columns[1], atlas.empty
+    texture = _composed(whole, found, starts, columns, guide, blank, strands)
+    copy_rows(texture.image.reshape(-1, 3), *empty)
+    return texture
+
+
 def project_texture(
     image: UInt8[np.ndarray, "h w 3"],
     vertices_camera: Float[np.ndarray, "v 3"],
@@ -66,50 +159,67 @@ def project_texture(
     size: int | None = None,
     strands: Int8[np.ndarray, "s s"] | None = None,
 ) -> Texture:
-    """Sample the photo where it shows the mesh's surface, and complete the rest to match.
-
-    The rest is the mirrored photo where that is seen, else `fill` in the light that makes it look
-    like the photo; both are moved smoothly to the photo's colours along the border. What has
-    hair's colour where hair may be counts as hair, and colours the scalp; what has neither its
-    colour nor skin's, away from the middle of the face, is foreign and replaced.
-
-    Args:
-        image: the photo.
-        vertices_camera: of the mesh, in the camera frame, mm.
-        mesh: gives `faces`; its vertices are not used.
-        camera: in pixels of the photo.
-        atlas: of the mesh's texture coordinates.
-        fill: albedo of the vertices for the rest, in [0, 1]; without it, the median colour of
-            what is seen.
-        guide: what the surface is; without it everything is skin.
-        topology: of the mesh, for callers who texture many.
-        symmetric: mirroring the texture left to right mirrors the face.
-        before: heads of other people that the photo may show in front of this one; they and
-            what is near their outlines give no colour.
-        blank: colour, 0 to 255, that hidden parts get instead of being completed.
-        size: of the texture; without it, the atlas's. A larger one has the photo's own pixels, too,
-            but borders of what is hidden as the atlas tells them.
-        strands: variation of hidden hair at the atlas's texels, ±127 for three standard deviations.
+    """`project_photos` of one photo: its arguments are those of `MeshInPhoto` and of that.
 
     Raises:
         RenderError: an argument's shape is wrong or a vertex is not finite.
     """
-    import cv2
+    return project_photos(
+        [MeshInPhoto(image, vertices_camera, camera, guide, before)],
+        mesh,
+        atlas,
+        fill=fill,
+        topology=topology,
+        symmetric=symmetric,
+        blank=blank,
+        size=size,
+        strands=strands,
+    )
 
-    from mlanet.render._numba.texels import copy_rows
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _SeenMesh:
+    """A mesh before a photo, in UV: at the atlas's size and at the coarse one."""
+
+    sight: Sight
+    fine: PhotoTexels
+    coarse: PhotoTexels
+    surface: SurfacePlanes
+
+    def enlarged(self, atlas: UvAtlas, size: int | None) -> PhotoTexels:
+        assert size is not None
+        return self.sight.enlarged(atlas, self.fine, size)
+
+    def completed(self, symmetric: bool) -> Completion:
+        coarse = self.coarse
+        return complete(
+            coarse.colors, coarse.weight, coarse.seen, self.surface, symmetric=symmetric
+        )
+
+
+def _in_uv(fine: PhotoTexels, coarse: PhotoTexels, found: Completion) -> PhotoInUv:
+    return PhotoInUv(fine, coarse, np.ascontiguousarray(found.fields[..., 4]), found.shade)
+
+
+def _seen(
+    photo: MeshInPhoto,
+    mesh: Mesh,
+    atlas: UvAtlas,
+    fill: Float[np.ndarray, "v 3"] | None,
+    topology: MeshTopology,
+) -> _SeenMesh:
+    image, vertices_camera = photo.image, photo.vertices_camera
     count = len(vertices_camera)
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise RenderError(f"image must be (h, w, 3) uint8, got {image.shape} {image.dtype}")
     if fill is not None and fill.shape != (count, 3):
         raise RenderError(f"fill must be {(count, 3)}, got {fill.shape}")
-    guide = guide or TextureGuide.plain(count)
+    guide = photo.guide or TextureGuide.plain(count)
     if guide.allowed.shape != (count,):
         raise RenderError(f"guide must be of {count} vertices, got {len(guide.allowed)}")
     with np.errstate(divide="ignore", invalid="ignore"):
-        projected = camera.project(np.asarray(vertices_camera, dtype=np.float64))
+        projected = photo.camera.project(np.asarray(vertices_camera, dtype=np.float64))
     checked_mesh(projected, mesh.faces)
-    topology = topology or MeshTopology(mesh.faces, count)
     normals = viewer_normals(vertices_camera, topology)
     cosine = np.einsum("vk,vk->v", normals, unit(vertices_camera) * np.array([-1.0, 1.0, 1.0]))
     points = np.column_stack([projected, cosine, guide.allowed])
@@ -117,24 +227,12 @@ def project_texture(
     some = slice(None, None, 1 + len(mesh.faces) // SCALE_SAMPLES)
     places = projected[:, :2], mesh.faces[some], atlas.texels, atlas.uv_faces[some]
     across = atlas.size * stretch(*places)
-    sight = Sight(image, points, guide.inner, mesh, camera, box, across, before)
+    sight = Sight(image, points, guide.inner, mesh, photo.camera, box, across, photo.before)
     fine = sight.texels(atlas)
     coarse = fine if atlas.coarse is atlas else sight.texels(atlas.coarse)
-    surface = _surface(atlas.coarse, mesh, normals, coarse, fill, guide)
-    found = complete(coarse.colors, coarse.weight, coarse.seen, surface, symmetric=symmetric)
-    if size is not None and size > atlas.size:
-        fine = sight.enlarged(atlas, fine, size)
-        starts, columns = _all_texels(size)
-        empty = atlas.empty_enlarged(size)
-        if strands is not None:
-            wide = cv2.resize(strands.astype(np.int16), (size, size))  # of int8 OpenCV knows none
-            strands = wide.astype(np.int8)
-        fine.weight.reshape(-1)[empty[0]] = 0
-    else:
-        starts, columns, empty = atlas.row_starts, atlas.rows_and_columns[1], atlas.empty
-    texture = _composed(fine, found, starts, columns, guide, blank, strands)
-    copy_rows(texture.image.reshape(-1, 3), *empty)
-    return texture
+    return _SeenMesh(
+        sight, fine, coarse, _surface(atlas.coarse, mesh, normals, coarse, fill, guide)
+    )
 
 
 def unit(vectors: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:

@@ -1,6 +1,6 @@
 """The texture of a face model's head in a photo."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -14,7 +14,7 @@ from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
 from mlanet.render.folded_lids import lashes, unfolded
 from mlanet.render.heads import PosedHead
 from mlanet.render.strands import strand_plane
-from mlanet.render.texture import Texture, project_texture
+from mlanet.render.texture import MeshInPhoto, Texture, project_photos
 from mlanet.render.texture_guide import TextureGuide
 
 TEXTURE_SIZES = (256, 512, 1024)
@@ -62,48 +62,47 @@ AS_PHOTOGRAPHED = TextureChoice()
 """What is written unless something else is wanted."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class HeadInPhoto:
+    """A photo, where it shows a head, and heads of other people that may be in front of it."""
+
+    image: UInt8[np.ndarray, "h w 3"]
+    head: PosedHead
+    before: Iterable[PosedHead] = ()
+
+
 def head_texture(
-    image: UInt8[np.ndarray, "h w 3"],
-    head: PosedHead,
+    photos: Sequence[HeadInPhoto],
     albedo: Float[np.ndarray, "v 3"],
     size: int,
     *,
-    before: Iterable[PosedHead] = (),
     blank: tuple[int, int, int] | None = None,
 ) -> Texture:
-    """The photo's colours in the texture coordinates of a head's model.
+    """The photos' colours in the texture coordinates of a head's model.
 
     Args:
-        image: the photo.
-        head: where the photo shows the head.
-        albedo: sRGB of its vertices, in [0, 1], for what is hidden.
+        photos: of one person, at least one; the texture has the first one's light.
+        albedo: sRGB of the head's vertices, in [0, 1], for what is hidden.
         size: in texels, `LEAST_TEXTURE` to `MOST_TEXTURE`.
-        before: heads of other people that the photo may show in front of it.
         blank: colour, 0 to 255, that hidden parts get instead of being completed.
 
     Raises:
         RenderError: the face model has no texture coordinates, or a shape is wrong.
         ValueError: the size is out of range.
     """
-    model = head.model
+    model = photos[0].head.model
     if not LEAST_TEXTURE <= size <= MOST_TEXTURE:
         raise ValueError(f"size must be {LEAST_TEXTURE} to {MOST_TEXTURE} texels, got {size}")
     if not len(model.uv):
         raise RenderError(f"the face model {model.name} has no texture coordinates")
-    guide = TextureGuide.of_model(model)
-    lids = unfolded(model, head.projected, head.mm_per_px, image)
     kept = min(size, TEXTURE_SIZES[-1])
-    texture = project_texture(
-        image,
-        head.points,
-        model.mesh_of(head.vertices),
-        head.camera,
+    texture = project_photos(
+        [_placed(photo) for photo in photos],
+        model.mesh_of(photos[0].head.vertices),
         _atlas(model, kept),
         fill=albedo,
-        guide=replace(guide, allowed=guide.allowed * lids),
         topology=model.topology,
         symmetric=model.mirrors_modes,
-        before=before,
         blank=blank,
         size=size,
         strands=_strands(model, kept),
@@ -121,6 +120,14 @@ def _draw_lashes(
     """Darken texels, in place: a blink folds away where the photo shows lashes."""
     colors = image.reshape(-1, 3)
     colors[places] = np.rint(colors[places] * brightness[:, None])
+
+
+def _placed(photo: HeadInPhoto) -> MeshInPhoto:
+    head = photo.head
+    guide = TextureGuide.of_model(head.model)
+    lids = unfolded(head.model, head.projected, head.mm_per_px, photo.image)
+    allowed = replace(guide, allowed=guide.allowed * lids)
+    return MeshInPhoto(photo.image, head.points, head.camera, allowed, photo.before)
 
 
 def texture_size(side_px: float) -> int:

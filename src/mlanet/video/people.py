@@ -6,14 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from mlanet.coefficients import Coefficients
-from mlanet.geometry import Camera, Pose, decode_pose, encode_translation, six_d_from_matrix
+from mlanet.geometry import Camera, Pose, decode_pose
 from mlanet.image import Crop, square_transform
 from mlanet.morphable import MorphableModel
+from mlanet.person import shown_well, view_mean, with_shape
 from mlanet.reconstruction import Reconstruction
 from mlanet.render import PosedHead
-from mlanet.video.person import SEEN_OFTEN, VIEW_WEIGHT, VIEWS_DEG
-from mlanet.video.posing import landmarks_of, poses_in_film, solve_poses
+from mlanet.video.posing import landmarks_of, poses_in_film
 from mlanet.video.reading import Film, Frame
 from mlanet.video.recording import Recording
 from mlanet.video.smoothing import Motion, smoothed
@@ -33,9 +32,6 @@ CHUNK = 1024
 
 HEAD_PER_SQUARE = 1.7
 """Side of a picture of a whole head over that of its face's square."""
-
-HUBER = 1.5
-"""Frames farther than this many times the usual distance from the mean count less."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,39 +163,6 @@ def _person(
     )
 
 
-def view_mean(
-    values: Float[np.ndarray, "n c"],
-    yaw_deg: Float[np.ndarray, "n"],
-    weight: Float[np.ndarray, "n"],
-) -> Float[np.ndarray, "c"]:
-    """A robust mean over frames in which no view outvotes the others.
-
-    Huber's mean of each view (from the left, the front and the right), by iterated weights; the
-    views are joined by how often each was seen, up to a limit.
-
-    Args:
-        values: coefficients of each frame.
-        yaw_deg: of the head.
-        weight: confidence.
-    """
-    view = np.searchsorted(VIEWS_DEG, yaw_deg)
-    total, shares = np.zeros(values.shape[1]), 0.0
-    for k, view_weight in enumerate(VIEW_WEIGHT):
-        own, w = values[view == k], weight[view == k]
-        if not len(own):
-            continue
-        mean = np.average(own, axis=0, weights=w)
-        for _ in range(5):
-            away = np.linalg.norm(own - mean, axis=1)
-            usual = max(float(np.median(away)), 1e-9)
-            mean = np.average(
-                own, axis=0, weights=w * np.minimum(1.0, HUBER * usual / np.maximum(away, 1e-9))
-            )
-        share = view_weight * len(own) / (len(own) + SEEN_OFTEN)
-        total, shares = total + share * mean, shares + share
-    return total / shares
-
-
 def usual_square(person: FilmedPerson, recording: Recording) -> Float[np.ndarray, "4"]:
     """A square that holds the person's head in nearly all frames (left, top, right, bottom)."""
     squares = np.array(recording.faces()["square_px"][person.rows])
@@ -213,15 +176,14 @@ def usual_square(person: FilmedPerson, recording: Recording) -> Float[np.ndarray
 def best_frame(person: FilmedPerson, recording: Recording) -> int:
     """In which of a person's frames the face is seen best: large, from the front, at rest."""
     squares = np.array(recording.faces()["square_px"][person.rows])
-    side = np.minimum(squares[:, 2] - squares[:, 0], 512.0)
-    pitch, yaw, _ = np.radians(person.motion.pose.euler_deg.T)
-    frontal = np.clip(np.cos(yaw) * np.cos(pitch), 0.0, 1.0) ** 2
-    names = person.model.expression_names
-    moving = np.zeros(len(side))
-    for name in ("eyeBlinkLeft", "eyeBlinkRight", "jawOpen"):
-        if name in names:
-            moving = np.maximum(moving, person.motion.expression[:, names.index(name)])
-    return int(np.argmax(person.confidence * side * frontal * (1.0 - 0.8 * np.clip(moving, 0, 1))))
+    motion = person.motion
+    merit = shown_well(
+        motion.pose.euler_deg,
+        squares[:, 2] - squares[:, 0],
+        motion.expression,
+        person.model.expression_names,
+    )
+    return int(np.argmax(person.confidence * merit))
 
 
 def portrait(
@@ -232,21 +194,9 @@ def portrait(
     seen = recording.layout.split(np.array(row["vector"], dtype=np.float64))
     transform = square_transform(np.array(row["square_px"]), crop_size)
     crop = Crop(np.zeros((crop_size, crop_size, 3), np.uint8), transform)
-    camera = Camera.of_crop(crop_size).before(transform)
-    before = decode_pose(seen.rotation, seen.translation, recording.layout.rotation)
-    points = person.model.landmarks(seen.identity, seen.expression).astype(np.float64)
-    own = landmarks_of(person.model, person.identity, seen.expression[None])
-    start = Pose(before.rotation[None], before.translation[None])
-    pose = solve_poses(own, camera.project(before.apply(points))[None, :, :2], camera, start)
-    coefficients = Coefficients(
-        identity=person.identity,
-        expression=seen.expression,
-        albedo=person.albedo,
-        rotation=six_d_from_matrix(pose.rotation[0]),
-        translation=encode_translation(pose.translation[0]),
-        lighting=seen.lighting,
-    )
-    return Reconstruction(frame.image, None, crop, coefficients, "6d", person.model)
+    kind = recording.layout.rotation
+    face = Reconstruction(frame.image, None, crop, seen, kind, person.model)
+    return with_shape(face, person.identity, person.albedo, expression_sd=0.0)
 
 
 def by_frame(

@@ -6,16 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
+from mlanet.person.estimate import SEEN_OFTEN, VIEW_WEIGHT, VIEWS_DEG
 from mlanet.reconstruction import Reconstruction
-
-VIEWS_DEG = (-20.0, 20.0)
-"""Yaw at which a face seen from its left becomes one seen from the front, and from its right."""
-
-VIEW_WEIGHT = (0.5, 1.0, 0.5)
-"""Of a view among the others, once it was seen often."""
-
-SEEN_OFTEN = 10.0
-"""Frames after which a view has half of its weight."""
 
 OUTLIER = 2.0
 """Frames farther from the mean than this many times the usual distance count less (Huber)."""

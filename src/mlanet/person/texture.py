@@ -1,0 +1,32 @@
+"""One texture from all photos of a person."""
+
+from dataclasses import dataclass, field
+
+from mlanet.reconstruction import Reconstruction
+from mlanet.render import HeadInPhoto, Texture, head_texture
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PersonTexture:
+    """Makes a person's texture of all photos, each size once.
+
+    Attributes:
+        faces: one of each photo, with one identity; the texture has the first one's light.
+    """
+
+    faces: tuple[Reconstruction, ...]
+    _made: dict[tuple[int, tuple[int, int, int] | None], Texture] = field(default_factory=dict)
+
+    def __call__(self, size: int | None, blank: tuple[int, int, int] | None) -> Texture:
+        """The texture, as `Reconstruction.texture_of` says."""
+        if size is None:
+            size = max(face.own_texture_size for face in self.faces)
+        if (size, blank) not in self._made:
+            colors = self.faces[0].mesh.colors
+            assert colors is not None
+            photos = [
+                HeadInPhoto(face.image, face.head, [head.build() for head in face.before])
+                for face in self.faces
+            ]
+            self._made[size, blank] = head_texture(photos, colors, size, blank=blank)
+        return self._made[size, blank]
