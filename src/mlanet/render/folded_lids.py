@@ -127,12 +127,12 @@ def _rim(
     closed: Float[np.ndarray, "v 3"], front: Int[np.ndarray, "l 3"], behind: Int[np.ndarray, "b 3"]
 ) -> Float[np.ndarray, "v"]:
     """1 where lids turn towards the eyeball, and a little before that."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     near = np.zeros(len(closed), dtype=np.float32)
     edge, own = np.intersect1d(front, behind), np.unique(front)
     if len(edge):
-        away, _ = cKDTree(closed[edge]).query(closed[own])
+        away, _ = KDTree(closed[edge]).query(closed[own])
         start, end = RIM_MM
         near[own] = np.clip((end - away) / (end - start), 0.0, 1.0)
     return near

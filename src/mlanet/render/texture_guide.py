@@ -99,7 +99,7 @@ class TextureGuide:
     def plain(cls, count: int) -> "TextureGuide":
         """Of a surface of which nothing is known: all of it is trusted skin."""
         one, none = np.ones(count, dtype=np.float32), np.zeros(count, dtype=np.float32)
-        return cls(one, one, none, one, *[none] * 8)
+        return cls(one, one, none, one, none, none, none, none, none, none, none, none)
 
     @classmethod
     def of_model(cls, model: MorphableModel) -> "TextureGuide":
