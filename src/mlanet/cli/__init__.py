@@ -52,6 +52,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
         florence,
         identity,
         occlusion,
+        portraits,
         scans,
         submissions,
     )
@@ -70,6 +71,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
         "evaluate identity": identity.identity,
         "evaluate occlusion": occlusion.occlusion,
         "evaluate expressions": expressions.expressions,
+        "evaluate portraits": portraits.portraits,
         "evaluate now": submissions.now,
         "evaluate realy": submissions.realy,
         "evaluate compare": compare.compare,
