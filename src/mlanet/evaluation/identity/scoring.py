@@ -34,7 +34,7 @@ NOTES = {
 
 WHITENED, BY_SCATTER = "identity, whitened", "identity, by the scatter within people"
 
-RIDGE = 0.1
+RIDGE = 0.03
 """Added to the scatter within people, in variances of whitened rows."""
 
 MIN_SPREAD = 1e-3
