@@ -19,7 +19,7 @@ from PIL import Image
 
 from mlanet import Reconstruction, Reconstructor
 from mlanet.assets import verified_path
-from mlanet.geometry import Camera, Pose, matrix_from_euler
+from mlanet.geometry import Camera, Mesh, Pose, matrix_from_euler
 from mlanet.image import crop_square, read_image
 from mlanet.render import composite, render_mesh
 
@@ -83,8 +83,9 @@ class Tile:
         yaw_deg: float,
         weights: Weights | None = None,
         pitch_deg: float = 0.0,
+        clay: bool = False,
     ) -> np.ndarray:
-        """The head (height, width, 3), with the photo's expression or another."""
+        """The head (height, width, 3), with the photo's expression or another, maybe in clay."""
         mesh = face.mesh
         if weights is not None:
             model = face.model
@@ -96,10 +97,10 @@ class Tile:
         place = np.array([0.0, 0.0, DISTANCE_MM]) - rotation @ CENTRE_MM
         height, width = SUPERSAMPLING * self.height, SUPERSAMPLING * self.width
         camera = Camera(width * DISTANCE_MM / self.shown_mm, (width / 2, height / 2))
+        texture = None if clay else face.texture.image
+        mesh = Mesh(mesh.vertices, mesh.faces) if clay else mesh
         picture = composite(
-            render_mesh(
-                mesh, Pose(rotation, place), camera, (height, width), texture=face.texture.image
-            ),
+            render_mesh(mesh, Pose(rotation, place), camera, (height, width), texture=texture),
             np.full((height, width, 3), BACKGROUND, np.uint8),
         )
         return np.asarray(

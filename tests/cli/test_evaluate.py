@@ -10,7 +10,7 @@ from mlanet.cli import main, verbs
 METHOD = "--name --predictions --threads --weights"
 OPTIONS = {
     "aflw2000": "--annotation --annotations --basel --crop --data --fitted-tones --model --only"
-    f" --out --save-predictions {METHOD}",
+    f" --out --refine --save-predictions {METHOD}",
     "florence": f"--data --every --out --save-predictions --write-pictures {METHOD}",
     "scans": f"--data --out --refine --save-predictions --write-pictures {METHOD}",
     "identity": f"--data --out --people {METHOD}",

@@ -3,9 +3,12 @@ import json
 import numpy as np
 import pytest
 
+from mlanet import Reconstructor
+from mlanet.assets import verified_path
 from mlanet.cli import main, run
 from mlanet.errors import DataError, UsageError
 from mlanet.extras import install_command
+from mlanet.image import read_image
 
 
 def fit(*words):
@@ -25,13 +28,15 @@ def test_the_example_is_fitted(torch, tmp_path, capsys):
     assert float(after) < float(before)
 
 
-def test_reconstruct_refines_on_demand_without_torch(tmp_path, monkeypatch):
+def test_reconstruct_refines_unless_told_not_to_and_without_torch(tmp_path, monkeypatch):
     monkeypatch.setattr("mlanet.cli.common.find_spec", lambda _: None)
-    assert reconstruct("--out", tmp_path, "--example", "--threads", 1) == 0
+    own = Reconstructor.load()(read_image(verified_path("example-image")))[0]
+    assert reconstruct("--out", tmp_path, "--example", "--threads", 1, "--no-refine") == 0
     path = tmp_path / "astronaut" / "face_00.json"
     plain = json.loads(path.read_text())
-    assert reconstruct("--out", tmp_path, "--example", "--threads", 1, "--refine") == 0
-    assert json.loads(path.read_text())["lighting"] != plain["lighting"]
+    assert plain["identity"] == pytest.approx(own.coefficients.identity, abs=1e-3)
+    assert reconstruct("--out", tmp_path, "--example", "--threads", 1) == 0
+    assert json.loads(path.read_text())["identity"] != plain["identity"]
 
 
 def test_without_torch_there_is_one_clear_line(tmp_path, capsys, monkeypatch):

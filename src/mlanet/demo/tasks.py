@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 
 from mlanet.detection import Detection
 from mlanet.errors import NoFaceError
+from mlanet.fitting import can_be_refined, refine_face
 from mlanet.image import read_image
 from mlanet.reconstruction import facing_others
 from mlanet.reconstructor import Reconstructor
@@ -73,6 +74,8 @@ class PhotoTasks:
     ) -> dict[str, str]:
         every = [self.reconstructor.reconstruct_detection(image, found) for found in detections]
         face = facing_others(every)[number]
+        if can_be_refined(face):
+            face = refine_face(face)
         viewed = face.viewed("face")
         return {
             "glb": base64.b64encode(viewed.glb).decode("ascii"),

@@ -14,7 +14,7 @@ from mlanet.fitting.landmarks import (
     RotationPrior,
     fit_landmarks,
 )
-from mlanet.fitting.pixel_fit import PixelFitConfig, refine_face
+from mlanet.fitting.pixel_fit import PixelFitConfig, can_be_refined, refine_face
 from mlanet.fitting.views import CropView, OrthographicView, View
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ __all__ = [
     "RefinementConfig",
     "RotationPrior",
     "View",
+    "can_be_refined",
     "fit_landmarks",
     "fit_to_landmarks",
     "photo_error",

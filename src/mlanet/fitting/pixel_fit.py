@@ -81,6 +81,11 @@ class PixelFitConfig:
                 raise ConfigurationError(f"{item.name} must be positive, got {value}")
 
 
+def can_be_refined(face: Reconstruction) -> bool:
+    """Whether `refine_face` takes it: the face model has albedo and the rotation is 6D."""
+    return face.rotation_kind == "6d" and face.model.has_albedo
+
+
 def refine_face(face: Reconstruction, config: PixelFitConfig | None = None) -> Reconstruction:
     """The face with the shape, pose, albedo and light that explain its photo better.
 

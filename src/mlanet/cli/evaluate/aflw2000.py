@@ -31,6 +31,9 @@ class Measures:
     crop: Literal["ground-truth", "detector"] = "ground-truth"
     """Cut faces by the protocol's ground-truth boxes or by mlanet's own detector."""
 
+    refine: bool = False
+    """Bring each face's shape nearer to the picture's shading, too, as mlanet reconstruct does."""
+
     basel: Path | None = None
     """3DDFA's Model_Shape.mat (with Model_Expression.mat beside it), or what mlanet models convert
     made of it: scores dense alignment and 3D reconstruction, too."""
@@ -72,6 +75,7 @@ def aflw2000(
     from mlanet.evaluation.aflw2000.dense import DenseProtocol
     from mlanet.evaluation.aflw2000.pictures import FacePictures
     from mlanet.evaluation.aflw2000.predictions import predictions_of
+    from mlanet.fitting import refine_face
     from mlanet.morphable import load_model
     from mlanet.reconstructor import Reconstructor
 
@@ -88,6 +92,7 @@ def aflw2000(
             truth,
             measures.annotation,
             measures.crop,
+            refine_face if measures.refine else None,
             skin_tone=_skin_tone(reconstructor, fitted=measures.fitted_tones),
             vertices=None if dense is None else dense.carried,
         )
@@ -112,6 +117,7 @@ def aflw2000(
             measures.annotation,
             "unknown" if method.predictions is not None else measures.crop,
             "fitted" if measures.fitted_tones else "predicted",
+            refined=measures.refine,
         ),
         method,
         started,
@@ -131,6 +137,8 @@ def _check(method: Method, model: Path | None, measures: Measures) -> None:
     own = (method.weights, model) != (None, None) or measures.crop != "ground-truth"
     if method.predictions is not None and (own or measures.fitted_tones):
         raise UsageError("--predictions come with their own crop and weights")
+    if method.predictions is not None and measures.refine:
+        raise UsageError("--predictions are scored as they are, without --refine")
     if model is not None and measures.basel is not None:
         raise UsageError("--basel compares faces of the embedded model: not with --model")
     if measures.fitted_tones:

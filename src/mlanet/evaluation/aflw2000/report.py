@@ -62,16 +62,20 @@ def aflw2000_report(
     annotation: AnnotationKind,
     crop: CropSource,
     tones: Literal["predicted", "fitted"] = "predicted",
+    *,
+    refined: bool = False,
 ) -> Report:
     """The report of all images.
 
-    `tones` says whether skin tones are those of the predicted albedo or of a fitted one.
+    `tones` says whether skin tones are those of the predicted albedo or of a fitted one, `refined`
+    whether faces were brought nearer to the pictures' shading.
     """
     tables = [alignment_table(results), pose_table(results), curve_table(results)]
     if any(result.dense is not None for result in results):
         tables.insert(1, dense_table(results))
     conditions: dict[str, Cell] = {
         "crop": crop,
+        "refined": refined,
         "images": len(results),
         "missed": sum(result.nme_2d_68 is None for result in results),
         "seconds_of_method": round(sum(result.seconds for result in results), 3),

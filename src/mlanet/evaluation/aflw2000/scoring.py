@@ -35,15 +35,16 @@ class NetworkSource(Generic[AnyPredictor]):
 
     With the ground-truth crop, faces are cut by `square_roi_box`. With the detector's, the
     detection whose box overlaps the bounding box of the true landmarks best is used; if that
-    overlap (intersection over union) is below `framing.MIN_IOU`, the face counts as missed. Of what
-    the predictor returned, `skin_tone` says the individual typology angle in degrees, `vertices`
-    the Basel model's vertices in pixels.
+    overlap (intersection over union) is below `framing.MIN_IOU`, the face counts as missed.
+    `refine` changes what the predictor returned. Of that, `skin_tone` says the individual typology
+    angle in degrees, `vertices` the Basel model's vertices in pixels.
     """
 
     predictor: AnyPredictor
     annotations: AFLW2000Annotations
     annotation: AnnotationKind = "original"
     crop: CropSource = "ground-truth"
+    refine: Callable[[Any], Any] | None = None
     skin_tone: Callable[[Any], float | None] | None = None
     vertices: Callable[[Any], Float[np.ndarray, "v 3"]] | None = None
 
@@ -57,6 +58,8 @@ class NetworkSource(Generic[AnyPredictor]):
             return None
         box, turns = framed
         predicted = self.predictor.predict_in_box(sample.image, box, turns)
+        if self.refine is not None:
+            predicted = self.refine(predicted)
         landmarks = np.asarray(predicted.landmarks_px, dtype=np.float64)
         seconds = time.perf_counter() - started
         rated = predicted if isinstance(predicted, Reconstruction) else None
