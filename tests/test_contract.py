@@ -86,6 +86,7 @@ def test_help_imports_nothing_heavy(words, allowed):
         ("evaluate identity", "--weights"),
         ("evaluate occlusion", "--shares"),
         ("evaluate expressions", "--teacher"),
+        ("evaluate portraits", "--teacher"),
         ("train", "--out"),
         ("ablate", "--out"),
         ("export", "--out"),

@@ -48,6 +48,7 @@ RUNS = {
     "evaluate occlusion": "--data DATA/aflw2000 --out OUT --shares 0.1",
     "evaluate expressions": "--data DATA/aflw2000 --annotations DATA/annotations.npz "
     "--teacher DATA/teacher.npz --out OUT --num-heads 2",
+    "evaluate portraits": "--data DATA --out OUT",
     "evaluate now": "--data DATA/now --images DATA/now/list.txt --out OUT",
     "evaluate realy": "--images DATA/photos --out OUT",
     "evaluate compare": "DATA/report.json DATA/report.json",
@@ -85,6 +86,7 @@ def data(face, tmp_path_factory):
     write_crops(folder / "crops", *face)
     write_aflw2000(folder, *face)
     write_teacher(folder / "teacher.npz")
+    write_portraits(folder, *face)
     picture = Image.fromarray(face[0])
     picture.save(folder / "photos" / "1.png")
     write_now(folder / "now", picture)
@@ -137,6 +139,34 @@ def write_teacher(path):
     names = load_model().expression_names
     values = np.random.default_rng(0).uniform(size=(len(PHOTOS), len(names)))
     np.savez(path, name=np.array(PHOTOS), blendshapes=values, blendshape_names=np.array(names))
+
+
+def write_portraits(folder, picture, points):
+    """Portraits, and a teacher whose points are the landmarks and who sees no expression."""
+    from mlanet.labelling.teacher import INNER, JAW, LIDS
+
+    (folder / "portraits").mkdir()
+    (folder / "teacher").mkdir()
+    write_crops(folder / "portraits", picture, points)
+    groups = {"source": np.array(["own"] * len(FRAMES)), "group": np.array(["a", "a", "b", "b"])}
+    np.savez(folder / "portraits" / "labels.npz", name=np.array(FRAMES), **groups)
+    lids = [point for side in LIDS.values() for part in side for point in part]
+    index = list(dict.fromkeys([*JAW, *INNER, *lids]))
+    seen = np.zeros((len(FRAMES), len(index), 2))
+    for place, point in enumerate(points[:, :2]):
+        seen[:, index.index((JAW + INNER)[place])] = point
+    seen[..., 0] += np.arange(len(FRAMES))[:, None]
+    names = np.array(load_model().expression_names)
+    np.savez(
+        folder / "teacher" / "portraits.npz",
+        name=np.array(FRAMES),
+        found=np.array([True, True, True, False]),
+        points=seen,
+        blendshapes=np.zeros((len(FRAMES), len(names))),
+        blendshape_names=names,
+        index=np.array(index),
+        unit_px=1.0,
+    )
 
 
 def write_now(folder, picture):

@@ -67,6 +67,17 @@ def test_heads_turn_no_farther_than_they_may(tmp_path, capsys):
     assert 2.0 < yaw.max() <= 12.01
 
 
+def test_heads_of_which_no_part_moves_are_at_rest(tmp_path, capsys):
+    out, model = tmp_path / "heads", load_model()
+    command = ("synthesize", "heads", "--out", out, "--count", 3, "--size", SIZE)
+    assert run(*command, "--expression", 1.5) == 2
+    assert "--expression must be in 0..1, got 1.5" in capsys.readouterr().err
+    assert run(*command, "--expression", 0) == 0
+    with np.load(out / "labels.npz") as labels:
+        coefficients = labels["coefficients"]
+    assert not coefficients[:, model.layout.slices["expression"]].any()
+
+
 def test_broken_samples_of_the_data_are_counted_and_named(crops, tmp_path, capsys):
     out = tmp_path / "turned"
     command = ("synthesize", "profiles", "--data", crops, "--out", out, "--size", SIZE)

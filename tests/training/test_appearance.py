@@ -66,6 +66,20 @@ def test_a_crop_changes_alike_in_any_company(crops, neutral):
     assert not torch.equal(whole, crops)
 
 
+def test_a_hand_has_the_colour_of_the_face_and_changes_nothing_else(crops, neutral):
+    face = torch.tensor([0.7, 0.5, 0.4])[:, None, None].expand(40, 3, SIZE, SIZE)
+    found = random_appearance(face, everywhere(40), replace(neutral, hand=1.0), dice(40))
+    covered = (found - face).abs().amax(dim=1) > 0.01
+    assert 0.1 < covered.float().mean() < 0.6
+    assert (covered.flatten(1).float().mean(dim=1) > 0.03).all()
+    red, green, blue = found.unbind(dim=1)
+    assert ((red > green) & (green > blue)).float().mean() > 0.98
+    others = replace(neutral, cut=0.5, noise=0.5, occluder=0.5)
+    plain = random_appearance(crops, everywhere(5), others, dice(5, seed=2))
+    seldom = random_appearance(crops, everywhere(5), replace(others, hand=1e-9), dice(5, seed=2))
+    assert torch.equal(plain, seldom)
+
+
 def test_colours_change_only_where_they_are_free(crops, neutral):
     free = torch.tensor([True, False, True, False, True])
     found = random_appearance(crops, free, replace(neutral, color=0.3), dice(5))

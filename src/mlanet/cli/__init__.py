@@ -55,6 +55,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
         florence,
         identity,
         occlusion,
+        portraits,
         scans,
         submissions,
     )
@@ -76,6 +77,7 @@ def verbs() -> "dict[str, Callable[..., int] | ConfiguredVerb]":
         "evaluate identity": identity.identity,
         "evaluate occlusion": occlusion.occlusion,
         "evaluate expressions": expressions.expressions,
+        "evaluate portraits": portraits.portraits,
         "evaluate now": submissions.now,
         "evaluate realy": submissions.realy,
         "evaluate compare": compare.compare,

@@ -2,11 +2,13 @@
 
 import math
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import conv2d, grid_sample, interpolate, pad
 
+from mlanet.synthesis.hands import draw_hand
 from mlanet.training.augmentation import LEAST_OCCLUDER, AugmentationConfig
 from mlanet.training.dice import Dice
 
@@ -24,6 +26,9 @@ MOST_MOVED = 0.1
 
 MOST_NOISE = 0.06
 """Largest standard deviation of pixel noise, of the range of colours."""
+
+HAND = (0.1, 0.2)
+"""Half widths of a hand's palm, of the crop's side."""
 
 PATCHES = (2, 8)
 """Fewest and most coloured patches along a side of an occluder."""
@@ -50,6 +55,9 @@ def random_appearance(
     cut = dice.rows(config.cut)
     if len(cut):
         crops[cut] *= kept_side(crops.shape[-1], dice.take(cut)).to(crops)
+    if config.hand > 0.0:  # drawn last: without it nothing else meets another chance
+        for row in dice.rows(config.hand).tolist():
+            crops[row] = put_hand(crops[row], dice.generator(row))
     return crops
 
 
@@ -158,6 +166,16 @@ def put_occluders(
     if len(rows):
         colors[rows] = patches(size, dice.take(rows), crops.device)
     return torch.where(mask[:, None], colors, crops)
+
+
+def put_hand(crop: Float[Tensor, "3 s s"], rng: np.random.Generator) -> Float[Tensor, "3 s s"]:
+    """The crop with a hand of its middle's colour somewhere before its inner part."""
+    size, picture = crop.shape[-1], crop.permute(1, 2, 0).cpu().double().numpy()
+    middle, half_width = rng.uniform(0.25, 0.75, 2) * size, rng.uniform(*HAND) * size
+    inner = slice(size // 3, size - size // 3)
+    skin = np.median(picture[inner, inner].reshape(-1, 3), axis=0)
+    drawn = draw_hand(picture, middle, half_width, skin, rng)
+    return torch.from_numpy(drawn).to(crop).permute(2, 0, 1)
 
 
 def occluder_mask(size: int, dice: Dice, largest: float) -> Bool[Tensor, "b s s"]:

@@ -32,6 +32,7 @@ class AugmentationConfig:
         occluder: probability of something in front of the face.
         occluder_size: its largest half width, of the crop's side.
         cut: probability of a side of the crop that lies outside of the photo, black.
+        hand: probability of a drawn hand before the face.
     """
 
     rotation_deg: float = 15.0
@@ -47,10 +48,11 @@ class AugmentationConfig:
     occluder: float = 0.3
     occluder_size: float = 0.28
     cut: float = 0.1
+    hand: float = 0.0
 
     def __post_init__(self) -> None:
         check_types(self)
         check_range(self, 0.0, math.inf, "rotation_deg", "shift", "log_scale", "color")
-        chances = ("turned", "flip", "grey", "blur", "motion", "noise", "occluder", "cut")
+        chances = ("turned", "flip", "grey", "blur", "motion", "noise", "occluder", "cut", "hand")
         check_range(self, 0.0, 1.0, *chances)
         check_range(self, LEAST_OCCLUDER, 1.0, "occluder_size")

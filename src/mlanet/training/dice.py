@@ -24,6 +24,10 @@ class Dice:
         """Those of some samples."""
         return Dice([self._generators[row] for row in rows.tolist()])
 
+    def generator(self, row: int) -> np.random.Generator:
+        """A sample's own generator."""
+        return self._generators[row]
+
     def uniform(self, low: float, high: float, *shape: int) -> Float[Tensor, "b *s"]:
         """Numbers in [low, high), of this shape for each sample."""
         return low + (high - low) * self._drawn([g.random(shape) for g in self._generators])

@@ -50,6 +50,8 @@ def test_the_table_says_how_often_confidence_is_right(rated):
     assert table.value("clean", "calibration error") == pytest.approx(expected)
     assert table.value("clean", "rank correlation") == pytest.approx(1.0)
     assert landmarks.value("clean", "share within") == 0.75
+    assert 0.22 < table.value("clean", "a twentieth below") < 0.71
+    assert 0.92 < table.value("clean", "a twentieth above") < 0.95
 
 
 def test_landmarks_are_judged_one_by_one():

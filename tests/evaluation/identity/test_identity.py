@@ -21,6 +21,7 @@ from mlanet.evaluation.identity.scoring import (
     score_identity,
     standardized,
     whitened,
+    within_people,
 )
 from mlanet.evaluation.reporting import Report
 from mlanet.metrics import cosine_similarity, verification
@@ -66,6 +67,25 @@ def test_pairs_are_those_of_the_protocol(level):
     assert (found.same, found.different) == (expected.same, expected.different)
     assert found.auc == pytest.approx(expected.auc)
     assert found.eer == pytest.approx(expected.eer)
+
+
+def test_what_changes_within_people_counts_little_for_other_people():
+    """Of ten directions five are noise; the people they are learnt from are not those compared."""
+    rng = np.random.default_rng(2)
+    person = np.repeat(np.arange(80), 6)
+    video = np.repeat(np.arange(240), 2)
+    values = 3.0 * rng.normal(size=(80, 10))[person] * (np.arange(10) < 5)
+    values = whitened(values + rng.normal(size=values.shape))
+    seen = person < 40
+    told = within_people(values, person, seen)
+    others = (person[~seen] - 40, video[~seen] - 120, "one frame")
+    before, after = (score_identity(each[~seen], *others).auc for each in (values, told))
+    assert after > before + 0.03
+    apart = told[seen].reshape(40, 6, 10)
+    spread = (apart - apart.mean(axis=1, keepdims=True)).reshape(-1, 10)
+    covariance = spread.T @ spread / 200
+    np.testing.assert_allclose(covariance, np.diag(np.diag(covariance)), atol=1e-9)
+    assert 0.3 < np.diag(covariance).min() < np.diag(covariance).max() < 1.0
 
 
 def test_more_knowledge_of_a_person_helps_and_noise_is_chance():

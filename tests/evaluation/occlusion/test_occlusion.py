@@ -67,6 +67,22 @@ def test_a_share_of_the_face_is_covered_and_grows(points, kind):
     assert (covered(Occluder(kind, 0.3), points, 1) != covered(Occluder(kind, 0.3), points)).any()
 
 
+def test_a_hand_of_the_faces_colour_hides_a_part_of_it(points):
+    picture, face = np.full((*SIZE, 3), 250, np.uint8), inside(points)
+    picture[face] = (180, 130, 100)
+    hidden = []
+    for seed in range(12):
+        found = cover(picture, Occluder("hand"), points, np.random.default_rng(seed))
+        changed = (np.abs(found.astype(int) - picture) > 3).any(axis=2)
+        red, green, blue = np.moveaxis(found[changed].astype(int), -1, 0)
+        assert ((red >= green) & (green >= blue)).mean() > 0.95
+        hidden.append(changed[face].mean())
+    assert min(hidden) > 0.08
+    assert 0.2 < np.mean(hidden) < 0.6
+    nowhere = cover(picture, Occluder("hand"), points * 0.0, np.random.default_rng(0))
+    assert nowhere.shape == picture.shape
+
+
 def at(mask, place):
     return mask[int(place[1]), int(place[0])]
 
@@ -82,7 +98,7 @@ def test_sunglasses_hide_the_eyes_and_a_mask_the_mouth(points):
         assert not at(glasses, place)
 
 
-@pytest.mark.parametrize("occluder", occluders((0.3,)))
+@pytest.mark.parametrize("occluder", occluders((0.3,))[:-1])
 def test_only_covered_pixels_change(points, occluder):
     image = np.full((*SIZE, 3), 77, np.uint8)
     found = cover(image, occluder, points, np.random.default_rng(3))
@@ -93,7 +109,7 @@ def test_only_covered_pixels_change(points, occluder):
 
 
 def test_faces_outside_of_the_picture_are_left_alone(points):
-    for occluder in occluders((0.3,)):
+    for occluder in occluders((0.3,))[:-1]:
         assert not covered(occluder, points + 1000.0).any()
 
 
@@ -231,7 +247,7 @@ def test_the_same_faces_are_scored_behind_each_occluder(points, dataset, workers
         workers=workers,
         progress=lambda done, total: calls.append((done, total)),
     )
-    assert calls == [(k, 5) for k in range(1, 6)]
+    assert calls == [(k, 6) for k in range(1, 7)]
     assert tuple(found) == (None, *occluders((0.2,)))
     assert mean_nme(found[None]).mean == pytest.approx(0.0, abs=1e-4)
     for occluder in occluders((0.2,)):
@@ -241,7 +257,7 @@ def test_the_same_faces_are_scored_behind_each_occluder(points, dataset, workers
         assert mean > 1.0
     report = occlusion_report(found, seed=5)
     assert report.conditions == {"images": len(YAWS), "seed": 5}
-    assert len(report.rows.rows) == 5 * len(YAWS)
+    assert len(report.rows.rows) == 6 * len(YAWS)
     assert set(report.rows.values("covered by")) == {"none", *(o.name for o in occluders((0.2,)))}
 
 
@@ -273,7 +289,7 @@ def test_pictures_show_occluders_and_the_points_that_were_found(points, dataset)
     assert [grid.columns for grid in grids] == [
         ("nothing", "patch 10 %", "patch 40 %"),
         ("nothing", "side 10 %", "side 40 %"),
-        ("nothing", "sunglasses", "mask"),
+        ("nothing", "sunglasses", "mask", "hand"),
     ]
     order = ("image00001.jpg", "image00002.jpg", "image00005.jpg", "image00000.jpg")
     for grid in grids:
@@ -282,9 +298,9 @@ def test_pictures_show_occluders_and_the_points_that_were_found(points, dataset)
         assert len(names) == NUM_FACES
         assert "missed" in grid.rows[3].caption
         assert (grid.rows[3].tiles[2] == GREY).all()
-    plain, glasses, mask = (tile.astype(int) for tile in grids[2].rows[0].tiles)
+    plain, glasses, mask, _ = (tile.astype(int) for tile in grids[2].rows[0].tiles)
     covered = found[MASK][1]
-    assert grids[2].rows[0].caption.endswith(f", {covered.nme_2d_68:.2f}")
+    assert grids[2].rows[0].caption.rsplit(", ", 2)[1] == f"{covered.nme_2d_68:.2f}"
     assert green_at(plain, points, points) > 0.9
     assert green_at(mask, points, covered.landmarks_px[:, :2]) > 0.9
     assert green_at(mask, points, points) < 0.6
@@ -334,10 +350,10 @@ def test_the_command_writes_figures_a_curve_and_pictures(
         assert f"{nme:.3f}" in printed
         assert f"| {kind.name} | {nme:.3f} |" in text
     page = (out / "report.html").read_text()
-    assert page.count("data:image/jpeg;base64,") == NUM_FACES * (3 + 3 + 3)
+    assert page.count("data:image/jpeg;base64,") == NUM_FACES * (3 + 3 + 4)
     assert "nme_2d_68, percent" in page
     curves = re.findall(r'<polyline points="([^"]+)"', page)
-    assert len(curves) == 4
+    assert len(curves) == 5
     x, y = np.array([pair.split(",") for pair in curves[0].split()], dtype=float).T
     # Pixels from the axes, which cross where nothing is covered and nothing wrong.
     errors = [table.value(name, "nme_2d_68") for name in ("patch 10 %", "patch 30 %")]
@@ -360,7 +376,7 @@ def test_other_methods_see_and_are_scored_on_the_same_pictures(
     given = ["--data", tmp_path, "--seed", 3, "--shares", 0.25]
     pictures, answers = tmp_path / "pictures", tmp_path / "answers"
     assert run(*given, "--write-pictures", pictures) == 0
-    conditions = ("none", "patch-25", "side-25", "sunglasses", "mask")
+    conditions = ("none", "patch-25", "side-25", "sunglasses", "mask", "hand")
     assert sorted(path.name for path in pictures.iterdir()) == sorted(conditions)
     for condition in conditions:
         files = sorted((pictures / condition).glob("*.png"))

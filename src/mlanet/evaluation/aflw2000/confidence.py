@@ -18,12 +18,15 @@ COLUMNS = (
         Column(name, use="figure")
         for name in ("confidence", "share within", "calibration error", "rank correlation")
     ),
+    Column("a twentieth below"),
+    Column("a twentieth above"),
 )
 NOTE = (
     f"Confidence of a face says that its nme_2d_68 is at most {WITHIN_PERCENT:g} %, of a landmark"
     " that its own distance is. Share within: of how many that was so. Calibration error: mean"
     " difference of the two over ten equal parts of [0, 1]. Rank correlation: Spearman's, of one"
-    " minus confidence with the error. Faces that were missed have none."
+    " minus confidence with the error. A twentieth of the confidences lies below the last but one"
+    " column, a twentieth above the last. Faces that were missed have none."
 )
 
 
@@ -101,4 +104,5 @@ def _figures(
         float(within.mean()),
         reliability(confidence, within).expected_error,
         number(spearman_correlation(-confidence, error)),
+        *(float(limit) for limit in np.quantile(confidence, (0.05, 0.95))),
     )

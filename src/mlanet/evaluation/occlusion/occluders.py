@@ -1,4 +1,4 @@
-"""What is drawn before a face: patches, half-planes, sunglasses, a mask."""
+"""What is drawn before a face: patches, half-planes, sunglasses, a mask, a hand."""
 
 import zlib
 from collections.abc import Sequence
@@ -8,12 +8,16 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from mlanet.errors import UsageError
+from mlanet.synthesis.hands import draw_hand
 from mlanet.synthesis.surroundings import procedural_background
 
 SHARES = (0.1, 0.2, 0.3, 0.4)
 """Of the area of the landmarks' convex hull that patches cover."""
 
 EYES = (slice(36, 42), slice(42, 48))
+HAND = (0.17, 0.25)
+"""Half widths of a hand's palm, of the face's size."""
+
 MASK_POINTS = (*range(1, 16), 29)
 """Landmarks around what a mask covers: the jaw and the bridge of the nose."""
 
@@ -23,8 +27,8 @@ class Occluder:
     """What is put before the face.
 
     Attributes:
-        kind: `patch` (an ellipse, such as a hand), `side` (all beyond a line, such as a door),
-            `sunglasses` or `mask`.
+        kind: `patch` (an ellipse), `side` (all beyond a line, such as a door), `sunglasses`,
+            `mask` or `hand`.
         share: of the face that a patch or a side covers.
     """
 
@@ -38,7 +42,7 @@ class Occluder:
 
 
 def occluders(shares: Sequence[float] = SHARES) -> tuple[Occluder, ...]:
-    """Patches and sides that cover those shares of the face, sunglasses, a mask.
+    """Patches and sides that cover those shares of the face, sunglasses, a mask, a hand.
 
     Raises:
         UsageError: a share is not in (0, 1).
@@ -46,7 +50,7 @@ def occluders(shares: Sequence[float] = SHARES) -> tuple[Occluder, ...]:
     if not all(0.0 < share < 1.0 for share in shares):
         raise UsageError("shares of the face to cover must lie between 0 and 1")
     growing = [Occluder(kind, share) for kind in ("patch", "side") for share in shares]
-    return (*growing, Occluder("sunglasses"), Occluder("mask"))
+    return (*growing, Occluder("sunglasses"), Occluder("mask"), Occluder("hand"))
 
 
 def covered_pixels(
@@ -90,7 +94,9 @@ def cover(
     landmarks_px: Float[np.ndarray, "68 2"],
     rng: np.random.Generator,
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """The picture with something before the face: dark glasses, a plain mask, or any texture."""
+    """The picture with something before the face: glasses, a mask, a hand, or any texture."""
+    if occluder.kind == "hand":
+        return _with_hand(image, landmarks_px, rng)
     covered = covered_pixels(occluder, landmarks_px, (image.shape[0], image.shape[1]), rng)
     texture: Float[np.ndarray, ...]
     if occluder.kind == "sunglasses":
@@ -103,6 +109,28 @@ def cover(
     covered_image = image.copy()
     covered_image[covered] = np.rint(255.0 * texture).astype(np.uint8)
     return covered_image
+
+
+def _with_hand(
+    image: UInt8[np.ndarray, "h w 3"],
+    landmarks_px: Float[np.ndarray, "68 2"],
+    rng: np.random.Generator,
+) -> UInt8[np.ndarray, "h w 3"]:
+    """A hand of the face's colour whose palm is half as wide as the face or less."""
+    import cv2
+
+    hull = np.asarray(cv2.convexHull(landmarks_px.astype(np.float32)))[:, 0]
+    face = _filled([hull], (image.shape[0], image.shape[1]))
+    if not face.any():
+        return image.copy()
+    picture = image / 255.0
+    y, x = np.nonzero(face)
+    place = rng.integers(len(x))
+    middle = np.array([x[place], y[place]]) + 0.5
+    size = float(np.sqrt(np.ptp(landmarks_px, axis=0).prod()))
+    skin = np.median(picture[face], axis=0)
+    drawn = draw_hand(picture, middle, rng.uniform(*HAND) * size, skin, rng)
+    return np.rint(255.0 * drawn).astype(np.uint8)
 
 
 def cover_named(
