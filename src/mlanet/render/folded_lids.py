@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Float, Int
 
 from mlanet.morphable import MorphableModel
 from mlanet.render.sampling import signed_areas
@@ -31,10 +31,6 @@ RIM_MM = (0.9, 1.9)
 LASH_DARKNESS = 0.65
 """What that line takes from the brightness of an upper lid."""
 
-DARK, BRIGHT = (0.8, 0.6), (1.12, 1.3)
-"""Brightness on lids over that of the cheeks at which the photo shows lashes, or the eyeball,
-since outlines never fit to the pixel: from here on a little, from there on nothing but them."""
-
 
 @dataclass(frozen=True, eq=False)
 class _Lids:
@@ -49,10 +45,7 @@ class _Lids:
 
 
 def unfolded(
-    model: MorphableModel,
-    projected: Float[np.ndarray, "v 3"],
-    mm_per_px: float,
-    image: UInt8[np.ndarray, "h w 3"] | None = None,
+    model: MorphableModel, projected: Float[np.ndarray, "v 3"], mm_per_px: float
 ) -> Float[np.ndarray, "v"]:
     """Share, 0 to 1, by which the photo shows the skin of lids as wide as a blink; 1 elsewhere.
 
@@ -60,7 +53,6 @@ def unfolded(
         model: the face model; without blinks or parts, everything is 1.
         projected: the decoded vertices in pixels of the photo.
         mm_per_px: of the photo at the head.
-        image: the photo, if its lashes and eyeballs shall count as hidden lid, too.
     """
     share = np.ones(len(projected), dtype=np.float32)
     lids = _lids(model)
@@ -74,31 +66,12 @@ def unfolded(
     on_lid = closed > 0.0
     start, end = UNFOLDED
     share[on_lid] = np.clip((seen[on_lid] / closed[on_lid] - start) / (end - start), 0.0, 1.0)
-    if image is not None and "cheeks" in model.regions:
-        share[on_lid] *= _skin_alone(image, projected, on_lid, model.region("cheeks") > 0.5)
     return share
 
 
 def lashes(model: MorphableModel) -> Float[np.ndarray, "v"]:
     """What the line of lashes takes from the brightness of the skin, 0 to 1; 0 almost anywhere."""
     return LASH_DARKNESS * _lids(model).lashes
-
-
-def _skin_alone(
-    image: UInt8[np.ndarray, "h w 3"],
-    projected: Float[np.ndarray, "v 3"],
-    chosen: Bool[np.ndarray, "v"],
-    cheeks: Bool[np.ndarray, "v"],
-) -> Float[np.ndarray, "l"]:
-    """How far the photo is as bright at chosen vertices as on cheeks, their median."""
-    size = np.array(image.shape[1::-1])
-    places = np.clip(projected[:, :2].astype(int), 0, size - 1)
-    lids, skin = (image[places[part, 1], places[part, 0]].mean(axis=1) for part in (chosen, cheeks))
-    brightness = lids / max(float(np.median(skin)), 1.0)
-    dark, bright = (
-        np.clip((brightness - start) / (end - start), 0.0, 1.0) for start, end in (DARK, BRIGHT)
-    )
-    return 1.0 - np.maximum(dark, bright)
 
 
 @lru_cache(maxsize=4)

@@ -125,7 +125,7 @@ def _draw_lashes(
 def _placed(photo: HeadInPhoto) -> MeshInPhoto:
     head = photo.head
     guide = TextureGuide.of_model(head.model)
-    lids = unfolded(head.model, head.projected, head.mm_per_px, photo.image)
+    lids = unfolded(head.model, head.projected, head.mm_per_px)
     allowed = replace(guide, allowed=guide.allowed * lids)
     return MeshInPhoto(photo.image, head.points, head.camera, allowed, photo.before)
 
