@@ -178,7 +178,7 @@ def _has_landmarks(dataset: "Dataset") -> bool:
 
 def _write(
     samples: "SampleSequence",
-    out: Path,
+    out: OutPath,
     model: "MorphableModel",
     size: int,
     albedo: str,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from mlanet.cli.common import EXIT_OK, positive
+from mlanet.cli.common import EXIT_OK, OutPath, positive
 from mlanet.cli.configuration import Named
 from mlanet.cli.runs import Machine, require_training_extra, training_bar
 from mlanet.errors import UsageError
@@ -50,7 +50,7 @@ class Loop:
 def train(
     *,
     data: Path,
-    out: Path,
+    out: OutPath,
     config: Path | None = None,
     configuration: "TrainingConfig",
     start: Annotated[Start, tyro.conf.OmitArgPrefixes] = Start(),

@@ -10,6 +10,7 @@ from mlanet.cli.common import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_OK,
+    OutPath,
     check_folder,
     complain,
     described,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 def video(
     film: tyro.conf.Positional[Path],
     *,
-    out: Path,
+    out: OutPath,
     smooth: float = 0.5,
     no_overlay: bool = False,
     looking: Annotated[FilmOptions, tyro.conf.OmitArgPrefixes] = FilmOptions(),
