@@ -17,6 +17,7 @@ from picture_parts import FOLDER
 from PIL import Image
 
 from mlanet import Reconstruction, Reconstructor
+from mlanet.fitting import refine_face
 from mlanet.image import read_image
 
 PEOPLE, COLUMNS = 20, 3
@@ -62,7 +63,8 @@ def main() -> None:
         parser.error("--data or MLANET_DATA must name the folder of the data")
     reconstructor = Reconstructor.load(weights=given.weights)
     photos = portraits(Path(given.data) / "portraits" / "us_house.tar")
-    page = sheet([person(reconstructor(photo, max_faces=1)[0]) for photo in photos])
+    faces = [refine_face(reconstructor(photo, max_faces=1)[0]) for photo in photos]
+    page = sheet([person(face) for face in faces])
     Image.fromarray(page).save(FOLDER / "likeness.jpg", quality=86, optimize=True)
 
 

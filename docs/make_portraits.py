@@ -19,6 +19,7 @@ from PIL import Image
 
 from mlanet import Reconstruction, Reconstructor
 from mlanet.assets import verified_path
+from mlanet.fitting import refine_face
 from mlanet.geometry import Camera, Mesh, Pose, matrix_from_euler
 from mlanet.image import crop_square, read_image
 from mlanet.render import composite, render_mesh
@@ -185,7 +186,7 @@ def main() -> None:
             member = archive.extractfile(name)
             assert member is not None
             photos.append(read_image(io.BytesIO(member.read()), name=name))
-    faces = [reconstructor(photo, max_faces=1)[0] for photo in photos]
+    faces = [refine_face(reconstructor(photo, max_faces=1)[0]) for photo in photos]
     draw_sheet(faces)
     draw_turning(faces[0])
 
