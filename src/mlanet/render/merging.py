@@ -92,7 +92,7 @@ def merged_texels(
         light = np.clip(first.shade / np.maximum(photo.shade, 1e-3), *RELIT)[..., None]
         own = light * table[photo.coarse.colors, np.arange(3)].astype(np.float32)
         change = _smooth_change(known - own, both)
-        coarse.append(own + change)
+        coarse.append((own + change).astype(np.float32))
         moved = np.concatenate([change, light], axis=-1)
         fine.append((table[photo.fine.colors, np.arange(3)], moved))
     trust = [photo.share for photo in photos]
