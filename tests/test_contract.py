@@ -68,6 +68,7 @@ def test_help_imports_nothing_heavy(words, allowed):
     ("verb", "option"),
     [
         ("reconstruct", "--out"),
+        ("reconstruct", "--same-person"),
         ("demo", "--port"),
         ("batch", "--out"),
         ("fit", "--out"),
