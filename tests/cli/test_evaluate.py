@@ -16,6 +16,7 @@ OPTIONS = {
     "identity": f"--data --out --people {METHOD}",
     "occlusion": f"--annotations --data --only --out --seed --shares --write-pictures {METHOD}",
     "expressions": "--annotations --data --num-heads --only --out --seed --teacher " + METHOD,
+    "portraits": "--data --out --teacher --threads --weights",
     "now": "--data --images --out --threads --weights",
     "realy": "--images --out --reference --threads --weights",
     "compare": "--out",

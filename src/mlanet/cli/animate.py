@@ -71,7 +71,7 @@ def animate(
     looking: Annotated[FilmOptions, tyro.conf.OmitArgPrefixes] = FilmOptions(),
     threads: int = 0,
 ) -> int:
-    """Put one person's expressions and head movements on another's avatar; needs the extra `video`.
+    """Put one person's expressions on another's avatar; needs the extra `video`.
 
     For face_00.glb and film.mp4 the folder OUT/face_00-film/ receives avatar.glb (animated),
     front.mp4 and turntable.mp4 (films of it), beside.mp4 (the driver and it) and view.html.

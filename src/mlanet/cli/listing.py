@@ -5,7 +5,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from textwrap import wrap
+from textwrap import shorten, wrap
 
 from mlanet.cli.configuration import ConfiguredVerb
 from mlanet.errors import did_you_mean
@@ -31,7 +31,7 @@ Verbs = Mapping[str, Callable[..., int] | ConfiguredVerb]
 
 
 def overview(verbs: Verbs) -> str:
-    """All verbs on one screen, a line for each verb or group."""
+    """All verbs on one screen, a line for each verb or group; long ones are cut."""
     members: dict[str, list[str]] = {}
     for name in verbs:
         first, _, second = name.partition(" ")
@@ -43,15 +43,13 @@ def overview(verbs: Verbs) -> str:
     }
     return "\n".join(
         [
-            "usage: mlanet VERB [OPTIONS]",
-            "",
-            "One photo in, a textured 3D head out.",
+            "usage: mlanet VERB [OPTIONS]  (one photo in, a textured 3D head out)",
             "",
             "For your photos",
-            *_table({name: summaries[name] for name in first}),
+            *_table({name: summaries[name] for name in first}, cut=True),
             "",
             "For research",
-            *_table({name: text for name, text in summaries.items() if name not in first}),
+            *_table({n: text for n, text in summaries.items() if n not in first}, cut=True),
             "",
             "mlanet VERB --help lists a verb's options; with --debug errors say where from.",
         ]
@@ -93,10 +91,11 @@ def hint(word: str, verbs: Verbs) -> str:
     return ""
 
 
-def _table(rows: Mapping[str, str]) -> list[str]:
+def _table(rows: Mapping[str, str], *, cut: bool = False) -> list[str]:
     column = max(map(len, rows), default=0) + 4
     lines: list[str] = []
     for name, text in rows.items():
+        text = shorten(text, WIDTH - column, placeholder=" …") if cut else text
         found: Sequence[str] = wrap(text, WIDTH - column) or [""]
         lines.append(f"  {name:<{column - 2}}{found[0]}".rstrip())
         lines += [" " * column + rest for rest in found[1:]]
