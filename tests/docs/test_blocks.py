@@ -18,6 +18,7 @@ import pytest
 
 import mlanet.cli
 from mlanet.cli.configuration import ConfiguredVerb
+from mlanet.datasets import layouts
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -71,6 +72,7 @@ def blocks(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.stem}")
 def test_blocks_run(page, workspace, monkeypatch):
     monkeypatch.chdir(workspace)
+    monkeypatch.setattr(layouts, "LAYOUTS", dict(layouts.LAYOUTS))
     names: dict[str, object] = {}
     for block in blocks(page):
         if block.language == "json":

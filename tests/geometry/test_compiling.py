@@ -34,6 +34,7 @@ def loops(tmp_path, monkeypatch):
     source = tmp_path / "loops.py"
     source.write_text(SOURCE)
     monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # which tells changes by the second
 
     def fresh():
         monkeypatch.setattr(compiling, "_told", [])
