@@ -15,6 +15,7 @@ from mlanet.cli.common import (
     EXIT_OK,
     OutPath,
     check_folder,
+    check_min_score,
     complain,
     positive,
     require_extra,
@@ -54,8 +55,7 @@ class Looking:
         """Refuse numbers that leave no face."""
         if self.max_faces is not None:
             positive(max_faces=self.max_faces)
-        if self.min_score is not None and not 0.0 < self.min_score < 1.0:
-            raise UsageError(f"--min-score must lie between 0 and 1, got {self.min_score:g}")
+        check_min_score(self.min_score)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,16 @@ def described(error: BaseException) -> str:
     return f"unexpected {type(error).__name__}: {one_line(error)}"
 
 
+def check_min_score(min_score: float | None) -> None:
+    """Refuse a score that leaves every face or none.
+
+    Raises:
+        UsageError: it does not lie between 0 and 1.
+    """
+    if min_score is not None and not 0.0 < min_score < 1.0:
+        raise UsageError(f"--min-score must lie between 0 and 1, got {min_score:g}")
+
+
 def positive(**options: int) -> None:
     """See that options count something.
 

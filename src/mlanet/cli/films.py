@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlanet.cli.common import complain
+from mlanet.cli.common import check_min_score, complain
 from mlanet.cli.stopping import Wishes
 from mlanet.errors import NoFaceError, UsageError
 from mlanet.files.manifest import absolute
@@ -45,8 +45,7 @@ class FilmOptions:
 
     def check(self) -> None:
         """Refuse numbers that make no sense."""
-        if self.min_score is not None and not 0.0 < self.min_score < 1.0:
-            raise UsageError(f"--min-score must lie between 0 and 1, got {self.min_score:g}")
+        check_min_score(self.min_score)
         if self.focal_length_px is not None and not 1.0 <= self.focal_length_px <= 1e6:
             raise UsageError(f"--focal-length-px must be positive, got {self.focal_length_px:g}")
 
