@@ -32,6 +32,9 @@ class Scope:
     aflw2000: Path | None = None
     """Folder with AFLW2000-3D and annotations.npz, to measure on as well."""
 
+    people: Path | None = None
+    """Folder of video frames (ytf68), whose people that training leaves out are told apart."""
+
     backbone: Path | None = None
     """ImageNet weights of the backbone (.pth) that every row starts from."""
 
@@ -91,10 +94,11 @@ def ablate(
         return EXIT_OK
     runs = chosen_runs(rows, scope.rows)
     origin = Origin.of(configuration, scope.data, scope.backbone)
-    measured = scope.aflw2000 is not None
-    done = [
-        (run, finished(run, out / run.name, with_aflw2000=measured, origin=origin)) for run in runs
-    ]
+    asked = {
+        "with_aflw2000": scope.aflw2000 is not None,
+        "with_people": scope.people is not None,
+    }
+    done = [(run, finished(run, out / run.name, **asked, origin=origin)) for run in runs]
     if instead.dry_run:
         print_runs(done, out, scope.data, machine.device)
         return EXIT_OK
@@ -108,6 +112,7 @@ def ablate(
                     data=scope.data,
                     folder=out / run.name,
                     aflw2000=scope.aflw2000,
+                    people=scope.people,
                     backbone=scope.backbone,
                     device=machine.device,
                     progress=progress,

@@ -135,9 +135,10 @@ FORMAT = "mlanet-ablation-1"
 class RunResult:
     """One measured run; configuration and code version of the training are in `config.json`.
 
-    `labelled` and `unlabelled` count crops. `held_out` are errors in per cent of each face. `data`
-    (`LabelledFaces.fingerprints`) and `face_model` are None in results of earlier versions,
-    `commit` if it is not known.
+    `labelled` and `unlabelled` count crops. `held_out` are errors in per cent of each face, `heads`
+    and `people` those of `mlanet.experiments.likeness`. `data` (`LabelledFaces.fingerprints`),
+    `face_model` and `heads` are None in results of earlier versions, `people` where nobody asked
+    for it, `commit` if it is not known.
     """
 
     row: str
@@ -151,6 +152,8 @@ class RunResult:
     aflw2000: AFLW2000Errors | None
     data: dict[str, str] | None = None
     face_model: str | None = None
+    heads: Float[np.ndarray, "h"] | None = None
+    people: Float[np.ndarray, "p"] | None = None
 
     def save(self, folder: Path) -> Path:
         """Write `result.json` in one step."""
@@ -158,7 +161,7 @@ class RunResult:
             "format": FORMAT,
             **{field.name: getattr(self, field.name) for field in fields(self)},
             "images_per_s": round(self.images_per_s, 1),
-            "held_out": _listed(self.held_out),
+            **{name: _listed(getattr(self, name)) for name in ("held_out", *self.likeness)},
         }
         if self.aflw2000 is not None:
             errors = {name: _listed(values) for name, values in self.aflw2000.errors.items()}
@@ -167,6 +170,12 @@ class RunResult:
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
         return path
+
+    @property
+    def likeness(self) -> dict[str, Float[np.ndarray, "n"]]:
+        """`heads` and `people`, as far as they were measured."""
+        both = {"heads": self.heads, "people": self.people}
+        return {name: errors for name, errors in both.items() if errors is not None}
 
     @classmethod
     def load(cls, folder: Path) -> "RunResult":
@@ -184,7 +193,9 @@ class RunResult:
             if measured is not None:
                 errors = {name: np.asarray(v, np.float64) for name, v in measured["errors"].items()}
                 content["aflw2000"] = AFLW2000Errors(np.asarray(measured["yaw_deg"]), errors)
-            content["held_out"] = np.asarray(content["held_out"], np.float64)
+            for name in ("held_out", "heads", "people"):
+                if content.get(name) is not None:
+                    content[name] = np.asarray(content[name], np.float64)
             return cls(**content)
 
 

@@ -1,11 +1,13 @@
 """The rows of the ablation: from one configuration to those of all rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
+from mlanet.coefficients import Coefficients
 from mlanet.errors import ConfigurationError, UsageError
 from mlanet.network.config import Attention, Fusion
 from mlanet.training import Stage, TrainingConfig
+from mlanet.training.config import SourceConfig
 from mlanet.training.terms import RenderedWeights
 
 ARCHITECTURES: Mapping[str, tuple[Attention, Fusion]] = {
@@ -26,8 +28,12 @@ NUM_SEEDS = 3
 MIN_SAMPLES = 150_000
 """Labelled crops that a row should see."""
 
-CONSTRAINTS = ("symmetry", "edges", "flip")
+CONSTRAINTS = ("symmetry", "edges", "flip", "identity_features")
 """Terms of unlabelled samples that each have a row of their own, and no weight in the others."""
+
+HEADS, PEOPLE = "heads", "ytf68"
+"""Folders of rendered heads, whose shape is known, and of pictures that show people often, whose
+labels have one identity for each person."""
 
 REDUCED = TrainingConfig(
     preset="small",
@@ -71,13 +77,13 @@ def ablation_rows(base: TrainingConfig) -> dict[str, Row]:
     """All rows by name, in the order of the table.
 
     Args:
-        base: the semi-supervised training with a weight for each of `CONSTRAINTS`. Attention,
-            fusion and constraints are those of the row; supervised rows see the same labelled
-            samples in each step and no others.
+        base: the semi-supervised training. Attention, fusion and constraints are those of the row;
+            supervised rows see the same labelled samples in each step and no others. Of
+            `CONSTRAINTS` and of what `left_out` takes away, those have rows that `base` has.
 
     Raises:
         ConfigurationError: rows would be measured at another crop size than that of their last
-            steps, or a row would be like another because `base` lacks what it is about.
+            steps, or `base` has no unlabelled samples.
     """
     size = base.network().input_size
     if base.stages[-1].input_size != size:
@@ -86,10 +92,8 @@ def ablation_rows(base: TrainingConfig) -> dict[str, Row]:
             "at which rows are measured"
         )
     weights = base.unlabelled_weights
-    absent = [f"unlabelled_weights.{name}" for name in CONSTRAINTS if not getattr(weights, name)]
-    absent += [] if base.num_unlabelled else ["unlabelled"]
-    if absent:
-        raise ConfigurationError(f"{absent[0]}: must be positive, or a row is like another")
+    if not base.num_unlabelled:
+        raise ConfigurationError("unlabelled: must be positive, or a row is like another")
     free = replace(base, unlabelled_weights=replace(weights, **dict.fromkeys(CONSTRAINTS, 0.0)))
     rows: dict[str, Row] = {}
     for name, (attention, fusion) in ARCHITECTURES.items():
@@ -99,10 +103,29 @@ def ablation_rows(base: TrainingConfig) -> dict[str, Row]:
         config = replace(free, attention=attention, fusion=fusion)
         rows[f"{name}-semi"] = Row(config, reference=f"{name}-supervised")
     full = rows[FULL].config
-    for name in CONSTRAINTS:
+    for name in (name for name in CONSTRAINTS if getattr(weights, name)):
         one = replace(full.unlabelled_weights, **{name: getattr(weights, name)})
-        rows[f"{FULL}-{name}"] = Row(replace(full, unlabelled_weights=one), reference=FULL)
+        config = replace(full, unlabelled_weights=one)
+        rows[f"{FULL}-{name.replace('_', '-')}"] = Row(config, reference=FULL)
+    for name, config in left_out(full).items():
+        rows[f"{FULL}-without-{name}"] = Row(config, reference=FULL)
     return {name: _seeded(name, row) for name, row in rows.items()}
+
+
+def left_out(full: TrainingConfig) -> dict[str, TrainingConfig]:
+    """The configuration without one of the things that should make shapes like the people.
+
+    `heads-shape`: what is known of the shape of rendered heads; `people`: identities of pictures
+    that show people often; `photometric`: colours of the drawn face and of unlabelled pictures.
+    Nothing is left out that is not there.
+    """
+    dark = replace(full.unlabelled_weights, photometric=0.0)
+    changed = {
+        "heads-shape": replace(full, sources=_without_identity(full.sources, HEADS)),
+        "people": replace(full, sources=_without_identity(full.sources, PEOPLE)),
+        "photometric": replace(full, unlabelled_weights=dark),
+    }
+    return {name: config for name, config in changed.items() if config != full}
 
 
 def supervised(config: TrainingConfig) -> TrainingConfig:
@@ -125,6 +148,19 @@ def chosen_runs(rows: Mapping[str, Row], names: Sequence[str] = ()) -> list[Run]
         for name, row in rows.items()
         if seed < row.num_seeds and (not names or name in names)
     ]
+
+
+def _without_identity(sources: tuple[SourceConfig, ...], folder: str) -> tuple[SourceConfig, ...]:
+    """Sources of which those of a folder do not teach the identity they know."""
+    blocks = tuple(item.name for item in fields(Coefficients) if item.name != "identity")
+    return tuple(
+        replace(
+            source, known=tuple(name for name in blocks if name in source.known or not source.known)
+        )
+        if source.folder == folder
+        else source
+        for source in sources
+    )
 
 
 def _seeded(name: str, row: Row) -> Row:

@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import median
 
 from mlanet.errors import DataError
+from mlanet.experiments.likeness import heads_errors, people_errors
 from mlanet.experiments.measure import (
     RESULT,
     NetworkPredictor,
@@ -56,7 +57,12 @@ class Origin:
 
 
 def finished(
-    run: Run, folder: Path, *, with_aflw2000: bool, origin: Origin | None = None
+    run: Run,
+    folder: Path,
+    *,
+    with_aflw2000: bool,
+    with_people: bool = False,
+    origin: Origin | None = None,
 ) -> RunResult | None:
     """The run's result if its folder holds one with all that is asked for.
 
@@ -74,7 +80,8 @@ def finished(
     result = RunResult.load(folder)
     if (result.row, result.seed) != (run.row, run.config.seed):
         raise DataError(f"{folder / RESULT}: of {result.row}, seed {result.seed}, not {run.name}")
-    return None if with_aflw2000 and result.aflw2000 is None else result
+    lacking = (with_aflw2000 and result.aflw2000 is None) or (with_people and result.people is None)
+    return None if lacking else result
 
 
 def execute(
@@ -83,14 +90,15 @@ def execute(
     data: Path,
     folder: Path,
     aflw2000: Path | None = None,
+    people: Path | None = None,
     backbone: Path | None = None,
     device: str = "cpu",
     progress: ProgressCallback | None = None,
 ) -> RunResult:
     """Bring a run to its end, from wherever it stands, and measure the averaged weights.
 
-    The arguments are those of `mlanet.training.train`; `aflw2000` is a folder to measure on as
-    well.
+    The arguments are those of `mlanet.training.train`; `aflw2000` and `people` (`people_errors`)
+    are folders to measure on as well.
 
     Raises:
         AssetError: the checkpoint in `folder` is damaged.
@@ -123,6 +131,8 @@ def execute(
         aflw2000=None if aflw2000 is None else aflw2000_errors(predictor, aflw2000),
         data=faces.fingerprints,
         face_model=faces.model.name,
+        heads=heads_errors(predictor) if faces.model.has_albedo else None,
+        people=None if people is None else people_errors(predictor, people),
     )
     result.save(folder)
     return result

@@ -18,19 +18,21 @@ from mlanet.metrics import Difference, paired_difference, yaw_bin_index
 
 HELD_OUT = "held_out_nme"
 
-TITLES: Mapping[str, str] = {
-    HELD_OUT: "held-out faces",
-    "nme_2d_68_original": "AFLW2000-3D, original",
-    "nme_2d_68_reannotated": "AFLW2000-3D, re-annotated",
+TITLES: Mapping[str, tuple[str, str]] = {
+    HELD_OUT: ("held-out faces", "%"),
+    "nme_2d_68_original": ("AFLW2000-3D, original", "%"),
+    "nme_2d_68_reannotated": ("AFLW2000-3D, re-annotated", "%"),
+    "heads": ("shape of unseen heads", "mm"),
+    "people": ("unseen people confused", "%"),
 }
-"""The figures, all in per cent, and their headings."""
+"""The figures' headings and units."""
 
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row under one metric, in per cent.
+    """One row under one metric, in its unit (`TITLES`).
 
     Mean and deviation over the runs (a single one has none); differences to `PLAIN` and to the
     row's reference, with intervals over images.
@@ -66,12 +68,13 @@ class Table:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {"unit": "per cent", "confidence": CONFIDENCE, **asdict(self)}
+        units = {name: unit for name, (_, unit) in TITLES.items()}
+        return {"units": units, "confidence": CONFIDENCE, **asdict(self)}
 
     def markdown(self) -> str:
         """Errors and costs of all rows, then their differences."""
         metrics = [name for name in TITLES if any(name in row.figures for row in self.rows)]
-        titles = [f"{TITLES[name]} %" for name in metrics]
+        titles = [" ".join(TITLES[name]) for name in metrics]
         costs = ["attention", "fusion", "runs", "labelled", "unlabelled", "parameters", "images/s"]
         lines = [_line(["row", *costs, *titles]), _line(["---"] * (1 + len(costs) + len(titles)))]
         for row in self.rows:
@@ -163,6 +166,9 @@ def _check_data(results: list[RunResult]) -> None:
 def _errors(results: list[RunResult]) -> dict[str, Float[np.ndarray, "runs n"]]:
     """Errors by metric; a metric counts if all runs have it."""
     errors = {HELD_OUT: [result.held_out for result in results]}
+    for name in results[0].likeness:
+        if all(name in result.likeness for result in results):
+            errors[name] = [result.likeness[name] for result in results]
     measured = [result.aflw2000 for result in results if result.aflw2000 is not None]
     if len(measured) == len(results):
         for annotation in measured[0].errors:
@@ -171,10 +177,11 @@ def _errors(results: list[RunResult]) -> dict[str, Float[np.ndarray, "runs n"]]:
 
 
 def _strata(results: list[RunResult]) -> dict[str, Int[np.ndarray, "n"]]:
-    """Stratum of each image by metric: one for held-out faces, the yaw bins for AFLW2000-3D."""
+    """Stratum of each image by metric: the yaw bins for AFLW2000-3D, one for the others."""
     strata: dict[str, np.ndarray] = {}
     for result in results:
-        mine = {HELD_OUT: np.zeros(len(result.held_out), np.int64)}
+        alike = {HELD_OUT: result.held_out, **result.likeness}
+        mine = {name: np.zeros(len(errors), np.int64) for name, errors in alike.items()}
         if result.aflw2000 is not None:
             bins = yaw_bin_index(result.aflw2000.yaw_deg)
             mine |= {f"nme_2d_68_{name}": bins for name in result.aflw2000.errors}
@@ -273,8 +280,9 @@ def draw_differences(table: Table, path: Path) -> None:
                     difference.mean, place, xerr=interval, fmt="o", color=color, capsize=3
                 )
         panel.axvline(0.0, color="black", linewidth=0.8)
-        panel.set_title(TITLES[metric], fontsize=10)
-        panel.set_xlabel(f"points of NME to {PLAIN}", fontsize=9)
+        title, unit = TITLES[metric]
+        panel.set_title(title, fontsize=10)
+        panel.set_xlabel(f"{unit} more than {PLAIN}", fontsize=9)
         panel.grid(axis="x", alpha=0.3)
     panels[0].set_yticks(range(len(names)), names)
     panels[0].set_ylim(len(names) - 0.5, -0.5)
