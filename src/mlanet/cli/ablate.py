@@ -93,12 +93,18 @@ def ablate(
         _tell(rows, out, instead.write_docs)
         return EXIT_OK
     runs = chosen_runs(rows, scope.rows)
-    origin = Origin.of(configuration, scope.data, scope.backbone)
+    origins = {
+        sources: Origin.of(config, scope.data, scope.backbone)
+        for sources, config in {run.config.sources: run.config for run in runs}.items()
+    }
     asked = {
         "with_aflw2000": scope.aflw2000 is not None,
         "with_people": scope.people is not None,
     }
-    done = [(run, finished(run, out / run.name, **asked, origin=origin)) for run in runs]
+    done = [
+        (run, finished(run, out / run.name, **asked, origin=origins[run.config.sources]))
+        for run in runs
+    ]
     if instead.dry_run:
         print_runs(done, out, scope.data, machine.device)
         return EXIT_OK

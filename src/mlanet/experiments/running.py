@@ -33,7 +33,7 @@ LOG_EVERY = 20
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What all rows of an ablation have in common beside their configurations.
+    """What rows of an ablation have in common beside their configurations.
 
     Hashes of the starting weights (`file_hashes`), `LabelledFaces.fingerprints` of the faces, name
     of the face model whose coefficients are learnt.
@@ -45,7 +45,7 @@ class Origin:
 
     @classmethod
     def of(cls, config: TrainingConfig, data: Path, backbone: Path | None) -> "Origin":
-        """The origin of rows that are trained now.
+        """The origin of rows with the configuration's sources that are trained now.
 
         Raises:
             ConfigurationError: the backbone's file cannot be read.

@@ -110,7 +110,7 @@ def make_table(rows: Mapping[str, Row], results: Iterable[RunResult]) -> Table:
             for different face models.
     """
     results = list(results)
-    _check_data(results)
+    _check_data(rows, results)
     by_row: dict[str, list[RunResult]] = {name: [] for name in rows}
     for result in results:
         by_row[result.row].append(result)
@@ -146,13 +146,23 @@ def make_table(rows: Mapping[str, Row], results: Iterable[RunResult]) -> Table:
     return Table(tuple(table))
 
 
-def _check_data(results: list[RunResult]) -> None:
-    """Whether all were trained with the same faces and face model, as far as they say it."""
-    for field, what in (("data", "other faces"), ("face_model", "other face models")):
-        telling = [result for result in results if getattr(result, field) is not None]
-        for result in telling:
-            if getattr(result, field) != getattr(telling[0], field):
-                first = f"{telling[0].row}, seed {telling[0].seed}"
+def _check_data(rows: Mapping[str, Row], results: list[RunResult]) -> None:
+    """Whether all were trained with the same faces and face model, as far as they say it.
+
+    Rows that are told less of their faces than others are compared with their like.
+    """
+    firsts: dict[tuple[str, object], RunResult] = {}
+    for result in results:
+        sources = rows[result.row].config.sources
+        for field, what, like in (
+            ("data", "other faces", sources),
+            ("face_model", "other face models", None),
+        ):
+            if getattr(result, field) is None:
+                continue
+            telling = firsts.setdefault((field, like), result)
+            if getattr(result, field) != getattr(telling, field):
+                first = f"{telling.row}, seed {telling.seed}"
                 raise DataError(
                     f"{result.row}, seed {result.seed}: {field}: {what} than those of {first}"
                 )
