@@ -38,6 +38,9 @@ class Scope:
     backbone: Path | None = None
     """ImageNet weights of the backbone (.pth) that every row starts from."""
 
+    init: Path | None = None
+    """A run's checkpoint whose averaged weights every row starts from, for rows of its network."""
+
 
 @dataclass(frozen=True, slots=True)
 class Instead:
@@ -94,7 +97,7 @@ def ablate(
         return EXIT_OK
     runs = chosen_runs(rows, scope.rows)
     origins = {
-        sources: Origin.of(config, scope.data, scope.backbone)
+        sources: Origin.of(config, scope.data, scope.backbone, scope.init)
         for sources, config in {run.config.sources: run.config for run in runs}.items()
     }
     asked = {
@@ -120,6 +123,7 @@ def ablate(
                     aflw2000=scope.aflw2000,
                     people=scope.people,
                     backbone=scope.backbone,
+                    init=scope.init,
                     device=machine.device,
                     progress=progress,
                 )

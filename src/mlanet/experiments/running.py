@@ -44,15 +44,21 @@ class Origin:
     face_model: str
 
     @classmethod
-    def of(cls, config: TrainingConfig, data: Path, backbone: Path | None) -> "Origin":
+    def of(
+        cls,
+        config: TrainingConfig,
+        data: Path,
+        backbone: Path | None = None,
+        init: Path | None = None,
+    ) -> "Origin":
         """The origin of rows with the configuration's sources that are trained now.
 
         Raises:
-            ConfigurationError: the backbone's file cannot be read.
+            ConfigurationError: a file of starting weights cannot be read.
             DataError: data is missing or malformed.
         """
         faces = LabelledFaces.of(config, data)
-        hashes = file_hashes({"backbone": backbone})
+        hashes = file_hashes({"backbone": backbone, "init": init})
         return cls(hashes, faces.fingerprints, faces.model.name)
 
 
@@ -92,6 +98,7 @@ def execute(
     aflw2000: Path | None = None,
     people: Path | None = None,
     backbone: Path | None = None,
+    init: Path | None = None,
     device: str = "cpu",
     progress: ProgressCallback | None = None,
 ) -> RunResult:
@@ -111,6 +118,7 @@ def execute(
         data=data,
         out=folder,
         backbone=backbone,
+        init=init,
         device=device,
         log_every=min(LOG_EVERY, config.steps),
         validate_every=config.steps,
