@@ -88,7 +88,7 @@ class Features:
             batch = np.stack(crops[start : start + BATCH]).transpose(0, 3, 1, 2)
             given = {"crop": np.ascontiguousarray(batch, np.float32) / np.float32(255.0)}
             (found,) = self.session.run([self.name], given)
-            parts.append(np.asarray(found, np.float64).reshape(len(found), -1))
+            parts.append(np.asarray(found, np.float64).reshape(len(batch), -1))
         return np.concatenate(parts)
 
 
