@@ -94,6 +94,15 @@ def test_unlabelled_samples_may_be_all_that_is_compared(tmp_path):
         assert not config.weights.any_of(LABEL_TERMS + KNOWN_TERMS)
 
 
+def test_the_recipe_of_the_large_network_teaches_the_same_at_its_size():
+    recipes = Path(__file__).parents[2] / "recipes"
+    mobile, large = (TrainingConfig.read(recipes / f"{name}.json") for name in ("mobile", "large"))
+    assert large.stages[-1].input_size == large.network().input_size == 224
+    changed = ("preset", "stages", "learning_rate", "precision")
+    same = {name: getattr(mobile, name) for name in changed}
+    assert replace(large, **same) == mobile
+
+
 def test_the_recipe_of_the_larger_preset_is_a_configuration():
     recipe = TrainingConfig.read(Path(__file__).parents[2] / "examples" / "large.json")
     assert (recipe.preset, recipe.num_unlabelled) == ("large", recipe.batch_size // 2)
