@@ -24,7 +24,7 @@ from mlanet.detection.looks import (
     tiles,
 )
 from mlanet.detection.plausible import are_upright
-from mlanet.image import crop_square
+from mlanet.image import Crop, crop_square
 from mlanet.sessions import open_session
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ FILLING_LONG_SIDE_PX = 128
 FILLING_MARGIN_PX = 64
 """Width of that frame."""
 
-LOOKING = 3
+LOOKING = 4
 """Version of the way pictures are looked at: what other versions found is not what this one finds.
 """
 
@@ -53,6 +53,12 @@ DOUBT = 0.05
 
 CONVINCING = 0.8
 """A score that upright faces reach and few other things do."""
+
+NEARLY_CONVINCING = 0.7
+"""The same of a face that fills the picture, if it looks less like one upside down."""
+
+MOST_INKLINGS = 4
+"""Of so many places beside such a face a close look is had; with more, everything is looked at."""
 
 CLOSE_PX, CLOSE_FACE_PX = 128, 48
 """Side of the square around a doubtful face as the network sees it, and of the face in it."""
@@ -109,15 +115,26 @@ class CenterFace:
         size = picture.shape[:2]
         if fine_px(size) is not None:
             return None
-        seen = self._look(picture, looked_at_px(size, GLANCE_PX), least=DOUBT)
+        glance_px = looked_at_px(size, GLANCE_PX)
+        seen = self._look(picture, glance_px, least=DOUBT)
         if not len(seen) or seen.sizes[0] < FILLS * max(size):
             return None
-        box, centers = seen.boxes[0], seen.centers
-        inside = ((box[:2] <= centers) & (centers <= box[2:])).all(axis=1)
-        if not inside.all():
+        face, score = seen.take(np.array([0])), float(seen.scores[0])
+        if score < max(NEARLY_CONVINCING, self.threshold) or not are_upright(face).all():
             return None
-        face = self._confirmed(picture, seen.take(np.array([0])))
-        return face if (face.scores >= CONVINCING).any() else None
+        if score < CONVINCING:
+            upside_down = self._look(picture, glance_px, turn=2)
+            if upside_down.scores.max(initial=0.0) >= score:
+                return None
+        box, centers = seen.boxes[0], seen.centers
+        outside = np.flatnonzero(((centers < box[:2]) | (box[2:] < centers)).any(axis=1))
+        if len(outside) > MOST_INKLINGS:
+            return None
+        for index in outside:
+            close, _ = _close_square(picture, seen.take(np.array([index])))
+            if len(self._middle(close.image)):
+                return None
+        return face
 
     def _in_all_looks(self, picture: UInt8[np.ndarray, "h w 3"]) -> Candidates:
         """What is found in a picture of any kind, scores below the threshold included."""
@@ -186,13 +203,11 @@ class CenterFace:
         If it does not convince in the turn in which it was found, it is looked at in all four.
         Its score is then the mean of what it and its mirror image get in the best one.
         """
-        side = one.sizes[0] * CLOSE_PX / CLOSE_FACE_PX
-        square = np.concatenate([one.centers[0] - side / 2.0, one.centers[0] + side / 2.0])
-        close = crop_square(picture, square, CLOSE_PX)
+        close, square = _close_square(picture, one)
         best = self._middle(np.rot90(close.image, turn))
         if not _convincing(best).any():
             turn, best = self._best_turn(close.image, {turn: best})
-        scale = side / CLOSE_PX
+        scale = (square[2] - square[0]) / CLOSE_PX
         back = best.turned_back((CLOSE_PX, CLOSE_PX), turn)
         return back.mapped((scale, scale), (square[0], square[1]))
 
@@ -250,6 +265,15 @@ def _reduced(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
     if scale >= 1.0:
         return image
     return resized(image, max(1, round(height * scale)), max(1, round(width * scale)))
+
+
+def _close_square(
+    picture: UInt8[np.ndarray, "h w 3"], one: Candidates
+) -> tuple[Crop, Float[np.ndarray, "4"]]:
+    """What a close look at a place shows, and the square that it is of."""
+    side = one.sizes[0] * CLOSE_PX / CLOSE_FACE_PX
+    square = np.concatenate([one.centers[0] - side / 2.0, one.centers[0] + side / 2.0])
+    return crop_square(picture, square, CLOSE_PX), square
 
 
 def _convincing(found: Candidates) -> Bool[np.ndarray, "n"]:
