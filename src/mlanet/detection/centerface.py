@@ -1,10 +1,10 @@
 """CenterFace: boxes and five points of faces, on the CPU (Xu et al., 2019, arXiv 1911.03599)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from mlanet.assets import verified_path
 from mlanet.detection.decoding import Candidates, decode_maps, suppress
@@ -62,6 +62,13 @@ MOST_INKLINGS = 4
 
 CLOSE_PX, CLOSE_FACE_PX = 128, 48
 """Side of the square around a doubtful face as the network sees it, and of the face in it."""
+
+CLOSER_PX, CLOSER_FACE_PX = 160, 80
+"""The same of a look that decides about scores that are neither high nor low."""
+
+UNDECIDED = (0.3, 0.7)
+"""Between these scores that look is had: textures that a look takes for a face seldom are one in
+another size."""
 
 NEARLY = 0.2
 """Turns whose score is less than this behind the best one's are compared in the mirror, too."""
@@ -131,7 +138,8 @@ class CenterFace:
         if len(outside) > MOST_INKLINGS:
             return None
         for index in outside:
-            close, _ = _close_square(picture, seen.take(np.array([index])))
+            place = seen.take(np.array([index]))
+            close, _ = _square_around(picture, place, CLOSE_PX, CLOSE_FACE_PX)
             if len(self._middle(close.image)):
                 return None
         return face
@@ -192,7 +200,7 @@ class CenterFace:
             first = found.take(np.array([index]))
             close = self._closely(picture, first, turn)
             better = close.scores.max(initial=0.0) > first.scores[0] or not upright[index]
-            faces = faces.joined(close if better else first)
+            faces = faces.joined(self._decided(picture, close if better else first))
         return suppress(faces, MAX_OVERLAP) if len(doubtful) else faces
 
     def _closely(
@@ -203,7 +211,7 @@ class CenterFace:
         If it does not convince in the turn in which it was found, it is looked at in all four.
         Its score is then the mean of what it and its mirror image get in the best one.
         """
-        close, square = _close_square(picture, one)
+        close, square = _square_around(picture, one, CLOSE_PX, CLOSE_FACE_PX)
         best = self._middle(np.rot90(close.image, turn))
         if not _convincing(best).any():
             turn, best = self._best_turn(close.image, {turn: best})
@@ -225,12 +233,26 @@ class CenterFace:
         best = seen[turn]
         return turn, Candidates(best.boxes, best.landmarks, scores[[turn]][: len(best)])
 
-    def _middle(self, close: UInt8[np.ndarray, "s s 3"]) -> Candidates:
+    def _decided(self, picture: UInt8[np.ndarray, "h w 3"], one: Candidates) -> Candidates:
+        """A face; an undecided score becomes its mean with that of a closer look."""
+        if not len(one) or not UNDECIDED[0] < one.scores[0] < UNDECIDED[1]:
+            return one
+        closer, _ = _square_around(picture, one, CLOSER_PX, CLOSER_FACE_PX)
+        view = np.rot90(closer.image, int(_quarter_turns(one)[0]))
+        scores = [
+            self._middle(each, CLOSER_FACE_PX).scores.max(initial=0.0)
+            for each in (view, view[:, ::-1])
+        ]
+        return replace(one, scores=(one.scores + np.mean(scores)) / 2.0)
+
+    def _middle(
+        self, close: UInt8[np.ndarray, "s s 3"], face_px: float = CLOSE_FACE_PX
+    ) -> Candidates:
         """The best face in the middle of a close look, if there is one."""
         found = self._run(network_input(close))
-        away = np.hypot(*(found.centers - CLOSE_PX / 2.0).T)
-        size = found.sizes / CLOSE_FACE_PX
-        near = np.flatnonzero((away < 0.4 * CLOSE_FACE_PX) & (size > 0.5) & (size < 2.0))
+        away = np.hypot(*(found.centers - len(close) / 2.0).T)
+        size = found.sizes / face_px
+        near = np.flatnonzero((away < 0.4 * face_px) & (size > 0.5) & (size < 2.0))
         return suppress(found.take(near), MAX_OVERLAP).take(np.arange(min(len(near), 1)))
 
     def _look(
@@ -267,13 +289,13 @@ def _reduced(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
     return resized(image, max(1, round(height * scale)), max(1, round(width * scale)))
 
 
-def _close_square(
-    picture: UInt8[np.ndarray, "h w 3"], one: Candidates
+def _square_around(
+    picture: UInt8[np.ndarray, "h w 3"], one: Candidates, size_px: int, face_px: int
 ) -> tuple[Crop, Float[np.ndarray, "4"]]:
-    """What a close look at a place shows, and the square that it is of."""
-    side = one.sizes[0] * CLOSE_PX / CLOSE_FACE_PX
+    """A crop of `size_px` in which a face has `face_px`, and the square that it is of."""
+    side = one.sizes[0] * size_px / face_px
     square = np.concatenate([one.centers[0] - side / 2.0, one.centers[0] + side / 2.0])
-    return crop_square(picture, square, CLOSE_PX), square
+    return crop_square(picture, square, size_px), square
 
 
 def _convincing(found: Candidates) -> Bool[np.ndarray, "n"]:
@@ -290,9 +312,13 @@ def _completed(found: Candidates, finer: Candidates) -> Candidates:
 
 def _turns_of(found: Candidates) -> list[int]:
     """By which quarter turns faces that do not stand upright would."""
+    return sorted({int(turn) for turn in _quarter_turns(found)} - {0})
+
+
+def _quarter_turns(found: Candidates) -> Int[np.ndarray, "n"]:
+    """By how many quarter turns each face would stand nearest to upright, by its points."""
     down = found.landmarks[:, 3:].mean(axis=1) - found.landmarks[:, :2].mean(axis=1)
-    turns = -np.rint(np.arctan2(down[:, 0], down[:, 1]) / (np.pi / 2.0)).astype(int) % 4
-    return sorted({int(turn) for turn in turns} - {0})
+    return -np.rint(np.arctan2(down[:, 0], down[:, 1]) / (np.pi / 2.0)).astype(int) % 4
 
 
 def _covered(tile: Region, sure: Candidates) -> bool:
