@@ -118,7 +118,7 @@ def load_folded(network: MLANet, path: Path, pairs: dict[str, str]) -> None:
             if not isinstance(module, nn.Conv2d):
                 continue
             weight = f"{name}.weight"
-            module.weight.copy_(torch.from_numpy(arrays[weight]))
+            module.weight.copy_(torch.from_numpy(arrays[weight]).reshape(module.weight.shape))
             shift = torch.from_numpy(arrays[names[weight]])
             if name not in pairs:
                 assert module.bias is not None

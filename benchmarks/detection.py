@@ -1,11 +1,13 @@
 """Which faces the detector finds, and where it sees faces that are none.
 
-    python benchmarks/detection.py --data DATA --pictures FOLDER --json detection.json
+    python -m pip install --no-deps scikit-learn scikit-image gradio
+    python benchmarks/detection.py --data DATA --json detection.json --plot recall.svg
 
 `DATA` holds `aflw_train` and `ytf68` (docs/reference/datasets.md), whose labelled faces are set
 into pictures without faces: in sizes from 24 to 1000 pixels, turned by up to 180 degrees, partly
-covered, and far away beside a near face. `FOLDER` holds pictures without faces; those of
-scikit-learn and scikit-image are taken too, if they are installed. All choices are seeded.
+covered, and far away beside a near face. Pictures without faces are those of scikit-learn,
+scikit-image and Gradio that show nobody, as far as they are installed, and those in folders
+(`--pictures`). All choices are seeded.
 
 Printed: the share of faces found (a detection in their place, of half to twice their size, whose
 points are nearer to theirs than half the face's size) with the median error of the five points in
@@ -62,6 +64,10 @@ PACKAGED = {
             "rocket.jpg",
             "text.png",
         )
+    ),
+    "gradio": (
+        *(f"media_assets/images/{name}.jpg" for name in ("cheetah", "cheetah1", "lion", "tower")),
+        "test_data/cheetah2.jpg",
     ),
 }
 """Pictures without people in packages that a machine may have."""

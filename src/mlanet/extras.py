@@ -9,6 +9,9 @@ from pathlib import Path
 DEVELOPERS = ("dev", "docs", "test")
 """Extras that nobody needs who uses the package."""
 
+SAME_MODULE = {"onnxruntime": ("onnxruntime-gpu", "onnxruntime-openvino")}
+"""Packages that bring what another one does, for other devices: one of them is enough."""
+
 _REQUIREMENT = re.compile(r"([\w.-]+)[^;]*(?:;.*?\bextra\s*==\s*['\"]([\w-]+)['\"])?")
 
 
@@ -54,10 +57,12 @@ def _requirements() -> dict[str, tuple[str, ...]]:
 def _version(package: str) -> str | None:
     from importlib.metadata import PackageNotFoundError, version
 
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+    for name in (package, *SAME_MODULE.get(package, ())):
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return None
 
 
 def _origin() -> str:

@@ -26,6 +26,7 @@ from mlanet.morphable import MorphableModel, load_model
 from mlanet.network.runtime import CoefficientRegressor
 from mlanet.person import choose_faces, join_person
 from mlanet.reconstruction import Reconstruction
+from mlanet.sessions import DeviceName
 
 _LOG = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class Reconstructor:
         model: str | os.PathLike[str] | None = None,
         min_score: float = SCORE_THRESHOLD,
         detector: Detector | None = None,
+        device: DeviceName = "auto",
     ) -> "Reconstructor":
         """The shipped detector, network and face model, or a network and a model of the user's.
 
@@ -85,13 +87,17 @@ class Reconstructor:
             min_score: what a detection of the shipped detector must exceed to be a face
                 (docs/explanation/detection.md).
             detector: finds faces instead of the shipped one.
+            device: what runs the network: `auto`, `cpu`, `cuda`, `openvino` or `coreml`
+                (docs/how-to/devices.md). The shipped detector always runs on the CPU.
 
         Raises:
             AssetError: a file is missing, altered or does not fit the face model.
+            UsageError: there is no such device here; the message says how to get it.
             ValueError: `threads` is not positive or `min_score` not between 0 and 1.
         """
         threads = min(threads, os.cpu_count() or 1)
-        regressor = CoefficientRegressor.load(None if weights is None else Path(weights), threads)
+        file = None if weights is None else Path(weights)
+        regressor = CoefficientRegressor.load(file, threads, device)
         face_model = load_model(None if model is None else Path(model))
         name, layout = weights or "the shipped network", regressor.config.layout
         same_layout = replace(layout, rotation=face_model.layout.rotation) == face_model.layout

@@ -8,6 +8,7 @@ from mlanet.assets import asset_records
 from mlanet.cli import main
 from mlanet.extras import package_versions
 from mlanet.reconstructor import Reconstructor
+from mlanet.sessions import DEVICES
 
 
 def doctor(capsys, *words):
@@ -20,7 +21,9 @@ def test_a_whole_installation_works(capsys):
     status, text = doctor(capsys)
     assert status == 0
     assert text.splitlines()[-1] == "everything works"
-    assert "CPUExecutionProvider" in text
+    assert "device     cpu: ready" in text.splitlines()
+    for name in DEVICES:
+        assert f"device     {name}: " in text
     for record in asset_records().values():
         assert f"asset      {record.name}: ok, sha256 {record.sha256}" in text
     assert "self-test  1 face in " in text
@@ -33,6 +36,8 @@ def test_scripts_read_one_object(capsys):
     assert found["ok"] is True
     assert found["problems"] == []
     assert found["packages"] == package_versions()
+    assert found["devices"]["cpu"] == "ready"
+    assert set(found["devices"]) == set(DEVICES)
     assert found["self_test"]["faces"] == 1
     for state in found["extras"].values():
         assert bool(state["missing"]) == ("install" in state)

@@ -9,6 +9,7 @@ from mlanet.detection import SCORE_THRESHOLD
 from mlanet.files.manifest import sha256_of
 from mlanet.morphable import load_model
 from mlanet.reconstructor import Reconstructor
+from mlanet.sessions import DeviceName
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Settings:
         model: the face model whose coefficients it regresses, if it is not the embedded one.
         formats: files of each face, of `mlanet.export.FORMATS`.
         pictures: kinds of pictures of each photo, of `mlanet.render.PICTURES`.
+        device: what runs the network; a batch may go on with another one.
     """
 
     max_faces: int | None = None
@@ -30,6 +32,7 @@ class Settings:
     model: Path | None = None
     formats: tuple[str, ...] = ()
     pictures: tuple[str, ...] = ()
+    device: DeviceName = "auto"
 
     @property
     def writes_files(self) -> bool:
@@ -47,6 +50,7 @@ class Settings:
             weights=self.weights,
             model=self.model,
             min_score=SCORE_THRESHOLD if self.min_score is None else self.min_score,
+            device=self.device,
         )
 
     def record(self) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from mlanet.cli.photos import STANDARD_INPUT, photos_of
 from mlanet.errors import DataError, UsageError
 from mlanet.files import read_text
 from mlanet.files.manifest import absolute
+from mlanet.sessions import DeviceName, chosen_device
 
 if TYPE_CHECKING:
     from mlanet.bulk import Progress, Tally
@@ -50,6 +51,10 @@ class Looking:
 
     model: Path | None = None
     """The face model whose coefficients it regresses, if it is not the embedded one."""
+
+    device: DeviceName = "auto"
+    """What runs the network: auto is a GPU of NVIDIA's where onnxruntime has it, else the CPU
+    (docs/how-to/devices.md)."""
 
     def check(self) -> None:
         """Refuse numbers that leave no face."""
@@ -144,6 +149,7 @@ def batch(
     looking.check()
     written.check()
     check_folder("--out", out)
+    chosen_device(looking.device)
     from mlanet.bulk import Batch, Settings, run
     from mlanet.bulk.sources import open_sources
 
@@ -158,6 +164,7 @@ def batch(
         min_score=looking.min_score,
         weights=looking.weights,
         model=looking.model,
+        device=looking.device,
         formats=written.format_names,
         pictures=written.pictures,
     )

@@ -30,7 +30,7 @@ class Findings:
     folder: str = str(Path(__file__).parents[1])
     packages: dict[str, str | None] = field(default_factory=dict)
     threads: dict[str, str | int | None] = field(default_factory=dict)
-    providers: list[str] = field(default_factory=list)
+    devices: dict[str, str] = field(default_factory=dict)
     assets: dict[str, str] = field(default_factory=dict)
     extras: dict[str, dict[str, Any]] = field(default_factory=dict)
     self_test: dict[str, Any] = field(default_factory=dict)
@@ -57,7 +57,7 @@ def doctor(*, json: bool = False) -> int:
     """
     found = Findings()
     found.attempt("packages", _packages)
-    found.attempt("onnxruntime", _providers)
+    found.attempt("onnxruntime", _devices)
     found.attempt("assets", _assets)
     found.attempt("the example photo", _self_test)
     if json:
@@ -76,9 +76,9 @@ def lines_of(found: Findings) -> list[str]:
         f"python     {found.python}, {sys.executable}",
         f"system     {found.system}",
         f"threads    {settings}",
-        f"providers  {', '.join(found.providers) or 'none'}",
         "packages   " + ", ".join(f"{name} {v or 'missing'}" for name, v in found.packages.items()),
     ]
+    lines += [f"device     {name}: {state}" for name, state in found.devices.items()]
     lines += [f"asset      {name}: {state}" for name, state in found.assets.items()]
     for extra, state in found.extras.items():
         said = "installed"
@@ -107,10 +107,10 @@ def _packages(found: Findings) -> None:
             found.extras[extra]["install"] = install_command(extra)
 
 
-def _providers(found: Findings) -> None:
-    from mlanet.sessions import execution_providers
+def _devices(found: Findings) -> None:
+    from mlanet.sessions import device_states
 
-    found.providers = execution_providers()
+    found.devices = device_states()
 
 
 def _assets(found: Findings) -> None:

@@ -12,6 +12,7 @@ from mlanet.cli.common import check_min_score, complain
 from mlanet.cli.stopping import Wishes
 from mlanet.errors import NoFaceError, UsageError
 from mlanet.files.manifest import absolute
+from mlanet.sessions import DeviceName
 
 if TYPE_CHECKING:
     from mlanet.reconstructor import Reconstructor
@@ -43,6 +44,10 @@ class FilmOptions:
     """Focal length of the film's camera in pixels, if you know it; else 1.2 times the longer side
     of the picture."""
 
+    device: DeviceName = "auto"
+    """What runs the network: auto is a GPU of NVIDIA's where onnxruntime has it, else the CPU
+    (docs/how-to/devices.md)."""
+
     def check(self) -> None:
         """Refuse numbers that make no sense."""
         check_min_score(self.min_score)
@@ -72,6 +77,7 @@ def load_reconstructor(options: FilmOptions, threads: int) -> "Reconstructor":
         threads=threads or min(os.cpu_count() or 1, MOST_THREADS),
         weights=options.weights,
         min_score=SCORE_THRESHOLD if options.min_score is None else options.min_score,
+        device=options.device,
     )
 
 

@@ -18,6 +18,7 @@ from mlanet.cli.common import EXIT_OK, check_file, complain, require_extra, say
 from mlanet.cli.stopping import Wishes, heeded_wishes
 from mlanet.errors import UsageError
 from mlanet.files import atomic_path
+from mlanet.sessions import DeviceName
 
 if TYPE_CHECKING:
     from mlanet.reconstructor import Reconstructor
@@ -76,6 +77,7 @@ def live(
     smooth: float = 0.5,
     focal_length_px: float | None = None,
     threads: int = 0,
+    device: DeviceName = "auto",
 ) -> int:
     """Send the face before a camera on as it moves: ARKit weights, head and eyes.
 
@@ -93,6 +95,8 @@ def live(
         focal_length_px: Focal length of the camera in pixels, if you know it; else 1.2 times the
             longer side of the picture.
         threads: CPU threads; 0 is all there are, at most 4.
+        device: What runs the network: auto is a GPU of NVIDIA's where onnxruntime has it, else the
+            CPU (docs/how-to/devices.md).
 
     Returns:
         Exit status: 0 ended by Ctrl-C, by the window or with the film, 1 the camera is not there or
@@ -118,7 +122,8 @@ def live(
 
     with ExitStack() as stack:
         pictures = stack.enter_context(PictureSource(source))
-        reconstructor = Reconstructor.load(threads=threads or min(os.cpu_count() or 1, 4))
+        threads = threads or min(os.cpu_count() or 1, 4)
+        reconstructor = Reconstructor.load(threads=threads, device=device)
         capture = FaceCapture(reconstructor, smooth, focal_length_px)
         capture.warm_up()
         receivers = _receivers(to, reconstructor, stack)

@@ -27,6 +27,7 @@ from mlanet.cli.same_person import (
 )
 from mlanet.cli.telling import PhotoLines
 from mlanet.errors import NoFaceError, UsageError
+from mlanet.sessions import DeviceName
 
 if TYPE_CHECKING:
     from mlanet.morphable import Transfer
@@ -77,6 +78,10 @@ class Run:
 
     threads: int = 0
     """CPU threads for one photo; 0 is all there are, at most 4."""
+
+    device: DeviceName = "auto"
+    """What runs the network: auto is a GPU of NVIDIA's where onnxruntime has it, else the CPU
+    (docs/how-to/devices.md)."""
 
     overwrite: bool = False
     """Do photos again whose very result (same picture, options and version) is there already."""
@@ -151,6 +156,7 @@ def reconstruct(
         weights=models.weights,
         model=models.model,
         min_score=SCORE_THRESHOLD if faces.min_score is None else faces.min_score,
+        device=run.device,
     )
     outputs.check_model(reconstructor.model)
     transfer = None

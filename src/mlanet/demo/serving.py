@@ -10,6 +10,7 @@ import uvicorn
 from mlanet.demo.app import demo_app
 from mlanet.demo.limits import Limits
 from mlanet.demo.worker import Worker
+from mlanet.sessions import DeviceName
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
@@ -25,7 +26,13 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def serve(host: str, port: int, started: Callable[[str], None], limits: Limits) -> None:
+def serve(
+    host: str,
+    port: int,
+    started: Callable[[str], None],
+    limits: Limits,
+    device: DeviceName = "auto",
+) -> None:
     """Serve the demo until Ctrl-C or SIGTERM.
 
     Args:
@@ -33,13 +40,14 @@ def serve(host: str, port: int, started: Callable[[str], None], limits: Limits) 
         port: 0 is any that is free.
         started: is called with the page's address once photos can be read.
         limits: of photos.
+        device: what runs the network.
 
     Raises:
         OSError: there is no such address here, or its port is taken.
         WorkerError: photos cannot be read; the message says why.
         KeyboardInterrupt: Ctrl-C has ended it.
     """
-    with closing(_bound(host, port)) as bound, closing(Worker(limits)) as worker:
+    with closing(_bound(host, port)) as bound, closing(Worker(limits, device)) as worker:
         worker.wait()
         hosts = {*LOOPBACK, host} if is_loopback(host) else None
         config = uvicorn.Config(

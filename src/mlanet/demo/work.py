@@ -11,6 +11,7 @@ from typing import Any
 
 from mlanet.demo.limits import Limits
 from mlanet.errors import ImageError, MlanetError, NoFaceError
+from mlanet.sessions import DeviceName
 from mlanet.workers import end_with_parent
 
 STATUS_DIGITS = 3
@@ -24,7 +25,7 @@ MAX_FILE_BYTES = 64_000_000
 """Of each file that the worker may write."""
 
 
-def work(connection: Connection, folder: str, limits: Limits) -> None:
+def work(connection: Connection, folder: str, limits: Limits, device: DeviceName = "auto") -> None:
     """Answer requests until the other end is closed.
 
     A request is a line of JSON, `{"task": ..., ...}`, and the bytes of a photo. An answer is a
@@ -35,13 +36,14 @@ def work(connection: Connection, folder: str, limits: Limits) -> None:
         connection: to the server.
         folder: for temporary files.
         limits: of pixels and memory.
+        device: what runs the network.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server says when it ends
     end_with_parent()
     tempfile.tempdir = folder
     warnings.simplefilter("ignore")
     try:
-        tasks = _loaded(limits)
+        tasks = _loaded(limits, device)
     except MlanetError as error:
         connection.send_bytes(_answer(500, b" ", {"error": str(error)}))
         return
@@ -64,17 +66,18 @@ def request_of(task: str, photo: bytes, number: int | None = None) -> bytes:
     return json.dumps(words).encode("ascii") + b"\n" + photo
 
 
-def _loaded(limits: Limits) -> Any:
+def _loaded(limits: Limits, device: DeviceName) -> Any:
     """The tasks, and all that they load or compile when first used.
 
     Raises:
         AssetError: a shipped file is missing or altered.
+        UsageError: there is no such device here.
     """
     from mlanet.assets import verified_path
     from mlanet.demo.tasks import PhotoTasks
     from mlanet.reconstructor import Reconstructor
 
-    reconstructor = Reconstructor.load(threads=min(os.cpu_count() or 1, 4))
+    reconstructor = Reconstructor.load(threads=min(os.cpu_count() or 1, 4), device=device)
     tasks = PhotoTasks(reconstructor, limits.photo_pixels)
     example = verified_path("example-image").read_bytes()
     tasks.faces(example)

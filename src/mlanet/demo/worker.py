@@ -13,6 +13,7 @@ from typing import cast
 from mlanet.demo.limits import Limits
 from mlanet.demo.work import READY, STATUS_DIGITS, WORN, request_of, work
 from mlanet.errors import MlanetError
+from mlanet.sessions import DeviceName
 
 
 class WorkerError(MlanetError):
@@ -38,13 +39,13 @@ class Worker:
     started. Safe to call from several threads; they take turns.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, device: DeviceName = "auto") -> None:
         """Start the process; it gets ready on its own.
 
         Raises:
             OSError: there is no place for temporary files, or no process to be had.
         """
-        self._limits = limits
+        self._limits, self._device = limits, device
         self._turn = threading.Lock()
         self._closed = False
         self._folder = Path(tempfile.mkdtemp(prefix="mlanet-demo-"))
@@ -112,7 +113,7 @@ class Worker:
         near, far = cast("tuple[Connection, Connection]", context.Pipe())
         self._connection, self._ready = near, False
         self._process = context.Process(
-            target=work, args=(far, str(self._folder), self._limits), daemon=True
+            target=work, args=(far, str(self._folder), self._limits, self._device), daemon=True
         )
         self._process.start()
         far.close()

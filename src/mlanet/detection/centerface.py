@@ -1,10 +1,10 @@
 """CenterFace: boxes and five points of faces, on the CPU (Xu et al., 2019, arXiv 1911.03599)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from mlanet.assets import verified_path
 from mlanet.detection.decoding import Candidates, decode_maps, suppress
@@ -24,7 +24,7 @@ from mlanet.detection.looks import (
     tiles,
 )
 from mlanet.detection.plausible import are_upright
-from mlanet.image import crop_square
+from mlanet.image import Crop, crop_square
 from mlanet.sessions import open_session
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ FILLING_LONG_SIDE_PX = 128
 FILLING_MARGIN_PX = 64
 """Width of that frame."""
 
-LOOKING = 3
+LOOKING = 4
 """Version of the way pictures are looked at: what other versions found is not what this one finds.
 """
 
@@ -54,8 +54,21 @@ DOUBT = 0.05
 CONVINCING = 0.8
 """A score that upright faces reach and few other things do."""
 
+NEARLY_CONVINCING = 0.7
+"""The same of a face that fills the picture, if it looks less like one upside down."""
+
+MOST_INKLINGS = 4
+"""Of so many places beside such a face a close look is had; with more, everything is looked at."""
+
 CLOSE_PX, CLOSE_FACE_PX = 128, 48
 """Side of the square around a doubtful face as the network sees it, and of the face in it."""
+
+CLOSER_PX, CLOSER_FACE_PX = 160, 80
+"""The same of a look that decides about scores that are neither high nor low."""
+
+UNDECIDED = (0.3, 0.7)
+"""Between these scores that look is had: textures that a look takes for a face seldom are one in
+another size."""
 
 NEARLY = 0.2
 """Turns whose score is less than this behind the best one's are compared in the mirror, too."""
@@ -109,15 +122,27 @@ class CenterFace:
         size = picture.shape[:2]
         if fine_px(size) is not None:
             return None
-        seen = self._look(picture, looked_at_px(size, GLANCE_PX), least=DOUBT)
+        glance_px = looked_at_px(size, GLANCE_PX)
+        seen = self._look(picture, glance_px, least=DOUBT)
         if not len(seen) or seen.sizes[0] < FILLS * max(size):
             return None
-        box, centers = seen.boxes[0], seen.centers
-        inside = ((box[:2] <= centers) & (centers <= box[2:])).all(axis=1)
-        if not inside.all():
+        face, score = seen.take(np.array([0])), float(seen.scores[0])
+        if score < max(NEARLY_CONVINCING, self.threshold) or not are_upright(face).all():
             return None
-        face = self._confirmed(picture, seen.take(np.array([0])))
-        return face if (face.scores >= CONVINCING).any() else None
+        if score < CONVINCING:
+            upside_down = self._look(picture, glance_px, turn=2)
+            if upside_down.scores.max(initial=0.0) >= score:
+                return None
+        box, centers = seen.boxes[0], seen.centers
+        outside = np.flatnonzero(((centers < box[:2]) | (box[2:] < centers)).any(axis=1))
+        if len(outside) > MOST_INKLINGS:
+            return None
+        for index in outside:
+            place = seen.take(np.array([index]))
+            close, _ = _square_around(picture, place, CLOSE_PX, CLOSE_FACE_PX)
+            if len(self._middle(close.image)):
+                return None
+        return face
 
     def _in_all_looks(self, picture: UInt8[np.ndarray, "h w 3"]) -> Candidates:
         """What is found in a picture of any kind, scores below the threshold included."""
@@ -175,7 +200,7 @@ class CenterFace:
             first = found.take(np.array([index]))
             close = self._closely(picture, first, turn)
             better = close.scores.max(initial=0.0) > first.scores[0] or not upright[index]
-            faces = faces.joined(close if better else first)
+            faces = faces.joined(self._decided(picture, close if better else first))
         return suppress(faces, MAX_OVERLAP) if len(doubtful) else faces
 
     def _closely(
@@ -186,13 +211,11 @@ class CenterFace:
         If it does not convince in the turn in which it was found, it is looked at in all four.
         Its score is then the mean of what it and its mirror image get in the best one.
         """
-        side = one.sizes[0] * CLOSE_PX / CLOSE_FACE_PX
-        square = np.concatenate([one.centers[0] - side / 2.0, one.centers[0] + side / 2.0])
-        close = crop_square(picture, square, CLOSE_PX)
+        close, square = _square_around(picture, one, CLOSE_PX, CLOSE_FACE_PX)
         best = self._middle(np.rot90(close.image, turn))
         if not _convincing(best).any():
             turn, best = self._best_turn(close.image, {turn: best})
-        scale = side / CLOSE_PX
+        scale = (square[2] - square[0]) / CLOSE_PX
         back = best.turned_back((CLOSE_PX, CLOSE_PX), turn)
         return back.mapped((scale, scale), (square[0], square[1]))
 
@@ -210,12 +233,26 @@ class CenterFace:
         best = seen[turn]
         return turn, Candidates(best.boxes, best.landmarks, scores[[turn]][: len(best)])
 
-    def _middle(self, close: UInt8[np.ndarray, "s s 3"]) -> Candidates:
+    def _decided(self, picture: UInt8[np.ndarray, "h w 3"], one: Candidates) -> Candidates:
+        """A face; an undecided score becomes its mean with that of a closer look."""
+        if not len(one) or not UNDECIDED[0] < one.scores[0] < UNDECIDED[1]:
+            return one
+        closer, _ = _square_around(picture, one, CLOSER_PX, CLOSER_FACE_PX)
+        view = np.rot90(closer.image, int(_quarter_turns(one)[0]))
+        scores = [
+            self._middle(each, CLOSER_FACE_PX).scores.max(initial=0.0)
+            for each in (view, view[:, ::-1])
+        ]
+        return replace(one, scores=(one.scores + np.mean(scores)) / 2.0)
+
+    def _middle(
+        self, close: UInt8[np.ndarray, "s s 3"], face_px: float = CLOSE_FACE_PX
+    ) -> Candidates:
         """The best face in the middle of a close look, if there is one."""
         found = self._run(network_input(close))
-        away = np.hypot(*(found.centers - CLOSE_PX / 2.0).T)
-        size = found.sizes / CLOSE_FACE_PX
-        near = np.flatnonzero((away < 0.4 * CLOSE_FACE_PX) & (size > 0.5) & (size < 2.0))
+        away = np.hypot(*(found.centers - len(close) / 2.0).T)
+        size = found.sizes / face_px
+        near = np.flatnonzero((away < 0.4 * face_px) & (size > 0.5) & (size < 2.0))
         return suppress(found.take(near), MAX_OVERLAP).take(np.arange(min(len(near), 1)))
 
     def _look(
@@ -252,6 +289,15 @@ def _reduced(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
     return resized(image, max(1, round(height * scale)), max(1, round(width * scale)))
 
 
+def _square_around(
+    picture: UInt8[np.ndarray, "h w 3"], one: Candidates, size_px: int, face_px: int
+) -> tuple[Crop, Float[np.ndarray, "4"]]:
+    """A crop of `size_px` in which a face has `face_px`, and the square that it is of."""
+    side = one.sizes[0] * size_px / face_px
+    square = np.concatenate([one.centers[0] - side / 2.0, one.centers[0] + side / 2.0])
+    return crop_square(picture, square, size_px), square
+
+
 def _convincing(found: Candidates) -> Bool[np.ndarray, "n"]:
     """Which candidates need no second look: certain ones whose points and box agree."""
     return (found.scores >= CONVINCING) & are_upright(found)
@@ -266,9 +312,13 @@ def _completed(found: Candidates, finer: Candidates) -> Candidates:
 
 def _turns_of(found: Candidates) -> list[int]:
     """By which quarter turns faces that do not stand upright would."""
+    return sorted({int(turn) for turn in _quarter_turns(found)} - {0})
+
+
+def _quarter_turns(found: Candidates) -> Int[np.ndarray, "n"]:
+    """By how many quarter turns each face would stand nearest to upright, by its points."""
     down = found.landmarks[:, 3:].mean(axis=1) - found.landmarks[:, :2].mean(axis=1)
-    turns = -np.rint(np.arctan2(down[:, 0], down[:, 1]) / (np.pi / 2.0)).astype(int) % 4
-    return sorted({int(turn) for turn in turns} - {0})
+    return -np.rint(np.arctan2(down[:, 0], down[:, 1]) / (np.pi / 2.0)).astype(int) % 4
 
 
 def _covered(tile: Region, sure: Candidates) -> bool:

@@ -66,8 +66,8 @@ def crop_square(
 ) -> Crop:
     """Cut the square box (left, top, right, bottom; pixels) out and resample it to `size`.
 
-    Enlarged crops are interpolated linearly. Reduced ones are sampled at least once per pixel
-    of the picture and averaged, so that fine texture does not alias. Outside of the picture lies
+    Enlarged crops are interpolated linearly. Reduced ones are sampled about once per pixel of the
+    picture and averaged, so that fine texture does not alias. Outside of the picture lies
     black, as in the crops of AFLW and 300W-LP that networks are trained on.
 
     Raises:
@@ -87,8 +87,9 @@ def resample(
 ) -> UInt8[np.ndarray, "s s 3"]:
     """A square of `size` pixels of a picture that is turned, scaled and shifted.
 
-    What is enlarged is interpolated linearly; what is reduced is sampled at least once per pixel
-    of the picture, on a grid of at most `finest_px`, and averaged: OpenCV's warp alone does not.
+    What is enlarged is interpolated linearly, between two pixels in each direction. What is reduced
+    is so sampled at least every 1.5 pixels of the picture, on a grid of at most `finest_px`, and
+    averaged: OpenCV's warp alone does not.
 
     Args:
         image: the picture.
@@ -100,7 +101,7 @@ def resample(
     import cv2
 
     scale = float(np.hypot(*crop_from_image[:, 0]))
-    finer = min(max(math.ceil(1.0 / scale - 1e-9), 1), max(finest_px // size, 1))
+    finer = min(max(round(1.0 / scale), 1), max(finest_px // size, 1))
     linear, offset = finer * crop_from_image[:, :2], finer * crop_from_image[:, 2]
     # OpenCV counts from the first pixel's centre: index i lies at i + 0.5 in both pictures.
     shift = offset + linear.sum(axis=1) * 0.5 - 0.5

@@ -12,7 +12,7 @@ from mlanet.errors import AssetError, ConfigurationError
 from mlanet.files import json_value, one_line, parsing, printable
 from mlanet.network.confidence import Confidence
 from mlanet.network.config import NetworkConfig
-from mlanet.sessions import open_session
+from mlanet.sessions import DeviceName, open_session
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -47,15 +47,18 @@ class CoefficientRegressor:
     confidence: Confidence | None = None
 
     @classmethod
-    def load(cls, path: Path | None = None, threads: int = 1) -> "CoefficientRegressor":
-        """The shipped network, or one of the user's, run on `threads` threads.
+    def load(
+        cls, path: Path | None = None, threads: int = 1, device: DeviceName = "cpu"
+    ) -> "CoefficientRegressor":
+        """The shipped network, or one of the user's, run on `threads` threads of a device.
 
         Raises:
             AssetError: the file is missing, altered or was not written by `mlanet export`.
+            UsageError: there is no such device here; the message says how to get it.
             ValueError: `threads` is not positive.
         """
         file = verified_path("mobile") if path is None else path
-        session = open_session(file, threads)
+        session = open_session(file, threads, device)
         with parsing(file, "not a network written by `mlanet export`", AssetError):
             described = json_value(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
             if described["format"] != FORMAT:

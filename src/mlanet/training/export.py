@@ -15,6 +15,7 @@ from mlanet.errors import AssetError, ConfigurationError
 from mlanet.files import atomic_path
 from mlanet.network.runtime import CONFIDENCE_KEY, FORMAT, METADATA_KEY
 from mlanet.sessions import open_session
+from mlanet.training.attention_graph import speed_up_attention
 from mlanet.training.checkpoint import TrainedNetwork, load_trained
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def convert(trained: TrainedNetwork) -> "onnx.ModelProto":
         raise AssetError("torch returned no ONNX program")
     model = program.model_proto
     strip(model)
+    speed_up_attention(model)
     described = {
         "format": FORMAT,
         "network": trained.network.config.as_dict(),
