@@ -190,7 +190,7 @@ def named_files(words: Iterable[str], out: str, *, recursive: bool) -> tuple[lis
         photos, lines = photos_of([word], recursive=recursive, also=SHARD_SUFFIXES)
         found.update((absolute(photo.path), None) for photo in photos if photo.path is not None)
         problems += lines
-    below = (out if is_address(out) else Path(absolute(out)).as_posix()).rstrip("/") + "/"
+    below = (out if is_address(out) else Path(absolute(Path(out))).as_posix()).rstrip("/") + "/"
     return [path for path in found if not _posix(path).startswith(below)], problems
 
 
