@@ -3,10 +3,12 @@
 import logging
 import os
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from mlanet.bulk import ENGINES, Batch, Settings, run
+from mlanet.cli import main
 from mlanet.errors import MlanetError
 
 CLUSTER = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
@@ -69,6 +71,24 @@ def test_an_output_that_is_full_ends_the_run_with_one_line(deadly, tmp_path, eng
         "mlanet-batch.json"
     ]
     assert not list((tmp_path / "out" / "faces").iterdir())
+
+
+def test_shards_that_cannot_be_used_are_told_and_all_else_is_done(
+    photos, tmp_path, cluster, capsys
+):
+    (tmp_path / "text.tar").write_text("no tar")
+    pq.write_table(pa.table({"path": ["a.jpg"]}), tmp_path / "paths.parquet")
+    bad = [str(tmp_path / name) for name in ("text.tar", "paths.parquet")]
+    good = [str(path) for path in sorted(photos.iterdir())[:2]]
+    words = [*bad, *good, "--out", str(tmp_path / "out"), "--engine", "ray", "--processes", "1"]
+    with pytest.raises(SystemExit) as stop:
+        main(["batch", *words])
+    assert stop.value.code == 1
+    said = capsys.readouterr()
+    tar, table = (line for line in said.err.splitlines() if line.startswith("mlanet: "))
+    assert "text.tar: not a readable uncompressed tar" in tar
+    assert "paths.parquet: has no column of pictures' bytes among path" in table
+    assert said.out.startswith("2 photos: 2 faces")
 
 
 def test_a_picture_that_takes_for_ever_is_left_out(deadly, tmp_path, monkeypatch):
