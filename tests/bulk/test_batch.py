@@ -13,37 +13,9 @@ from mlanet.bulk import Batch, Settings, read, run
 from mlanet.bulk.plan import PLAN
 from mlanet.bulk.sources import PictureFiles, open_sources
 from mlanet.bulk.work import PartWorker
-from mlanet.errors import DataError, MlanetError, UsageError
+from mlanet.errors import DataError, UsageError
 from mlanet.morphable import Provenance, load_model
 from mlanet.reconstruction import Reconstruction
-
-DEADLY = '''
-import os, shutil, signal, time
-from dataclasses import dataclass
-from pathlib import Path
-from mlanet.bulk.sources import PictureFiles
-
-@dataclass(frozen=True)
-class Deadly(PictureFiles):
-    """Files, at some of which something happens to the process that reads them."""
-    def part(self, start, stop):
-        return Deadly(self.paths[start:stop])
-    def pictures(self):
-        for path, load in super().pictures():
-            yield path, lambda path=path, load=load: self.happen(path) or load()
-    def happen(self, path):
-        if "deadly" in path:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if "once" in path and not os.path.exists(path + ".died"):
-            Path(path + ".died").touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        if "strange" in path:
-            raise SystemError("nobody thought of this")
-        if "endless" in path:
-            time.sleep(1000)
-        if "vanish" in path:
-            shutil.rmtree(Path(path).parent / "out")
-'''
 
 
 @pytest.fixture
@@ -62,22 +34,6 @@ def worked(photos, tmp_path_factory):
     for part in batch.parts():
         worker.do(part, lambda _: None)
     return batch
-
-
-@pytest.fixture
-def deadly(tmp_path, monkeypatch, encoded):
-    """Makes a source of files in this folder, some with telling names."""
-    (tmp_path / "deadly_files.py").write_text(DEADLY)
-    monkeypatch.syspath_prepend(str(tmp_path))
-
-    def of(*names):
-        from deadly_files import Deadly  # pyright: ignore[reportMissingImports]
-
-        for name, content in zip(names, encoded.values(), strict=False):
-            (tmp_path / name).write_bytes(content)
-        return Deadly(tuple(str(tmp_path / name) for name in names))
-
-    return of
 
 
 def tables(folder):
@@ -184,8 +140,9 @@ def test_a_run_goes_on_and_its_tables_are_those_of_an_unbroken_one(files, tmp_pa
     assert tally.without_face >= 1
     broken = Batch(tmp_path / "broken", [files], Settings())
     run(broken, 2)
-    broken.table("pictures", next(broken.parts())).unlink()
-    broken.table("faces", next(broken.parts())).write_bytes(b"half")
+    first = next(broken.parts())
+    (broken.folder / first.table("pictures")).unlink()
+    (broken.folder / first.table("faces")).write_bytes(b"half")
     (broken.folder / "faces" / ".mlanet-000000-1-00000000-part").write_bytes(b"")
     tally, _ = run(broken, 1)
     assert (tally.pictures, tally.before) == (16, 4)
@@ -232,26 +189,3 @@ def test_bad_pictures_are_named_and_the_others_done(files, tmp_path, encoded):
         json.loads(line) for line in (batch.folder / "failures.jsonl").read_text().splitlines()
     ]
     assert [row["picture"] for row in listed] == [names[0], names[1], names[3]]
-
-
-def test_a_picture_at_which_processes_die_is_left_out(deadly, tmp_path):
-    source = deadly("a.jpg", "deadly.jpg", "once.jpg", "strange.jpg")
-    _, failures = run(Batch(tmp_path / "out", [source], Settings()), 1)
-    assert failures == 2
-    first, dead, once, strange = rows(tmp_path / "out")
-    assert dead["error"] == "the process that read it died (SIGKILL)"
-    assert [row["faces"] for row in (first, once)] == [1, 1]
-    assert strange["error"] == "unexpected SystemError: nobody thought of this"
-
-
-def test_a_picture_that_takes_for_ever_is_left_out(deadly, tmp_path, monkeypatch):
-    monkeypatch.setattr("mlanet.bulk.running.PICTURE_S", 3.0)
-    _, failures = run(Batch(tmp_path / "out", [deadly("endless.jpg")], Settings()), 1)
-    assert failures == 1
-    assert rows(tmp_path / "out")[0]["error"] == "takes more than 3 s"
-
-
-def test_an_output_that_vanishes_ends_the_run_with_one_line(deadly, tmp_path):
-    batch = Batch(tmp_path / "out", [deadly("a.jpg", "vanish.jpg")], Settings())
-    with pytest.raises(MlanetError, match=r"out/faces/part-00000000\.parquet: No such file"):
-        run(batch, 1)

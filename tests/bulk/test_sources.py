@@ -92,7 +92,7 @@ def test_a_picture_that_is_gone_is_named(shards, photos):
         content_of(f"{shards}/a.tar/other.jpg")
     with pytest.raises(ImageError, match=r"other\.jpg"):
         content_of(f"{photos}/other.jpg")
-    found = ParquetPictures.open(shards / "b.parquet")
+    found = ParquetPictures.open(str(shards / "b.parquet"))
     (shards / "b.parquet").unlink()
     with pytest.raises(DataError, match=r"b\.parquet"):
         list(found.pictures())

@@ -45,7 +45,7 @@ def test_words_name_photos_and_shards_each_once(photos, tmp_path):
     (tmp_path / "in" / "below").mkdir(parents=True)
     for name in ("b.jpg", "a.tar", "below/c.parquet", "below/d.PNG", "notes.md", "out.jpg"):
         (tmp_path / "in" / name).write_bytes(b"x")
-    inside, out = tmp_path / "in", tmp_path / "out"
+    inside, out = tmp_path / "in", str(tmp_path / "out")
     found, problems = named_files([str(inside)], out, recursive=False)
     assert (names(found), problems) == (["a.tar", "b.jpg", "out.jpg"], [])
     found, _ = named_files([str(inside), f"{inside}/*.jpg"], out, recursive=True)
@@ -56,7 +56,7 @@ def test_words_name_photos_and_shards_each_once(photos, tmp_path):
     found, _ = named_files([str(tmp_path / "list.txt")], out, recursive=False)
     assert found == [f"{inside}/b.jpg", f"{photos}/03.png", f"{inside}/gone [1].jpg"]
     found, problems = named_files(
-        [f"{inside}/*.gif", str(inside)], inside / "below", recursive=True
+        [f"{inside}/*.gif", str(inside)], f"{inside}/below", recursive=True
     )
     assert names(found) == ["a.tar", "b.jpg", "out.jpg"]
     assert len(problems) == 1

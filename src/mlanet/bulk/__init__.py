@@ -1,15 +1,16 @@
-"""A million pictures: shared out to processes, written as Parquet, read back as reconstructions.
+"""Millions of pictures: shared out to processes, written as Parquet, read back.
 
 Needs the extra `bulk`.
 """
 
 from mlanet.bulk.plan import Batch
 from mlanet.bulk.reading import PictureFaces, read
-from mlanet.bulk.running import Progress, Tally, run
+from mlanet.bulk.running import ENGINES, Progress, Tally, run
 from mlanet.bulk.settings import Settings
 from mlanet.bulk.sources import SHARD_SUFFIXES
 
 __all__ = [
+    "ENGINES",
     "SHARD_SUFFIXES",
     "Batch",
     "PictureFaces",

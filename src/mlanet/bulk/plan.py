@@ -8,14 +8,17 @@ from typing import Any
 
 from mlanet.bulk.settings import Settings
 from mlanet.bulk.sources import Source
+from mlanet.bulk.storage import Storage, storage_of
 from mlanet.errors import DataError, UsageError
-from mlanet.files import atomic_path, read_json, remove_leftovers
+from mlanet.files import json_value, parsing
 from mlanet.version import __version__
 
 PLAN = "mlanet-batch.json"
 """What a folder says of the batch that it holds; described in docs/reference/batch.md."""
 
 FACES, PICTURES, FILES, FAILURES = "faces", "pictures", "files", "failures.jsonl"
+
+TABLE_SUFFIX = ".parquet"
 
 SCHEMA_VERSION = 1
 
@@ -26,7 +29,8 @@ LEAST_PICTURES = 16
 FAIR_PARTS = 64
 """Of small batches there are about so many parts, so that all processes end together."""
 
-_MAX_BYTES = 64 * 1024**2
+MOST_PARTS = 2**16
+"""Of huge batches there are about so many: their parts are larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,10 @@ class Part:
         """Of its files and folders, without an ending."""
         return f"part-{self.number:08d}"
 
+    def table(self, kind: str) -> str:
+        """Where its table of faces or of pictures lies in the batch's folder."""
+        return f"{kind}/{self.name}{TABLE_SUFFIX}"
+
     def without(self, place: int, reason: str) -> "Part":
         """The part with one more picture that is not to be touched."""
         return replace(self, lost={**self.lost, place: reason})
@@ -61,12 +69,12 @@ class Batch:
     ones, and the same tables come of them.
 
     Attributes:
-        folder: where to.
+        folder: where to: a path, or an address of other storage.
         sources: the pictures.
         settings: how they are looked at.
     """
 
-    folder: Path
+    folder: Path | str
     sources: Sequence[Source]
     settings: Settings
 
@@ -78,7 +86,8 @@ class Batch:
     def part_pictures(self) -> int:
         """How many pictures a part has; the last one of a source may have fewer."""
         fair = len(self) // FAIR_PARTS // LEAST_PICTURES * LEAST_PICTURES
-        return min(max(fair, LEAST_PICTURES), MOST_PICTURES)
+        huge = len(self) // MOST_PARTS // LEAST_PICTURES * LEAST_PICTURES
+        return max(min(max(fair, LEAST_PICTURES), MOST_PICTURES), huge)
 
     def parts(self) -> Iterator[Part]:
         """All parts, done or not."""
@@ -88,34 +97,36 @@ class Batch:
                 yield Part(number, source.part(start, min(start + size, len(source))))
                 number += 1
 
-    def table(self, kind: str, part: Part) -> Path:
-        """Where a part's table of faces or pictures lies."""
-        return self.folder / kind / f"{part.name}.parquet"
+    @property
+    def storage(self) -> Storage:
+        """Where the tables go.
 
-    def is_done(self, part: Part) -> bool:
-        """Whether a part's tables are there: that of the pictures is written last."""
-        return self.table(PICTURES, part).is_file()
+        Raises:
+            UsageError, MlanetError: the folder's address cannot be used.
+        """
+        return storage_of(self.folder)
+
+    def open_parts(self) -> Iterator[Part]:
+        """The parts whose tables are not all there: that of the pictures is written last."""
+        done = set(self.storage.listed(PICTURES, TABLE_SUFFIX))
+        return (part for part in self.parts() if part.table(PICTURES) not in done)
 
     def claim(self) -> None:
         """Write the plan into the folder, or see that the one there is the same; tidy up.
 
         Raises:
             UsageError: the folder holds another batch, or anything else.
-            AssetError, OSError: a file cannot be read or written.
+            AssetError, MlanetError, OSError: a file cannot be read or written.
         """
-        plan, path = self._plan(), self.folder / PLAN
-        if path.exists():
-            self._check_same(plan, path)
+        plan, storage = self._plan(), self.storage
+        if storage.has(PLAN):
+            self._check_same(plan)
         else:
-            if self.folder.is_dir() and any(self.folder.iterdir()):
-                raise UsageError(f"--out {self.folder} holds other files: name a new folder")
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with atomic_path(path) as temporary:
-                temporary.write_text(json.dumps(plan, indent=1) + "\n", encoding="ascii")
-        for name in (FACES, PICTURES, FILES) if self.settings.writes_files else (FACES, PICTURES):
-            (self.folder / name).mkdir(exist_ok=True)
-            remove_leftovers(self.folder / name)
-        remove_leftovers(self.folder)
+            storage.make()
+            if not storage.is_empty():
+                raise UsageError(f"--out {storage} holds other files: name a new folder")
+            storage.write(PLAN, (json.dumps(plan, indent=1) + "\n").encode("ascii"))
+        storage.make(FACES, PICTURES, *([FILES] if self.settings.writes_files else []))
 
     def _plan(self) -> dict[str, Any]:
         return {
@@ -127,8 +138,8 @@ class Batch:
             "sources": [source.described() for source in self.sources],
         }
 
-    def _check_same(self, plan: dict[str, Any], path: Path) -> None:
-        there = read_plan(self.folder)
+    def _check_same(self, plan: dict[str, Any]) -> None:
+        there = read_plan(self.storage)
         if there == plan:
             return
         told = {"sources": "of other pictures", "options": "with other options"}
@@ -136,19 +147,20 @@ class Batch:
             (why for key, why in told.items() if there.get(key) != plan[key]),
             f"of mlanet {there.get('mlanet')}",
         )
-        raise UsageError(f"--out {path.parent} holds a batch {reason}: name a new folder")
+        raise UsageError(f"--out {self.folder} holds a batch {reason}: name a new folder")
 
 
-def read_plan(folder: Path) -> dict[str, Any]:
+def read_plan(storage: Storage) -> dict[str, Any]:
     """What a folder says of its batch.
 
     Raises:
         DataError: it holds none.
     """
-    path = folder / PLAN
-    if not path.is_file():
-        raise DataError(f"{folder}: holds no batch ({PLAN} is missing)")
-    plan = read_json(path, DataError, what="the plan of a batch", max_bytes=_MAX_BYTES)
+    if not storage.has(PLAN):
+        raise DataError(f"{storage}: holds no batch ({PLAN} is missing)")
+    path = f"{storage}/{PLAN}"
+    with parsing(path, "not the plan of a batch", DataError):
+        plan = json_value(storage.read(PLAN))
     if not isinstance(plan, dict) or plan.get("schema") != SCHEMA_VERSION:
         raise DataError(f"{path}: not the plan of a batch that this version of mlanet reads")
     return plan

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from mlanet.bulk.plan import FACES, PICTURES, read_plan
+from mlanet.bulk.plan import FACES, PICTURES, TABLE_SUFFIX, read_plan
 from mlanet.bulk.sources import content_of
+from mlanet.bulk.storage import Storage, storage_of
 from mlanet.bulk.tables import read_faces
 from mlanet.coefficients import Coefficients
 from mlanet.detection import Detection
 from mlanet.errors import DataError
-from mlanet.files import list_files, parsing
+from mlanet.files import parsing
 from mlanet.image import Crop, read_image
 from mlanet.image.crop import resample
 from mlanet.morphable import MorphableModel, load_model
@@ -52,7 +53,7 @@ def read(
     Parts that are not done are left out, so that a batch can be read while it runs.
 
     Args:
-        folder: of the batch.
+        folder: of the batch: a path, or an address of other storage.
         images: whether pictures are read again from where they were, one after the other. Without
             them `image` and crops are black and take no memory: all but textures and pictures is
             as it was.
@@ -62,20 +63,21 @@ def read(
         DataError: the folder holds no batch, a table is damaged or of another model, or a picture
             is gone or another one now.
     """
-    folder = Path(folder)
-    plan = read_plan(folder)
+    storage = storage_of(folder if isinstance(folder, str) else Path(folder))
+    plan = read_plan(storage)
     used = load_model() if model is None else model
-    with parsing(folder, "not a batch of this version of mlanet", DataError):
+    with parsing(str(storage), "not a batch of this version of mlanet", DataError):
         made_with = plan["options"]["model"]
     if used.provenance.sha256 != made_with:
-        raise DataError(f"{folder}: was made with another face model: give it as `model`")
-    return _pictures(folder, images, used)
+        raise DataError(f"{storage}: was made with another face model: give it as `model`")
+    return _pictures(storage, images, used)
 
 
-def _pictures(folder: Path, images: bool, model: MorphableModel) -> Iterator[PictureFaces]:
-    for done in list_files(folder / PICTURES, (".parquet",)):
-        path = folder / FACES / done.name
-        about, table = read_faces(path)
+def _pictures(storage: Storage, images: bool, model: MorphableModel) -> Iterator[PictureFaces]:
+    for done in storage.listed(PICTURES, TABLE_SUFFIX):
+        faces_table = f"{FACES}{done.removeprefix(PICTURES)}"
+        path = f"{storage}/{faces_table}"
+        about, table = read_faces(path, storage.read(faces_table))
         with parsing(path, "not a table of faces that `mlanet batch` wrote", DataError):
             rows = (
                 row

@@ -1,20 +1,21 @@
 """The parent of a batch's processes: gives out parts, replaces who dies, counts."""
 
+import json
 import multiprocessing
 import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeAlias, cast
 
 from mlanet.bulk.plan import FAILURES, PICTURES, Batch, Part
 from mlanet.bulk.tables import errors_of
-from mlanet.bulk.work import AT, BROKEN, DONE, DYING, READY, work
+from mlanet.bulk.work import AT, BROKEN, DONE, DYING, Done, work
 from mlanet.errors import MlanetError
-from mlanet.files import atomic_path
 from mlanet.workers import one_thread
 
 PICTURE_S = 300.0
@@ -28,6 +29,9 @@ DEATHS_AT_START = 3
 
 POLL_S = 1.0
 
+READERS = 16
+"""Tables that are read at once for the list of failures: other storage takes its time."""
+
 
 @dataclass(slots=True)
 class Tally:
@@ -40,7 +44,7 @@ class Tally:
         faces: that were found in those.
         without_face: pictures of this run without a face, which is no failure.
         errors: pictures of this run without a result.
-        seconds: since the first process was ready.
+        seconds: since the first part was begun.
     """
 
     total: int
@@ -62,11 +66,29 @@ class Tally:
         """Rate of this run."""
         return self.faces / self.seconds if self.seconds else 0.0
 
+    def count(self, done: Done, seconds: float) -> None:
+        """One more part, `seconds` after the first one was begun."""
+        self.pictures += done.pictures
+        self.faces += done.faces
+        self.without_face += done.without_face
+        self.errors += done.errors
+        self.seconds = seconds
+
 
 Progress: TypeAlias = Callable[[Tally], None]
 
+Engine: TypeAlias = Callable[[Batch, Sequence[Part], int], Iterator[Done]]
+"""Does parts of a batch with so many processes (0: as it sees fit), and tells what came of each.
 
-def run(batch: Batch, processes: int = 0, progress: Progress | None = None) -> tuple[Tally, int]:
+A part may be done more than once: its files have the same names and content each time."""
+
+
+def run(
+    batch: Batch,
+    processes: int = 0,
+    progress: Progress | None = None,
+    engine: Engine | None = None,
+) -> tuple[Tally, int]:
     """Do all parts of a batch that are not done, in processes of one thread each.
 
     A process that dies is replaced, and its part begun again; a picture at which two died is left
@@ -77,6 +99,7 @@ def run(batch: Batch, processes: int = 0, progress: Progress | None = None) -> t
         batch: pictures, settings and folder.
         processes: how many; 0 is one for each CPU.
         progress: is told how far it is after each part.
+        engine: where the processes run; this machine without it.
 
     Returns:
         What this run did, and how many pictures of the batch have no result.
@@ -87,18 +110,32 @@ def run(batch: Batch, processes: int = 0, progress: Progress | None = None) -> t
             stay, and another run goes on.
     """
     batch.claim()
-    tally = Tally(len(batch))
-    open_parts: list[Part] = []
-    for part in batch.parts():
-        if batch.is_done(part):
-            tally.before += len(part.source)
-        else:
-            open_parts.append(part)
-    if open_parts:
-        count = min(processes or os.cpu_count() or 1, len(open_parts))
-        with _Crew(batch, deque(open_parts), tally, progress) as crew:
-            crew.run(count)
+    parts = list(batch.open_parts())
+    tally = Tally(len(batch), before=len(batch) - sum(len(part.source) for part in parts))
+    if parts:
+        start_s: float | None = None
+        for done in (engine or on_this_machine)(batch, parts, processes):
+            start_s = time.monotonic() - done.seconds if start_s is None else start_s
+            tally.count(done, time.monotonic() - start_s)
+            if progress is not None:
+                progress(tally)
     return tally, write_failures(batch)
+
+
+def on_this_machine(batch: Batch, parts: Sequence[Part], processes: int) -> Iterator[Done]:
+    """The engine that needs nothing: processes of this machine."""
+    with Crew(batch) as crew:
+        yield from crew.do(parts, processes or os.cpu_count() or 1)
+
+
+def on_ray(batch: Batch, parts: Sequence[Part], processes: int) -> Iterator[Done]:
+    """The engine of Ray's cluster; see `mlanet.bulk.on_ray`."""
+    from mlanet.bulk import on_ray
+
+    return on_ray.do(batch, parts, processes)
+
+
+ENGINES: dict[str, Engine] = {"local": on_this_machine, "ray": on_ray}
 
 
 def write_failures(batch: Batch) -> int:
@@ -107,15 +144,18 @@ def write_failures(batch: Batch) -> int:
     Raises:
         DataError, OSError: a table cannot be read, or the list not be written.
     """
-    import json
+    storage = batch.storage
 
-    count = 0
-    with atomic_path(batch.folder / FAILURES) as temporary, temporary.open("w") as file:
-        for part in batch.parts():
-            for row in errors_of(batch.table(PICTURES, part)):
-                file.write(json.dumps(row) + "\n")
-                count += 1
-    return count
+    def failures(part: Part) -> list[dict[str, str]]:
+        name = part.table(PICTURES)
+        return errors_of(f"{storage}/{name}", storage.read(name))
+
+    with ThreadPoolExecutor(READERS) as readers:
+        lines = [
+            json.dumps(row) + "\n" for rows in readers.map(failures, batch.parts()) for row in rows
+        ]
+    storage.write(FAILURES, "".join(lines).encode("ascii"))
+    return len(lines)
 
 
 @dataclass(slots=True)
@@ -124,6 +164,7 @@ class _Hand:
 
     process: Any
     connection: Connection
+    ready: bool = False
     part: Part | None = None
     place: int | None = None
     since: float = field(default_factory=time.monotonic)
@@ -131,21 +172,18 @@ class _Hand:
     reason: str = ""
 
 
-class _Crew:
-    """Processes that do parts."""
+class Crew:
+    """Processes of this machine that do parts, one after the other, until the block ends."""
 
-    def __init__(
-        self, batch: Batch, parts: deque[Part], tally: Tally, progress: Progress | None
-    ) -> None:
-        self._batch, self._parts, self._tally, self._progress = batch, parts, tally, progress
+    def __init__(self, batch: Batch) -> None:
+        self._batch = replace(batch, sources=())
         self._options = batch.settings.record()
+        self._parts: deque[Part] = deque()
         self._hands: list[_Hand] = []
         self._deaths: dict[tuple[int, int], int] = {}
         self._deaths_at_start = 0
-        self._start_s: float | None = None
-        self._given = 0
 
-    def __enter__(self) -> "_Crew":
+    def __enter__(self) -> "Crew":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -155,18 +193,30 @@ class _Crew:
             hand.process.join()
             hand.connection.close()
 
-    def run(self, count: int) -> None:
-        """Do all parts with `count` processes."""
-        for _ in range(count):
+    def do(self, parts: Sequence[Part], count: int) -> Iterator[Done]:
+        """Do parts with at most `count` processes, which stay for the next ones.
+
+        Raises:
+            MlanetError: something cannot be written, or processes do not start.
+        """
+        self._parts.extend(parts)
+        while len(self._hands) < min(count, len(self._parts)):
             self._hire()
         while self._parts or any(hand.part is not None for hand in self._hands):
+            for hand in list(self._hands):
+                if hand.ready and hand.part is None and self._parts:
+                    self._give(hand)
             by_connection = {hand.connection: hand for hand in self._hands}
             for connection in wait(list(by_connection), timeout=POLL_S):
                 hand = by_connection[connection]  # type: ignore[index]
                 try:
-                    self._hear(hand, *hand.connection.recv())
+                    word, *said = hand.connection.recv()
                 except (EOFError, OSError):
                     self._replace(hand)
+                else:
+                    self._hear(hand, word, *said)
+                    if word == DONE:
+                        yield said[0]
             for hand in self._hands:
                 if hand.place is not None and time.monotonic() - hand.since > PICTURE_S:
                     hand.overdue = True
@@ -175,12 +225,20 @@ class _Crew:
     def _hire(self) -> None:
         context = multiprocessing.get_context("spawn")
         near, far = cast("tuple[Connection, Connection]", context.Pipe())
-        work_of = replace(self._batch, sources=())
+        arguments = far, self._batch, self._options
         with one_thread():
-            process = context.Process(target=work, args=(far, work_of, self._options), daemon=True)
+            process = context.Process(target=work, args=arguments, daemon=True)
             process.start()
         far.close()
         self._hands.append(_Hand(process, near))
+
+    def _give(self, hand: _Hand) -> None:
+        hand.part = self._parts.popleft()
+        hand.since = time.monotonic()
+        try:
+            hand.connection.send(hand.part)
+        except OSError:
+            self._replace(hand)
 
     def _hear(self, hand: _Hand, word: str, *said: Any) -> None:
         hand.since = time.monotonic()
@@ -188,29 +246,12 @@ class _Crew:
             raise MlanetError(said[0])
         if word == DYING:
             hand.reason = said[0]
-            return
-        if word == AT:
+        elif word == AT:
             hand.place = said[0]
             self._deaths_at_start = 0
-            return
-        if word == READY and self._start_s is None:
-            self._start_s = time.monotonic()
-        if word == DONE:
-            self._count(said[0])
-        hand.part = hand.place = None
-        if self._parts:
-            hand.part = self._parts.popleft()
-            hand.connection.send(hand.part)
-
-    def _count(self, done: Any) -> None:
-        tally = self._tally
-        tally.pictures += done.pictures
-        tally.faces += done.faces
-        tally.without_face += done.without_face
-        tally.errors += done.errors
-        tally.seconds = time.monotonic() - (self._start_s or time.monotonic())
-        if self._progress is not None:
-            self._progress(tally)
+        else:
+            hand.ready = True
+            hand.part = hand.place = None
 
     def _replace(self, hand: _Hand) -> None:
         """Put another process in the place of one that died, and begin its part again."""

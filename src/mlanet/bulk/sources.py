@@ -1,7 +1,11 @@
-"""Where pictures come from: files, members of tar files, rows of Parquet files."""
+"""Where pictures come from: files, members of tar files, rows of Parquet files.
+
+All may lie on this machine or, by address, on other storage.
+"""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -10,9 +14,10 @@ from typing import Any, Protocol, TypeAlias
 
 from mlanet.datasets import SkippedSamples
 from mlanet.datasets.archive import TarIndex
-from mlanet.errors import DataError
+from mlanet.errors import DataError, ImageError, MlanetError
 from mlanet.files import PHOTO_SUFFIXES, parsing
-from mlanet.image.sources import path_content
+from mlanet.files.addresses import is_address, open_binary, size_of, storage_errors
+from mlanet.image.sources import file_content, path_content
 
 SHARD_SUFFIXES = frozenset({".tar", ".parquet"})
 """Endings of files that hold many pictures."""
@@ -55,7 +60,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PictureFiles:
-    """Files of one picture each, by absolute path, which is the picture's name."""
+    """Files of one picture each, by absolute path or address, which is the picture's name."""
 
     paths: tuple[str, ...]
 
@@ -73,7 +78,7 @@ class PictureFiles:
 
     def pictures(self) -> Iterator[tuple[str, Load]]:
         """The files."""
-        return ((path, lambda path=path: path_content(Path(path))) for path in self.paths)
+        return ((path, lambda path=path: _file_content(path)) for path in self.paths)
 
     def described(self) -> dict[str, Any]:
         """How many there are, and the hash of their paths."""
@@ -93,7 +98,7 @@ class TarPictures:
     stop: int
 
     @classmethod
-    def open(cls, path: Path) -> tuple["TarPictures", list[str]]:
+    def open(cls, path: str) -> tuple["TarPictures", list[str]]:
         """All pictures of a file, and a line for what is wrong with it.
 
         Raises:
@@ -104,7 +109,7 @@ class TarPictures:
         count, problems = len(_picture_members(index)), list(skipped.reasons.values())
         if not count:
             raise DataError(problems[0] if problems else f"{path}: holds no pictures")
-        return cls(str(path), 0, count), problems
+        return cls(path, 0, count), problems
 
     @property
     def origin(self) -> str:
@@ -126,7 +131,7 @@ class TarPictures:
 
     def described(self) -> dict[str, Any]:
         """The file and its size."""
-        size = Path(self.path).stat().st_size
+        size = size_of(self.path, DataError)
         return {"tar": self.path, "bytes": size, "pictures": self.stop}
 
 
@@ -144,15 +149,13 @@ class ParquetPictures:
     stop: int
 
     @classmethod
-    def open(cls, path: Path) -> "ParquetPictures":
+    def open(cls, path: str) -> "ParquetPictures":
         """All pictures of a file.
 
         Raises:
             DataError: it cannot be read, or no column, or more than one, is of pictures.
         """
-        import pyarrow.parquet as pq
-
-        with parsing(path, "not a readable Parquet file", DataError), pq.ParquetFile(path) as file:
+        with _parquet(path, "not a readable Parquet file") as file:
             columns = [field.name for field in file.schema_arrow if _holds_bytes(field.type)]
             names = ", ".join(file.schema_arrow.names)
             count = file.metadata.num_rows
@@ -163,7 +166,7 @@ class ParquetPictures:
             )
         if not count:
             raise DataError(f"{path}: holds no pictures")
-        return cls(str(path), columns[0], 0, count)
+        return cls(path, columns[0], 0, count)
 
     @property
     def origin(self) -> str:
@@ -179,9 +182,7 @@ class ParquetPictures:
 
     def pictures(self) -> Iterator[tuple[str, Load]]:
         """The rows; of a row group only what leads to them is read."""
-        import pyarrow.parquet as pq
-
-        with parsing(self.path, "cannot be read", DataError), pq.ParquetFile(self.path) as file:
+        with _parquet(self.path, "cannot be read") as file:
             groups, row = _row_groups(file.metadata, self.start, self.stop)
             batches = file.iter_batches(ROWS_AT_ONCE, row_groups=groups, columns=[self.column])
             for batch in batches:
@@ -196,7 +197,7 @@ class ParquetPictures:
         """The file and its size."""
         return {
             "parquet": self.path,
-            "bytes": Path(self.path).stat().st_size,
+            "bytes": size_of(self.path, DataError),
             "pictures": self.stop,
         }
 
@@ -207,7 +208,7 @@ def open_sources(paths: Iterable[str]) -> tuple[list[Source], list[str]]:
     Files that are no shards by their endings are pictures; neighbours make one source.
 
     Args:
-        paths: absolute.
+        paths: absolute, or addresses.
     """
     sources: list[Source] = []
     problems: list[str] = []
@@ -222,11 +223,11 @@ def open_sources(paths: Iterable[str]) -> tuple[list[Source], list[str]]:
             files = []
         try:
             if suffix == ".tar":
-                source, lines = TarPictures.open(Path(path))
+                source, lines = TarPictures.open(path)
                 problems += lines
             else:
-                source = ParquetPictures.open(Path(path))
-        except DataError as error:
+                source = ParquetPictures.open(path)
+        except (MlanetError, OSError) as error:
             problems.append(str(error))
         else:
             sources.append(source)
@@ -242,18 +243,46 @@ def content_of(name: str) -> bytes:
         DataError, ImageError: it is not there any more.
     """
     before, _, row = name.rpartition("#")
-    if ".tar/" in name and not Path(name).is_file():
+    if ".tar/" in name and not _is_picture(name):
         shard = name[: name.index(".tar/") + len(".tar")]
         place = _places_in_tar(shard).get(name)
         if place is not None:
             return _open_tar(shard)[0].read(place)
-    elif before.lower().endswith(".parquet") and row.isdigit() and not Path(name).is_file():
-        found = ParquetPictures.open(Path(before))
+    elif before.lower().endswith(".parquet") and row.isdigit() and not _is_picture(name):
+        found = ParquetPictures.open(before)
         for _, load in found.part(int(row), int(row) + 1).pictures():
             return load()
     else:
-        return path_content(Path(name))
+        return _file_content(name)
     raise DataError(f"{name}: is not there any more")
+
+
+def _file_content(path: str) -> bytes:
+    if not is_address(path):
+        return path_content(Path(path))
+    with storage_errors(path, ImageError), open_binary(path) as file:
+        return file_content(file, path)
+
+
+def _is_picture(name: str) -> bool:
+    """Whether there is a file of a picture's whole name, as odd as that may be."""
+    try:
+        return size_of(name, DataError) >= 0
+    except DataError:
+        return False
+
+
+@contextmanager
+def _parquet(path: str, trouble: str) -> Generator[Any, None, None]:
+    import pyarrow.parquet as pq
+
+    size_of(path, DataError)
+    with (
+        parsing(path, trouble, DataError),
+        open_binary(path) as content,
+        pq.ParquetFile(content) as file,
+    ):
+        yield file
 
 
 @lru_cache(maxsize=2)
@@ -264,7 +293,7 @@ def _places_in_tar(path: str) -> dict[str, int]:
 
 @lru_cache(maxsize=2)
 def _open_tar(path: str) -> tuple[TarIndex, list[int]]:
-    index = TarIndex([Path(path)], SkippedSamples())
+    index = TarIndex([path], SkippedSamples())
     return index, _picture_members(index)
 
 

@@ -1,9 +1,9 @@
 """The tables of a batch: a row for each face, and one for each picture."""
 
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from mlanet.bulk.plan import SCHEMA_VERSION
 from mlanet.coefficients import CoefficientLayout
 from mlanet.errors import DataError
-from mlanet.files import atomic_path, json_value, parsing
+from mlanet.files import json_value, parsing
 from mlanet.morphable import MorphableModel
 from mlanet.reconstruction import Reconstruction
 from mlanet.version import __version__
@@ -59,17 +59,13 @@ class FaceTables:
     layout: CoefficientLayout
     options: dict[str, Any]
 
-    def write(self, path: Path, rows: Sequence[dict[str, Any]]) -> None:
-        """Write rows of `row_of`; without any, an empty table.
-
-        Raises:
-            OSError: the file cannot be written.
-        """
+    def encoded(self, rows: Sequence[dict[str, Any]]) -> bytes:
+        """The Parquet file of rows of `row_of`; without any, an empty table."""
         import pyarrow as pa
 
         schema = self.schema()
         columns = [_column([row[field.name] for row in rows], field.type) for field in schema]
-        _write(path, pa.Table.from_arrays(columns, schema=schema))
+        return _encoded(pa.Table.from_arrays(columns, schema=schema))
 
     def schema(self) -> Any:
         """The table's columns, and metadata that tell how they were made."""
@@ -147,12 +143,8 @@ def row_of(picture: PictureRow, number: int, face: Reconstruction) -> dict[str, 
     }
 
 
-def write_pictures(path: Path, rows: Sequence[PictureRow]) -> None:
-    """Write the table of a part's pictures.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+def encoded_pictures(rows: Sequence[PictureRow]) -> bytes:
+    """The Parquet file of a part's pictures."""
     import pyarrow as pa
 
     whole = ("width", "height", "faces")
@@ -160,35 +152,38 @@ def write_pictures(path: Path, rows: Sequence[PictureRow]) -> None:
     schema = pa.schema([(name, pa.int32() if name in whole else pa.string()) for name in names])
     columns = [[getattr(row, name) for row in rows] for name in names]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-    _write(path, pa.Table.from_arrays(arrays, schema=schema))
+    return _encoded(pa.Table.from_arrays(arrays, schema=schema))
 
 
-def read_faces(path: Path) -> tuple[dict[str, Any], Any]:
+def read_faces(name: str, content: bytes) -> tuple[dict[str, Any], Any]:
     """What a table of faces says of itself, and the table.
 
     Raises:
-        DataError: the file is missing, damaged or another table.
+        DataError: it is damaged or another table; the message begins with its name.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with parsing(path, "not a table of faces that `mlanet batch` wrote", DataError):
-        table = pq.read_table(path)
+    with parsing(name, "not a table of faces that `mlanet batch` wrote", DataError):
+        table = pq.read_table(pa.BufferReader(content))
         about = json_value((table.schema.metadata or {})[KEY])
         if about["schema"] != SCHEMA_VERSION:
             raise ValueError(f"schema {about['schema']}, expected {SCHEMA_VERSION}")
         return about, table
 
 
-def errors_of(path: Path) -> list[dict[str, str]]:
+def errors_of(name: str, content: bytes) -> list[dict[str, str]]:
     """Pictures of a part without a result, and why.
 
     Raises:
-        DataError: the file is damaged.
+        DataError: the table is damaged; the message begins with its name.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with parsing(path, "not a table of pictures that `mlanet batch` wrote", DataError):
-        rows = pq.read_table(path, columns=["picture", "error"]).to_pylist()
+    with parsing(name, "not a table of pictures that `mlanet batch` wrote", DataError):
+        columns = ["picture", "error"]
+        rows = pq.read_table(pa.BufferReader(content), columns=columns).to_pylist()
     return [row for row in rows if row["error"] is not None]
 
 
@@ -205,11 +200,9 @@ def _column(values: Sequence[Any], kind: Any) -> Any:
     return pa.FixedSizeListArray.from_arrays(pa.array(numbers, kind.value_type), kind.list_size)
 
 
-def _write(path: Path, table: Any) -> None:
+def _encoded(table: Any) -> bytes:
     import pyarrow.parquet as pq
 
-    with (
-        atomic_path(path) as temporary,
-        temporary.open("wb") as file,
-    ):  # Python's errors, not Arrow's
-        pq.write_table(table, file, compression="zstd", use_dictionary=False)
+    file = io.BytesIO()
+    pq.write_table(table, file, compression="zstd", use_dictionary=False)
+    return file.getvalue()

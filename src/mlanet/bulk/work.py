@@ -3,10 +3,11 @@
 import os
 import signal
 import sys
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from multiprocessing.connection import Connection
@@ -18,9 +19,9 @@ from jaxtyping import UInt8
 
 from mlanet.bulk.plan import FACES, FILES, PICTURES, Batch, Part
 from mlanet.bulk.settings import Settings
-from mlanet.bulk.tables import FaceTables, PictureRow, row_of, write_pictures
+from mlanet.bulk.tables import FaceTables, PictureRow, encoded_pictures, row_of
 from mlanet.errors import MlanetError
-from mlanet.files import atomic_folder, one_line
+from mlanet.files import one_line
 from mlanet.image import read_image, write_image
 from mlanet.reconstruction import Reconstruction, draw_faces
 from mlanet.reconstructor import Reconstructor
@@ -36,12 +37,13 @@ BEFORE_THE_NETWORK = 16
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of a part."""
+    """What came of a part, and how long it took."""
 
     pictures: int
     faces: int
     without_face: int
     errors: int
+    seconds: float
 
 
 def work(connection: Connection, batch: Batch, options: dict[str, Any]) -> None:
@@ -64,7 +66,7 @@ def work(connection: Connection, batch: Batch, options: dict[str, Any]) -> None:
     except (EOFError, BrokenPipeError):
         return
     except (MlanetError, OSError) as error:
-        connection.send((BROKEN, _described(error)))
+        connection.send((BROKEN, described(error)))
     except Exception as error:
         if "--debug" in sys.argv:
             traceback.print_exc()
@@ -102,13 +104,14 @@ class PartWorker:
             at: is told the place of each picture before it is read.
 
         Raises:
-            OSError: something cannot be written.
+            MlanetError, OSError: something cannot be written.
         """
         pictures: list[PictureRow] = []
         rows: list[dict[str, Any]] = []
-        place = self.batch.folder / FILES / part.name
-        settings = self.batch.settings
-        with _folder(place if settings.writes_files else None) as staging:
+        storage, settings = self.batch.storage, self.batch.settings
+        files = storage.folder(f"{FILES}/{part.name}") if settings.writes_files else nullcontext()
+        start_s = time.monotonic()
+        with files as staging:
             for number, faces in self._seen(part, pictures, at):
                 picture = pictures[number]
                 rows += _rows(picture, faces)
@@ -116,11 +119,12 @@ class PartWorker:
                     name = f"{number:04d}"
                     picture.folder = f"{FILES}/{part.name}/{name}"
                     _write_files(picture, faces, staging / name, settings)
-        self.tables.write(self.batch.table(FACES, part), rows)
-        write_pictures(self.batch.table(PICTURES, part), pictures)
+        storage.write(part.table(FACES), self.tables.encoded(rows))
+        storage.write(part.table(PICTURES), encoded_pictures(pictures))
         errors = sum(picture.error is not None for picture in pictures)
         without = sum(not picture.faces and picture.error is None for picture in pictures)
-        return Done(len(pictures), len(rows), without, errors)
+        seconds = time.monotonic() - start_s
+        return Done(len(pictures), len(rows), without, errors, seconds)
 
     def _seen(
         self, part: Part, pictures: list[PictureRow], at: Callable[[int], None]
@@ -206,12 +210,6 @@ def _write_files(
         picture.error = _reason(error, picture.picture)
 
 
-def _folder(place: Path | None) -> AbstractContextManager[Path | None]:
-    """A new folder that gets its name when it is whole; None if it is there, or not wanted."""
-    wanted = place is not None and not os.path.lexists(place)
-    return atomic_folder(place) if wanted and place is not None else nullcontext()
-
-
 def _reason(error: Exception, name: str) -> str:
     if isinstance(error, MlanetError):
         return one_line(error).removeprefix(f"{name}: ")
@@ -220,7 +218,8 @@ def _reason(error: Exception, name: str) -> str:
     return f"unexpected {type(error).__name__}: {one_line(error)}"
 
 
-def _described(error: Exception) -> str:
+def described(error: Exception) -> str:
+    """An error as one line that names the file at fault."""
     if not isinstance(error, OSError):
         return str(error)
     named = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "

@@ -6,26 +6,25 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from mlanet.cli.common import (
     EXIT_FAILED,
     EXIT_OK,
-    OutPath,
     check_folder,
-    check_min_score,
     complain,
-    positive,
     require_extra,
     say,
 )
+from mlanet.cli.faces import Faces, FacesOptions, Networks, NetworksOptions
 from mlanet.cli.photos import STANDARD_INPUT, photos_of
-from mlanet.errors import DataError, UsageError
-from mlanet.files import read_text
+from mlanet.errors import DataError, MlanetError, UsageError
+from mlanet.files import PHOTO_SUFFIXES, read_text
+from mlanet.files.addresses import addresses_of, is_address
 from mlanet.files.manifest import absolute
-from mlanet.sessions import DeviceName, chosen_device
+from mlanet.sessions import chosen_device
 
 if TYPE_CHECKING:
     from mlanet.bulk import Progress, Tally
@@ -34,33 +33,6 @@ LIST_SUFFIX, MAX_LIST_BYTES = ".txt", 1024**3
 
 SAID_EVERY_S = 60.0
 """How often a line tells how far it is, where there is no terminal for a bar."""
-
-
-@dataclass(frozen=True, slots=True)
-class Looking:
-    """How photos are looked at."""
-
-    max_faces: int | None = None
-    """Keep only the largest faces of a photo."""
-
-    min_score: float | None = None
-    """What a face's score must exceed, between 0 and 1. Without it, the detector's own limit."""
-
-    weights: Path | None = None
-    """A network of your own, written by mlanet export."""
-
-    model: Path | None = None
-    """The face model whose coefficients it regresses, if it is not the embedded one."""
-
-    device: DeviceName = "auto"
-    """What runs the network: auto is a GPU of NVIDIA's where onnxruntime has it, else the CPU
-    (docs/how-to/devices.md)."""
-
-    def check(self) -> None:
-        """Refuse numbers that leave no face."""
-        if self.max_faces is not None:
-            positive(max_faces=self.max_faces)
-        check_min_score(self.min_score)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,25 +90,30 @@ def batch(
     sources: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")],
     /,
     *,
-    out: OutPath,
+    out: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")],
     recursive: bool = False,
+    engine: Literal["local", "ray"] = "local",
     processes: int = 0,
-    looking: Annotated[Looking, tyro.conf.OmitArgPrefixes] = Looking(),
+    faces: FacesOptions = Faces(),
+    networks: NetworksOptions = Networks(),
     written: Annotated[Written, tyro.conf.OmitArgPrefixes] = Written(),
     telling: Annotated[Telling, tyro.conf.OmitArgPrefixes] = Telling(),
 ) -> int:
     """Write the faces of very many photos as Parquet tables.
 
     OUT/faces has a row for each face, OUT/pictures one for each photo, OUT/failures.jsonl what
-    could not be read and why. The same command goes on where it was stopped, however it was.
+    could not be read and why. The same command goes on where it was stopped, however it was. Both
+    ends may lie on other storage, such as 's3://bucket/*.tar', with fsspec's package for it.
 
     Args:
         sources: Files, folders, patterns such as '*.jpg', lists of files (.txt), tar files such as
             WebDataset shards (.tar), Parquet files with a column of pictures' bytes (.parquet).
         out: Folder for the tables: a new one, or that of the same batch.
         recursive: Look into the folders of given folders, too.
+        engine: Where it runs: on this machine, or on Ray's cluster (RAY_ADDRESS names it).
         processes: How many work at once; 0 is one for each CPU.
-        looking: How photos are looked at.
+        faces: Which faces of a photo.
+        networks: Networks and face models of yours.
         written: What is written beside the tables.
         telling: What is said.
 
@@ -146,11 +123,16 @@ def batch(
     require_extra("mlanet batch", "pyarrow", extra="bulk")
     if processes < 0:
         raise UsageError(f"--processes must not be negative, got {processes}")
-    looking.check()
+    faces.check()
     written.check()
-    check_folder("--out", out)
-    chosen_device(looking.device)
-    from mlanet.bulk import Batch, Settings, run
+    place = out if is_address(out) else Path(out)
+    if isinstance(place, Path):
+        check_folder("--out", place)
+    if engine == "ray":
+        require_extra("--engine ray", "ray", extra="bulk")
+    else:
+        chosen_device(networks.device)
+    from mlanet.bulk import ENGINES, Batch, Settings, run
     from mlanet.bulk.sources import open_sources
 
     paths, problems = named_files(sources, out, recursive=recursive)
@@ -160,23 +142,23 @@ def batch(
     if not opened:
         return EXIT_FAILED
     settings = Settings(
-        max_faces=looking.max_faces,
-        min_score=looking.min_score,
-        weights=looking.weights,
-        model=looking.model,
-        device=looking.device,
+        max_faces=faces.max_faces,
+        min_score=faces.min_score,
+        weights=networks.weights,
+        model=networks.model,
+        device=networks.device,
         formats=written.format_names,
         pictures=written.pictures,
     )
-    work = Batch(out, opened, settings)
+    work = Batch(place, opened, settings)
     with _progress(len(work), quiet=telling.quiet or telling.json) as progress:
-        tally, failures = run(work, processes, progress)
+        tally, failures = run(work, processes, progress, ENGINES[engine])
     _tell(tally, failures, out, telling)
     return EXIT_FAILED if failures or problems or unusable else EXIT_OK
 
 
-def named_files(words: Iterable[str], out: Path, *, recursive: bool) -> tuple[list[str], list[str]]:
-    """Absolute paths of the photos and shards that words name, each once, but none below `out`.
+def named_files(words: Iterable[str], out: str, *, recursive: bool) -> tuple[list[str], list[str]]:
+    """Absolute paths, or addresses, of what words name, each once, but none below `out`.
 
     Args:
         words: of the command line; a list's lines are paths, from the list's folder.
@@ -200,21 +182,31 @@ def named_files(words: Iterable[str], out: Path, *, recursive: bool) -> tuple[li
             if word.lower().endswith(LIST_SUFFIX) and Path(word).is_file():
                 found.update(dict.fromkeys(_listed(Path(word))))
                 continue
-        except DataError as error:
+            if is_address(word):
+                listed = addresses_of(word, PHOTO_SUFFIXES | SHARD_SUFFIXES, recursive=recursive)
+                found.update(dict.fromkeys(listed))
+                if not listed:
+                    problems.append(f"{word}: there is no photo in it")
+                continue
+        except MlanetError as error:
             problems.append(str(error))
             continue
         photos, lines = photos_of([word], recursive=recursive, also=SHARD_SUFFIXES)
         found.update((absolute(photo.path), None) for photo in photos if photo.path is not None)
         problems += lines
-    below = Path(absolute(out)).as_posix() + "/"
-    return [path for path in found if not Path(path).as_posix().startswith(below)], problems
+    below = (out if is_address(out) else Path(absolute(Path(out))).as_posix()).rstrip("/") + "/"
+    return [path for path in found if not _posix(path).startswith(below)], problems
+
+
+def _posix(path: str) -> str:
+    return path if is_address(path) else Path(path).as_posix()
 
 
 def _listed(file: Path) -> list[str]:
-    """The files that the lines of a list name."""
+    """The files that the lines of a list name; addresses are as they stand."""
     folder = file.parent.resolve()
     lines = [line.strip() for line in read_text(file, DataError, MAX_LIST_BYTES).splitlines()]
-    paths = [str(folder / line) for line in lines if line]
+    paths = [line if is_address(line) else str(folder / line) for line in lines if line]
     if not paths:
         raise DataError(f"{file}: names no photo")
     return paths
@@ -259,12 +251,12 @@ def _duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
 
 
-def _tell(tally: "Tally", failures: int, out: Path, telling: Telling) -> None:
+def _tell(tally: "Tally", failures: int, out: str, telling: Telling) -> None:
     if telling.json:
         say(
             json.dumps(
                 {
-                    "folder": str(out),
+                    "folder": out,
                     "photos": tally.total,
                     "done_before": tally.before,
                     "failed": failures,
@@ -275,7 +267,7 @@ def _tell(tally: "Tally", failures: int, out: Path, telling: Telling) -> None:
             )
         )
     if failures:
-        complain(f"{failures} photos failed: {out / 'failures.jsonl'} says why")
+        complain(f"{failures} photos failed: {out}/failures.jsonl says why")
     if telling.json or telling.quiet:
         return
     before = f" ({tally.before:,} done before)" if tally.before else ""

@@ -1,7 +1,6 @@
 """`mlanet reconstruct`: photos in, textured 3D faces out."""
 
 import os
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,10 +12,9 @@ from mlanet.cli.common import (
     EXIT_OK,
     OutPath,
     check_folder,
-    check_min_score,
     complain,
-    positive,
 )
+from mlanet.cli.faces import Faces, FacesOptions, Networks
 from mlanet.cli.outputs import OutputOptions, Outputs
 from mlanet.cli.photos import PhotoFolders, PhotoOptions, PhotoWords, write_faces
 from mlanet.cli.same_person import (
@@ -31,37 +29,12 @@ from mlanet.sessions import DeviceName
 
 if TYPE_CHECKING:
     from mlanet.morphable import Transfer
-    from mlanet.reconstruction import Reconstruction
     from mlanet.reconstructor import Reconstructor
 
 
 @dataclass(frozen=True, slots=True)
-class Faces:
-    """Which faces of a photo."""
-
-    max_faces: int | None = None
-    """Keep only the largest faces of a photo."""
-
-    min_score: float | None = None
-    """What a face's score must exceed, between 0 and 1; the scores are printed. Without it, the
-    detector's own limit (docs/explanation/detection.md)."""
-
-    def check(self) -> None:
-        """Refuse numbers that leave no face."""
-        if self.max_faces is not None:
-            positive(max_faces=self.max_faces)
-        check_min_score(self.min_score)
-
-
-@dataclass(frozen=True, slots=True)
-class Models:
+class Models(Networks):
     """Networks and face models of the user's."""
-
-    weights: Path | None = None
-    """A network of your own, written by mlanet export."""
-
-    model: Path | None = None
-    """The face model whose coefficients it regresses, if it is not the embedded one."""
 
     topology: Path | None = None
     """A face model of your own, written by mlanet models convert."""
@@ -103,7 +76,7 @@ def reconstruct(
     *,
     out: OutPath = Path("out"),
     outputs: OutputOptions = Outputs(),
-    faces: Annotated[Faces, tyro.conf.OmitArgPrefixes] = Faces(),
+    faces: FacesOptions = Faces(),
     models: Annotated[Models, tyro.conf.OmitArgPrefixes] = Models(),
     run: Annotated[Run, tyro.conf.OmitArgPrefixes] = Run(),
     no_refine: bool = False,
@@ -149,6 +122,7 @@ def reconstruct(
     if not given:
         return EXIT_FAILED
     from mlanet.detection import SCORE_THRESHOLD
+    from mlanet.fitting import refine_if_possible
     from mlanet.reconstructor import Reconstructor
 
     reconstructor = Reconstructor.load(
@@ -191,7 +165,7 @@ def reconstruct(
                 if not found:
                     raise NoFaceError(f"{photo.name}: no face found")
                 if not no_refine:
-                    found = _refined(found)
+                    found = [refine_if_possible(face) for face in found]
                 with folders.result(number, origin) as result:
                     write_faces(found, result.staging, outputs, transfer, title=photo.stem)
             except Exception as error:  # whatever one photo does, the others are still done
@@ -232,9 +206,3 @@ def load_transfer(reconstructor: "Reconstructor", path: Path) -> "Transfer":
     from mlanet.morphable import Transfer, load_model
 
     return Transfer(reconstructor.model, load_model(path))
-
-
-def _refined(faces: "Sequence[Reconstruction]") -> "list[Reconstruction]":
-    from mlanet.fitting import can_be_refined, refine_face
-
-    return [refine_face(face) if can_be_refined(face) else face for face in faces]

@@ -11,7 +11,8 @@ import numpy as np
 
 from mlanet.datasets.dataset import SkippedSamples
 from mlanet.errors import DataError
-from mlanet.files import PARSER_ERRORS, check_regular, one_line
+from mlanet.files import PARSER_ERRORS, one_line
+from mlanet.files.addresses import open_binary, size_of
 from mlanet.files.numpyfiles import read_npz
 
 MAX_BYTES = 8 * 1024**3
@@ -30,7 +31,7 @@ class TarIndex:
     as `._photo.jpg` of macOS, are passed over.
 
     Args:
-        paths: The files.
+        paths: The files; strings may also be addresses of other storage.
         skipped: Where files that cannot be read are noted, whose whole members are then used all
             the same; without it they are an error.
 
@@ -43,14 +44,14 @@ class TarIndex:
 
     names: tuple[str, ...]
 
-    def __init__(self, paths: Sequence[Path], skipped: SkippedSamples | None = None) -> None:
-        self._places = [place for path in paths for place in _places(path, skipped)]
+    def __init__(self, paths: Sequence[Path | str], skipped: SkippedSamples | None = None) -> None:
+        self._places = [place for path in paths for place in _places(str(path), skipped)]
         self.names = tuple(place.name for place in self._places)
 
     def __len__(self) -> int:
         return len(self._places)
 
-    def member(self, position: int) -> tuple[Path, str]:
+    def member(self, position: int) -> tuple[str, str]:
         """Tar file and full name in it of the member at a position in `names`."""
         place = self._places[position]
         return place.path, place.member
@@ -63,11 +64,11 @@ class TarIndex:
         """
         place = self._places[position]
         try:
-            with place.path.open("rb") as file:
+            with open_binary(place.path) as file:
                 file.seek(place.offset)
                 data = file.read(place.size)
-        except OSError as error:
-            raise DataError(f"{place.path}: cannot be read ({error})") from error
+        except PARSER_ERRORS as error:  # storage has errors of its own
+            raise DataError(f"{place.path}: cannot be read ({one_line(error)})") from error
         if len(data) != place.size:
             raise DataError(f"{place.path}: truncated inside {place.name}; copy the file again")
         return data
@@ -107,7 +108,7 @@ class _Place(NamedTuple):
     """Where a member of a tar file lies, in bytes."""
 
     member: str
-    path: Path
+    path: str
     offset: int
     size: int
 
@@ -116,12 +117,12 @@ class _Place(NamedTuple):
         return self.member.rsplit("/", 1)[-1]
 
 
-def _places(path: Path, skipped: SkippedSamples | None) -> list[_Place]:
+def _places(path: str, skipped: SkippedSamples | None) -> list[_Place]:
     places: list[_Place] = []
     problem: Exception | None = None
-    size = check_regular(path, DataError)
+    size = size_of(path, DataError)
     try:
-        with tarfile.open(path, "r:") as archive:
+        with open_binary(path) as file, tarfile.open(fileobj=file, mode="r:") as archive:
             for member in archive:
                 if not 0 <= member.size <= MAX_MEMBER_BYTES:
                     raise ValueError(f"{member.name} has a size of {member.size}")
@@ -141,7 +142,7 @@ def _places(path: Path, skipped: SkippedSamples | None) -> list[_Place]:
         reason = f"{path}: not a readable uncompressed tar file ({one_line(problem)})"
     if skipped is None:
         raise DataError(reason) from problem
-    skipped.add(path.name, reason)
+    skipped.add(Path(path).name, reason)
     return whole
 
 

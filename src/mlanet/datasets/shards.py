@@ -120,7 +120,8 @@ def _grouped(tars: TarIndex, source: Path) -> list[_Files]:
     samples: list[_Files] = []
     last: Path | None = None
     for position in range(len(tars)):
-        path, member = tars.member(position)
+        tar, member = tars.member(position)
+        path = Path(tar)
         folder, _, name = member.rpartition("/")
         stem, _, ending = name.partition(".")
         if not stem:  # a hidden file

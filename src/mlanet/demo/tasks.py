@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 
 from mlanet.detection import Detection
 from mlanet.errors import NoFaceError
-from mlanet.fitting import can_be_refined, refine_face
+from mlanet.fitting import refine_if_possible
 from mlanet.image import read_image
 from mlanet.reconstructor import Reconstructor, facing_others
 from mlanet.viewing import view_page
@@ -72,9 +72,7 @@ class PhotoTasks:
         self, image: UInt8[np.ndarray, "h w 3"], detections: list[Detection], number: int
     ) -> dict[str, str]:
         every = [self.reconstructor.reconstruct_detection(image, found) for found in detections]
-        face = facing_others(every)[number]
-        if can_be_refined(face):
-            face = refine_face(face)
+        face = refine_if_possible(facing_others(every)[number])
         viewed = face.viewed("face")
         return {
             "glb": base64.b64encode(viewed.glb).decode("ascii"),

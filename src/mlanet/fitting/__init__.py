@@ -18,6 +18,7 @@ from mlanet.fitting.pixel_fit import (
     PixelFitConfig,
     can_be_refined,
     refine_face,
+    refine_if_possible,
     refine_person,
 )
 from mlanet.fitting.views import CropView, OrthographicView, View
@@ -41,6 +42,7 @@ __all__ = [
     "photo_error",
     "refine",
     "refine_face",
+    "refine_if_possible",
     "refine_person",
 ]
 

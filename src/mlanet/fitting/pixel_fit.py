@@ -104,6 +104,11 @@ def refine_face(face: Reconstruction, config: PixelFitConfig | None = None) -> R
     return refine_person([face], config)[0]
 
 
+def refine_if_possible(face: Reconstruction) -> Reconstruction:
+    """`refine_face` of a face that it takes; any other as it is."""
+    return refine_face(face) if can_be_refined(face) else face
+
+
 def refine_person(
     faces: Sequence[Reconstruction], config: PixelFitConfig | None = None
 ) -> list[Reconstruction]:
