@@ -1,3 +1,6 @@
+import json
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -6,7 +9,7 @@ from mlanet.geometry import angle_between
 from mlanet.video import Tracker
 from mlanet.video.people import best_frame, by_frame, filmed_people, portrait
 from mlanet.video.reading import Frame
-from mlanet.video.recording import Recording
+from mlanet.video.recording import FACES, FRAME, FRAMES, STATE, TRACKER, Recording, face_type
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +73,28 @@ def test_who_is_seen_for_a_moment_is_left_out(tmp_path, reconstructor, talking):
         found = tracker(talking[index], index / 24.0)
         recording.add(Frame(talking[index], index, index / 24.0), found, False)
     assert filmed_people(recording, reconstructor.model, talking.camera, 0.5) == []
+
+
+def test_memory_does_not_grow_with_the_film(tmp_path, recording, reconstructor, talking):
+    peaks = []
+    for count in (2000, 6000):
+        copy = tmp_path / str(count)
+        copy.mkdir()
+        times = np.arange(count)
+        for name, key in ((FRAMES, "pts"), (FACES, "frame")):
+            kind = FRAME if name == FRAMES else face_type(recording.layout)
+            rows = np.resize(np.fromfile(recording.folder / name, kind), count)
+            rows[key] = times
+            if name == FRAMES:
+                rows["time_s"] = times / 24.0
+            rows.tofile(copy / name)
+        (copy / TRACKER).touch()
+        state = json.loads((recording.folder / STATE).read_text())
+        (copy / STATE).write_text(json.dumps(state | {"frames": count, "faces": count}))
+        long = Recording(copy, recording.layout, {})
+        tracemalloc.start()
+        (person,) = filmed_people(long, reconstructor.model, talking.camera, 0.5)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert len(person.frames) == count
+    assert (peaks[1] - peaks[0]) / 4000.0 < 300.0  # bytes a frame

@@ -28,7 +28,10 @@ SAMPLED = 2000
 """Frames at most that shape and albedo are taken from, spread over the film."""
 
 CHUNK = 1024
-"""Frames that are worked on at a time."""
+"""Frames of tables that are worked on at a time."""
+
+POSED = 128
+"""Frames whose poses are found at a time."""
 
 HEAD_PER_SQUARE = 1.7
 """Side of a picture of a whole head over that of its face's square."""
@@ -103,12 +106,12 @@ def filmed_people(
         camera: the film's.
         smooth: strength of the smoother, in [0, 1].
     """
-    numbers, faces, frames = recording.numbers(), recording.faces(), recording.frames()
+    numbers, of_frame, frames = recording.numbers(), recording.column("frame"), recording.frames()
     kept: list[np.ndarray] = []
     for number in np.unique(numbers):
         rows = np.flatnonzero(numbers == number)
-        rows = rows[np.r_[True, np.diff(faces["frame"][rows]) > 0]]
-        times_s = frames["time_s"][faces["frame"][rows]]
+        rows = rows[np.r_[True, np.diff(of_frame[rows]) > 0]]
+        times_s = frames["time_s"][of_frame[rows]]
         if len(rows) >= LEAST_FRAMES and times_s[-1] - times_s[0] >= LEAST_S:
             kept.append(rows)
     kept.sort(key=lambda rows: int(rows[0]))
@@ -125,28 +128,26 @@ def _person(
     camera: Camera,
     smooth: float,
 ) -> FilmedPerson:
-    faces, layout = recording.faces(), recording.layout
-    frames = np.array(faces["frame"][rows], dtype=np.int64)
-    confidence = np.array(faces["confidence"][rows], dtype=np.float64)
-    sampled = rows[:: max(len(rows) // SAMPLED, 1)]
-    vectors = np.array(faces["vector"][sampled], dtype=np.float64)
-    some = layout.split(vectors)
+    layout, hold = recording.layout, recording.scratch
+    frames = recording.column("frame")[rows].astype(np.int64)
+    confidence = recording.column("confidence")[rows].astype(np.float64)
+    step = max(len(rows) // SAMPLED, 1)
+    some = layout.split(np.array(recording.faces()["vector"][rows[::step]], dtype=np.float64))
     yaw_deg = decode_pose(some.rotation, some.translation, layout.rotation).euler_deg[:, 1]
-    weight = np.array(faces["confidence"][sampled], dtype=np.float64) + 1e-3
+    weight = confidence[::step] + 1e-3
     identity, albedo = (
         view_mean(values, yaw_deg, weight) for values in (some.identity, some.albedo)
     )
-    expression = np.array(faces["vector"][:, layout.slices["expression"]][rows], np.float64)
-    parts: list[Pose] = []
-    for start in range(0, len(rows), CHUNK):
-        some = faces[rows[start : start + CHUNK]]
-        seen = layout.split(np.array(some["vector"], dtype=np.float64))
-        squares = np.array(some["square_px"])
-        parts.append(poses_in_film(seen, layout.rotation, squares, identity, model, camera))
-    pose = Pose(
-        np.concatenate([part.rotation for part in parts]),
-        np.concatenate([part.translation for part in parts]),
-    )
+    expression = hold((len(rows), layout.expression), np.float32)
+    pose = Pose(hold((len(rows), 3, 3), np.float64), hold((len(rows), 3), np.float64))
+    for start in range(0, len(rows), POSED):
+        part = slice(start, start + POSED)
+        faces = recording.faces()[rows[part]]
+        seen = layout.split(np.array(faces["vector"], dtype=np.float64))
+        squares = np.array(faces["square_px"])
+        found = poses_in_film(seen, layout.rotation, squares, identity, model, camera)
+        expression[part] = seen.expression
+        pose.rotation[part], pose.translation[part] = found.rotation, found.translation
     times_s = np.array(recording.frames()["time_s"][frames])
     raw = Motion(times_s, expression, pose)
     return FilmedPerson(
@@ -159,13 +160,13 @@ def _person(
         frames=frames,
         confidence=confidence,
         raw=raw,
-        motion=smoothed(raw, smooth),
+        motion=smoothed(raw, smooth, hold),
     )
 
 
 def usual_square(person: FilmedPerson, recording: Recording) -> Float[np.ndarray, "4"]:
     """A square that holds the person's head in nearly all frames (left, top, right, bottom)."""
-    squares = np.array(recording.faces()["square_px"][person.rows])
+    squares = recording.column("square_px")[person.rows]
     centres, sides = (squares[:, :2] + squares[:, 2:]) / 2.0, squares[:, 2] - squares[:, 0]
     low, high = np.quantile(centres, [0.05, 0.95], axis=0)
     half = (float(np.max(high - low)) + HEAD_PER_SQUARE * float(np.median(sides))) / 2.0
@@ -175,7 +176,7 @@ def usual_square(person: FilmedPerson, recording: Recording) -> Float[np.ndarray
 
 def best_frame(person: FilmedPerson, recording: Recording) -> int:
     """In which of a person's frames the face is seen best: large, from the front, at rest."""
-    squares = np.array(recording.faces()["square_px"][person.rows])
+    squares = recording.column("square_px")[person.rows]
     motion = person.motion
     merit = shown_well(
         motion.pose.euler_deg,
