@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from mlanet.fitting.pixel_fit import PixelFitConfig, can_be_refined, refine_person
+from mlanet.fitting.pixel_fit import can_be_refined, refine_person
 from mlanet.geometry import Pose
 from mlanet.image import Crop, square_transform
-from mlanet.person import PersonTexture, growth, with_shape
+from mlanet.person import PersonTexture, with_shape
 from mlanet.reconstruction import Reconstruction
 from mlanet.render import Texture
 from mlanet.video.reading import Frame
@@ -34,10 +34,6 @@ MOST_PX = 1024
 
 CROP_PX = 128
 """Side of the crop whose camera is a face's; nobody looks at its pixels."""
-
-LANDMARK_NOISE = 0.08
-"""Of the fit to several frames: landmarks of one person are wrong in the same way in all of them,
-so that each counts less than in one photo alone."""
 
 USUAL_TURN_DEG, VARYING_TURN_DEG, TURN_NOISE_DEG = 4.0, 2.0, 0.7
 """How far landmarks' poses are off by the same turn in all frames, by a turn that depends on how
@@ -152,7 +148,9 @@ def cut_out(
     image = frame.image[top : max(bottom, top + 1), left : max(right, left + 1)].copy()
     scale = min(1.0, MOST_PX / max(image.shape[:2]))
     if scale < 1.0:
-        image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+        image = np.asarray(
+            cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        )
     square = (square_px - np.array([left, top, left, top])) * scale
     blank = np.zeros((CROP_PX, CROP_PX, 3), np.uint8)
     return image, Crop(blank, square_transform(square, CROP_PX))
@@ -172,14 +170,11 @@ def studied(
         identity: mean over the whole film.
         albedo: the same.
     """
-    seen = np.stack([face.coefficients.identity for face in faces])
-    start = identity * (growth(seen) if len(faces) > 1 else 1.0)
     if not can_be_refined(faces[0]):
         return Studied(
             tuple(with_shape(face, identity, albedo, expression_sd=0.0) for face in faces), None
         )
-    config = PixelFitConfig(landmark_noise=LANDMARK_NOISE)
-    fitted = refine_person([with_shape(face, start, albedo) for face in faces], config)
+    fitted = refine_person([with_shape(face, identity, albedo) for face in faces])
     return Studied(tuple(fitted), _turns(faces, fitted))
 
 

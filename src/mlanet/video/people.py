@@ -276,9 +276,7 @@ def _face(
     seen = layout.split(np.array(row["vector"], dtype=np.float64))
     image, crop = cut_out(frame, np.array(row["square_px"]))
     confidence = float(row["confidence"])
-    return Reconstruction(
-        image, None, crop, seen, layout.rotation, model, confidence=confidence
-    )
+    return Reconstruction(image, None, crop, seen, layout.rotation, model, confidence=confidence)
 
 
 def usual_square(person: FilmedPerson, recording: Recording) -> Float[np.ndarray, "4"]:

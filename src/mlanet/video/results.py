@@ -194,4 +194,3 @@ def ahead(
     finally:
         for future in waiting:
             future.cancel()
-
