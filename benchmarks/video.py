@@ -99,7 +99,7 @@ class Passes:
     def people(self, smooth: float = DEFAULT_SMOOTH) -> list[FilmedPerson]:
         """The second pass."""
         model = self.reconstructor.model
-        return filmed_people(self.recording, model, film_camera(self.film), smooth)
+        return filmed_people(self.recording, model, film_camera(self.film), smooth, self.film)
 
 
 def live(motion: Motion) -> Motion:

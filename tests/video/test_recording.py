@@ -67,3 +67,14 @@ def test_only_what_it_wrote_is_removed(tmp_path, layout):
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["mine.txt"]
     Recording(tmp_path / "b", layout, ORIGIN).remove()
     assert not (tmp_path / "b").exists()
+
+
+def test_scratch_arrays_leave_nothing_behind(tmp_path, layout):
+    recording = Recording(tmp_path / "a", layout, ORIGIN)
+    array = recording.scratch((3, 5), np.float32)
+    assert array.shape == (3, 5)
+    assert (array == 0.0).all()
+    array[1] = 2.0
+    recording.remove()
+    assert (array.sum(axis=1) == [0.0, 10.0, 0.0]).all()
+    assert not (tmp_path / "a").exists()

@@ -121,7 +121,8 @@ class Tracking:
         from mlanet.video.people import film_camera, filmed_people
 
         camera = film_camera(self.film, self.options.focal_length_px)
-        people = filmed_people(recording, self.reconstructor.model, camera, self.smooth)
+        model = self.reconstructor.model
+        people = filmed_people(recording, model, camera, self.smooth, self.film)
         if not people and recording.finished:
             recording.remove()
             raise NoFaceError(f"{self.film.path}: no face found")

@@ -101,10 +101,9 @@ class _Run:
             "smooth": self.tracking.smooth,
         }
         origin = Origin.of_file(film.path)
-        size = self.tracking.reconstructor.regressor.config.input_size
         with result_folder(self.tracking.out, film.path.stem, origin, inputs=[film.path]) as result:
             for person in people:
-                write_person(result.staging, person, film, recording, size, about)
+                write_person(result.staging, person, recording, about)
             write_film_page(result.staging, people, film, overlay=self.overlay)
             if self.overlay:
                 with reserved(result.staging):

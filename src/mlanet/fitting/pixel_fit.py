@@ -60,8 +60,8 @@ class PixelFitConfig:
         free_expression_sd: the same where they are unit normal.
         albedo_sd: of the albedo's coefficients.
         light_sd: of the light's radiance about white from everywhere.
-        agreement: of `n` photos' answers about one person, as a power of `n`: 1 as if they were
-            wrong independently, 0 as if always in the same way.
+        agreement: of `n` photos' answers about one person, shape, albedo and landmarks alike, as a
+            power of `n`: 1 as if they were wrong independently, 0 as if always in the same way.
 
     Raises:
         ConfigurationError: a value is not positive; the field is named.
@@ -322,7 +322,8 @@ class _Problem:
         moved = np.matmul(seen.by_point[0, :, :2], modes)
         rows = np.concatenate([moved, seen.by_pose[0, :, :2, :NUM_POSE]], axis=-1)
         rows = rows.reshape(2 * len(modes), -1)
-        trust = (config.landmark_noise * self.size) ** -2.0
+        shared = self.num_photos ** (config.agreement - 1.0)
+        trust = shared * (config.landmark_noise * self.size) ** -2.0
         apart = (seen.image[0, :, :2] - self.landmarks).reshape(-1)
         count = rows.shape[1]
         normal[:count, :count] += trust * rows.T @ rows
@@ -332,7 +333,7 @@ class _Problem:
         sds = [config.identity_sd, expression_sd, np.inf, config.albedo_sd, np.inf]
         counts = [layout.identity, layout.expression, NUM_POSE, layout.albedo, NUM_LIGHTING]
         precision = np.repeat(np.array(sds) ** -2.0, counts)
-        precision[self.shared] *= self.num_photos ** (config.agreement - 1.0)
+        precision[self.shared] *= shared
         away = np.zeros(len(precision))
         away[: len(self.shape)] = state.shape - self.shape
         away[count : count + layout.albedo] = appearance.albedo - self.albedo

@@ -4,5 +4,13 @@ from mlanet.person.choosing import choose_faces
 from mlanet.person.estimate import shown_well, view_mean
 from mlanet.person.joining import join_person
 from mlanet.person.posing import with_shape
+from mlanet.person.texture import PersonTexture
 
-__all__ = ["choose_faces", "join_person", "shown_well", "view_mean", "with_shape"]
+__all__ = [
+    "PersonTexture",
+    "choose_faces",
+    "join_person",
+    "shown_well",
+    "view_mean",
+    "with_shape",
+]

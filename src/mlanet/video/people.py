@@ -2,16 +2,24 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from mlanet.geometry import Camera, Pose, decode_pose
-from mlanet.image import Crop, square_transform
 from mlanet.morphable import MorphableModel
-from mlanet.person import shown_well, view_mean, with_shape
+from mlanet.person import shown_well, view_mean
 from mlanet.reconstruction import Reconstruction
 from mlanet.render import PosedHead
+from mlanet.video.keyframes import (
+    Studied,
+    TurnCorrection,
+    calmness,
+    choose_frames,
+    cut_out,
+    studied,
+)
 from mlanet.video.posing import landmarks_of, poses_in_film
 from mlanet.video.reading import Film, Frame
 from mlanet.video.recording import Recording
@@ -28,10 +36,25 @@ SAMPLED = 2000
 """Frames at most that shape and albedo are taken from, spread over the film."""
 
 CHUNK = 1024
-"""Frames that are worked on at a time."""
+"""Frames of tables that are worked on at a time."""
+
+POSED = 128
+"""Frames whose poses are found at a time."""
 
 HEAD_PER_SQUARE = 1.7
 """Side of a picture of a whole head over that of its face's square."""
+
+
+UNMOVED = slice(17, 48)
+"""Landmarks of brows, nose and eyes: what a corrected head turns about."""
+
+
+class FrameSource(Protocol):
+    """Where frames are looked up: a film."""
+
+    def frame_at(self, pts: int) -> Frame | None:
+        """The frame of a time, if there is one."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +72,7 @@ class FilmedPerson:
         confidence: in [0, 1].
         raw: as the network saw each frame, with the person's identity.
         motion: the same, smoothed.
+        studied: the person in the frames that show them best, whose shape and albedo are theirs.
     """
 
     number: int
@@ -61,6 +85,7 @@ class FilmedPerson:
     confidence: Float[np.ndarray, "n"]
     raw: Motion
     motion: Motion
+    studied: Studied
 
     @property
     def name(self) -> str:
@@ -93,27 +118,40 @@ def middle_camera(size: tuple[int, int], focal_length_px: float | None = None) -
 
 
 def filmed_people(
-    recording: Recording, model: MorphableModel, camera: Camera, smooth: float
+    recording: Recording,
+    model: MorphableModel,
+    camera: Camera,
+    smooth: float,
+    film: FrameSource,
 ) -> list[FilmedPerson]:
     """The people of a recording who are seen long enough, by their first frames.
+
+    A few frames of each are looked at again (`mlanet.video.keyframes`): shape and albedo come from
+    their shading, and so does by how much the poses are off that landmarks alone say.
 
     Args:
         recording: of the whole film, or of its beginning.
         model: the face model of its coefficients.
         camera: the film's.
         smooth: strength of the smoother, in [0, 1].
+        film: that was recorded.
+
+    Raises:
+        FilmError: the film cannot be opened any more.
+        OSError: the disk is full.
     """
-    numbers, faces, frames = recording.numbers(), recording.faces(), recording.frames()
+    numbers, of_frame, frames = recording.numbers(), recording.column("frame"), recording.frames()
     kept: list[np.ndarray] = []
     for number in np.unique(numbers):
         rows = np.flatnonzero(numbers == number)
-        rows = rows[np.r_[True, np.diff(faces["frame"][rows]) > 0]]
-        times_s = frames["time_s"][faces["frame"][rows]]
+        rows = rows[np.r_[True, np.diff(of_frame[rows]) > 0]]
+        times_s = frames["time_s"][of_frame[rows]]
         if len(rows) >= LEAST_FRAMES and times_s[-1] - times_s[0] >= LEAST_S:
             kept.append(rows)
     kept.sort(key=lambda rows: int(rows[0]))
     return [
-        _person(number, rows, recording, model, camera, smooth) for number, rows in enumerate(kept)
+        _person(number, rows, recording, model, camera, smooth, film)
+        for number, rows in enumerate(kept)
     ]
 
 
@@ -124,79 +162,131 @@ def _person(
     model: MorphableModel,
     camera: Camera,
     smooth: float,
+    film: FrameSource,
 ) -> FilmedPerson:
-    faces, layout = recording.faces(), recording.layout
-    frames = np.array(faces["frame"][rows], dtype=np.int64)
-    confidence = np.array(faces["confidence"][rows], dtype=np.float64)
-    sampled = rows[:: max(len(rows) // SAMPLED, 1)]
-    vectors = np.array(faces["vector"][sampled], dtype=np.float64)
-    some = layout.split(vectors)
+    layout, hold = recording.layout, recording.scratch
+    frames = recording.column("frame")[rows].astype(np.int64)
+    confidence = recording.column("confidence")[rows].astype(np.float64)
+    step = max(len(rows) // SAMPLED, 1)
+    some = layout.split(np.array(recording.faces()["vector"][rows[::step]], dtype=np.float64))
     yaw_deg = decode_pose(some.rotation, some.translation, layout.rotation).euler_deg[:, 1]
-    weight = np.array(faces["confidence"][sampled], dtype=np.float64) + 1e-3
+    weight = confidence[::step] + 1e-3
     identity, albedo = (
         view_mean(values, yaw_deg, weight) for values in (some.identity, some.albedo)
     )
-    expression = np.array(faces["vector"][:, layout.slices["expression"]][rows], np.float64)
-    parts: list[Pose] = []
-    for start in range(0, len(rows), CHUNK):
-        some = faces[rows[start : start + CHUNK]]
-        seen = layout.split(np.array(some["vector"], dtype=np.float64))
-        squares = np.array(some["square_px"])
-        parts.append(poses_in_film(seen, layout.rotation, squares, identity, model, camera))
-    pose = Pose(
-        np.concatenate([part.rotation for part in parts]),
-        np.concatenate([part.translation for part in parts]),
-    )
     times_s = np.array(recording.frames()["time_s"][frames])
+    expression = hold((len(rows), layout.expression), np.float32)
+    pose = Pose(hold((len(rows), 3, 3), np.float64), hold((len(rows), 3), np.float64))
     raw = Motion(times_s, expression, pose)
+    _see(raw, rows, recording, identity, model, camera)
+    chosen = _telling_frames(raw, rows, confidence, recording, model)
+    faces = _looked_up(rows[chosen], recording, model, film)
+    known = studied([face for _, face in faces], identity, albedo)
+    if known.turns_deg is not None:
+        _see(raw, rows, recording, known.identity, model, camera)
+        keys = chosen[[place for place, _ in faces]]
+        told = Pose(pose.rotation[keys], pose.translation[keys]).euler_deg[:, :2]
+        neutral = model.landmarks(known.identity, np.zeros(layout.expression))
+        _correct(pose, TurnCorrection(told, known.turns_deg), neutral[UNMOVED].mean(axis=0))
     return FilmedPerson(
         number=number,
         model=model,
         camera=camera,
-        identity=identity,
-        albedo=albedo,
+        identity=known.identity,
+        albedo=known.albedo,
         rows=rows,
         frames=frames,
         confidence=confidence,
         raw=raw,
-        motion=smoothed(raw, smooth),
+        motion=smoothed(raw, smooth, hold),
+        studied=known,
     )
+
+
+def _see(
+    motion: Motion,
+    rows: Int[np.ndarray, "n"],
+    recording: Recording,
+    identity: Float[np.ndarray, "i"],
+    model: MorphableModel,
+    camera: Camera,
+) -> None:
+    """Write expressions and poses of a person's shape where the network saw them."""
+    layout = recording.layout
+    for start in range(0, len(rows), POSED):
+        part = slice(start, start + POSED)
+        faces = recording.faces()[rows[part]]
+        seen = layout.split(np.array(faces["vector"], dtype=np.float64))
+        squares = np.array(faces["square_px"])
+        found = poses_in_film(seen, layout.rotation, squares, identity, model, camera)
+        motion.expression[part] = seen.expression
+        motion.pose.rotation[part] = found.rotation
+        motion.pose.translation[part] = found.translation
+
+
+def _correct(pose: Pose, correction: TurnCorrection, about_mm: Float[np.ndarray, "3"]) -> None:
+    for start in range(0, len(pose.rotation), CHUNK):
+        part = slice(start, start + CHUNK)
+        found = correction.turned(Pose(pose.rotation[part], pose.translation[part]), about_mm)
+        pose.rotation[part], pose.translation[part] = found.rotation, found.translation
+
+
+def _telling_frames(
+    motion: Motion,
+    rows: Int[np.ndarray, "n"],
+    confidence: Float[np.ndarray, "n"],
+    recording: Recording,
+    model: MorphableModel,
+) -> Int[np.ndarray, "k"]:
+    """Frames that tell most of a person: large, calm, at rest, from different sides."""
+    squares = recording.column("square_px")[rows]
+    angles = motion.pose.euler_deg
+    merit = shown_well(
+        angles, squares[:, 2] - squares[:, 0], motion.expression, model.expression_names
+    )
+    merit *= (confidence + 1e-3) * calmness(squares, motion.times_s)
+    return choose_frames(merit, angles[:, :2])
+
+
+def _looked_up(
+    rows: Int[np.ndarray, "k"],
+    recording: Recording,
+    model: MorphableModel,
+    film: FrameSource,
+) -> list[tuple[int, Reconstruction]]:
+    """The faces of some rows with their pictures, by place among the rows.
+
+    Frames that cannot be read any more are left out; if none is there, the first is black.
+    """
+    faces = np.array(recording.faces()[rows])
+    pts = recording.frames()["pts"][faces["frame"]]
+    found = [(k, film.frame_at(int(each))) for k, each in enumerate(pts)]
+    known = [(k, frame) for k, frame in found if frame is not None]
+    if not known:
+        side = int(np.ceil(faces["square_px"][0].max()))
+        known = [(0, Frame(np.zeros((side, side, 3), np.uint8), 0, 0.0))]
+    return [(k, _face(faces[k], frame, recording, model)) for k, frame in known]
+
+
+def _face(
+    row: np.ndarray, frame: Frame, recording: Recording, model: MorphableModel
+) -> Reconstruction:
+    """What the network saw of a face, with the picture around it."""
+    layout = recording.layout
+    seen = layout.split(np.array(row["vector"], dtype=np.float64))
+    image, crop = cut_out(frame, np.array(row["square_px"]))
+    confidence = float(row["confidence"])
+    return Reconstruction(image, None, crop, seen, layout.rotation, model, confidence=confidence)
 
 
 def usual_square(person: FilmedPerson, recording: Recording) -> Float[np.ndarray, "4"]:
     """A square that holds the person's head in nearly all frames (left, top, right, bottom)."""
-    squares = np.array(recording.faces()["square_px"][person.rows])
+    squares = recording.column("square_px")[person.rows]
     centres, sides = (squares[:, :2] + squares[:, 2:]) / 2.0, squares[:, 2] - squares[:, 0]
     low, high = np.quantile(centres, [0.05, 0.95], axis=0)
     half = (float(np.max(high - low)) + HEAD_PER_SQUARE * float(np.median(sides))) / 2.0
     middle = (low + high) / 2.0
     return np.concatenate([middle - half, middle + half])
-
-
-def best_frame(person: FilmedPerson, recording: Recording) -> int:
-    """In which of a person's frames the face is seen best: large, from the front, at rest."""
-    squares = np.array(recording.faces()["square_px"][person.rows])
-    motion = person.motion
-    merit = shown_well(
-        motion.pose.euler_deg,
-        squares[:, 2] - squares[:, 0],
-        motion.expression,
-        person.model.expression_names,
-    )
-    return int(np.argmax(person.confidence * merit))
-
-
-def portrait(
-    person: FilmedPerson, index: int, recording: Recording, frame: Frame, crop_size: int
-) -> Reconstruction:
-    """The person in one frame as a photo's reconstruction, which has a texture."""
-    row = recording.faces()[person.rows[index]]
-    seen = recording.layout.split(np.array(row["vector"], dtype=np.float64))
-    transform = square_transform(np.array(row["square_px"]), crop_size)
-    crop = Crop(np.zeros((crop_size, crop_size, 3), np.uint8), transform)
-    kind = recording.layout.rotation
-    face = Reconstruction(frame.image, None, crop, seen, kind, person.model)
-    return with_shape(face, person.identity, person.albedo, expression_sd=0.0)
 
 
 def by_frame(

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,12 @@ from mlanet.video.tracker import TrackedFace, Tracker
 
 FORMAT = "mlanet-recording-1"
 STATE, FRAMES, FACES, TRACKER = "state.json", "frames.bin", "faces.bin", "tracker.npz"
+
+CHUNK = 4096
+"""Rows that are read at a time."""
+
+BLOCK_BYTES = 1 << 20
+"""That are written at a time."""
 
 FRAME = np.dtype([("pts", "<i8"), ("time_s", "<f8"), ("cut", "?")])
 
@@ -114,9 +121,30 @@ class Recording:
         """Rows (`face_type`) of all faces, in order of frames; they stay on disk."""
         return self._mapped(1, self._type, self._num_faces)
 
+    def column(self, name: str) -> Shaped[np.ndarray, "m *k"]:
+        """One of `face_type`'s fields of all faces, in memory."""
+        result = np.zeros(self._num_faces, self._type[name])
+        for start in range(0, self._num_faces, CHUNK):
+            part = slice(start, start + CHUNK)
+            result[part] = self.faces()[part][name]  # pages of a new map each time
+        return result
+
+    def scratch(self, shape: tuple[int, ...], kind: type[np.floating]) -> np.ndarray:
+        """Zeros in a file without a name, which vanishes with the array.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        kept = np.dtype(kind).itemsize * int(np.prod(shape))
+        with TemporaryFile(dir=self.folder) as file:
+            while kept > 0:  # a map of a file with holes would crash on a full disk
+                kept -= file.write(bytes(min(kept, BLOCK_BYTES)))
+            file.flush()
+            return np.memmap(file, kind, "r+", shape=shape)
+
     def numbers(self) -> Shaped[np.ndarray, "m"]:
         """Whose face each row is, once all second thoughts are heeded."""
-        numbers = np.array(self.faces()["number"])
+        numbers = self.column("number")
         for old, new in self._renamed.items():
             numbers[numbers == old] = new
         return numbers

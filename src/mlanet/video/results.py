@@ -15,7 +15,7 @@ from mlanet.geometry import viewer_from_camera
 from mlanet.reconstructor import Reconstructor
 from mlanet.render import draw_overlay
 from mlanet.video.livelink import write_live_link
-from mlanet.video.people import FilmedPerson, best_frame, by_frame, portrait
+from mlanet.video.people import FilmedPerson, by_frame
 from mlanet.video.reading import Film, Frame
 from mlanet.video.recording import Recording
 from mlanet.video.table import write_table
@@ -63,9 +63,7 @@ def record_film(
 def write_person(
     folder: Path,
     person: FilmedPerson,
-    film: Film,
     recording: Recording,
-    crop_size: int,
     described: dict[str, Any],
 ) -> None:
     """Write face_NN.csv, .parquet and .glb of one person.
@@ -80,7 +78,7 @@ def write_person(
         person.model,
         person.identity,
         person.motion.expression[0],
-        _texture(person, film, recording, crop_size),
+        person.studied.texture().image,
         name=person.name,
         animation=animation_of(person),
     )
@@ -196,16 +194,3 @@ def ahead(
     finally:
         for future in waiting:
             future.cancel()
-
-
-def _texture(
-    person: FilmedPerson, film: Film, recording: Recording, crop_size: int
-) -> UInt8[np.ndarray, "h w 3"]:
-    """The person's texture from the frame that shows the face best."""
-    index = best_frame(person, recording)
-    pts = int(recording.frames()["pts"][person.frames[index]])
-    frame = film.frame_at(pts)
-    if frame is None:
-        height, width = film.size
-        frame = Frame(np.zeros((height, width, 3), np.uint8), pts, 0.0)
-    return portrait(person, index, recording, frame, crop_size).texture.image

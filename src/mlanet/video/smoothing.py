@@ -3,8 +3,9 @@
 Both leave fast movements alone, so that a blink stays a blink.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -24,6 +25,12 @@ shorter stretches say, at a strength of 1."""
 MOST_GAP_S = 0.25
 """Nothing is averaged over gaps longer than this."""
 
+CHUNK = 1024
+"""Frames whose rotations are worked out at a time."""
+
+Hold = Callable[[tuple[int, ...], type[np.floating]], np.ndarray]
+"""Makes an array for a shape and a type of numbers, which may lie on disk."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Motion:
@@ -40,8 +47,13 @@ class Motion:
     pose: Pose
 
 
-def smoothed(motion: Motion, strength: float = DEFAULT_SMOOTH) -> Motion:
+def smoothed(motion: Motion, strength: float = DEFAULT_SMOOTH, hold: Hold = np.zeros) -> Motion:
     """The motion without its tremble, as `zero_phase` smooths; 0 gives it back as it is.
+
+    Args:
+        motion: of one person.
+        strength: in [0, 1].
+        hold: where the result is kept.
 
     Raises:
         ValueError: the strength is not in [0, 1].
@@ -49,21 +61,32 @@ def smoothed(motion: Motion, strength: float = DEFAULT_SMOOTH) -> Motion:
     from scipy.spatial.transform import Rotation
 
     _check_strength(strength)
-    if strength == 0.0 or not len(motion.times_s):
+    count = len(motion.times_s)
+    if strength == 0.0 or not count:
         return motion
-    quaternions = Rotation.from_matrix(motion.pose.rotation).as_quat()
-    along = np.einsum("nk,nk->n", quaternions[1:], quaternions[:-1])
-    quaternions[1:] *= np.cumprod(np.where(along < 0.0, -1.0, 1.0))[:, None]
-    expression, turned, sight = (
-        zero_phase(values, motion.times_s, strength)
-        for values in (motion.expression, quaternions, _sight(motion.pose))
-    )
-    pose = _seen_at(sight, Rotation.from_quat(turned).as_matrix())
-    return Motion(motion.times_s, _between(expression, motion.expression), pose)
+    parts = [slice(start, start + CHUNK) for start in range(0, count, CHUNK)]
+    rotation, place = motion.pose.rotation, motion.pose.translation
+    seen = [_sight(Pose(rotation[part], place[part])) for part in parts]
+    turns = np.concatenate([Rotation.from_matrix(rotation[part]).as_quat() for part in parts])
+    along = np.einsum("nk,nk->n", turns[1:], turns[:-1])
+    turns[1:] *= np.cumprod(np.where(along < 0.0, -1.0, 1.0))[:, None]
+    turned = zero_phase(turns, motion.times_s, strength)
+    sight = zero_phase(np.concatenate(seen), motion.times_s, strength)
+    pose = Pose(hold(rotation.shape, np.float64), hold(place.shape, np.float64))
+    for part in parts:
+        calm = _seen_at(sight[part], Rotation.from_quat(turned[part]).as_matrix())
+        pose.rotation[part], pose.translation[part] = calm.rotation, calm.translation
+    expression = zero_phase(motion.expression, motion.times_s, strength, hold)
+    low, high = motion.expression.min(axis=0), motion.expression.max(axis=0)
+    np.clip(expression, low, high, out=expression)  # nothing leaves the range of what was seen
+    return Motion(motion.times_s, expression, pose)
 
 
 def zero_phase(
-    values: Float[np.ndarray, "n c"], times_s: Float[np.ndarray, "n"], strength: float
+    values: Float[np.ndarray, "n c"],
+    times_s: Float[np.ndarray, "n"],
+    strength: float,
+    hold: Hold = np.zeros,
 ) -> Float[np.ndarray, "n c"]:
     """Columns smoothed by straight lines through stretches around each sample.
 
@@ -76,13 +99,18 @@ def zero_phase(
         values: one column for each quantity.
         times_s: increasing, the steps may differ.
         strength: in [0, 1], for the longest stretch and for what counts as noise.
+        hold: where the result is kept, in the precision of the values.
     """
-    result = np.array(values, dtype=np.float64)
+    result = hold(values.shape, values.dtype.type)
     breaks = np.flatnonzero(np.diff(times_s) > MOST_GAP_S) + 1
-    for part in np.split(np.arange(len(times_s)), breaks):
-        if len(part) > 2 and strength > 0.0:
-            for column in range(result.shape[1]):
-                result[part, column] = _smooth_column(result[part, column], times_s[part], strength)
+    ends = [0, *breaks.tolist(), len(times_s)]
+    for column in range(values.shape[1]):
+        whole = np.array(values[:, column], dtype=np.float64)
+        for start, stop in pairwise(ends):
+            if stop - start > 2 and strength > 0.0:
+                part = slice(start, stop)
+                whole[part] = _smooth_column(whole[part], times_s[part], strength)
+        result[:, column] = whole
     return result
 
 
@@ -261,13 +289,6 @@ def _share(cutoff_hz: np.ndarray | float, elapsed_s: float) -> np.ndarray:
     """Of a new value in the low-pass filter's next one."""
     rate = 2.0 * np.pi * np.asarray(cutoff_hz) * elapsed_s
     return rate / (1.0 + rate)
-
-
-def _between(
-    values: Float[np.ndarray, "n e"], raw: Float[np.ndarray, "n e"]
-) -> Float[np.ndarray, "n e"]:
-    """Nothing leaves the range of the unsmoothed values of its column."""
-    return np.clip(values, raw.min(axis=0), raw.max(axis=0))
 
 
 def _check_strength(strength: float) -> None:
