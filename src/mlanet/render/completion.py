@@ -28,7 +28,7 @@ from mlanet.render.smooth_fields import (
 
 Colors = Float[np.ndarray, "t t 3"]
 
-HIDDEN_LIGHT, SEEN_LIGHT = (0.93, 1.05), (0.4, 1.6)
+HIDDEN_LIGHT, SEEN_LIGHT = (0.75, 1.06), (0.4, 1.6)
 """Limits of the fitted light, relative to its mean: on what is completed, and on the photo's own
 where it is divided out."""
 
@@ -122,6 +122,7 @@ class SurfacePlanes:
     teeth: Plane
     tongue: Plane
     lips: Plane
+    lit: Plane
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +165,10 @@ def complete(
     fade += surface.sharp * (1.0 - fade)
     share = fade * (weight / np.float32(255.0))
     lighting = fit_lighting(
-        surface.albedo, colors, surface.normal, share * surface.skin * surface.trusted
+        surface.albedo * surface.lit[..., None], colors, surface.normal, share * surface.skin * surface.trusted
     )
     light = shading(surface.normal, lighting.astype(np.float32))
-    shade = _moderate(light, lighting, surface.skin, HIDDEN_LIGHT)
+    shade = _moderate(light, lighting, surface.skin, HIDDEN_LIGHT) * surface.lit[..., None]
     model = to_lab(np.clip(surface.albedo * shade, 0.0, 1.0))
     found = to_lab(colors)
     change = found - model
