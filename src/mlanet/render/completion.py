@@ -5,6 +5,7 @@ vanishes nowhere: at the border its colours are the photo's own, far away they a
 or redder as on average (pull-push interpolation; Gortler et al., "The Lumigraph", 1996).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,9 +29,9 @@ from mlanet.render.smooth_fields import (
 
 Colors = Float[np.ndarray, "t t 3"]
 
-HIDDEN_LIGHT, SEEN_LIGHT = (0.75, 1.06), (0.4, 1.6)
-"""Limits of the fitted light, relative to its mean: on what is completed, and on the photo's own
-where it is divided out."""
+HIDDEN_LIGHT, FACE_LIGHT, SEEN_LIGHT = (0.75, 1.06), (0.93, 1.05), (0.4, 1.6)
+"""Limits of the fitted light, relative to its mean: on what is completed, the same in the middle of
+the face (below a nose light is thrown back), and on the photo's own where it is divided out."""
 
 SKIN_SPREAD = (9.0, 4.0, 4.0)
 """Least standard deviations of skin's CIELAB colours around the lit albedo."""
@@ -80,13 +81,13 @@ TYPICAL = 1.5
 LASHES = 1.2
 """The same around eyes and mouth: lashes and lips do not colour the skin that they hide."""
 
-MOST_LOCAL = np.array([9.0, 3.0, 3.0], dtype=np.float32)
+MOST_LOCAL = np.array([20.0, 5.0, 5.0], dtype=np.float32)
 """Largest local CIELAB deviations that hidden skin takes from its border: no hard shadows."""
 
-MOST_BORDER = np.array([14.0, 6.0, 6.0], dtype=np.float32)
+MOST_BORDER = np.array([20.0, 8.0, 8.0], dtype=np.float32)
 """The same of what fades within `BORDER_REACH`: at outlines the photo shows the background, too."""
 
-REACH = 0.07
+REACH = 0.14
 """How far from the photo's border a local deviation of skin's colour sinks to 1/e, of the
 texture's size."""
 
@@ -96,7 +97,7 @@ HAIR_REACH = 0.3
 COVER_REACH = 0.12
 """The same of how far hair covers the skin."""
 
-BORDER_REACH = 0.025
+BORDER_REACH = 0.04
 """The same of whatever else the photo shows at its border: shadows, beards, single strands."""
 
 SAMPLES = 2000
@@ -168,7 +169,11 @@ def complete(
         surface.albedo * surface.lit[..., None], colors, surface.normal, share * surface.skin * surface.trusted
     )
     light = shading(surface.normal, lighting.astype(np.float32))
-    shade = _moderate(light, lighting, surface.skin, HIDDEN_LIGHT) * surface.lit[..., None]
+    limits = [
+        there + surface.trusted[..., None] * (here - there)
+        for there, here in zip(HIDDEN_LIGHT, FACE_LIGHT, strict=True)
+    ]
+    shade = _moderate(light, lighting, surface.skin, limits) * surface.lit[..., None]
     model = to_lab(np.clip(surface.albedo * shade, 0.0, 1.0))
     found = to_lab(colors)
     change = found - model
@@ -304,7 +309,7 @@ def _moderate(
     factor: Colors,
     lighting: Float[np.ndarray, "9 3"],
     skin: Plane,
-    limits: tuple[float, float],
+    limits: Sequence[float | Colors],
 ) -> Colors:
     """The light without extremes; on what is not skin only its brightness."""
     ambient = np.maximum(lighting[0], 0.0) / np.float32(AMBIENT_WHITE)

@@ -61,6 +61,9 @@ EAR_STEPS = (1.0, 0.6)
 LIT_EXPONENT, LEAST_LIT = 0.5, 0.55
 """Brightness of sRGB values for a share of light, which surfaces around lend some, and its least."""
 
+IN_FACE = 0.8
+"""Share of these shadows that the middle of the face lacks: faces are lit from before."""
+
 LIDS_MM = (14.0, 8.0)
 """Distances from the eyeballs between which it begins to do so."""
 
@@ -147,18 +150,18 @@ def _guide(model: MorphableModel) -> TextureGuide:
         teeth=_of_parts(model, "teeth_upper", "teeth_lower"),
         tongue=_of_parts(model, "tongue"),
         lips=(model.region("lips") * skin).astype(np.float32),
-        lit=_lit(model, skin, face),
+        lit=_lit(model, skin * (1.0 - IN_FACE * trusted), face),
         eyes=tuple(_eye_islands(model)),
     )
 
 
 def _lit(
-    model: MorphableModel, skin: Float[np.ndarray, "v"], face: Float[np.ndarray, "v"]
+    model: MorphableModel, share: Float[np.ndarray, "v"], face: Float[np.ndarray, "v"]
 ) -> Float[np.ndarray, "v"]:
     reaching = ambient_light_reaching(model)
     usual = float(np.median(reaching[face > 0.5]))
     lit = np.clip((reaching / usual) ** LIT_EXPONENT, LEAST_LIT, None)
-    return (1.0 + skin * (lit - 1.0)).astype(np.float32)
+    return (1.0 + share * (lit - 1.0)).astype(np.float32)
 
 
 def _of_parts(model: MorphableModel, *names: str) -> Float[np.ndarray, "v"]:
