@@ -42,7 +42,7 @@ HAIR_SPREAD = (10.0, 6.0, 6.0)
 MOST_SPREAD = 1.6
 """Largest standard deviations over the least ones: a face may be half in the shade."""
 
-FOREIGN = (2.8, 4.2)
+FOREIGN = (1.9, 3.2)
 """Deviations from skin's colour between which a texel becomes foreign."""
 
 HAIRLIKE = (0.5, 2.0)
@@ -99,6 +99,12 @@ COVER_REACH = 0.12
 
 BORDER_REACH = 0.04
 """The same of whatever else the photo shows at its border: shadows, beards, single strands."""
+
+NEARBY_SIDE, NEARBY_REACH = 40, 0.4
+"""Texels across at which skin's usual colour varies over the face, and how far it does beyond it, of
+the texture's size."""
+
+ZERO = np.zeros(3, dtype=np.float32)
 
 SAMPLES = 2000
 """Texels whose medians stand for all."""
@@ -179,9 +185,11 @@ def complete(
     change = found - model
     skin_sure = share * surface.skin * surface.trusted
     offset, spread = _robust(change, skin_sure, SKIN_SPREAD)
-    from_skin = _deviations(change, offset, spread)
+    core = skin_sure * np.exp(-0.5 * (_deviations(change, offset, spread) / TYPICAL) ** 2)
+    usual = offset + _nearby(change - offset, core)
+    from_skin = _deviations(change - usual, ZERO, spread)
     hair = _hair(found, from_skin, share, surface)
-    doubt = from_skin + surface.neck * (_beyond_shadow(found, model + offset, spread) - from_skin)
+    doubt = from_skin + surface.neck * (_beyond_shadow(found, model + usual, spread) - from_skin)
     astray = ramp(from_skin - hair.deviations, *HAIRLIKE)
     foreign = np.maximum(ramp(doubt, *FOREIGN), astray)
     foreign *= (1.0 - surface.trusted) * (1.0 - surface.may_be_hairy) * surface.skin
@@ -335,6 +343,19 @@ def _robust(
     spread = 1.4826 * middle(np.abs(known - typical))
     floor = np.array(least, np.float32)
     return typical, np.clip(spread, floor, MOST_SPREAD * floor).astype(np.float32)
+
+
+def _nearby(change: Colors, weight: Plane) -> Colors:
+    """The change without detail, as it is where it has weight, sinking away from there."""
+    import cv2
+
+    size, small = weight.shape[::-1], (min(NEARBY_SIDE, weight.shape[1]),) * 2
+    weighted, known = (
+        cv2.resize(plane, small, interpolation=cv2.INTER_AREA)
+        for plane in (change * weight[..., None], weight)
+    )
+    field = faded(weighted / np.maximum(known, 1e-3)[..., None], known, NEARBY_REACH)
+    return cv2.resize(cv2.GaussianBlur(field, (0, 0), 0.7), size, interpolation=cv2.INTER_LINEAR)
 
 
 def _deviations(
