@@ -66,7 +66,7 @@ MIXED = 0.35
 LEAST_HUE = 8.0
 """Distance of skin's and hair's a and b from which they tell mixed texels."""
 
-HAIR_CONTRAST = (0.05, 0.22)
+HAIR_CONTRAST = (0.02, 0.16)
 """Limits of the standard deviation of completed hair over its brightness."""
 
 SKIN_CONTRAST = (0.0, 0.011)
@@ -74,6 +74,9 @@ SKIN_CONTRAST = (0.0, 0.011)
 
 HAIR_SHARE = (0.1, 0.2)
 """Shares of the seen scalp that must be hair for the rest to have some, and to have all."""
+
+BRIGHT_HAIR_SHARE, BRIGHTER = (0.3, 0.5), 8.0
+"""The same of hair that is lighter than skin by more than this (CIELAB L): a bald head shines."""
 
 TYPICAL = 1.5
 """Deviation from skin's or hair's colour at which it counts little for what is hidden."""
@@ -262,12 +265,15 @@ def _hair(found: Colors, from_skin: Plane, share: Plane, surface: SurfacePlanes)
         return _Hair(far, np.zeros(3, np.float32), nothing, nothing, 0.0)
     order = scalp > 0.3 * float(scalp.max())
     apart = order & (from_skin > HAIR_APART)
-    has_hair = float(ramp(apart.sum() / order.sum(), *HAIR_SHARE))
-    if has_hair <= 0.0:
+    if not apart.any():
         return _Hair(far, np.zeros(3, np.float32), nothing, nothing, 0.0)
     far_from_skin = apart & (from_skin >= np.quantile(from_skin[apart], HAIR_QUANTILE))
     color, spread = _robust(found, scalp * far_from_skin, HAIR_SPREAD)
     skin, _ = _robust(found, share * surface.skin * surface.trusted, SKIN_SPREAD)
+    needed = BRIGHT_HAIR_SHARE if color[0] > skin[0] + BRIGHTER else HAIR_SHARE
+    has_hair = float(ramp(apart.sum() / order.sum(), *needed))
+    if has_hair <= 0.0:
+        return _Hair(far, np.zeros(3, np.float32), nothing, nothing, 0.0)
     towards = skin[1:] - color[1:]
     if float(towards @ towards) > LEAST_HUE**2:  # light hair is near to skin without being mixed
         mixed = (found[..., 1:] - color[1:]) @ towards / float(towards @ towards)

@@ -19,7 +19,7 @@ BIAS_MM = 4.0
 ABOVE = 0.45
 """How much brighter than at the horizon the light is above, and darker below."""
 
-SMOOTHING_STEPS = 2
+SMOOTHING_STEPS = 4
 """Averaging over neighbours that evens out the few directions."""
 
 

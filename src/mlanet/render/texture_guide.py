@@ -16,10 +16,10 @@ HAIRLINE_MM = (
     (-90.0, -52.0),
     (-30.0, -34.0),
     (-8.0, -14.0),
-    (14.0, -9.0),
-    (26.0, -2.0),
-    (34.0, 12.0),
-    (43.0, 32.0),
+    (12.0, 6.0),
+    (26.0, 20.0),
+    (36.0, 30.0),
+    (46.0, 40.0),
     (60.0, 46.0),
     (80.0, 64.0),
     (95.0, 78.0),
@@ -27,7 +27,7 @@ HAIRLINE_MM = (
 """Points of the usual hairline on the mean head, from the nape to the forehead: distance before
 the ears' axis and height."""
 
-HAIRLINE_WIDTH_MM = 8.0
+HAIRLINE_WIDTH_MM = 11.0
 """Half the width of the fade along the hairline."""
 
 FRINGE_MM = 45.0
