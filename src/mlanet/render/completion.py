@@ -5,6 +5,7 @@ vanishes nowhere: at the border its colours are the photo's own, far away they a
 or redder as on average (pull-push interpolation; Gortler et al., "The Lumigraph", 1996).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,9 +29,9 @@ from mlanet.render.smooth_fields import (
 
 Colors = Float[np.ndarray, "t t 3"]
 
-HIDDEN_LIGHT, SEEN_LIGHT = (0.93, 1.05), (0.4, 1.6)
-"""Limits of the fitted light, relative to its mean: on what is completed, and on the photo's own
-where it is divided out."""
+HIDDEN_LIGHT, FACE_LIGHT, SEEN_LIGHT = (0.75, 1.06), (0.93, 1.05), (0.4, 1.6)
+"""Limits of the fitted light, relative to its mean: on what is completed, the same in the middle of
+the face (below a nose light is thrown back), and on the photo's own where it is divided out."""
 
 SKIN_SPREAD = (9.0, 4.0, 4.0)
 """Least standard deviations of skin's CIELAB colours around the lit albedo."""
@@ -41,7 +42,7 @@ HAIR_SPREAD = (10.0, 6.0, 6.0)
 MOST_SPREAD = 1.6
 """Largest standard deviations over the least ones: a face may be half in the shade."""
 
-FOREIGN = (2.8, 4.2)
+FOREIGN = (1.9, 3.2)
 """Deviations from skin's colour between which a texel becomes foreign."""
 
 HAIRLIKE = (0.5, 2.0)
@@ -65,7 +66,7 @@ MIXED = 0.35
 LEAST_HUE = 8.0
 """Distance of skin's and hair's a and b from which they tell mixed texels."""
 
-HAIR_CONTRAST = (0.05, 0.22)
+HAIR_CONTRAST = (0.02, 0.16)
 """Limits of the standard deviation of completed hair over its brightness."""
 
 SKIN_CONTRAST = (0.0, 0.011)
@@ -74,19 +75,22 @@ SKIN_CONTRAST = (0.0, 0.011)
 HAIR_SHARE = (0.1, 0.2)
 """Shares of the seen scalp that must be hair for the rest to have some, and to have all."""
 
+BRIGHT_HAIR_SHARE, BRIGHTER = (0.3, 0.5), 8.0
+"""The same of hair that is lighter than skin by more than this (CIELAB L): a bald head shines."""
+
 TYPICAL = 1.5
 """Deviation from skin's or hair's colour at which it counts little for what is hidden."""
 
 LASHES = 1.2
 """The same around eyes and mouth: lashes and lips do not colour the skin that they hide."""
 
-MOST_LOCAL = np.array([9.0, 3.0, 3.0], dtype=np.float32)
+MOST_LOCAL = np.array([20.0, 5.0, 5.0], dtype=np.float32)
 """Largest local CIELAB deviations that hidden skin takes from its border: no hard shadows."""
 
-MOST_BORDER = np.array([14.0, 6.0, 6.0], dtype=np.float32)
+MOST_BORDER = np.array([20.0, 8.0, 8.0], dtype=np.float32)
 """The same of what fades within `BORDER_REACH`: at outlines the photo shows the background, too."""
 
-REACH = 0.07
+REACH = 0.14
 """How far from the photo's border a local deviation of skin's colour sinks to 1/e, of the
 texture's size."""
 
@@ -96,8 +100,14 @@ HAIR_REACH = 0.3
 COVER_REACH = 0.12
 """The same of how far hair covers the skin."""
 
-BORDER_REACH = 0.025
+BORDER_REACH = 0.04
 """The same of whatever else the photo shows at its border: shadows, beards, single strands."""
+
+NEARBY_SIDE, NEARBY_REACH = 40, 0.4
+"""Texels across at which skin's usual colour varies over the face, and how far it does beyond it, of
+the texture's size."""
+
+ZERO = np.zeros(3, dtype=np.float32)
 
 SAMPLES = 2000
 """Texels whose medians stand for all."""
@@ -122,6 +132,7 @@ class SurfacePlanes:
     teeth: Plane
     tongue: Plane
     lips: Plane
+    lit: Plane
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,18 +175,24 @@ def complete(
     fade += surface.sharp * (1.0 - fade)
     share = fade * (weight / np.float32(255.0))
     lighting = fit_lighting(
-        surface.albedo, colors, surface.normal, share * surface.skin * surface.trusted
+        surface.albedo * surface.lit[..., None], colors, surface.normal, share * surface.skin * surface.trusted
     )
     light = shading(surface.normal, lighting.astype(np.float32))
-    shade = _moderate(light, lighting, surface.skin, HIDDEN_LIGHT)
+    limits = [
+        there + surface.trusted[..., None] * (here - there)
+        for there, here in zip(HIDDEN_LIGHT, FACE_LIGHT, strict=True)
+    ]
+    shade = _moderate(light, lighting, surface.skin, limits) * surface.lit[..., None]
     model = to_lab(np.clip(surface.albedo * shade, 0.0, 1.0))
     found = to_lab(colors)
     change = found - model
     skin_sure = share * surface.skin * surface.trusted
     offset, spread = _robust(change, skin_sure, SKIN_SPREAD)
-    from_skin = _deviations(change, offset, spread)
+    core = skin_sure * np.exp(-0.5 * (_deviations(change, offset, spread) / TYPICAL) ** 2)
+    usual = offset + _nearby(change - offset, core)
+    from_skin = _deviations(change - usual, ZERO, spread)
     hair = _hair(found, from_skin, share, surface)
-    doubt = from_skin + surface.neck * (_beyond_shadow(found, model + offset, spread) - from_skin)
+    doubt = from_skin + surface.neck * (_beyond_shadow(found, model + usual, spread) - from_skin)
     astray = ramp(from_skin - hair.deviations, *HAIRLIKE)
     foreign = np.maximum(ramp(doubt, *FOREIGN), astray)
     foreign *= (1.0 - surface.trusted) * (1.0 - surface.may_be_hairy) * surface.skin
@@ -248,12 +265,15 @@ def _hair(found: Colors, from_skin: Plane, share: Plane, surface: SurfacePlanes)
         return _Hair(far, np.zeros(3, np.float32), nothing, nothing, 0.0)
     order = scalp > 0.3 * float(scalp.max())
     apart = order & (from_skin > HAIR_APART)
-    has_hair = float(ramp(apart.sum() / order.sum(), *HAIR_SHARE))
-    if has_hair <= 0.0:
+    if not apart.any():
         return _Hair(far, np.zeros(3, np.float32), nothing, nothing, 0.0)
     far_from_skin = apart & (from_skin >= np.quantile(from_skin[apart], HAIR_QUANTILE))
     color, spread = _robust(found, scalp * far_from_skin, HAIR_SPREAD)
     skin, _ = _robust(found, share * surface.skin * surface.trusted, SKIN_SPREAD)
+    needed = BRIGHT_HAIR_SHARE if color[0] > skin[0] + BRIGHTER else HAIR_SHARE
+    has_hair = float(ramp(apart.sum() / order.sum(), *needed))
+    if has_hair <= 0.0:
+        return _Hair(far, np.zeros(3, np.float32), nothing, nothing, 0.0)
     towards = skin[1:] - color[1:]
     if float(towards @ towards) > LEAST_HUE**2:  # light hair is near to skin without being mixed
         mixed = (found[..., 1:] - color[1:]) @ towards / float(towards @ towards)
@@ -303,7 +323,7 @@ def _moderate(
     factor: Colors,
     lighting: Float[np.ndarray, "9 3"],
     skin: Plane,
-    limits: tuple[float, float],
+    limits: Sequence[float | Colors],
 ) -> Colors:
     """The light without extremes; on what is not skin only its brightness."""
     ambient = np.maximum(lighting[0], 0.0) / np.float32(AMBIENT_WHITE)
@@ -329,6 +349,19 @@ def _robust(
     spread = 1.4826 * middle(np.abs(known - typical))
     floor = np.array(least, np.float32)
     return typical, np.clip(spread, floor, MOST_SPREAD * floor).astype(np.float32)
+
+
+def _nearby(change: Colors, weight: Plane) -> Colors:
+    """The change without detail, as it is where it has weight, sinking away from there."""
+    import cv2
+
+    size, small = weight.shape[::-1], (min(NEARBY_SIDE, weight.shape[1]),) * 2
+    weighted, known = (
+        cv2.resize(plane, small, interpolation=cv2.INTER_AREA)
+        for plane in (change * weight[..., None], weight)
+    )
+    field = faded(weighted / np.maximum(known, 1e-3)[..., None], known, NEARBY_REACH)
+    return cv2.resize(cv2.GaussianBlur(field, (0, 0), 0.7), size, interpolation=cv2.INTER_LINEAR)
 
 
 def _deviations(

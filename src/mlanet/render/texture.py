@@ -266,6 +266,7 @@ def _surface(
         guide.teeth,
         guide.tongue,
         guide.lips,
+        guide.lit,
     ]
     albedo = np.zeros_like(normals) if fill is None else fill
     columns = np.column_stack([albedo, normals, *shares])

@@ -9,16 +9,17 @@ from jaxtyping import Float
 
 from mlanet.morphable import MorphableModel
 from mlanet.render.eye_texture import EyeIsland
+from mlanet.render.occlusion import ambient_light_reaching
 from mlanet.render.parts import ear_weights
 
 HAIRLINE_MM = (
     (-90.0, -52.0),
     (-30.0, -34.0),
     (-8.0, -14.0),
-    (14.0, -9.0),
-    (26.0, -2.0),
-    (34.0, 12.0),
-    (43.0, 32.0),
+    (12.0, 6.0),
+    (26.0, 20.0),
+    (36.0, 30.0),
+    (46.0, 40.0),
     (60.0, 46.0),
     (80.0, 64.0),
     (95.0, 78.0),
@@ -26,7 +27,7 @@ HAIRLINE_MM = (
 """Points of the usual hairline on the mean head, from the nape to the forehead: distance before
 the ears' axis and height."""
 
-HAIRLINE_WIDTH_MM = 8.0
+HAIRLINE_WIDTH_MM = 11.0
 """Half the width of the fade along the hairline."""
 
 FRINGE_MM = 45.0
@@ -57,6 +58,12 @@ LIP_STEPS = (1.0, 1.0, 0.6, 0.6)
 EAR_STEPS = (1.0, 0.6)
 """The same of ears, which hair does not cover."""
 
+LIT_EXPONENT, LEAST_LIT = 0.5, 0.55
+"""Brightness of sRGB values for a share of light, which surfaces around lend some, and its least."""
+
+IN_FACE = 0.8
+"""Share of these shadows that the middle of the face lacks: faces are lit from before."""
+
 LIDS_MM = (14.0, 8.0)
 """Distances from the eyeballs between which it begins to do so."""
 
@@ -78,6 +85,7 @@ class TextureGuide:
         teeth: teeth and gums.
         tongue: the tongue.
         lips: the lips.
+        lit: brightness in ambient light over that of the middle of the face; may exceed 1.
         eyes: eyeballs' places in the texture.
     """
 
@@ -93,13 +101,14 @@ class TextureGuide:
     teeth: Float[np.ndarray, "v"]
     tongue: Float[np.ndarray, "v"]
     lips: Float[np.ndarray, "v"]
+    lit: Float[np.ndarray, "v"]
     eyes: tuple[EyeIsland, ...] = ()
 
     @classmethod
     def plain(cls, count: int) -> "TextureGuide":
         """Of a surface of which nothing is known: all of it is trusted skin."""
         one, none = np.ones(count, dtype=np.float32), np.zeros(count, dtype=np.float32)
-        return cls(one, one, none, one, none, none, none, none, none, none, none, none)
+        return cls(one, one, none, one, none, none, none, none, none, none, none, none, one)
 
     @classmethod
     def of_model(cls, model: MorphableModel) -> "TextureGuide":
@@ -141,8 +150,18 @@ def _guide(model: MorphableModel) -> TextureGuide:
         teeth=_of_parts(model, "teeth_upper", "teeth_lower"),
         tongue=_of_parts(model, "tongue"),
         lips=(model.region("lips") * skin).astype(np.float32),
+        lit=_lit(model, skin * (1.0 - IN_FACE * trusted), face),
         eyes=tuple(_eye_islands(model)),
     )
+
+
+def _lit(
+    model: MorphableModel, share: Float[np.ndarray, "v"], face: Float[np.ndarray, "v"]
+) -> Float[np.ndarray, "v"]:
+    reaching = ambient_light_reaching(model)
+    usual = float(np.median(reaching[face > 0.5]))
+    lit = np.clip((reaching / usual) ** LIT_EXPONENT, LEAST_LIT, None)
+    return (1.0 + share * (lit - 1.0)).astype(np.float32)
 
 
 def _of_parts(model: MorphableModel, *names: str) -> Float[np.ndarray, "v"]:
