@@ -98,7 +98,7 @@ def detail_normals(
     resolved = float(np.clip((coarse - head.mm_per_px) / (coarse - fine), 0.0, 1.0))
     skin = _seen_skin(texture, head, albedo) if resolved else None
     if skin is not None:
-        found = GAIN * resolved * height_slopes(skin)
+        found = GAIN * resolved * height_slopes(skin) * skin.trust[..., None]
         slopes[skin.box] = np.clip(found, -STEEPEST, STEEPEST)
     normals = unit(np.concatenate([-slopes, np.ones_like(slopes[..., :1])], axis=-1))
     return np.rint(127.5 * normals + 127.5).astype(np.uint8)
