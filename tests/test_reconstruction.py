@@ -210,6 +210,14 @@ def test_textures_are_written_as_they_are_chosen(face, tmp_path):
     assert not (tmp_path / "delit.texture-delit.png").exists()
 
 
+def test_detail_goes_into_avatars(face, tmp_path):
+    for detail in (False, True):
+        (path,) = face.save(tmp_path, formats=("glb",), texture=TextureChoice(detail=detail))
+        assert (b"normalTexture" in path.read_bytes()) == detail
+        assert (b"normalTexture" in face.viewed(detail=detail).glb) == detail
+    assert face.detail.shape == face.texture.image.shape
+
+
 def test_a_mask_is_written_without_any_mesh(face, tmp_path):
     (path,) = face.save(tmp_path, formats=(), texture=TextureChoice(mask=True))
     assert path.name == "face_00.texture-mask.png"

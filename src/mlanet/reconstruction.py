@@ -42,6 +42,7 @@ from mlanet.render import (
     TextureChoice,
     TexturedMesh,
     UnbuiltHead,
+    detail_normals,
     draw_overlay,
     draw_picture,
     face_mask,
@@ -197,6 +198,20 @@ class Reconstruction(PickledFields):
         photo = HeadInPhoto(self.image, self.head, (head.build() for head in self.before))
         return head_texture([photo], colors, size or self.own_texture_size, blank=blank)
 
+    @cached_property
+    def detail(self) -> UInt8[np.ndarray, "s s 3"]:
+        """Normals of what the mesh cannot hold, such as wrinkles, from this photo's shading.
+
+        In tangent space at the texels of `texture` (`mlanet.render.detail_normals`).
+
+        Raises:
+            RenderError: the face model has no texture coordinates or no albedo.
+        """
+        own = self if self.texture_source is None else replace(self, texture_source=None)
+        texture, colors = own.texture, self.mesh.colors
+        assert colors is not None
+        return detail_normals(texture, self.head, colors)
+
     @property
     def own_texture_size(self) -> int:
         """The smallest texture that does not lose the photo's detail, in texels across."""
@@ -305,7 +320,8 @@ class Reconstruction(PickledFields):
         avatar = None
         if textured and can_be_avatar(self.model):
             shape = self.coefficients.identity, self.coefficients.expression
-            avatar = AvatarShape(self.model, *shape, extent)
+            detail = self.detail if texture.detail else None
+            avatar = AvatarShape(self.model, *shape, extent, detail)
         made = None
         if textured or texture.has_pictures:
             made = self.texture if texture.size is None else self.texture_of(texture.size)
@@ -316,10 +332,13 @@ class Reconstruction(PickledFields):
         content = FaceContent(name, mesh, colors, self.as_dict(), avatar, view, pictures)
         return write_formats(content, Path(folder), formats)
 
-    def viewed(self, name: str = "face_00") -> ViewedHead:
-        """The head for a page (`mlanet.viewing.write_page`)."""
+    def viewed(self, name: str = "face_00", *, detail: bool = False) -> ViewedHead:
+        """The head for a page (`mlanet.viewing.write_page`); with a normal map of its detail."""
         photo = photo_view(self.image, self.crop.square_px, self.camera, self.pose)
-        glb = content_of(lambda path: self.save(path.parent, name, ("glb",))[0].replace(path))
+        look = TextureChoice(detail=detail)
+        glb = content_of(
+            lambda path: self.save(path.parent, name, ("glb",), texture=look)[0].replace(path)
+        )
         return ViewedHead(name, glb, photo, identity_offsets(self.model))
 
     def _repr_html_(self) -> str:

@@ -43,7 +43,12 @@ def test_sizes_of_textures_have_limits():
 def test_textures_need_a_model_that_has_them():
     model = replace(load_model(), base_uv=load_model().base_uv[:0])
     Outputs().check_model(model)
-    for options in ({"texture": "delit"}, {"texture_mask": True}, {"texture_size": 512}):
+    for options in (
+        {"texture": "delit"},
+        {"texture_mask": True},
+        {"texture_size": 512},
+        {"detail": True},
+    ):
         with pytest.raises(UsageError, match="has no texture coordinates"):
             Outputs(**options).check_model(model)
 
@@ -53,5 +58,6 @@ def test_textures_are_part_of_the_record():
         Outputs().record(),
         Outputs(texture="both").record(),
         Outputs(texture_size=64).record(),
+        Outputs(detail=True).record(),
     ]
-    assert len({str(sorted(record.items())) for record in records}) == 3
+    assert len({str(sorted(record.items())) for record in records}) == 4

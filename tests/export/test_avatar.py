@@ -18,7 +18,7 @@ from mlanet.geometry import MeshTopology
 from mlanet.morphable import load_model
 
 READERS = Path(__file__).with_name("readers.mjs")
-WIDTH = {"SCALAR": 1, "VEC2": 2, "VEC3": 3}
+WIDTH = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 TYPES = {5123: np.uint16, 5126: np.float32}
 
 
@@ -298,7 +298,10 @@ def test_the_face_alone_is_the_same_face_up_to_its_border(model, person, texture
     np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1.0, atol=1e-5)
 
 
-def test_node_readers_open_it(path, file, model):
+@pytest.mark.parametrize("which", ["path", "detailed"])
+def test_node_readers_open_it(which, model, request):
+    path = request.getfixturevalue(which)
+    file = Avatar(path)
     modules = os.environ.get("MLANET_NODE_MODULES", "")
     if shutil.which("node") is None or not Path(modules, "gltf-validator").is_dir():
         pytest.skip("needs node and MLANET_NODE_MODULES with npm's gltf-validator and three")
@@ -318,6 +321,54 @@ def test_node_readers_open_it(path, file, model):
         np.testing.assert_allclose(mesh["middle"], middle, atol=1e-5)
 
 
+@pytest.fixture(scope="module")
+def detailed(model, person, texture, tmp_path_factory):
+    path = tmp_path_factory.mktemp("detailed") / "face.glb"
+    detail = np.full((32, 32, 3), (128, 128, 255), np.uint8)
+    write_avatar(path, model, *person, texture, detail=detail)
+    return path
+
+
+def test_the_skin_alone_has_detail(detailed, file):
+    made = Avatar(detailed)
+    document = made.document
+    normal = {m["name"]: m.get("normalTexture") for m in document["materials"]}
+    assert {name for name, found in normal.items() if found} == {"Wolf3D_Skin"}
+    picture = document["textures"][normal["Wolf3D_Skin"]["index"]]["source"]
+    assert picture == 1
+    assert len(document["images"]) == 2
+    for material in document["materials"]:
+        assert material["pbrMetallicRoughness"]["baseColorTexture"]["index"] == 0
+    for name in made.meshes:
+        (primitive,) = made.meshes[name]["primitives"]
+        assert ("TANGENT" in primitive["attributes"]) == (name == "Wolf3D_Head")
+        np.testing.assert_array_equal(
+            made.attribute(name, "POSITION"), file.attribute(name, "POSITION")
+        )
+
+
+def test_tangents_go_along_the_texture(detailed):
+    made = Avatar(detailed)
+    tangent = made.attribute("Wolf3D_Head", "TANGENT")
+    normal, points, uv = (
+        made.attribute("Wolf3D_Head", name).astype(float)
+        for name in ("NORMAL", "POSITION", "TEXCOORD_0")
+    )
+    np.testing.assert_allclose(np.linalg.norm(tangent[:, :3], axis=1), 1.0, atol=1e-5)
+    assert np.abs((tangent[:, :3] * normal).sum(axis=1)).max() < 1e-4
+    assert set(tangent[:, 3]) <= {-1.0, 1.0}
+    bitangent = np.cross(normal, tangent[:, :3]) * tangent[:, 3:]
+    corners = made.values(made.meshes["Wolf3D_Head"]["primitives"][0]["indices"]).reshape(-1, 3)
+    step, place = (values[corners[:, 1]] - values[corners[:, 0]] for values in (points, uv))
+    # an edge's run in the texture has the signs of its run along the tangents
+    for axis, along in ((tangent[:, :3], place[:, 0]), (bitangent, -place[:, 1])):
+        run = (step * axis[corners[:, 0]]).sum(axis=1)
+        long = np.abs(along) > np.quantile(np.abs(along), 0.7)
+        assert (
+            np.sign(run[long]) == np.sign(along[long])
+        ).mean() > 0.9  # but where skin is folded in the mouth
+
+
 def test_what_cannot_move_is_refused(model, person, texture, tmp_path):
     one_surface = replace(model, part_names=(), vertex_parts=np.zeros(0, np.int32))
     assert can_be_avatar(model)
@@ -326,6 +377,8 @@ def test_what_cannot_move_is_refused(model, person, texture, tmp_path):
         write_avatar(tmp_path / "face.glb", one_surface, *person, texture)
     with pytest.raises(ValueError, match="texture must be"):
         write_avatar(tmp_path / "face.glb", model, *person, texture / 255.0)
+    with pytest.raises(ValueError, match="detail must be"):
+        write_avatar(tmp_path / "face.glb", model, *person, texture, detail=texture[..., 0])
     with pytest.raises(ValueError, match="must be finite"):
         write_avatar(tmp_path / "face.glb", model, person[0] * np.nan, person[1], texture)
     assert not list(tmp_path.iterdir())

@@ -35,6 +35,10 @@ class Outputs:
     """Texels across, 64 to 4096; without it 256, 512 or 1024, the smallest that does not lose the
     photo's detail."""
 
+    detail: bool = False
+    """Give GLB files and the page a normal map of what is finer than the mesh, such as wrinkles,
+    from the photo's shading."""
+
     draw: str = ""
     """More pictures, separated by commas: shape, depth, normal, uv, pncc, parts, parts-whole, pose,
     landmarks."""
@@ -55,7 +59,7 @@ class Outputs:
         """The textures that are wanted."""
         from mlanet.render import TextureChoice
 
-        return TextureChoice(self.texture, self.texture_mask, self.texture_size)
+        return TextureChoice(self.texture, self.texture_mask, self.texture_size, self.detail)
 
     def check(self) -> None:
         """See that there are such formats and pictures, and textures of that size.
@@ -93,7 +97,7 @@ class Outputs:
 
         if self.texture_choice != AS_PHOTOGRAPHED and not (len(model.uv) and model.has_albedo):
             lacking = "texture coordinates" if model.has_albedo else "albedo"
-            raise UsageError(f"--texture...: the face model {model.name} has no {lacking}")
+            raise UsageError(f"--texture..., --detail: face model {model.name} has no {lacking}")
 
         if self.mesh == "face":
             try:

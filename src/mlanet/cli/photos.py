@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, TypeAlias
 
@@ -296,7 +297,7 @@ def write_faces(
     """
     from mlanet.image import write_image
     from mlanet.reconstruction import draw_faces
-    from mlanet.viewing import write_view
+    from mlanet.viewing import MAX_HEADS, write_page
 
     formats = outputs.format_names
     for number, face in enumerate(faces):
@@ -309,4 +310,8 @@ def write_faces(
     for kind in outputs.pictures:
         write_image(folder / f"{kind}.png", draw_faces(faces, kind))
     shown = faces if len(faces) == 1 else (replace(face) for face in faces)
-    write_view(shown, folder / "view.html", title)
+    heads = [
+        face.viewed(f"face_{number:02d}", detail=outputs.detail)
+        for number, face in enumerate(islice(shown, MAX_HEADS))
+    ]
+    write_page(folder / "view.html", heads, title)

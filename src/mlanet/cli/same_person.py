@@ -165,7 +165,8 @@ def write_person(
         for kind in outputs.pictures:
             write_image(folder / f"{kind}-{name}.png", face.draw(kind))
     shown = list(zip(faces, names, strict=True))[:MAX_HEADS]
-    write_page(folder / "view.html", [face.viewed(name) for face, name in shown], title)
+    heads = [face.viewed(name, detail=outputs.detail) for face, name in shown]
+    write_page(folder / "view.html", heads, title)
 
 
 def person_dict(

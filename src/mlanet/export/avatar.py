@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8, UInt16
 
 from mlanet.export.animation import Animation, add_animation
-from mlanet.export.corners import joined_corners, unit
+from mlanet.export.corners import joined_corners, tangents, unit
 from mlanet.export.cut import Cut, cut_above, face_height
 from mlanet.export.gltf import METRES_PER_MM, GltfBuffer, SparseOffsets, from_upper_left, in_metres
 from mlanet.export.simplify import (
@@ -43,15 +43,17 @@ class Surface:
     joint: str = "Head"
 
 
+SKIN = "Wolf3D_Skin"
+
 SURFACES = (
-    Surface("Wolf3D_Head", ("skin",), "Wolf3D_Skin"),
+    Surface("Wolf3D_Head", ("skin",), SKIN),
     Surface("EyeLeft", ("eye_left",), "Wolf3D_Eye", "LeftEye"),
     Surface("EyeRight", ("eye_right",), "Wolf3D_Eye", "RightEye"),
     Surface("Wolf3D_Teeth", ("teeth_upper", "teeth_lower"), "Wolf3D_Teeth"),
     Surface("Tongue", ("tongue",), "Tongue"),
 )
 
-ROUGHNESS = {"Wolf3D_Skin": 0.6, "Wolf3D_Eye": 0.2, "Wolf3D_Teeth": 0.3, "Tongue": 0.4}
+ROUGHNESS = {SKIN: 0.6, "Wolf3D_Eye": 0.2, "Wolf3D_Teeth": 0.3, "Tongue": 0.4}
 """Of each material, in the order of the file; none is metallic."""
 
 
@@ -76,6 +78,7 @@ def write_avatar(
     name: str = "face",
     extent: Literal["head", "face"] = "head",
     animation: Animation | None = None,
+    detail: UInt8[np.ndarray, "k k 3"] | None = None,
 ) -> None:
     """Write a person's head with all expressions as morph targets, in metres.
 
@@ -91,6 +94,7 @@ def write_avatar(
         name: of the root node.
         extent: the whole head, or the face alone (`face_height`) with eyes, teeth and tongue.
         animation: what the head does; eyeballs then turn about their joints, and not by targets.
+        detail: normal map of the skin in tangent space (`mlanet.render.detail_normals`).
 
     Raises:
         ValueError: the model lacks something, a coefficient is not finite, or texture or
@@ -99,8 +103,9 @@ def write_avatar(
     """
     if not can_be_avatar(model):
         raise ValueError(f"the face model {model.name} lacks parts, eyes, UV or blend shapes")
-    if texture.ndim != 3 or texture.shape[2] != 3 or texture.dtype != np.uint8:
-        raise ValueError(f"texture must be (h, w, 3) uint8, got {texture.shape} {texture.dtype}")
+    for which, image in (("texture", texture), ("detail", detail)):
+        if image is not None and (image.shape[2:] != (3,) or image.dtype != np.uint8):
+            raise ValueError(f"{which} must be (h, w, 3) uint8, got {image.shape} {image.dtype}")
     import pygltflib
 
     vertices = model.vertices(identity, np.zeros_like(expression))
@@ -110,6 +115,10 @@ def write_avatar(
     gltf = pygltflib.GLTF2(asset=pygltflib.Asset(version="2.0", generator="mlanet"))
     buffer = GltfBuffer(gltf)
     gltf.materials = _materials(buffer.add_texture(texture, "jpeg"))
+    if detail is not None:
+        skin = gltf.materials[list(ROUGHNESS).index(SKIN)]
+        picture = buffer.add_texture(detail, "jpeg", full_chroma=True)
+        skin.normalTexture = pygltflib.NormalMaterialTexture(index=picture.index)
     joints = _joints(model, vertices)
     weights = np.clip(expression, 0.0, 1.0).astype(float).tolist()
     cut = _cut(model, extent)
@@ -117,6 +126,9 @@ def write_avatar(
     for shell in _shells(model, extent):
         moved = points[shell.source] - joints[shell.surface.joint]
         primitive = _primitive(buffer, shell, moved, directions[shell.source])
+        if detail is not None and shell.surface.material == SKIN:
+            along = tangents(moved, directions[shell.source], shell.uv, shell.faces)
+            primitive.attributes.TANGENT = buffer.add(along, "vertices")
         still = animation is not None and shell.surface.joint != "Head"
         gltf.meshes.append(
             pygltflib.Mesh(
@@ -260,7 +272,7 @@ def _materials(picture: Any) -> list[Any]:
     return [
         Material(
             name=name,
-            doubleSided=name == "Wolf3D_Skin",
+            doubleSided=name == SKIN,
             pbrMetallicRoughness=PbrMetallicRoughness(
                 metallicFactor=0.0, roughnessFactor=roughness, baseColorTexture=picture
             ),

@@ -63,6 +63,44 @@ def unit(directions: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
     return np.where(length > 0.5, directions / np.maximum(length, 0.5), up)
 
 
+def tangents(
+    vertices: Float[np.ndarray, "n 3"],
+    normals: Float[np.ndarray, "n 3"],
+    uv: Float[np.ndarray, "n 2"],
+    faces: Int[np.ndarray, "f 3"],
+) -> Float[np.ndarray, "n 4"]:
+    """Unit tangents along u, and the side (±1) of `cross(normal, tangent)` on which v goes up.
+
+    Means over triangles by their areas, across the normals; `uv` has glTF's origin, the upper left.
+    Where the texture coordinates tell no direction, any tangent.
+    """
+    corners, places = np.asarray(vertices, dtype=np.float64)[faces], uv[faces].astype(np.float64)
+    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    (u1, v1), (u2, v2) = (places[:, 1] - places[:, 0]).T, (places[:, 2] - places[:, 0]).T
+    turned = np.sign(u1 * v2 - u2 * v1)[:, None]
+    along = (v2[:, None] * first - v1[:, None] * second) * turned
+    up = (u2[:, None] * first - u1[:, None] * second) * turned
+    areas = np.linalg.norm(np.cross(first, second), axis=1, keepdims=True)
+    total = np.zeros((2, len(vertices), 3))
+    for sums, direction in zip(total, (along, up), strict=True):
+        length = np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-30)
+        np.add.at(sums, faces.reshape(-1), np.repeat(areas * direction / length, 3, axis=0))
+    normals = np.asarray(normals, dtype=np.float64)
+    axis = np.eye(3)[np.abs(normals).argmin(axis=1)]
+    across = [_across(each, normals) for each in (total[0], axis)]
+    length = np.linalg.norm(across[0], axis=1, keepdims=True)
+    tangent = np.where(length > 1e-12 * max(areas.sum(), 1e-30), across[0], across[1])
+    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
+    side = np.einsum("nk,nk->n", np.cross(normals, tangent), total[1])
+    return np.column_stack([tangent, np.where(side < 0.0, -1.0, 1.0)]).astype(np.float32)
+
+
+def _across(
+    directions: Float[np.ndarray, "n 3"], normals: Float[np.ndarray, "n 3"]
+) -> Float[np.ndarray, "n 3"]:
+    return directions - np.einsum("nk,nk->n", directions, normals)[:, None] * normals
+
+
 def checked_mesh(mesh: Mesh, texture: UInt8[np.ndarray, "h w 3"] | None = None) -> None:
     """Nothing, if files can hold the mesh and its texture.
 

@@ -45,12 +45,16 @@ class PhotoPlacement:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AvatarShape:
-    """Whose head an avatar is: a model of which `can_be_avatar` holds, and coefficients."""
+    """Whose head an avatar is: a model of which `can_be_avatar` holds, and coefficients.
+
+    `detail` is the normal map of its skin, if it has one.
+    """
 
     model: MorphableModel
     identity: Float[np.ndarray, "i"]
     expression: Float[np.ndarray, "e"]
     extent: Extent = "head"
+    detail: UInt8[np.ndarray, "k k 3"] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,7 +158,8 @@ def _glb(path: Path, content: FaceContent) -> list[Path]:
         write_glb(path, content.mesh, texture, name=content.name)
     else:
         shape = avatar.model, avatar.identity, avatar.expression
-        write_avatar(path, *shape, texture, name=content.name, extent=avatar.extent)
+        extent, detail = avatar.extent, avatar.detail
+        write_avatar(path, *shape, texture, name=content.name, extent=extent, detail=detail)
     return [path]
 
 

@@ -119,18 +119,26 @@ class GltfBuffer:
         return found
 
     def add_texture(
-        self, texture: UInt8[np.ndarray, "h w 3"], texture_format: Literal["jpeg", "png"]
+        self,
+        texture: UInt8[np.ndarray, "h w 3"],
+        texture_format: Literal["jpeg", "png"],
+        *,
+        full_chroma: bool = False,
     ) -> Any:
-        """Reference to a picture embedded in the file."""
+        """Reference to a picture embedded in the file.
+
+        `full_chroma` keeps what is no colour apart: channels of normals.
+        """
         import pygltflib
         from PIL import Image
 
         encoded = io.BytesIO()
         picture = Image.fromarray(np.ascontiguousarray(texture))
-        picture.save(encoded, format=texture_format, quality=JPEG_QUALITY)
+        sampling = {"subsampling": 0} if full_chroma else {}
+        picture.save(encoded, format=texture_format, quality=JPEG_QUALITY, **sampling)
         view = self._add_view(encoded.getvalue(), None)
         gltf = self._gltf
-        gltf.images = [pygltflib.Image(bufferView=view, mimeType=f"image/{texture_format}")]
+        gltf.images.append(pygltflib.Image(bufferView=view, mimeType=f"image/{texture_format}"))
         gltf.samplers = [
             pygltflib.Sampler(
                 magFilter=pygltflib.LINEAR,
@@ -139,8 +147,8 @@ class GltfBuffer:
                 wrapT=pygltflib.CLAMP_TO_EDGE,
             )
         ]
-        gltf.textures = [pygltflib.Texture(sampler=0, source=0)]
-        return pygltflib.TextureInfo(index=0)
+        gltf.textures.append(pygltflib.Texture(sampler=0, source=len(gltf.images) - 1))
+        return pygltflib.TextureInfo(index=len(gltf.textures) - 1)
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the file: replaced only when the new one is whole.

@@ -33,11 +33,13 @@ class TextureChoice:
             out; `both` is lit, and the other one as a picture beside the meshes.
         mask: whether the visibility is written, too.
         size: in texels, `LEAST_TEXTURE` to `MOST_TEXTURE`; None is the photo's own.
+        detail: whether avatars have a normal map of what is finer than the mesh.
     """
 
     light: Literal["lit", "delit", "both"] = "lit"
     mask: bool = False
     size: int | None = None
+    detail: bool = False
 
     @property
     def has_pictures(self) -> bool:
@@ -99,7 +101,7 @@ def head_texture(
     texture = project_photos(
         [_placed(photo) for photo in photos],
         model.mesh_of(photos[0].head.vertices),
-        _atlas(model, kept),
+        texture_atlas(model, kept),
         fill=albedo,
         topology=model.topology,
         symmetric=model.mirrors_modes,
@@ -136,7 +138,8 @@ def texture_size(side_px: float) -> int:
 
 
 @lru_cache(maxsize=4)
-def _atlas(model: MorphableModel, size: int) -> UvAtlas:
+def texture_atlas(model: MorphableModel, size: int) -> UvAtlas:
+    """The atlas of a face model's textures."""
     return UvAtlas.of_mesh(model.mesh_of(model.subdivide(model.shape.mean)), size)
 
 
@@ -148,7 +151,7 @@ def _lashes(
     import cv2
 
     columns = lashes(model)[:, None]
-    atlas = _atlas(model, min(size, TEXTURE_SIZES[-1]))
+    atlas = texture_atlas(model, min(size, TEXTURE_SIZES[-1]))
     plane = vertex_attributes_to_uv(atlas, model.topology.faces, columns)[..., 0]
     if size > atlas.size:
         plane = cv2.resize(plane, (size, size), interpolation=cv2.INTER_LINEAR)
@@ -158,4 +161,4 @@ def _lashes(
 
 @lru_cache(maxsize=4)
 def _strands(model: MorphableModel, size: int) -> Int8[np.ndarray, "s s"]:
-    return strand_plane(model, _atlas(model, size))
+    return strand_plane(model, texture_atlas(model, size))

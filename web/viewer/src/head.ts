@@ -31,6 +31,9 @@ interface Part {
   lines: Mesh;
   textured: Material | Material[];
   unlit: Material | Material[];
+  /** Textured and clay without the file's normal map, which it may lack. */
+  smooth: { textured: Material | Material[]; clay: Material };
+  clay: Material;
   /** Of the skin's end below the neck. */
   fade: Fade | undefined;
   rest?: Rest;
@@ -54,6 +57,9 @@ export class Head {
   readonly triangles: number;
   /** When the file's tracks end; 0 without any. */
   readonly duration_s: number;
+  /** Whether the file has a normal map of its detail. */
+  readonly hasDetail: boolean;
+  detailed = true;
   private readonly parts: Part[] = [];
   private readonly mixer: AnimationMixer;
   private readonly action: AnimationAction | undefined;
@@ -68,6 +74,7 @@ export class Head {
       if (node instanceof Mesh) meshes.push(node);
     });
     for (const mesh of meshes) this.parts.push(partOf(mesh, Fade.below(mesh, scene)));
+    this.hasDetail = this.parts.some(({ clay }) => clay !== CLAY);
     const names = new Set<string>();
     for (const { mesh } of this.parts)
       for (const [name, index] of Object.entries(mesh.morphTargetDictionary ?? {})) {
@@ -127,9 +134,11 @@ export class Head {
   show(mode: Mode, ink: Color, paper: Color): void {
     LINES.color.copy(ink);
     CLAY_BEHIND.color.copy(paper);
-    for (const { mesh, lines, textured, unlit, fade } of this.parts) {
+    for (const part of this.parts) {
+      const { mesh, lines, unlit, fade } = part;
+      const { textured, clay } = this.detailed ? part : part.smooth;
       lines.visible = mode === "wireframe";
-      const materials = { textured, photo: unlit, clay: CLAY, wireframe: CLAY_BEHIND, uv: checkered() };
+      const materials = { textured, photo: unlit, clay, wireframe: CLAY_BEHIND, uv: checkered() };
       mesh.material = materials[mode];
       if (fade && mode !== "wireframe") mesh.material = fade.of(mesh.material);
     }
@@ -204,7 +213,16 @@ function partOf(mesh: Mesh, fade: Fade | undefined): Part {
     const { map, color, side } = material as MeshStandardMaterial;
     return new MeshBasicMaterial({ map: map ?? null, color, side, toneMapped: false });
   });
-  return { mesh, lines, textured: mesh.material, unlit: unlit.length > 1 ? unlit : unlit[0]!, fade };
+  const textured = mesh.material;
+  const part = { mesh, lines, textured, unlit: unlit.length > 1 ? unlit : unlit[0]!, clay: CLAY, fade };
+  const smooth = { textured, clay: CLAY };
+  if (Array.isArray(textured) || !(textured instanceof MeshStandardMaterial) || !textured.normalMap) return { ...part, smooth };
+  const clay = CLAY.clone();
+  clay.normalMap = textured.normalMap;
+  clay.normalScale.copy(textured.normalScale);
+  const plain = textured.clone();
+  plain.normalMap = null;
+  return { ...part, clay, smooth: { textured: plain, clay: CLAY } };
 }
 
 function cornersOf(geometry: BufferGeometry): number {

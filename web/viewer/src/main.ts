@@ -165,7 +165,7 @@ class Viewer {
       sheets.push(["Expression", this.face.panel]);
     }
     if (modes) sheets.push(["Shape", this.shapeSheet(head, modes)]);
-    sheets.push(["Light", this.lightSheet()]);
+    sheets.push(["Light", this.lightSheet(head)]);
     element("download-json").hidden = !head.names.length;
     addTabs(sheets);
   }
@@ -205,7 +205,7 @@ class Viewer {
     );
   }
 
-  private lightSheet(): HTMLElement {
+  private lightSheet(head: Head): HTMLElement {
     const change = () => this.stage.light(from.value, brightness.value);
     const from: Slider = new Slider({
       id: "light-turn",
@@ -232,10 +232,20 @@ class Viewer {
     return make(
       "div",
       { class: "sheet" },
-      make("section", {}, from.row, brightness.row),
+      make("section", {}, from.row, brightness.row, ...(head.hasDetail ? [this.detailSwitch(head)] : [])),
       ...(this.viewed.photo ? [make("p", { class: "hint" }, words)] : []),
       keysHelp(),
     );
+  }
+
+  private detailSwitch(head: Head): HTMLElement {
+    const detail = make("input", { type: "checkbox", id: "detail" });
+    detail.checked = head.detailed;
+    detail.addEventListener("change", () => {
+      head.detailed = detail.checked;
+      this.show();
+    });
+    return make("label", { class: "check", for: "detail" }, detail, "Detail: wrinkles told by the photo's shading");
   }
 
   private onkey(event: KeyboardEvent): void {

@@ -175,6 +175,18 @@ test("identity modes change the head's shape, and give it back", async () => {
   assert.equal(boxOf(own, differs(own, await picture())).count, 0);
 });
 
+test("detail can be switched off, where the head has it", async () => {
+  const detail = page.locator("#detail");
+  if (!(await detail.count())) return;
+  await show("clay");
+  const detailed = await picture();
+  await detail.evaluate((input) => input.click());
+  assert.ok(boxOf(detailed, differs(detailed, await picture())).count > 100);
+  await detail.evaluate((input) => input.click());
+  assert.equal(boxOf(detailed, differs(detailed, await picture())).count, 0);
+  await show("textured");
+});
+
 test("the demonstration plays and gives the expression back", async () => {
   const weight = await page.locator("#mouthSmileLeft").inputValue();
   await page.locator("#play").click();
