@@ -1,0 +1,2 @@
+import { Workshop } from "./work/client";
+(window as any).workshop = new Workshop(() => {});
