@@ -5,6 +5,7 @@ import { defineConfig } from "vite";
 /** The runtime's WebAssembly comes deflated (assets/browser/build.py): its bundle must not name the plain file. */
 const withoutPlainRuntime = {
   name: "without-plain-runtime",
+  apply: "build",
   enforce: "pre",
   transform: (code, id) =>
     id.includes("onnxruntime-web") ? code.replaceAll(/new URL\("ort-wasm[\w.-]*\.wasm",\s*import\.meta\.url\)/g, '"./"') : undefined,

@@ -1,4 +1,5 @@
 /** Square crops (mlanet.image.crop). */
+import { roundHalfToEven } from "../geometry/rounding";
 import { blank, type Box, type Picture, type Point } from "./picture";
 
 /** Side of a crop over the longer side of the 68 landmarks' bounding box. */
@@ -61,8 +62,9 @@ function resample(picture: Picture, { scale, shift }: CropTransform, size: numbe
     sums.fill(0);
     for (let k = 0; k < finer; k++) addRow(picture, across, down.before[y * finer + k]!, down.share[y * finer + k]!, finer, sums);
     const weight = 1 / (finer * finer);
+    const rounded = finer === 2 ? (value: number) => Math.floor(value + 0.5) : roundHalfToEven; // as OpenCV does
     for (let x = 0, from = 0, to = 4 * y * size; x < size; x++, from += 3, to += 4) {
-      for (let c = 0; c < 3; c++) result.data[to + c] = Math.floor(weight * sums[from + c]! + 0.5);
+      for (let c = 0; c < 3; c++) result.data[to + c] = rounded(weight * sums[from + c]!);
       result.data[to + 3] = 255;
     }
   }
@@ -94,9 +96,11 @@ function addRow({ data, width, height }: Picture, { before, share }: Samples, ro
     const [a, b] = [4 * Math.max(column, 0), 4 * Math.min(column + 1, width - 1)];
     const to = 3 * Math.floor(i / finer);
     for (let c = 0; c < 3; c++)
-      sums[to + c]! +=
+      sums[to + c]! += Math.floor(
         upper * (left * data[above + a + c]! + right * data[above + b + c]!) +
-        lower * (left * data[below + a + c]! + right * data[below + b + c]!);
+          lower * (left * data[below + a + c]! + right * data[below + b + c]!) +
+          0.5,
+      );
   }
 }
 

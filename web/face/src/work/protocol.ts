@@ -4,6 +4,13 @@ import type { Picture } from "../image/picture";
 import type { Motion } from "../live/smoother";
 import type { FoundFace, Reconstruction } from "../reconstructor";
 
+/** A photo's faces, from left to right, and its size in the pixels that they are told in. */
+export interface FoundFaces {
+  readonly faces: readonly FoundFace[];
+  readonly width: number;
+  readonly height: number;
+}
+
 /** A head to be drawn: the person at rest, and the photo's colours. */
 export interface MadeHead {
   readonly person: Person;
@@ -20,13 +27,13 @@ export interface FollowedFace {
 export interface Services {
   /** Load everything; answers what all heads have in common. */
   open: { given: undefined; answer: { rig: readonly RigMesh[]; expressions: readonly string[] } };
-  /** The faces of a photo, from left to right. */
-  faces: { given: Picture; answer: readonly FoundFace[] };
-  head: { given: { image: Picture; face: Reconstruction; size: number }; answer: MadeHead };
+  faces: { given: Blob; answer: FoundFaces };
   /** The person in a camera's next picture. */
-  follow: { given: { image: Picture; time_ms: number }; answer: FollowedFace | undefined };
-  /** Forget whom the camera showed. */
-  leave: { given: undefined; answer: undefined };
+  follow: { given: { image: ImageBitmap; time_ms: number }; answer: FollowedFace | undefined };
+  /** The head of a face of the last photo, or of the camera's last picture. */
+  head: { given: Reconstruction; answer: MadeHead };
+  /** Forget the photo, and whom the camera showed. */
+  forget: { given: undefined; answer: undefined };
 }
 
 export type Service = keyof Services;
