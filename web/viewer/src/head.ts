@@ -64,7 +64,7 @@ export class Head {
   private readonly mixer: AnimationMixer;
   private readonly action: AnimationAction | undefined;
 
-  private constructor(scene: Object3D, clips: AnimationClip[]) {
+  constructor(scene: Object3D, clips: AnimationClip[]) {
     this.root.add(scene);
     this.mixer = new AnimationMixer(scene);
     this.duration_s = clips[0]?.duration ?? 0;

@@ -39,9 +39,9 @@ export class Stage {
   private readonly fill = new DirectionalLight(0xdfe9ff);
   private readonly sky = new HemisphereLight(0xffffff, 0xe4ded8);
   private readonly photoCamera = new PerspectiveCamera();
-  private head: Head | undefined;
+  protected head: Head | undefined;
   private photo: PhotoView | undefined;
-  private mode: Mode = "textured";
+  protected mode: Mode = "textured";
   private brightness = 1;
   private lightTurn = 0;
   private home = { target: new Vector3(), distance: 1 };

@@ -1,0 +1,219 @@
+/** Finds faces: the looks of mlanet.detection.centerface, one by one. */
+import { roundHalfToEven } from "../geometry/rounding";
+import { cropSquare } from "../image/crop";
+import { mirrored, part, turned, type Box, type Picture } from "../image/picture";
+import { resized } from "../image/resize";
+import { centerOf, decodeMaps, mapped, sizeOf, suppress, turnedBack, type Candidate, type Maps } from "./candidates";
+import {
+  FILLS,
+  FINEST_PX,
+  FIRST_PX,
+  GLANCE_PX,
+  TILE_OVERLAP_PX,
+  finePx,
+  lookedAtPx,
+  needsTiles,
+  networkInput,
+  tiles,
+  type NetworkInput,
+} from "./looks";
+import { isUpright, turnsToUpright } from "./plausible";
+
+/** Look for a face that fills the whole picture: the picture small, in a wide grey frame. */
+const FILLING_LONG_SIDE_PX = 128;
+const FILLING_MARGIN_PX = 64;
+/** What a face's score exceeds. */
+const SCORE_THRESHOLD = 0.5;
+const MAX_OVERLAP = 0.3;
+/** Least score in a look at the whole picture; what is not convincing is looked at again. */
+const PROPOSAL = 0.12;
+/** Least score of what a glance leaves in doubt: the first look then follows. */
+const DOUBT = 0.05;
+/** A score that upright faces reach and few other things do. */
+const CONVINCING = 0.8;
+/** Side of the square around a doubtful face as the network sees it, and of the face in it. */
+const CLOSE_PX = 128;
+const CLOSE_FACE_PX = 48;
+/** Turns whose score is less than this behind the best one's are compared in the mirror, too. */
+const NEARLY = 0.2;
+/** Places of a picture that are looked at again at most, the best first. */
+const MOST_DOUBTFUL = 200;
+
+/** Runs the network on a picture. */
+export type RunDetector = (input: NetworkInput) => Promise<Maps>;
+
+interface Look {
+  margin?: number;
+  turn?: number;
+  least?: number;
+}
+
+export class CenterFace {
+  constructor(private readonly network: RunDetector) {}
+
+  /** Faces in a picture, best score first. */
+  async find(image: Picture): Promise<Candidate[]> {
+    const picture = reduced(image);
+    const found = (await this.atAGlance(picture)) ?? (await this.inAllLooks(picture));
+    return [...found]
+      .sort((a, b) => b.score - a.score)
+      .filter(({ score }) => score > SCORE_THRESHOLD)
+      .map((face) => mapped(face, [image.width / picture.width, image.height / picture.height], [0, 0]));
+  }
+
+  /** The one face that fills a small picture; undefined if there is more to look at. */
+  private async atAGlance(picture: Picture): Promise<Candidate[] | undefined> {
+    if (finePx(picture) !== undefined) return undefined;
+    const seen = await this.look(picture, lookedAtPx(picture, GLANCE_PX), { least: DOUBT });
+    const [first] = seen;
+    if (!first || sizeOf(first) < FILLS * Math.max(picture.width, picture.height)) return undefined;
+    const [left, top, right, bottom] = first.box;
+    const inside = seen.every((each) => {
+      const [x, y] = centerOf(each);
+      return left <= x && x <= right && top <= y && y <= bottom;
+    });
+    if (!inside) return undefined;
+    const face = await this.confirmed(picture, [first]);
+    return face.some(({ score }) => score >= CONVINCING) ? face : undefined;
+  }
+
+  private async inAllLooks(picture: Picture): Promise<Candidate[]> {
+    let found = await this.confirmed(picture, await this.whole(picture));
+    const faces = found.filter(({ score }) => score > SCORE_THRESHOLD);
+    for (const turn of faces.length ? turnsOf(faces) : [1, 2, 3]) {
+      const others = await this.confirmed(picture, await this.whole(picture, turn, faces.length > 0), turn);
+      found = suppress([...found, ...others], MAX_OVERLAP);
+    }
+    if (!found.some(({ score }) => score > SCORE_THRESHOLD)) {
+      const filling = await this.look(picture, FILLING_LONG_SIDE_PX, { margin: FILLING_MARGIN_PX });
+      for (const one of filling) found = [...found, ...(await this.closely(picture, one))];
+      found = suppress(found, MAX_OVERLAP);
+    }
+    return found;
+  }
+
+  /** What looks of all sizes propose, in the picture turned by quarters or as it is. */
+  private async whole(picture: Picture, turn = 0, tiled = true): Promise<Candidate[]> {
+    let found = await this.look(picture, lookedAtPx(picture, FIRST_PX), { turn });
+    const fine = finePx(picture);
+    if (fine !== undefined) found = completed(found, await this.look(picture, fine, { turn }));
+    if (!(tiled && needsTiles(picture))) return found;
+    const sure = found.filter(({ score }) => score >= CONVINCING);
+    const small: Candidate[] = [];
+    for (const tile of tiles(picture))
+      if (!sure.some(({ box }) => covers(box, tile))) small.push(...(await this.tile(picture, tile, turn)));
+    return completed(found, small);
+  }
+
+  /** Small faces in a part of the picture: larger ones were seen before, or are cut here. */
+  private async tile(picture: Picture, tile: Box, turn: number): Promise<Candidate[]> {
+    const cut = part(picture, tile);
+    const found = await this.look(cut, Math.max(cut.width, cut.height), { turn });
+    return found.filter((each) => sizeOf(each) < TILE_OVERLAP_PX).map((each) => mapped(each, [1, 1], [tile[0], tile[1]]));
+  }
+
+  /** The faces among what was found in a turn: what does not convince is looked at again. */
+  private async confirmed(picture: Picture, found: readonly Candidate[], turn = 0): Promise<Candidate[]> {
+    const [height, width] = turn % 2 ? [picture.width, picture.height] : [picture.height, picture.width];
+    const asSeen = found.map((each) => turnedBack(each, height, width, -turn));
+    const faces: Candidate[] = found.filter((_, index) => isConvincing(asSeen[index]!));
+    const doubtful = found.map((_, index) => index).filter((index) => !isConvincing(asSeen[index]!));
+    for (const index of doubtful.slice(0, MOST_DOUBTFUL)) {
+      const first = found[index]!;
+      const close = await this.closely(picture, first, turn);
+      const better = bestScore(close) > first.score || !isUpright(asSeen[index]!);
+      faces.push(...(better ? close : [first]));
+    }
+    return doubtful.length ? suppress(faces, MAX_OVERLAP) : faces;
+  }
+
+  /** The face in one place; none if there is none. */
+  private async closely(picture: Picture, one: Candidate, turn = 0): Promise<Candidate[]> {
+    const side = (sizeOf(one) * CLOSE_PX) / CLOSE_FACE_PX;
+    const [x, y] = centerOf(one);
+    const square: Box = [x - side / 2, y - side / 2, x + side / 2, y + side / 2];
+    const { image } = cropSquare(picture, square, CLOSE_PX);
+    let best = await this.middle(turned(image, turn));
+    if (!best.some(isConvincing)) [turn, best] = await this.bestTurn(image, turn, best);
+    const scale = side / CLOSE_PX;
+    return best.map((each) => mapped(turnedBack(each, CLOSE_PX, CLOSE_PX, turn), [scale, scale], [square[0], square[1]]));
+  }
+
+  /** By how many quarter turns a close look sees a face best, and what it sees then. */
+  private async bestTurn(close: Picture, known: number, seenThere: Candidate[]): Promise<[number, Candidate[]]> {
+    const views = [0, 1, 2, 3].map((turn) => turned(close, turn));
+    const seen: Candidate[][] = [];
+    for (const [turn, view] of views.entries()) seen.push(turn === known ? seenThere : await this.middle(view));
+    const scores = seen.map(bestScore);
+    const best = Math.max(...scores);
+    const near = scores.map((score) => score > 0 && score >= best - NEARLY);
+    for (const [turn, view] of views.entries())
+      if (near[turn]) scores[turn] = (scores[turn]! + bestScore(await this.middle(mirrored(view)))) / 2;
+    const turn = scores.indexOf(Math.max(...scores));
+    return [turn, seen[turn]!.map((each) => ({ ...each, score: scores[turn]! }))];
+  }
+
+  /** The best face in the middle of a close look, if there is one. */
+  private async middle(close: Picture): Promise<Candidate[]> {
+    const found = await this.run(networkInput(close));
+    const near = found.filter((each) => {
+      const [x, y] = centerOf(each);
+      const size = sizeOf(each) / CLOSE_FACE_PX;
+      return Math.hypot(x - CLOSE_PX / 2, y - CLOSE_PX / 2) < 0.4 * CLOSE_FACE_PX && size > 0.5 && size < 2;
+    });
+    return suppress(near, MAX_OVERLAP).slice(0, 1);
+  }
+
+  /** What scores from `least` in the picture resized to `longSide`, in its own pixels. */
+  private async look(image: Picture, longSide: number, { margin = 0, turn = 0, least = PROPOSAL }: Look = {}): Promise<Candidate[]> {
+    const scale = longSide / Math.max(image.width, image.height);
+    const [rows, columns] = [scaled(image.height, scale), scaled(image.width, scale)];
+    const small = turned(resized(image, rows, columns), turn);
+    const found = suppress(await this.run(networkInput(small, margin), least), MAX_OVERLAP);
+    return found
+      .map((each) => turnedBack(mapped(each, [1, 1], [-margin, -margin]), rows, columns, turn))
+      .map((each) => mapped(each, [image.width / columns, image.height / rows], [0, 0]));
+  }
+
+  private async run(input: NetworkInput, least = PROPOSAL): Promise<Candidate[]> {
+    return decodeMaps(await this.network(input), Math.min(least, SCORE_THRESHOLD));
+  }
+}
+
+/** The picture as the finest look sees it, if it is larger. */
+function reduced(image: Picture): Picture {
+  const scale = lookedAtPx(image, FINEST_PX) / Math.max(image.width, image.height);
+  return scale >= 1 ? image : resized(image, scaled(image.height, scale), scaled(image.width, scale));
+}
+
+function scaled(side: number, scale: number): number {
+  return Math.max(1, roundHalfToEven(side * scale));
+}
+
+function bestScore(found: readonly Candidate[]): number {
+  return Math.max(0, ...found.map(({ score }) => score));
+}
+
+/** Certain ones whose points and box agree need no second look. */
+function isConvincing(candidate: Candidate): boolean {
+  return candidate.score >= CONVINCING && isUpright(candidate);
+}
+
+/** What a look found and what a finer one adds: convincing faces stay as they were seen. */
+function completed(found: readonly Candidate[], finer: readonly Candidate[]): Candidate[] {
+  const both = [...found, ...finer];
+  const rank = both.map(({ score }, index) => score + Number(score >= CONVINCING && index < found.length));
+  return suppress(both, MAX_OVERLAP, rank);
+}
+
+/** By which quarter turns faces that do not stand upright would. */
+function turnsOf(faces: readonly Candidate[]): number[] {
+  const turns = new Set(faces.map(({ points }) => turnsToUpright(points)));
+  turns.delete(0);
+  return [...turns].sort();
+}
+
+/** Whether a box hides a tile: there is nothing but a part of a face that is known. */
+function covers(box: Box, tile: Box): boolean {
+  return box[0] <= tile[0] && box[1] <= tile[1] && box[2] >= tile[2] && box[3] >= tile[3];
+}
