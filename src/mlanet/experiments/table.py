@@ -292,7 +292,7 @@ def draw_differences(table: Table, path: Path) -> None:
         panel.axvline(0.0, color="black", linewidth=0.8)
         title, unit = TITLES[metric]
         panel.set_title(title, fontsize=10)
-        panel.set_xlabel(f"{unit} more than {PLAIN}", fontsize=9)
+        panel.set_xlabel(f"{'points' if unit == '%' else unit} more than {PLAIN}", fontsize=9)
         panel.grid(axis="x", alpha=0.3)
     panels[0].set_yticks(range(len(names)), names)
     panels[0].set_ylim(len(names) - 0.5, -0.5)
