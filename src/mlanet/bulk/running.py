@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, TypeAlias, cast
 
 from mlanet.bulk.plan import FAILURES, PICTURES, Batch, Part
+from mlanet.bulk.sources import READERS
 from mlanet.bulk.tables import errors_of
 from mlanet.bulk.work import AT, BROKEN, DONE, DYING, Done, work
 from mlanet.errors import MlanetError
@@ -28,9 +29,6 @@ DEATHS_AT_START = 3
 """So many processes that die before their first picture end the batch."""
 
 POLL_S = 1.0
-
-READERS = 16
-"""Tables that are read at once for the list of failures: other storage takes its time."""
 
 
 @dataclass(slots=True)
