@@ -143,15 +143,12 @@ def write_failures(batch: Batch) -> int:
         DataError, OSError: a table cannot be read, or the list not be written.
     """
     storage = batch.storage
-
-    def failures(part: Part) -> list[dict[str, str]]:
-        name = part.table(PICTURES)
-        return errors_of(f"{storage}/{name}", storage.read(name))
-
+    names = [part.table(PICTURES) for part in batch.parts()]
+    lines: list[str] = []
     with ThreadPoolExecutor(READERS) as readers:
-        lines = [
-            json.dumps(row) + "\n" for rows in readers.map(failures, batch.parts()) for row in rows
-        ]
+        for name, content in zip(names, readers.map(storage.read, names), strict=True):
+            failures = errors_of(f"{storage}/{name}", content)
+            lines += [json.dumps(row) + "\n" for row in failures]
     storage.write(FAILURES, "".join(lines).encode("ascii"))
     return len(lines)
 

@@ -188,7 +188,9 @@ class ParquetPictures:
         """The rows; of a row group only what leads to them is read."""
         with _parquet(self.path, "cannot be read") as file:
             groups, row = _row_groups(file.metadata, self.start, self.stop)
-            batches = file.iter_batches(ROWS_AT_ONCE, row_groups=groups, columns=[self.column])
+            batches = file.iter_batches(
+                ROWS_AT_ONCE, row_groups=groups, columns=[self.column], use_threads=False
+            )
             for batch in batches:
                 for value in batch.column(0):
                     if self.start <= row < self.stop:
