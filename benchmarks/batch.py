@@ -1,8 +1,9 @@
-"""`mlanet batch`: faces a second, processes, memory, and what `kill -9` does.
+"""`mlanet batch`: faces a second, processes, memory, what `kill -9` does, and what Ray adds.
 
     python benchmarks/batch.py --photos FOLDER --json batch.json              # speed
     python benchmarks/batch.py --photos FOLDER --memory-photos 20000          # memory
     python benchmarks/batch.py --photos FOLDER --kill-photos 2000 --kills 100  # kills
+    python benchmarks/batch.py --photos FOLDER --ray-parts 500                # Ray
 
 FOLDER holds JPEG files; they are repeated under other names. Needs the extra `bulk`. On a machine
 with other work, wall times say little: `cpu_ms_per_photo` and its ratio say how one process costs
@@ -41,6 +42,8 @@ class Options:
     kill_photos: int = 0
     """Photos of the batch that is killed; 0 leaves it out."""
     kills: int = 10
+    ray_parts: int = 0
+    """Parts that Ray's driver hands out, to actors that do nothing; 0 leaves it out."""
     seed: int = 0
 
 
@@ -51,6 +54,8 @@ def main(options: Options) -> int:
             figures |= memory(Path(folder), options)
         elif options.kill_photos:
             figures |= kills(Path(folder), options)
+        elif options.ray_parts:
+            figures |= ray_engine(Path(folder), options)
         else:
             figures |= speed(Path(folder), options)
     figures["load_average"] = os.getloadavg()[0]
@@ -94,12 +99,14 @@ def memory(folder: Path, options: Options) -> dict[str, Any]:
     """Growth of all processes together from a tenth of the batch to its end."""
     photos = repeated(options.photos, folder / "photos", options.memory_photos)
     out = folder / "out"
+    before = os.times()
     process = subprocess.Popen(command(photos, out, 2), stdout=subprocess.DEVNULL)
     samples: list[tuple[float, float]] = []
     while process.poll() is None:
         done = len(list(out.glob("pictures/part-*.parquet")))
         samples.append((done, resident_mb(process.pid)))
         time.sleep(2.0)
+    after = os.times()
     parts = len(list(out.glob("pictures/part-*.parquet")))
     middle = [mb for done, mb in samples if 0.1 * parts <= done < 0.2 * parts]
     last = [mb for done, mb in samples if 0.9 * parts <= done < parts]
@@ -107,6 +114,9 @@ def memory(folder: Path, options: Options) -> dict[str, Any]:
         "photos": options.memory_photos,
         "memory_mb": round(float(np.median(last)), 1),
         "memory_growth_mb": round(float(np.median(last) - np.median(middle)), 1),
+        "cpu_ms_per_photo": round(
+            1000.0 * (sum(after[2:4]) - sum(before[2:4])) / options.memory_photos, 2
+        ),
     }
 
 
@@ -146,6 +156,78 @@ def kills(folder: Path, options: Options) -> dict[str, Any]:
         + len(found.keys() - wanted.keys()),
         "left_over": len(list(broken.rglob(".mlanet-*"))),
     }
+
+
+def ray_engine(folder: Path, options: Options) -> dict[str, Any]:
+    """Processor time of the driver for a part and a shard, and memory of the processes."""
+    import ray
+
+    from mlanet.bulk import ENGINES, Batch, Settings, run
+    from mlanet.bulk.sources import PictureFiles
+
+    figures: dict[str, float] = {
+        f"open_{kind}_ms": cost for kind, cost in shard_costs(folder).items()
+    }
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    items = [{"part": bytes(500)} for _ in range(options.ray_parts)]
+    start_s = time.process_time()
+    done = ray.data.from_items(items, override_num_blocks=len(items)).map(
+        Idle, compute=ray.data.ActorPoolStrategy(size=1), num_cpus=1
+    )
+    for _ in done.iter_rows():
+        pass
+    figures["driver_ms_per_part"] = 1000.0 * (time.process_time() - start_s) / len(items)
+    photos = tuple(str(path) for path in sorted(options.photos.rglob("*.jpg"))[:32])
+
+    def sizes(_: Any) -> None:
+        for process in psutil.process_iter(["cmdline"]):
+            words = " ".join(process.info["cmdline"] or [])
+            if "MapWorker(Map(PartActor))" in words:
+                figures["actor_mb"] = process.memory_info().rss / 1e6
+                both = resident_mb(process.pid)  # at the end it is alone
+                figures["actor_and_its_process_mb"] = max(
+                    both, figures.get("actor_and_its_process_mb", 0.0)
+                )
+
+    batch = Batch(folder / "ray", [PictureFiles(photos)], Settings())
+    run(batch, 1, sizes, ENGINES["ray"])
+    ray.shutdown()
+    return {name: round(value, 2) for name, value in figures.items()}
+
+
+class Idle:
+    """An actor that does nothing."""
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        return {"bytes": len(row["part"])}
+
+
+def shard_costs(folder: Path) -> dict[str, float]:
+    """Milliseconds of a processor in which a shard of 4,000 photos of 20 kB is opened."""
+    import io
+    import tarfile
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from mlanet.bulk.sources import open_sources
+
+    content, count = bytes(20_000), 4000
+    with tarfile.open(folder / "shard.tar", "w") as archive:
+        for number in range(count):
+            member = tarfile.TarInfo(f"{number}.jpg")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    table = pa.table({"jpg": pa.array([content] * count, pa.binary())})
+    pq.write_table(table, folder / "shard.parquet", row_group_size=256)
+    costs: dict[str, float] = {}
+    for kind in ("tar", "parquet"):
+        open_sources([str(folder / f"shard.{kind}")])
+        start_s = time.process_time()
+        open_sources([str(folder / f"shard.{kind}")])
+        costs[kind] = 1000.0 * (time.process_time() - start_s)
+    return costs
 
 
 def repeated(photos: Path, folder: Path, count: int) -> Path:

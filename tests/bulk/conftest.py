@@ -90,6 +90,7 @@ def photos(encoded, tmp_path_factory):
 @pytest.fixture(scope="session")
 def deadly_files(tmp_path_factory):
     """The module of deadly files, which processes that start from now on find, too."""
+    pytest.importorskip("fsspec", reason="needs the extra bulk")
     folder = tmp_path_factory.mktemp("modules")
     (folder / "deadly_files.py").write_text(DEADLY)
     with pytest.MonkeyPatch.context() as patch:

@@ -1,6 +1,8 @@
 """A batch from its pictures to its tables, by the process that does it."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -189,3 +191,16 @@ def test_bad_pictures_are_named_and_the_others_done(files, tmp_path, encoded):
         json.loads(line) for line in (batch.folder / "failures.jsonl").read_text().splitlines()
     ]
     assert [row["picture"] for row in listed] == [names[0], names[1], names[3]]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads as Linux does")
+def test_tables_are_read_without_threads():
+    """One of Arrow's that starts while a process ends aborts it."""
+    program = (
+        "import os; from mlanet.bulk.tables import PictureRow, encoded_pictures, errors_of;"
+        "threads = lambda: len(os.listdir('/proc/self/task'));"
+        "table = encoded_pictures([PictureRow('a.jpg', error='gone')]); before = threads();"
+        "assert errors_of('table', table) == [{'picture': 'a.jpg', 'error': 'gone'}];"
+        "assert threads() == before"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -6,6 +6,7 @@ that depends on the part alone and appears whole, so that what is done twice is 
 
 import logging
 import os
+import pickle
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -42,7 +43,7 @@ def do(batch: Batch, parts: Sequence[Part], processes: int) -> Iterator[Done]:
 
     with _connected(), _quiet():
         count = min(processes or int(ray.cluster_resources().get("CPU", 1)), len(parts))
-        items = [{"part": part} for part in parts]
+        items = [{"part": pickle.dumps(part)} for part in parts]
         done = ray.data.from_items(items, override_num_blocks=len(items)).map(
             cast("Any", PartActor),
             fn_constructor_args=(replace(batch, sources=()),),
@@ -68,10 +69,10 @@ class PartActor:
     def __init__(self, batch: Batch) -> None:
         self._crew = Crew(batch)
 
-    def __call__(self, row: dict[str, Part]) -> dict[str, Any]:
+    def __call__(self, row: dict[str, bytes]) -> dict[str, Any]:
         """What came of a part; under `failed` why the batch cannot go on."""
         try:
-            (done,) = self._crew.do([row["part"]], 1)
+            (done,) = self._crew.do([pickle.loads(row["part"])], 1)
         except (MlanetError, OSError) as error:
             return asdict(Done(0, 0, 0, 0, 0.0)) | {"failed": described(error)}
         return asdict(done) | {"failed": ""}

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, TypeAlias, cast
 
 from mlanet.bulk.plan import FAILURES, PICTURES, Batch, Part
+from mlanet.bulk.sources import READERS
 from mlanet.bulk.tables import errors_of
 from mlanet.bulk.work import AT, BROKEN, DONE, DYING, Done, work
 from mlanet.errors import MlanetError
@@ -28,9 +29,6 @@ DEATHS_AT_START = 3
 """So many processes that die before their first picture end the batch."""
 
 POLL_S = 1.0
-
-READERS = 16
-"""Tables that are read at once for the list of failures: other storage takes its time."""
 
 
 @dataclass(slots=True)
@@ -145,15 +143,12 @@ def write_failures(batch: Batch) -> int:
         DataError, OSError: a table cannot be read, or the list not be written.
     """
     storage = batch.storage
-
-    def failures(part: Part) -> list[dict[str, str]]:
-        name = part.table(PICTURES)
-        return errors_of(f"{storage}/{name}", storage.read(name))
-
+    names = [part.table(PICTURES) for part in batch.parts()]
+    lines: list[str] = []
     with ThreadPoolExecutor(READERS) as readers:
-        lines = [
-            json.dumps(row) + "\n" for rows in readers.map(failures, batch.parts()) for row in rows
-        ]
+        for name, content in zip(names, readers.map(storage.read, names), strict=True):
+            failures = errors_of(f"{storage}/{name}", content)
+            lines += [json.dumps(row) + "\n" for row in failures]
     storage.write(FAILURES, "".join(lines).encode("ascii"))
     return len(lines)
 

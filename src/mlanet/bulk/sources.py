@@ -5,6 +5,7 @@ All may lie on this machine or, by address, on other storage.
 
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +25,9 @@ SHARD_SUFFIXES = frozenset({".tar", ".parquet"})
 
 ROWS_AT_ONCE = 16
 """Of a Parquet file whose pictures are in memory."""
+
+READERS = 16
+"""Files of other storage that are waited for at once."""
 
 Load: TypeAlias = Callable[[], bytes]
 """Gives a picture's encoded bytes; ImageError or DataError if it cannot be read."""
@@ -184,7 +188,9 @@ class ParquetPictures:
         """The rows; of a row group only what leads to them is read."""
         with _parquet(self.path, "cannot be read") as file:
             groups, row = _row_groups(file.metadata, self.start, self.stop)
-            batches = file.iter_batches(ROWS_AT_ONCE, row_groups=groups, columns=[self.column])
+            batches = file.iter_batches(
+                ROWS_AT_ONCE, row_groups=groups, columns=[self.column], use_threads=False
+            )
             for batch in batches:
                 for value in batch.column(0):
                     if self.start <= row < self.stop:
@@ -210,30 +216,43 @@ def open_sources(paths: Iterable[str]) -> tuple[list[Source], list[str]]:
     Args:
         paths: absolute, or addresses.
     """
-    sources: list[Source] = []
-    problems: list[str] = []
+    with ThreadPoolExecutor(READERS) as readers:
+        opened = readers.map(_opened, _neighbours(paths))
+        sources, problems = [], []
+        for source, lines in opened:
+            sources += [] if source is None else [source]
+            problems += lines
+        return sources, problems
+
+
+def _neighbours(paths: Iterable[str]) -> Iterator[str | PictureFiles]:
+    """Shards, and what lies between them as one source."""
     files: list[str] = []
     for path in paths:
-        suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 - of a million
-        if suffix not in SHARD_SUFFIXES:
+        if not _is_shard(path):
             files.append(path)
             continue
         if files:
-            sources.append(PictureFiles(tuple(files)))
+            yield PictureFiles(tuple(files))
             files = []
-        try:
-            if suffix == ".tar":
-                source, lines = TarPictures.open(path)
-                problems += lines
-            else:
-                source = ParquetPictures.open(path)
-        except (MlanetError, OSError) as error:
-            problems.append(str(error))
-        else:
-            sources.append(source)
+        yield path
     if files:
-        sources.append(PictureFiles(tuple(files)))
-    return sources, problems
+        yield PictureFiles(tuple(files))
+
+
+def _opened(given: str | PictureFiles) -> tuple[Source | None, list[str]]:
+    if isinstance(given, PictureFiles):
+        return given, []
+    try:
+        if given.lower().endswith(".tar"):
+            return TarPictures.open(given)
+        return ParquetPictures.open(given), []
+    except (MlanetError, OSError) as error:
+        return None, [str(error)]
+
+
+def _is_shard(path: str) -> bool:
+    return os.path.splitext(path)[1].lower() in SHARD_SUFFIXES  # noqa: PTH122 - of a million
 
 
 def content_of(name: str) -> bytes:

@@ -121,8 +121,12 @@ class _Local:
         if os.path.lexists(place):
             yield None
             return
-        with suppress(FileExistsError), atomic_folder(place) as staging:
-            yield staging
+        try:
+            with atomic_folder(place) as staging:
+                yield staging
+        except FileExistsError:
+            if not os.path.lexists(place):  # else another process did the same part meanwhile
+                raise
 
 
 class _Remote:

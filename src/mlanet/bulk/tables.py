@@ -161,11 +161,8 @@ def read_faces(name: str, content: bytes) -> tuple[dict[str, Any], Any]:
     Raises:
         DataError: it is damaged or another table; the message begins with its name.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     with parsing(name, "not a table of faces that `mlanet batch` wrote", DataError):
-        table = pq.read_table(pa.BufferReader(content))
+        table = _decoded(content)
         about = json_value((table.schema.metadata or {})[KEY])
         if about["schema"] != SCHEMA_VERSION:
             raise ValueError(f"schema {about['schema']}, expected {SCHEMA_VERSION}")
@@ -178,12 +175,8 @@ def errors_of(name: str, content: bytes) -> list[dict[str, str]]:
     Raises:
         DataError: the table is damaged; the message begins with its name.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     with parsing(name, "not a table of pictures that `mlanet batch` wrote", DataError):
-        columns = ["picture", "error"]
-        rows = pq.read_table(pa.BufferReader(content), columns=columns).to_pylist()
+        rows = _decoded(content, ["picture", "error"]).to_pylist()
     return [row for row in rows if row["error"] is not None]
 
 
@@ -206,3 +199,12 @@ def _encoded(table: Any) -> bytes:
     file = io.BytesIO()
     pq.write_table(table, file, compression="zstd", use_dictionary=False)
     return file.getvalue()
+
+
+def _decoded(content: bytes, columns: list[str] | None = None) -> Any:
+    """A table, read without Arrow's threads: one that starts late can abort a process that ends."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(pa.BufferReader(content)) as file:
+        return file.read(columns=columns, use_threads=False)

@@ -36,6 +36,28 @@ SAID_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
+class Workers:
+    """What does the work."""
+
+    engine: Literal["local", "ray"] = "local"
+    """This machine, or Ray's cluster: the one that RAY_ADDRESS names, or that runs here."""
+
+    processes: int = 0
+    """How many work at once; 0 is one for each CPU."""
+
+    def check(self) -> None:
+        """See that they can work.
+
+        Raises:
+            UsageError: a negative number, or the extra is missing.
+        """
+        if self.processes < 0:
+            raise UsageError(f"--processes must not be negative, got {self.processes}")
+        if self.engine == "ray":
+            require_extra("--engine ray", "ray", extra="bulk")
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What is written beside the tables."""
 
@@ -92,8 +114,7 @@ def batch(
     *,
     out: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")],
     recursive: bool = False,
-    engine: Literal["local", "ray"] = "local",
-    processes: int = 0,
+    workers: Annotated[Workers, tyro.conf.OmitArgPrefixes] = Workers(),
     faces: FacesOptions = Faces(),
     networks: NetworksOptions = Networks(),
     written: Annotated[Written, tyro.conf.OmitArgPrefixes] = Written(),
@@ -110,8 +131,7 @@ def batch(
             WebDataset shards (.tar), Parquet files with a column of pictures' bytes (.parquet).
         out: Folder for the tables: a new one, or that of the same batch.
         recursive: Look into the folders of given folders, too.
-        engine: Where it runs: on this machine, or on Ray's cluster (RAY_ADDRESS names it).
-        processes: How many work at once; 0 is one for each CPU.
+        workers: What does the work.
         faces: Which faces of a photo.
         networks: Networks and face models of yours.
         written: What is written beside the tables.
@@ -121,16 +141,12 @@ def batch(
         Exit status: 0 all done, 1 some photos failed (OUT/failures.jsonl), 2 wrong usage.
     """
     require_extra("mlanet batch", "pyarrow", extra="bulk")
-    if processes < 0:
-        raise UsageError(f"--processes must not be negative, got {processes}")
-    faces.check()
-    written.check()
+    for options in (workers, faces, written):
+        options.check()
     place = out if is_address(out) else Path(out)
     if isinstance(place, Path):
         check_folder("--out", place)
-    if engine == "ray":
-        require_extra("--engine ray", "ray", extra="bulk")
-    else:
+    if workers.engine == "local":
         chosen_device(networks.device)
     from mlanet.bulk import ENGINES, Batch, Settings, run
     from mlanet.bulk.sources import open_sources
@@ -152,7 +168,7 @@ def batch(
     )
     work = Batch(place, opened, settings)
     with _progress(len(work), quiet=telling.quiet or telling.json) as progress:
-        tally, failures = run(work, processes, progress, ENGINES[engine])
+        tally, failures = run(work, workers.processes, progress, ENGINES[workers.engine])
     _tell(tally, failures, out, telling)
     return EXIT_FAILED if failures or problems or unusable else EXIT_OK
 

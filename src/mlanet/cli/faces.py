@@ -18,8 +18,8 @@ class Faces:
     """Keep only the largest faces of a photo."""
 
     min_score: float | None = None
-    """What a face's score must exceed, between 0 and 1; the scores are printed. Without it, the
-    detector's own limit (docs/explanation/detection.md)."""
+    """What a face's score must exceed, between 0 and 1. Without it, the detector's own limit
+    (docs/explanation/detection.md)."""
 
     def check(self) -> None:
         """Refuse numbers that leave no face."""

@@ -175,7 +175,10 @@ def complete(
     fade += surface.sharp * (1.0 - fade)
     share = fade * (weight / np.float32(255.0))
     lighting = fit_lighting(
-        surface.albedo * surface.lit[..., None], colors, surface.normal, share * surface.skin * surface.trusted
+        surface.albedo * surface.lit[..., None],
+        colors,
+        surface.normal,
+        share * surface.skin * surface.trusted,
     )
     light = shading(surface.normal, lighting.astype(np.float32))
     limits = [
