@@ -360,13 +360,11 @@ def test_tangents_go_along_the_texture(detailed):
     bitangent = np.cross(normal, tangent[:, :3]) * tangent[:, 3:]
     corners = made.values(made.meshes["Wolf3D_Head"]["primitives"][0]["indices"]).reshape(-1, 3)
     step, place = (values[corners[:, 1]] - values[corners[:, 0]] for values in (points, uv))
-    # an edge's run in the texture has the signs of its run along the tangents
+    # an edge's run in the texture has the signs of its run along the tangents, but for folds
     for axis, along in ((tangent[:, :3], place[:, 0]), (bitangent, -place[:, 1])):
         run = (step * axis[corners[:, 0]]).sum(axis=1)
         long = np.abs(along) > np.quantile(np.abs(along), 0.7)
-        assert (
-            np.sign(run[long]) == np.sign(along[long])
-        ).mean() > 0.9  # but where skin is folded in the mouth
+        assert (np.sign(run[long]) == np.sign(along[long])).mean() > 0.9
 
 
 def test_what_cannot_move_is_refused(model, person, texture, tmp_path):
