@@ -47,6 +47,7 @@ from mlanet.render import (
     draw_picture,
     face_mask,
     head_texture,
+    is_flat,
     mm_per_px,
     texture_size,
     transfer_texture,
@@ -199,10 +200,10 @@ class Reconstruction(PickledFields):
         return head_texture([photo], colors, size or self.own_texture_size, blank=blank)
 
     @cached_property
-    def detail(self) -> UInt8[np.ndarray, "s s 3"]:
+    def detail(self) -> UInt8[np.ndarray, "k k 3"]:
         """Normals of what the mesh cannot hold, such as wrinkles, from this photo's shading.
 
-        In tangent space at the texels of `texture` (`mlanet.render.detail_normals`).
+        In tangent space (`mlanet.render.detail_normals`); flat where the photo shows none.
 
         Raises:
             RenderError: the face model has no texture coordinates or no albedo.
@@ -321,6 +322,8 @@ class Reconstruction(PickledFields):
         if textured and can_be_avatar(self.model):
             shape = self.coefficients.identity, self.coefficients.expression
             detail = self.detail if texture.detail else None
+            if detail is not None and is_flat(detail):
+                detail = None
             avatar = AvatarShape(self.model, *shape, extent, detail)
         made = None
         if textured or texture.has_pictures:

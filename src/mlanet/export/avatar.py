@@ -117,7 +117,7 @@ def write_avatar(
     gltf.materials = _materials(buffer.add_texture(texture, "jpeg"))
     if detail is not None:
         skin = gltf.materials[list(ROUGHNESS).index(SKIN)]
-        picture = buffer.add_texture(detail, "jpeg", full_chroma=True)
+        picture = buffer.add_texture(detail, "jpeg", normals=True)
         skin.normalTexture = pygltflib.NormalMaterialTexture(index=picture.index)
     joints = _joints(model, vertices)
     weights = np.clip(expression, 0.0, 1.0).astype(float).tolist()
