@@ -325,6 +325,7 @@ def test_node_readers_open_it(which, model, request):
 def detailed(model, person, texture, tmp_path_factory):
     path = tmp_path_factory.mktemp("detailed") / "face.glb"
     detail = np.full((32, 32, 3), (128, 128, 255), np.uint8)
+    detail[:16] = 140, 128, 254
     write_avatar(path, model, *person, texture, detail=detail)
     return path
 

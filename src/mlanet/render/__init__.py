@@ -4,7 +4,7 @@ from mlanet.morphable import FACE_REGIONS
 from mlanet.render.antialias import antialias
 from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
 from mlanet.render.attributes import interpolate, viewer_normals
-from mlanet.render.detail import detail_normals, is_flat
+from mlanet.render.detail import detail_normals
 from mlanet.render.drawing import composite, render_mesh
 from mlanet.render.fragments import Fragments
 from mlanet.render.heads import PosedHead, UnbuiltHead, far_to_near, mm_per_px
@@ -30,6 +30,7 @@ from mlanet.render.texture_of_head import (
     MOST_TEXTURE,
     HeadInPhoto,
     TextureChoice,
+    TextureSource,
     head_texture,
     texture_size,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "Texture",
     "TextureChoice",
     "TextureGuide",
+    "TextureSource",
     "TexturedMesh",
     "UnbuiltHead",
     "UvAtlas",
@@ -68,7 +70,6 @@ __all__ = [
     "head_texture",
     "headlight",
     "interpolate",
-    "is_flat",
     "mm_per_px",
     "part_masks",
     "project_photos",

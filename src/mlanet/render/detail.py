@@ -113,11 +113,6 @@ def detail_normals(
     return np.rint(127.5 * normals + 127.5).astype(np.uint8)
 
 
-def is_flat(normals: UInt8[np.ndarray, "k k 3"]) -> bool:
-    """Whether a map shows nothing."""
-    return bool((normals == FLAT).all())
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class SeenSkin:
     """Skin in a rectangle of the texture.
