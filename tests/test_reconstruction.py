@@ -211,11 +211,17 @@ def test_textures_are_written_as_they_are_chosen(face, tmp_path):
 
 
 def test_detail_goes_into_avatars(face, tmp_path):
-    for detail in (False, True):
-        (path,) = face.save(tmp_path, formats=("glb",), texture=TextureChoice(detail=detail))
-        assert (b"normalTexture" in path.read_bytes()) == detail
-        assert (b"normalTexture" in face.viewed(detail=detail).glb) == detail
-    assert face.detail.shape == face.texture.image.shape
+    bumpy = replace(face)
+    bumpy.__dict__["detail"] = np.arange(64 * 64 * 3).reshape(64, 64, 3).astype(np.uint8)
+    for one, detail, has in ((face, True, False), (bumpy, False, False), (bumpy, True, True)):
+        (path,) = one.save(tmp_path, formats=("glb",), texture=TextureChoice(detail=detail))
+        assert (b"normalTexture" in path.read_bytes()) == has
+        assert (b"normalTexture" in one.viewed(detail=detail).glb) == has
+
+
+def test_a_face_of_few_pixels_has_no_detail(face):
+    assert face.head.mm_per_px > 1.1
+    assert (face.detail == [128, 128, 255]).all()
 
 
 def test_a_mask_is_written_without_any_mesh(face, tmp_path):

@@ -1,11 +1,11 @@
 """The result: one person's face in one photo. Draws and saves itself."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -41,6 +41,7 @@ from mlanet.render import (
     Texture,
     TextureChoice,
     TexturedMesh,
+    TextureSource,
     UnbuiltHead,
     detail_normals,
     draw_overlay,
@@ -54,9 +55,6 @@ from mlanet.render import (
 from mlanet.viewing import ViewedHead, as_frame, content_of, photo_view, view_page
 
 SCHEMA_VERSION = 1
-
-TextureSource: TypeAlias = Callable[[int | None, tuple[int, int, int] | None], Texture]
-"""Makes a texture of a size (None: its own) with a colour for what is hidden (None: completed)."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -145,8 +143,7 @@ class Reconstruction(PickledFields):
     @property
     def unbuilt(self) -> UnbuiltHead:
         """The head without its mesh."""
-        coefficients = self.coefficients
-        shape = coefficients.identity, coefficients.expression
+        shape = self.coefficients.identity, self.coefficients.expression
         return UnbuiltHead(self.model, *shape, self.pose, self.camera)
 
     @cached_property
@@ -199,18 +196,11 @@ class Reconstruction(PickledFields):
         return head_texture([photo], colors, size or self.own_texture_size, blank=blank)
 
     @cached_property
-    def detail(self) -> UInt8[np.ndarray, "s s 3"]:
-        """Normals of what the mesh cannot hold, such as wrinkles, from this photo's shading.
-
-        In tangent space at the texels of `texture` (`mlanet.render.detail_normals`).
-
-        Raises:
-            RenderError: the face model has no texture coordinates or no albedo.
-        """
+    def detail(self) -> UInt8[np.ndarray, "k k 3"]:
+        """`mlanet.render.detail_normals` of this photo; raises what `texture` does."""
         own = self if self.texture_source is None else replace(self, texture_source=None)
-        texture, colors = own.texture, self.mesh.colors
-        assert colors is not None
-        return detail_normals(texture, self.head, colors)
+        colors = self.model.albedo(self.coefficients.albedo)
+        return detail_normals(own.texture, self.head, colors)
 
     @property
     def own_texture_size(self) -> int:
@@ -252,8 +242,7 @@ class Reconstruction(PickledFields):
         """Everything but the mesh as plain values: the content of the JSON file."""
         height, width = self.image.shape[:2]
         pitch, yaw, roll = (float(angle) for angle in self.euler_deg)
-        detection = self.detection
-        coefficients = self.coefficients
+        detection, coefficients = self.detection, self.coefficients
         sure = {"confidence": self.confidence, "landmark_confidence": self.landmark_confidence}
         return {
             "schema": SCHEMA_VERSION,
@@ -335,10 +324,8 @@ class Reconstruction(PickledFields):
     def viewed(self, name: str = "face_00", *, detail: bool = False) -> ViewedHead:
         """The head for a page (`mlanet.viewing.write_page`); with a normal map of its detail."""
         photo = photo_view(self.image, self.crop.square_px, self.camera, self.pose)
-        look = TextureChoice(detail=detail)
-        glb = content_of(
-            lambda path: self.save(path.parent, name, ("glb",), texture=look)[0].replace(path)
-        )
+        save = partial(self.save, name=name, formats=("glb",), texture=TextureChoice(detail=detail))
+        glb = content_of(lambda path: save(path.parent)[0].replace(path))
         return ViewedHead(name, glb, photo, identity_offsets(self.model))
 
     def _repr_html_(self) -> str:

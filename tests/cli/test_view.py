@@ -94,7 +94,9 @@ def test_without_a_browser_the_page_is_named(box, monkeypatch, tmp_path, capsys)
     ("name", "content", "status", "words"),
     [
         ("x.glb", b"PK\3\4 no model at all", 1, "is no GLB file"),
-        ("x.glb", b"", 1, "is malformed"),
+        ("x.glb", b"", 1, "is no GLB file"),
+        ("x.glb", b"hi", 1, "is no GLB file"),
+        ("x.glb", b"glTF\2\0\0\0", 1, "is cut off"),
         ("x.jpg", b"\xff\xd8", 2, "mlanet reconstruct"),
         ("x.glb", None, 1, "there is no such file"),
     ],

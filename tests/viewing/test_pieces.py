@@ -64,7 +64,8 @@ def test_a_file_without_data_is_one_piece(glb_of):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda glb: b"", "is malformed"),
+        (lambda glb: b"", "is no GLB file"),
+        (lambda glb: glb[:19], "is cut off"),
         (lambda glb: b"PK" + glb[2:], "is no GLB file"),
         (lambda glb: glb[:4] + b"\1" + glb[5:], "is glTF 1, not 2"),
         (lambda glb: glb[:100], "is cut off"),

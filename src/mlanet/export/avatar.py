@@ -94,7 +94,8 @@ def write_avatar(
         name: of the root node.
         extent: the whole head, or the face alone (`face_height`) with eyes, teeth and tongue.
         animation: what the head does; eyeballs then turn about their joints, and not by targets.
-        detail: normal map of the skin in tangent space (`mlanet.render.detail_normals`).
+        detail: normal map of the skin in tangent space (`mlanet.render.detail_normals`); left out
+            if it is the same everywhere.
 
     Raises:
         ValueError: the model lacks something, a coefficient is not finite, or texture or
@@ -108,6 +109,8 @@ def write_avatar(
             raise ValueError(f"{which} must be (h, w, 3) uint8, got {image.shape} {image.dtype}")
     import pygltflib
 
+    if detail is not None and not np.ptp(detail, axis=(0, 1)).any():
+        detail = None
     vertices = model.vertices(identity, np.zeros_like(expression))
     if not (np.isfinite(vertices).all() and np.isfinite(expression).all()):
         raise ValueError("identity and expression must be finite")
@@ -117,7 +120,7 @@ def write_avatar(
     gltf.materials = _materials(buffer.add_texture(texture, "jpeg"))
     if detail is not None:
         skin = gltf.materials[list(ROUGHNESS).index(SKIN)]
-        picture = buffer.add_texture(detail, "jpeg", full_chroma=True)
+        picture = buffer.add_texture(detail, "jpeg", normals=True)
         skin.normalTexture = pygltflib.NormalMaterialTexture(index=picture.index)
     joints = _joints(model, vertices)
     weights = np.clip(expression, 0.0, 1.0).astype(float).tolist()

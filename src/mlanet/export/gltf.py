@@ -14,7 +14,7 @@ from mlanet.files import atomic_path
 METRES_PER_MM = 1e-3
 """glTF's unit is the metre."""
 
-JPEG_QUALITY = 92
+JPEG_QUALITY, NORMALS_QUALITY = 92, 85
 
 STEPS_PER_LEAST = 5.0
 """Offsets are multiples of a power of two that is at most the least offset over this: their last
@@ -123,19 +123,21 @@ class GltfBuffer:
         texture: UInt8[np.ndarray, "h w 3"],
         texture_format: Literal["jpeg", "png"],
         *,
-        full_chroma: bool = False,
+        normals: bool = False,
     ) -> Any:
         """Reference to a picture embedded in the file.
 
-        `full_chroma` keeps what is no colour apart: channels of normals.
+        Channels of `normals` are no colours, and are kept apart.
         """
         import pygltflib
         from PIL import Image
 
         encoded = io.BytesIO()
         picture = Image.fromarray(np.ascontiguousarray(texture))
-        sampling = {"subsampling": 0} if full_chroma else {}
-        picture.save(encoded, format=texture_format, quality=JPEG_QUALITY, **sampling)
+        options = {"quality": JPEG_QUALITY}
+        if normals:
+            options = {"quality": NORMALS_QUALITY, "subsampling": 0}
+        picture.save(encoded, format=texture_format, **options)
         view = self._add_view(encoded.getvalue(), None)
         gltf = self._gltf
         gltf.images.append(pygltflib.Image(bufferView=view, mimeType=f"image/{texture_format}"))

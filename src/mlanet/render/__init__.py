@@ -30,6 +30,7 @@ from mlanet.render.texture_of_head import (
     MOST_TEXTURE,
     HeadInPhoto,
     TextureChoice,
+    TextureSource,
     head_texture,
     texture_size,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "Texture",
     "TextureChoice",
     "TextureGuide",
+    "TextureSource",
     "TexturedMesh",
     "UnbuiltHead",
     "UvAtlas",

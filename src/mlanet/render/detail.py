@@ -68,7 +68,13 @@ STEEPEST = 0.5
 """Slope at most."""
 
 MOST_DETAIL = TEXTURE_SIZES[-1]
-"""Texels of a normal map across, at most."""
+"""Texels across of a texture from which normals are made, at most."""
+
+DETAIL_SIZE = 512
+"""Texels of a normal map across, at most: wrinkles are 1 to 3 mm wide, texels 0.5 to 0.9."""
+
+FLAT = (128, 128, 255)
+"""A normal map's colour where there is no detail."""
 
 RESOLVED_MM = (1.1, 0.5)
 """Size of the photo's pixels between which wrinkles, 1 to 3 mm wide, are shown."""
@@ -76,11 +82,12 @@ RESOLVED_MM = (1.1, 0.5)
 
 def detail_normals(
     texture: Texture, head: PosedHead, albedo: Float[np.ndarray, "v 3"]
-) -> UInt8[np.ndarray, "s s 3"]:
-    """Normals of the detail in tangent space, as glTF has them, at the texture's texels.
+) -> UInt8[np.ndarray, "k k 3"]:
+    """Normals of the detail in tangent space, as glTF has them.
 
-    x points along u, y along v, z out of the surface; 128, 128, 255 is flat. Flat are hidden parts,
-    all but the face's skin, and everything where the photo does not resolve wrinkles.
+    The map is as wide as the texture, but at most `DETAIL_SIZE` texels; x points along u, y along
+    v, z out of the surface. `FLAT` are hidden parts, all but the face's skin, and everything where
+    the photo does not resolve wrinkles.
 
     Args:
         texture: of the head in its photo, 64 to 1024 texels wide.
@@ -100,6 +107,8 @@ def detail_normals(
     if skin is not None:
         found = GAIN * resolved * height_slopes(skin) * skin.trust[..., None]
         slopes[skin.box] = np.clip(found, -STEEPEST, STEEPEST)
+    while len(slopes) > DETAIL_SIZE and len(slopes) % 2 == 0:
+        slopes = slopes.reshape(len(slopes) // 2, 2, -1, 2, 2).mean(axis=(1, 3))
     normals = unit(np.concatenate([-slopes, np.ones_like(slopes[..., :1])], axis=-1))
     return np.rint(127.5 * normals + 127.5).astype(np.uint8)
 

@@ -1,9 +1,9 @@
 """The texture of a face model's head in a photo."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Int, Int8, UInt8
@@ -22,6 +22,10 @@ TEXTURE_SIZES = (256, 512, 1024)
 
 LEAST_TEXTURE, MOST_TEXTURE = 64, 4096
 """Texture sides that may be asked for."""
+
+
+TextureSource: TypeAlias = Callable[[int | None, tuple[int, int, int] | None], Texture]
+"""Makes a texture of a size (None: its own) with a colour for what is hidden (None: completed)."""
 
 
 @dataclass(frozen=True, slots=True)

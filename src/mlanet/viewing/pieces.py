@@ -77,10 +77,12 @@ def glb_header(glb: bytes, source: Path | str = "GLB") -> dict[str, Any]:
     Raises:
         DataError: it is no GLB file of version 2; the message begins with `source`.
     """
+    if glb[:4] != b"glTF":
+        raise DataError(f"{source}: is no GLB file")
+    if len(glb) < GLB_HEADER_BYTES + CHUNK_HEADER_BYTES:
+        raise DataError(f"{source}: is cut off")
     with parsing(source, "is malformed", DataError):
-        magic, version, length = struct.unpack_from("<4sII", glb)
-        if magic != b"glTF":
-            raise DataError(f"{source}: is no GLB file")
+        version, length = struct.unpack_from("<II", glb, 4)
         if version != 2:
             raise DataError(f"{source}: is glTF {version}, not 2")
         size, kind = struct.unpack_from("<II", glb, GLB_HEADER_BYTES)
