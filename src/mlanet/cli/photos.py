@@ -228,6 +228,28 @@ class _HashedStream:
         return self._digest.hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How it runs, and what it says."""
+
+    threads: int = 0
+    """CPU threads for one photo; 0 is all there are, at most 4."""
+
+    overwrite: bool = False
+    """Do photos again whose very result (same picture, options and version) is there already."""
+
+    json: bool = False
+    """Print one line of JSON for each photo."""
+
+    quiet: bool = False
+    """Say nothing but what fails."""
+
+    def check(self) -> None:
+        """Refuse a number of threads that makes no sense."""
+        if self.threads < 0:
+            raise UsageError(f"--threads must not be negative, got {self.threads}")
+
+
 class PhotoFolders:
     """The folders below `out` into which a run's photos go (docs/reference/output.md).
 

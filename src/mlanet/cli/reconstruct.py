@@ -16,16 +16,15 @@ from mlanet.cli.common import (
 )
 from mlanet.cli.faces import Faces, FacesOptions, Networks
 from mlanet.cli.outputs import OutputOptions, Outputs
-from mlanet.cli.photos import PhotoFolders, PhotoOptions, PhotoWords, write_faces
+from mlanet.cli.photos import PhotoFolders, PhotoOptions, PhotoWords, Run, write_faces
 from mlanet.cli.same_person import (
-    PersonRun,
+    PersonTask,
     check_formats_of_person,
     person_stem,
     reconstruct_person,
 )
 from mlanet.cli.telling import PhotoLines
 from mlanet.errors import NoFaceError, UsageError
-from mlanet.sessions import DeviceName
 
 if TYPE_CHECKING:
     from mlanet.morphable import Transfer
@@ -43,32 +42,6 @@ class Models(Networks):
         """Refuse a topology that belongs to another face model."""
         if self.model is not None and self.topology is not None:
             raise UsageError("--topology carries faces of the embedded model: not with --model")
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """How it runs, and what it says."""
-
-    threads: int = 0
-    """CPU threads for one photo; 0 is all there are, at most 4."""
-
-    device: DeviceName = "auto"
-    """What runs the network: auto is a GPU of NVIDIA's where onnxruntime has it, else the CPU
-    (docs/how-to/devices.md)."""
-
-    overwrite: bool = False
-    """Do photos again whose very result (same picture, options and version) is there already."""
-
-    json: bool = False
-    """Print one line of JSON for each photo."""
-
-    quiet: bool = False
-    """Say nothing but what fails."""
-
-    def check(self) -> None:
-        """Refuse a number of threads that makes no sense."""
-        if self.threads < 0:
-            raise UsageError(f"--threads must not be negative, got {self.threads}")
 
 
 def reconstruct(
@@ -130,7 +103,7 @@ def reconstruct(
         weights=models.weights,
         model=models.model,
         min_score=SCORE_THRESHOLD if faces.min_score is None else faces.min_score,
-        device=run.device,
+        device=models.device,
     )
     outputs.check_model(reconstructor.model)
     transfer = None
@@ -139,16 +112,14 @@ def reconstruct(
     options = asdict(faces) | outputs.record() | {"refine": not no_refine}
     options |= fingerprints(models, reconstructor, transfer)
     if same_person:
-        person = PersonRun(
+        person = PersonTask(
             reconstructor,
             outputs,
             options | {"same_person": True},
             transfer,
             faces.max_faces,
             not no_refine,
-            run.overwrite,
-            run.json,
-            run.quiet,
+            run,
         )
         status = reconstruct_person(given, out, person_stem(photos.photos), person)
         return EXIT_FAILED if problems else status

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlanet.cli.common import EXIT_FAILED, EXIT_OK, complain, count_up, say
 from mlanet.cli.outputs import Outputs
-from mlanet.cli.photos import Photo
+from mlanet.cli.photos import Photo, Run
 from mlanet.cli.telling import about, numbers_of
 from mlanet.errors import UsageError
 from mlanet.files import (
@@ -38,7 +38,7 @@ OF_ONE_PHOTO = ("pts", "blender")
 
 
 @dataclass(frozen=True, slots=True)
-class PersonRun:
+class PersonTask:
     """How a run of photos of one person is done.
 
     Attributes:
@@ -48,8 +48,7 @@ class PersonRun:
         transfer: to another face model's topology.
         max_faces: of a photo that may be the person.
         refine: bring the shape nearer to the shading of the photos.
-        overwrite: do it again where the very result is there.
-        as_json, quiet: what is said.
+        run: whether it is done again where the very result is there, and what is said.
     """
 
     reconstructor: "Reconstructor"
@@ -58,9 +57,7 @@ class PersonRun:
     transfer: "Transfer | None" = None
     max_faces: int | None = None
     refine: bool = True
-    overwrite: bool = False
-    as_json: bool = False
-    quiet: bool = False
+    run: Run = Run()
 
 
 def check_formats_of_person(outputs: Outputs) -> None:
@@ -81,7 +78,7 @@ def person_stem(words: Sequence[str]) -> str:
     return NAME
 
 
-def reconstruct_person(photos: Sequence[Photo], out: Path, stem: str, run: PersonRun) -> int:
+def reconstruct_person(photos: Sequence[Photo], out: Path, stem: str, task: PersonTask) -> int:
     """Write the head of the person that all photos show; returns the exit status.
 
     Photos without a face, or of clearly another person, are named on stderr and left out.
@@ -104,13 +101,13 @@ def reconstruct_person(photos: Sequence[Photo], out: Path, stem: str, run: Perso
         hashes.append(origin.sha256)
     status = EXIT_OK if len(read) == len(photos) else EXIT_FAILED
     origin = Origin(None, hashlib.sha256("\n".join(hashes).encode()).hexdigest())
-    done = None if run.overwrite else finished_result(out, stem, origin, run.options)
+    done = None if task.run.overwrite else finished_result(out, stem, origin, task.options)
     if read and done is not None:
-        _tell(run, f"already done, skipped (--overwrite does it again) -> {done}", "skipped", done)
+        _tell(task, f"already done, skipped (--overwrite does it again) -> {done}", "skipped", done)
         return status
     found: list[list[Reconstruction]] = []
     for number, (_, image) in enumerate(read, 1):
-        found.append(run.reconstructor(image, max_faces=run.max_faces))
+        found.append(task.reconstructor(image, max_faces=task.max_faces))
         count_up(number, len(read), "faces in photo ")
     chosen = choose_faces(found)
     used: list[Photo] = []
@@ -123,11 +120,11 @@ def reconstruct_person(photos: Sequence[Photo], out: Path, stem: str, run: Perso
     if not used:
         complain("no photo shows the person: nothing was written")
         return EXIT_FAILED
-    faces = join_person([face for face in chosen if face is not None], refine=run.refine)
+    faces = join_person([face for face in chosen if face is not None], refine=task.refine)
     paths = [photo.path for photo in photos if photo.path is not None]
-    with result_folder(out, stem, origin, inputs=paths, options=run.options) as result:
-        write_person(result.staging, used, faces, run, title=stem)
-    _tell(run, _done(used, result), "done", result.folder, used, faces)
+    with result_folder(out, stem, origin, inputs=paths, options=task.options) as result:
+        write_person(result.staging, used, faces, task, title=stem)
+    _tell(task, _done(used, result), "done", result.folder, used, faces)
     return status
 
 
@@ -135,7 +132,7 @@ def write_person(
     folder: Path,
     photos: Sequence[Photo],
     faces: "Sequence[Reconstruction]",
-    run: PersonRun,
+    task: PersonTask,
     *,
     title: str,
 ) -> None:
@@ -149,13 +146,13 @@ def write_person(
     from mlanet.viewing import write_page
     from mlanet.viewing.reconstructions import MAX_HEADS
 
-    outputs, best = run.outputs, best_first(faces)[0]
+    outputs, best = task.outputs, best_first(faces)[0]
     names = folder_names(photo.stem for photo in photos)
     texture = outputs.texture_choice
     formats = [name for name in outputs.format_names if name != "json"]
     best.save(folder, NAME, formats, extent=outputs.mesh, texture=texture)
-    if run.transfer is not None:
-        best.save_topology(run.transfer, folder, NAME, outputs.format_names, texture=texture)
+    if task.transfer is not None:
+        best.save_topology(task.transfer, folder, NAME, outputs.format_names, texture=texture)
     if "json" in outputs.format_names:
         content = person_dict(photos, names, faces, best)
         with atomic_path(folder / f"{NAME}.json") as temporary:
@@ -198,14 +195,14 @@ def _done(photos: Sequence[Photo], result: Result) -> str:
 
 
 def _tell(
-    run: PersonRun,
+    task: PersonTask,
     line: str,
     status: str,
     folder: Path,
     photos: Sequence[Photo] = (),
     faces: "Sequence[Reconstruction]" = (),
 ) -> None:
-    if run.as_json:
+    if task.run.json:
         manifest = read_manifest(folder)
         content = {
             "status": status,
@@ -215,5 +212,5 @@ def _tell(
             "faces": [numbers_of(face) for face in faces],
         }
         say(json.dumps(content))
-    elif not run.quiet:
+    elif not task.run.quiet:
         say(line)

@@ -87,6 +87,11 @@ class PixelFitConfig:
                 raise ConfigurationError(f"{item.name} must be positive, got {value}")
 
 
+SEVERAL_PHOTOS = PixelFitConfig(color_noise=0.1)
+"""What `refine_person` believes of several photos: what the skin's model does not explain differs
+from one to the next, and pulls the shape less. Chosen on rendered heads of the face model."""
+
+
 def can_be_refined(face: Reconstruction) -> bool:
     """Whether `refine_face` takes it: the face model has albedo and the rotation is 6D."""
     return face.rotation_kind == "6d" and face.model.has_albedo
@@ -115,7 +120,8 @@ def refine_person(
     """Faces of one person in several photos, with one shape and one albedo that explain them all.
 
     As `refine_face`; pose, expression and light are each photo's own. Each photo's answer counts
-    alike as the middle of what identity and albedo are expected to be.
+    alike as the middle of what identity and albedo are expected to be. Without `config`, that of
+    several photos is `SEVERAL_PHOTOS`.
 
     Raises:
         ConfigurationError: see `refine_face`.
@@ -127,7 +133,7 @@ def refine_person(
         raise ConfigurationError("fitting needs 6d rotations")
     if not faces[0].model.has_albedo:
         raise ConfigurationError(f"the face model {faces[0].model.name} has no albedo to fit")
-    config = config or PixelFitConfig()
+    config = config or (PixelFitConfig() if len(faces) == 1 else SEVERAL_PHOTOS)
     problems = [_Problem(face, config, len(faces)) for face in faces]
     states = [problem.start() for problem in problems]
     shared = problems[0].shared
