@@ -66,7 +66,7 @@ CLOSE_PX, CLOSE_FACE_PX = 128, 48
 CLOSER_PX, CLOSER_FACE_PX = 160, 80
 """The same of a look that decides about scores that are neither high nor low."""
 
-UNDECIDED = (0.3, 0.7)
+UNDECIDED = (0.3, 0.6)
 """Between these scores that look is had: textures that a look takes for a face seldom are one in
 another size."""
 
