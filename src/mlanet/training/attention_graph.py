@@ -56,7 +56,7 @@ def speed_up_attention(model: "onnx.ModelProto") -> int:
             written.nodes.append(node)
     used = {name for node in written.nodes for name in node.input}
     kept = [tensor for tensor in graph.initializer if tensor.name in used]
-    del graph.node[:], graph.initializer[:]
+    del graph.node[:], graph.initializer[:], graph.value_info[:]
     graph.node.extend(written.nodes)
     graph.initializer.extend([*kept, *written.constants.values()])
     onnx.checker.check_model(model, full_check=True)
