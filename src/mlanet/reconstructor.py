@@ -24,7 +24,6 @@ from mlanet.geometry import turn_coefficients_back
 from mlanet.image import Crop, ImageSource, crop_square, read_image
 from mlanet.morphable import MorphableModel, load_model
 from mlanet.network.runtime import CoefficientRegressor
-from mlanet.person import choose_faces, join_person
 from mlanet.reconstruction import Reconstruction
 from mlanet.sessions import DeviceName
 
@@ -221,6 +220,8 @@ class Reconstructor:
         Raises:
             ImageError: one is no picture; the message says which.
         """
+        from mlanet.person import choose_faces, join_person
+
         chosen = choose_faces(self(list(images), bgr=bgr))
         kept = [face for face in chosen if face is not None]
         joined = iter(join_person(kept) if kept else [])

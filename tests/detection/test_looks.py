@@ -8,6 +8,7 @@ from mlanet.detection.looks import (
     looked_at_px,
     needs_tiles,
     network_input,
+    resized,
     tiles,
 )
 
@@ -51,3 +52,25 @@ def test_the_frame_is_grey_and_its_sides_are_multiples_of_32():
     assert batch.shape == (1, 3, 64, 96)
     assert (batch[0, :, 5:45, 5:75] == 200).all()
     assert (batch == 128).sum() == 3 * (64 * 96 - 40 * 70)
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted"), [((450, 450), 384), ((450, 400), 160), ((900, 960), 192)]
+)
+def test_smaller_pictures_hold_the_means_of_what_they_show(size, wanted):
+    rng = np.random.default_rng(0)
+    coarse = rng.uniform(60, 200, (9, 9, 3))
+    y, x = ((np.arange(side) + 0.5) / side * 8.0 for side in size)
+    low, part = np.floor(y).astype(int), (y % 1.0)[:, None, None]
+    rows = coarse[low] * (1.0 - part) + coarse[low + 1] * part
+    low, part = np.floor(x).astype(int), (x % 1.0)[None, :, None]
+    smooth = rows[:, low] * (1.0 - part) + rows[:, low + 1] * part
+    fine = np.where((np.indices(size).sum(axis=0) % 2)[..., None] == 0, smooth - 25, smooth + 25)
+    rows, cols = (round(side * wanted / max(size)) for side in size)
+    small = resized(fine.astype(np.uint8), rows, cols, quick=True).astype(float)
+    there_y = np.minimum(((np.arange(rows) + 0.5) * size[0] / rows).astype(int), size[0] - 1)
+    there_x = np.minimum(((np.arange(cols) + 0.5) * size[1] / cols).astype(int), size[1] - 1)
+    expected = smooth[there_y][:, there_x]
+    assert np.abs(small.mean() - expected.mean()) < 1.0
+    if max(size) / wanted >= 2.0:  # fine texture is gone
+        assert np.abs(small - expected).mean() < 4.0

@@ -66,7 +66,7 @@ CLOSE_PX, CLOSE_FACE_PX = 128, 48
 CLOSER_PX, CLOSER_FACE_PX = 160, 80
 """The same of a look that decides about scores that are neither high nor low."""
 
-UNDECIDED = (0.3, 0.7)
+UNDECIDED = (0.3, 0.6)
 """Between these scores that look is had: textures that a look takes for a face seldom are one in
 another size."""
 
@@ -123,14 +123,14 @@ class CenterFace:
         if fine_px(size) is not None:
             return None
         glance_px = looked_at_px(size, GLANCE_PX)
-        seen = self._look(picture, glance_px, least=DOUBT)
+        seen = self._look(picture, glance_px, least=DOUBT, quick=True)
         if not len(seen) or seen.sizes[0] < FILLS * max(size):
             return None
         face, score = seen.take(np.array([0])), float(seen.scores[0])
         if score < max(NEARLY_CONVINCING, self.threshold) or not are_upright(face).all():
             return None
         if score < CONVINCING:
-            upside_down = self._look(picture, glance_px, turn=2)
+            upside_down = self._look(picture, glance_px, turn=2, quick=True)
             if upside_down.scores.max(initial=0.0) >= score:
                 return None
         box, centers = seen.boxes[0], seen.centers
@@ -263,12 +263,13 @@ class CenterFace:
         margin: int = 0,
         turn: int = 0,
         least: float = PROPOSAL,
+        quick: bool = False,
     ) -> Candidates:
         """What scores from `least` in the picture resized to `long_side`, in its own pixels."""
         height, width = image.shape[:2]
         scale = long_side / max(height, width)
         rows, cols = max(1, round(height * scale)), max(1, round(width * scale))
-        small = np.rot90(resized(image, rows, cols), turn)
+        small = np.rot90(resized(image, rows, cols, quick=quick), turn)
         found = suppress(self._run(network_input(small, margin), least), MAX_OVERLAP)
         found = found.mapped((1.0, 1.0), (-margin, -margin)).turned_back((rows, cols), turn)
         return found.mapped((width / cols, height / rows), (0.0, 0.0))

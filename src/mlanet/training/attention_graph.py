@@ -56,7 +56,7 @@ def speed_up_attention(model: "onnx.ModelProto") -> int:
             written.nodes.append(node)
     used = {name for node in written.nodes for name in node.input}
     kept = [tensor for tensor in graph.initializer if tensor.name in used]
-    del graph.node[:], graph.initializer[:]
+    del graph.node[:], graph.initializer[:], graph.value_info[:]
     graph.node.extend(written.nodes)
     graph.initializer.extend([*kept, *written.constants.values()])
     onnx.checker.check_model(model, full_check=True)
@@ -66,10 +66,10 @@ def speed_up_attention(model: "onnx.ModelProto") -> int:
 def _blocks(model: "onnx.ModelProto") -> list[_Block]:
     import onnx
 
-    inferred = onnx.shape_inference.infer_shapes(model).graph.value_info
+    inferred = onnx.shape_inference.infer_shapes(model).graph
     shapes = {
         value.name: [side.dim_value for side in value.type.tensor_type.shape.dim]
-        for value in inferred
+        for value in (*inferred.input, *inferred.value_info)
     }
     made = {name: node for node in model.graph.node for name in node.output}
     users: defaultdict[str, list[onnx.NodeProto]] = defaultdict(list)
