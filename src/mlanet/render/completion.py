@@ -82,7 +82,8 @@ TYPICAL = 1.5
 """Deviation from skin's or hair's colour at which it counts little for what is hidden."""
 
 LASHES = 1.2
-"""The same around eyes and mouth: lashes and lips do not colour the skin that they hide."""
+"""The same of lips. Around eyes and mouth nothing counts: shadow and lashes around an open eye do not
+colour the lid that it folds away."""
 
 MOST_LOCAL = np.array([20.0, 5.0, 5.0], dtype=np.float32)
 """Largest local CIELAB deviations that hidden skin takes from its border: no hard shadows."""
@@ -206,6 +207,7 @@ def complete(
     doubtful = 1.0 - surface.trusted
     near *= np.exp(-0.5 * doubtful * (from_skin / TYPICAL) ** 2)
     near *= np.exp(-0.5 * surface.sharp * (from_skin / LASHES) ** 2)
+    near *= 1.0 - surface.sharp * surface.skin * (1.0 - surface.lips)
     local = change - offset
     local -= doubtful[..., None] * (local - np.clip(local, -MOST_LOCAL, MOST_LOCAL))
     change = alike(faded(local, near, REACH) + offset, surface.back)
