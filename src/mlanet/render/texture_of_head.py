@@ -1,7 +1,7 @@
 """The texture of a face model's head in a photo."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -126,8 +126,7 @@ def _placed(photo: HeadInPhoto) -> MeshInPhoto:
     head = photo.head
     guide = TextureGuide.of_model(head.model)
     lids = unfolded(head.model, head.projected, head.mm_per_px)
-    allowed = replace(guide, allowed=guide.allowed * lids)
-    return MeshInPhoto(photo.image, head.points, head.camera, allowed, photo.before)
+    return MeshInPhoto(photo.image, head.points, head.camera, guide, photo.before, lids)
 
 
 def texture_size(side_px: float) -> int:
