@@ -57,7 +57,7 @@ SHADOW, MOST_SHADOW = 0.4, 20.0
 HAIR_APART = 2.5
 """Deviation from skin beyond which what is seen on the scalp is hair."""
 
-HAIR_QUANTILE = 0.35
+HAIR_QUANTILE = 0.6
 """Share of that hair, the nearest to skin, that has no say in the hair's colour."""
 
 MIXED = 0.35
