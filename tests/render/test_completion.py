@@ -14,7 +14,7 @@ def surface(**planes):
     hairy = none.copy()
     hairy[:16] = 1.0
     trusted = 1.0 - hairy
-    known = {"skin": ones, "trusted": trusted, "hairy": hairy, "may_be_hairy": hairy}
+    known = {"skin": ones, "trusted": trusted, "hairy": hairy, "may_be_hairy": hairy, "lit": ones}
     known |= dict.fromkeys(("neck", "sharp", "back", "teeth", "tongue", "lips"), none)
     albedo = np.full((SIZE, SIZE, 3), 0.6, np.float32)
     return SurfacePlanes(albedo, normal, **(known | planes))
@@ -60,6 +60,34 @@ def test_who_is_bald_stays_so():
     assert apart(fields[4, 60, :3], SKIN) < 3.0
 
 
+def test_a_shining_bald_scalp_has_no_white_hair():
+    photo = painted(SKIN)
+    photo[4:8] = (250, 235, 225)
+    assert apart(completed(photo, left_half(), surface())[4, 60, :3], SKIN) < 12.0
+    white = completed(painted((240, 235, 230)), left_half(), surface())
+    assert apart(white[4, 60, :3], (240, 235, 230)) < 8.0
+
+
+def test_hidden_skin_in_the_shade_of_the_head_is_darker():
+    shaded = np.ones((SIZE, SIZE), np.float32)
+    shaded[:, 56:] = 0.7
+    fields = completed(painted(HAIR), left_half(), surface(lit=shaded))
+    skin, dark = (to_lab(fields[None, 50, k : k + 1, :3] / 255.0)[0, 0, 0] for k in (50, 62))
+    assert 8.0 < skin - dark < 25.0
+
+
+def test_skin_in_the_shadow_of_one_side_is_no_foreign_thing():
+    """What is usual of skin changes over the face: the same colour is foreign on a bright side."""
+    photo = painted(HAIR)
+    photo[16:] = (np.linspace(1.0, 0.5, SIZE)[None, :, None] * SKIN).astype(np.uint8)
+    trusted = surface().trusted.copy()
+    trusted[:, :8], trusted[:, 56:] = 0.0, 0.0
+    everything = np.ones((SIZE, SIZE), bool)
+    assert completed(photo, everything, surface(trusted=trusted))[40, 60, 4] > 0.9
+    photo[16:, :8] = photo[40, 63]
+    assert completed(photo, everything, surface(trusted=trusted))[40, 3, 4] < 0.3
+
+
 def test_a_scalp_that_is_not_seen_is_skin():
     seen = left_half()
     seen[:24] = False
@@ -100,6 +128,7 @@ def test_light_that_falls_from_the_side_is_told_from_the_albedo():
         planes.skin,
         planes.skin,
         *[0.0 * planes.skin] * 8,
+        planes.skin,
     )
     photo = np.rint(255 * 0.6 * (0.7 + 0.3 * normal[..., :1])).repeat(3, -1).astype(np.uint8)
     whole = np.full((SIZE, SIZE), 255, np.uint8)

@@ -13,7 +13,7 @@ from mlanet.render.fragments import Fragments
 from mlanet.render.rasterize import rasterize
 from mlanet.render.sampling import texels_from_uv
 
-COARSE_SIZE = 160
+COARSE_SIZE = 128
 """Texels across for what varies slowly: light, colours of skin and hair, fades."""
 
 

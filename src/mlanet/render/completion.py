@@ -57,7 +57,7 @@ SHADOW, MOST_SHADOW = 0.4, 20.0
 HAIR_APART = 2.5
 """Deviation from skin beyond which what is seen on the scalp is hair."""
 
-HAIR_QUANTILE = 0.35
+HAIR_QUANTILE = 0.6
 """Share of that hair, the nearest to skin, that has no say in the hair's colour."""
 
 MIXED = 0.35
@@ -82,7 +82,8 @@ TYPICAL = 1.5
 """Deviation from skin's or hair's colour at which it counts little for what is hidden."""
 
 LASHES = 1.2
-"""The same around eyes and mouth: lashes and lips do not colour the skin that they hide."""
+"""The same of lips. Around eyes and mouth nothing counts: shadow and lashes around an open eye do
+not colour the lid that it folds away."""
 
 MOST_LOCAL = np.array([20.0, 5.0, 5.0], dtype=np.float32)
 """Largest local CIELAB deviations that hidden skin takes from its border: no hard shadows."""
@@ -104,8 +105,8 @@ BORDER_REACH = 0.04
 """The same of whatever else the photo shows at its border: shadows, beards, single strands."""
 
 NEARBY_SIDE, NEARBY_REACH = 40, 0.4
-"""Texels across at which skin's usual colour varies over the face, and how far it does beyond it, of
-the texture's size."""
+"""Texels across at which skin's usual colour varies over the face, and how far it does beyond it,
+of the texture's size."""
 
 ZERO = np.zeros(3, dtype=np.float32)
 
@@ -174,22 +175,18 @@ def complete(
     fade = inner_fade(seen / np.float32(255.0))
     fade += surface.sharp * (1.0 - fade)
     share = fade * (weight / np.float32(255.0))
-    lighting = fit_lighting(
-        surface.albedo * surface.lit[..., None],
-        colors,
-        surface.normal,
-        share * surface.skin * surface.trusted,
-    )
+    skin_sure = share * surface.skin * surface.trusted
+    albedo = surface.albedo * surface.lit[..., None]
+    lighting = fit_lighting(albedo, colors, surface.normal, skin_sure)
     light = shading(surface.normal, lighting.astype(np.float32))
     limits = [
         there + surface.trusted[..., None] * (here - there)
         for there, here in zip(HIDDEN_LIGHT, FACE_LIGHT, strict=True)
     ]
-    shade = _moderate(light, lighting, surface.skin, limits) * surface.lit[..., None]
-    model = to_lab(np.clip(surface.albedo * shade, 0.0, 1.0))
+    shade = _moderate(light, lighting, surface.skin, limits)
+    model = to_lab(np.clip(albedo * shade, 0.0, 1.0))
     found = to_lab(colors)
     change = found - model
-    skin_sure = share * surface.skin * surface.trusted
     offset, spread = _robust(change, skin_sure, SKIN_SPREAD)
     core = skin_sure * np.exp(-0.5 * (_deviations(change, offset, spread) / TYPICAL) ** 2)
     usual = offset + _nearby(change - offset, core)
@@ -209,6 +206,7 @@ def complete(
     doubtful = 1.0 - surface.trusted
     near *= np.exp(-0.5 * doubtful * (from_skin / TYPICAL) ** 2)
     near *= np.exp(-0.5 * surface.sharp * (from_skin / LASHES) ** 2)
+    near *= 1.0 - surface.sharp * surface.skin * (1.0 - surface.lips)
     local = change - offset
     local -= doubtful[..., None] * (local - np.clip(local, -MOST_LOCAL, MOST_LOCAL))
     change = alike(faded(local, near, REACH) + offset, surface.back)

@@ -28,7 +28,7 @@ full."""
 RIM_MM = (0.9, 1.9)
 """Distances from the lid's rim between which the line of its lashes ends."""
 
-LASH_DARKNESS = 0.65
+LASH_DARKNESS = 0.45
 """What that line takes from the brightness of an upper lid."""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, Int, Int8, UInt8
@@ -62,6 +63,7 @@ class MeshInPhoto:
         guide: what the surface is; without it everything is skin.
         before: heads of other people that the photo may show in front of this one; they and
             what is near their outlines give no colour.
+        allowed: share of the photo's colour at vertices, besides the guide's; without it, all.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
@@ -69,6 +71,7 @@ class MeshInPhoto:
     camera: Camera
     guide: TextureGuide | None = None
     before: Iterable[PosedHead] = ()
+    allowed: Float[np.ndarray, "v"] | None = None
 
 
 def project_photos(
@@ -222,7 +225,8 @@ def _seen(
     checked_mesh(projected, mesh.faces)
     normals = viewer_normals(vertices_camera, topology)
     cosine = np.einsum("vk,vk->v", normals, unit(vertices_camera) * np.array([-1.0, 1.0, 1.0]))
-    points = np.column_stack([projected, cosine, guide.allowed])
+    allowed = guide.allowed if photo.allowed is None else guide.allowed * photo.allowed
+    points = np.column_stack([projected, cosine, allowed])
     box = box_in_picture(projected, image.shape[:2])
     some = slice(None, None, 1 + len(mesh.faces) // SCALE_SAMPLES)
     places = projected[:, :2], mesh.faces[some], atlas.texels, atlas.uv_faces[some]
@@ -231,7 +235,7 @@ def _seen(
     fine = sight.texels(atlas)
     coarse = fine if atlas.coarse is atlas else sight.texels(atlas.coarse)
     return _SeenMesh(
-        sight, fine, coarse, _surface(atlas.coarse, mesh, normals, coarse, fill, guide)
+        sight, fine, coarse, _surface(atlas.coarse, mesh, normals, coarse, fill, guide, topology)
     )
 
 
@@ -254,8 +258,25 @@ def _surface(
     seen: PhotoTexels,
     fill: Float[np.ndarray, "v 3"] | None,
     guide: TextureGuide,
+    topology: MeshTopology,
 ) -> SurfacePlanes:
-    shares = [
+    albedo = np.zeros_like(normals) if fill is None else fill
+    columns = np.column_stack([albedo, normals]).astype(np.float32)
+    planes = vertex_attributes_to_uv(atlas, mesh.faces, columns)
+    colors = np.ascontiguousarray(planes[..., :3])
+    if fill is None:
+        known = seen.colors[seen.weight > 127]
+        middle = np.median(known, axis=0) / 255.0 if len(known) else np.full(3, 0.5)
+        colors[:] = middle
+    return SurfacePlanes(colors, unit(planes[..., 3:6]), *_shares(atlas, guide, topology))
+
+
+@lru_cache(maxsize=8)
+def _shares(
+    atlas: UvAtlas, guide: TextureGuide, topology: MeshTopology
+) -> tuple[Float[np.ndarray, "t t"], ...]:
+    """What `SurfacePlanes` takes from a guide: the same for all heads of a model."""
+    shares = (
         guide.skin,
         guide.trusted,
         guide.hairy,
@@ -267,16 +288,9 @@ def _surface(
         guide.tongue,
         guide.lips,
         guide.lit,
-    ]
-    albedo = np.zeros_like(normals) if fill is None else fill
-    columns = np.column_stack([albedo, normals, *shares])
-    planes = vertex_attributes_to_uv(atlas, mesh.faces, columns)
-    colors = np.ascontiguousarray(planes[..., :3])
-    if fill is None:
-        known = seen.colors[seen.weight > 127]
-        middle = np.median(known, axis=0) / 255.0 if len(known) else np.full(3, 0.5)
-        colors[:] = middle
-    return SurfacePlanes(colors, unit(planes[..., 3:6]), *np.moveaxis(planes[..., 6:], -1, 0))
+    )
+    planes = vertex_attributes_to_uv(atlas, topology.faces, np.column_stack(shares))
+    return tuple(np.ascontiguousarray(planes[..., k]) for k in range(len(shares)))
 
 
 def _composed(

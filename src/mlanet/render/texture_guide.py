@@ -59,10 +59,11 @@ EAR_STEPS = (1.0, 0.6)
 """The same of ears, which hair does not cover."""
 
 LIT_EXPONENT, LEAST_LIT = 0.5, 0.55
-"""Brightness of sRGB values for a share of light, which surfaces around lend some, and its least."""
+"""Brightness of sRGB values for a share of ambient light, and its least: skin lights skin."""
 
 IN_FACE = 0.8
-"""Share of these shadows that the middle of the face lacks: faces are lit from before."""
+"""Share of these shadows that the middle of the face lacks: faces are lit from before. Lids and
+lips have none, since they move."""
 
 LIDS_MM = (14.0, 8.0)
 """Distances from the eyeballs between which it begins to do so."""
@@ -150,7 +151,7 @@ def _guide(model: MorphableModel) -> TextureGuide:
         teeth=_of_parts(model, "teeth_upper", "teeth_lower"),
         tongue=_of_parts(model, "tongue"),
         lips=(model.region("lips") * skin).astype(np.float32),
-        lit=_lit(model, skin * (1.0 - IN_FACE * trusted), face),
+        lit=_lit(model, skin * (1.0 - IN_FACE * trusted) * (1.0 - sharp), face),
         eyes=tuple(_eye_islands(model)),
     )
 

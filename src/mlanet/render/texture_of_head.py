@@ -132,8 +132,7 @@ def _placed(photo: HeadInPhoto) -> MeshInPhoto:
     head = photo.head
     guide = TextureGuide.of_model(head.model)
     lids = unfolded(head.model, head.projected, head.mm_per_px)
-    allowed = replace(guide, allowed=guide.allowed * lids)
-    return MeshInPhoto(photo.image, head.points, head.camera, allowed, photo.before)
+    return MeshInPhoto(photo.image, head.points, head.camera, guide, photo.before, lids)
 
 
 def texture_size(side_px: float) -> int:

@@ -7,6 +7,7 @@ import {
   MathUtils,
   Matrix4,
   NeutralToneMapping,
+  NoToneMapping,
   PerspectiveCamera,
   PMREMGenerator,
   Scene,
@@ -53,7 +54,6 @@ export class Stage {
     private readonly still: MediaQueryList,
   ) {
     this.renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true });
-    this.renderer.toneMapping = NeutralToneMapping;
     const room = new PMREMGenerator(this.renderer);
     this.scene.environment = room.fromScene(new RoomEnvironment(), 0.04).texture;
     room.dispose();
@@ -107,9 +107,11 @@ export class Stage {
     this.scene.environmentRotation.y = turn;
   }
 
-  /** Soft on textures, which have light of their own; harder on clay, to show its shape. */
+  /** Soft on textures, which have light of their own, and whose colours tone mapping would saturate;
+   * harder on clay, to show its shape. */
   private dim(): void {
-    const [key, fill, sky, room] = this.mode === "textured" ? [0.5, 0.3, 1.9, 0.25] : [2.0, 0.4, 0.4, 0.32];
+    this.renderer.toneMapping = this.mode === "textured" ? NoToneMapping : NeutralToneMapping;
+    const [key, fill, sky, room] = this.mode === "textured" ? [0.5, 0.3, 2.6, 0.25] : [2.0, 0.4, 0.4, 0.32];
     this.key.intensity = key! * this.brightness;
     this.fill.intensity = fill! * this.brightness;
     this.sky.intensity = sky! * this.brightness;
