@@ -1,6 +1,6 @@
 """CenterFace: boxes and five points of faces, on the CPU (Xu et al., 2019, arXiv 1911.03599)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,13 +62,6 @@ MOST_INKLINGS = 4
 
 CLOSE_PX, CLOSE_FACE_PX = 128, 48
 """Side of the square around a doubtful face as the network sees it, and of the face in it."""
-
-CLOSER_PX, CLOSER_FACE_PX = 160, 80
-"""The same of a look that decides about scores that are neither high nor low."""
-
-UNDECIDED = (0.3, 0.6)
-"""Between these scores that look is had: textures that a look takes for a face seldom are one in
-another size."""
 
 NEARLY = 0.2
 """Turns whose score is less than this behind the best one's are compared in the mirror, too."""
@@ -200,7 +193,7 @@ class CenterFace:
             first = found.take(np.array([index]))
             close = self._closely(picture, first, turn)
             better = close.scores.max(initial=0.0) > first.scores[0] or not upright[index]
-            faces = faces.joined(self._decided(picture, close if better else first))
+            faces = faces.joined(close if better else first)
         return suppress(faces, MAX_OVERLAP) if len(doubtful) else faces
 
     def _closely(
@@ -232,18 +225,6 @@ class CenterFace:
         turn = int(scores.argmax())
         best = seen[turn]
         return turn, Candidates(best.boxes, best.landmarks, scores[[turn]][: len(best)])
-
-    def _decided(self, picture: UInt8[np.ndarray, "h w 3"], one: Candidates) -> Candidates:
-        """A face; an undecided score becomes its mean with that of a closer look."""
-        if not len(one) or not UNDECIDED[0] < one.scores[0] < UNDECIDED[1]:
-            return one
-        closer, _ = _square_around(picture, one, CLOSER_PX, CLOSER_FACE_PX)
-        view = np.rot90(closer.image, int(_quarter_turns(one)[0]))
-        scores = [
-            self._middle(each, CLOSER_FACE_PX).scores.max(initial=0.0)
-            for each in (view, view[:, ::-1])
-        ]
-        return replace(one, scores=(one.scores + np.mean(scores)) / 2.0)
 
     def _middle(
         self, close: UInt8[np.ndarray, "s s 3"], face_px: float = CLOSE_FACE_PX
