@@ -1,0 +1,1 @@
+"""How the page that makes heads in the browser is made."""

@@ -30,7 +30,10 @@ def answers(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """By the picture's name, its faces from left to right."""
     reconstructor = Reconstructor.load()
     pictures = sorted(file for file in folder.iterdir() if file.suffix.lower() in KINDS)
-    return {file.name: [_answer(face) for face in _ordered(reconstructor(file))] for file in pictures}
+    return {
+        picture.name: [_answer(face) for face in _ordered(reconstructor(picture))]
+        for picture in pictures
+    }
 
 
 def _ordered(faces: list[Reconstruction]) -> list[Reconstruction]:

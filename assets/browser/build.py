@@ -18,17 +18,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "assets"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from browser.face_model import packed_model
 from browser.notices import notices
-
 from mlanet.assets import asset_records, verified_path
 from mlanet.files import atomic_path
 from mlanet.morphable import load_model
 from mlanet.network.runtime import CoefficientRegressor
 
+ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "web" / "face"
 RUNTIME = Path("node_modules", "onnxruntime-web", "dist", "ort-wasm-simd-threaded.wasm")
 

@@ -146,7 +146,7 @@ def _mirror(model: MorphableModel, kept: Int[np.ndarray, "w"]) -> Int[np.ndarray
     other = np.array([model.part_names.index(name) for name in names])
     result = np.zeros(len(kept), dtype=np.int64)
     for part in range(len(model.part_names)):
-        own: Bool[np.ndarray, "w"] = parts[kept] == part
+        own: Bool[np.ndarray, " w"] = parts[kept] == part
         there = kept[parts[kept] == other[part]]
         result[own] = there[cKDTree(points[there]).query(mirrored[own])[1]]
     return result

@@ -14,19 +14,22 @@ def notices(root: Path, web: Path) -> str:
     npm's onnxruntime-web has no file of its licence: it is built of the same sources as the
     package of PyPI, which has, together with the notices of what is compiled in.
     """
-    return "\n\n".join(
-        f"{'=' * 79}\n{title}\n{'=' * 79}\n\n{text.strip()}"
-        for title, text in (
-            ("mlanet, https://arxiv.org/abs/2509.10024", (root / "LICENSE").read_text()),
-            ("What mlanet ships", _sections((root / "NOTICE").read_text(encoding="utf-8"))),
-            (f"three.js {_version(web, 'three')}, https://threejs.org", _licence(web, "three")),
-            (
-                f"onnxruntime-web {_version(web, 'onnxruntime-web')}, https://onnxruntime.ai",
-                _of_onnxruntime("LICENSE"),
-            ),
-            ("What onnxruntime holds", _of_onnxruntime("ThirdPartyNotices.txt")),
+    return (
+        "\n\n".join(
+            f"{'=' * 79}\n{title}\n{'=' * 79}\n\n{text.strip()}"
+            for title, text in (
+                ("mlanet, https://arxiv.org/abs/2509.10024", (root / "LICENSE").read_text()),
+                ("What mlanet ships", _sections((root / "NOTICE").read_text(encoding="utf-8"))),
+                (f"three.js {_version(web, 'three')}, https://threejs.org", _licence(web, "three")),
+                (
+                    f"onnxruntime-web {_version(web, 'onnxruntime-web')}, https://onnxruntime.ai",
+                    _of_onnxruntime("LICENSE"),
+                ),
+                ("What onnxruntime holds", _of_onnxruntime("ThirdPartyNotices.txt")),
+            )
         )
-    ) + "\n"
+        + "\n"
+    )
 
 
 def _sections(notice: str) -> str:

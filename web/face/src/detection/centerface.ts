@@ -31,6 +31,10 @@ const PROPOSAL = 0.12;
 const DOUBT = 0.05;
 /** A score that upright faces reach and few other things do. */
 const CONVINCING = 0.8;
+/** The same of a face that fills the picture, if it looks less like one upside down. */
+const NEARLY_CONVINCING = 0.7;
+/** Of so many places beside such a face a close look is had; with more, everything is looked at. */
+const MOST_INKLINGS = 4;
 /** Side of the square around a doubtful face as the network sees it, and of the face in it. */
 const CLOSE_PX = 128;
 const CLOSE_FACE_PX = 48;
@@ -46,6 +50,7 @@ interface Look {
   margin?: number;
   turn?: number;
   least?: number;
+  quick?: boolean;
 }
 
 export class CenterFace {
@@ -64,17 +69,24 @@ export class CenterFace {
   /** The one face that fills a small picture; undefined if there is more to look at. */
   private async atAGlance(picture: Picture): Promise<Candidate[] | undefined> {
     if (finePx(picture) !== undefined) return undefined;
-    const seen = await this.look(picture, lookedAtPx(picture, GLANCE_PX), { least: DOUBT });
-    const [first] = seen;
-    if (!first || sizeOf(first) < FILLS * Math.max(picture.width, picture.height)) return undefined;
-    const [left, top, right, bottom] = first.box;
-    const inside = seen.every((each) => {
+    const glancePx = lookedAtPx(picture, GLANCE_PX);
+    const seen = await this.look(picture, glancePx, { least: DOUBT, quick: true });
+    const [face] = seen;
+    if (!face || sizeOf(face) < FILLS * Math.max(picture.width, picture.height)) return undefined;
+    if (face.score < NEARLY_CONVINCING || !isUpright(face)) return undefined;
+    if (face.score < CONVINCING) {
+      const upsideDown = await this.look(picture, glancePx, { turn: 2, quick: true });
+      if (bestScore(upsideDown) >= face.score) return undefined;
+    }
+    const [left, top, right, bottom] = face.box;
+    const outside = seen.filter((each) => {
       const [x, y] = centerOf(each);
-      return left <= x && x <= right && top <= y && y <= bottom;
+      return x < left || right < x || y < top || bottom < y;
     });
-    if (!inside) return undefined;
-    const face = await this.confirmed(picture, [first]);
-    return face.some(({ score }) => score >= CONVINCING) ? face : undefined;
+    if (outside.length > MOST_INKLINGS) return undefined;
+    for (const place of outside)
+      if ((await this.middle(cropSquare(picture, squareAround(place), CLOSE_PX).image)).length) return undefined;
+    return [face];
   }
 
   private async inAllLooks(picture: Picture): Promise<Candidate[]> {
@@ -129,13 +141,11 @@ export class CenterFace {
 
   /** The face in one place; none if there is none. */
   private async closely(picture: Picture, one: Candidate, turn = 0): Promise<Candidate[]> {
-    const side = (sizeOf(one) * CLOSE_PX) / CLOSE_FACE_PX;
-    const [x, y] = centerOf(one);
-    const square: Box = [x - side / 2, y - side / 2, x + side / 2, y + side / 2];
+    const square = squareAround(one);
     const { image } = cropSquare(picture, square, CLOSE_PX);
     let best = await this.middle(turned(image, turn));
     if (!best.some(isConvincing)) [turn, best] = await this.bestTurn(image, turn, best);
-    const scale = side / CLOSE_PX;
+    const scale = (square[2] - square[0]) / CLOSE_PX;
     return best.map((each) => mapped(turnedBack(each, CLOSE_PX, CLOSE_PX, turn), [scale, scale], [square[0], square[1]]));
   }
 
@@ -165,10 +175,10 @@ export class CenterFace {
   }
 
   /** What scores from `least` in the picture resized to `longSide`, in its own pixels. */
-  private async look(image: Picture, longSide: number, { margin = 0, turn = 0, least = PROPOSAL }: Look = {}): Promise<Candidate[]> {
+  private async look(image: Picture, longSide: number, { margin = 0, turn = 0, least = PROPOSAL, quick = false }: Look = {}): Promise<Candidate[]> {
     const scale = longSide / Math.max(image.width, image.height);
     const [rows, columns] = [scaled(image.height, scale), scaled(image.width, scale)];
-    const small = turned(resized(image, rows, columns), turn);
+    const small = turned(resized(image, rows, columns, quick), turn);
     const found = suppress(await this.run(networkInput(small, margin), least), MAX_OVERLAP);
     return found
       .map((each) => turnedBack(mapped(each, [1, 1], [-margin, -margin]), rows, columns, turn))
@@ -184,6 +194,13 @@ export class CenterFace {
 function reduced(image: Picture): Picture {
   const scale = lookedAtPx(image, FINEST_PX) / Math.max(image.width, image.height);
   return scale >= 1 ? image : resized(image, scaled(image.height, scale), scaled(image.width, scale));
+}
+
+/** The square of a close look at a face. */
+function squareAround(face: Candidate): Box {
+  const half = (sizeOf(face) * CLOSE_PX) / CLOSE_FACE_PX / 2;
+  const [x, y] = centerOf(face);
+  return [x - half, y - half, x + half, y + half];
 }
 
 function scaled(side: number, scale: number): number {

@@ -3,7 +3,7 @@ import { roundHalfToEven } from "../geometry/rounding";
 import type { Box, Picture } from "../image/picture";
 
 /** A small look before the first one, of pictures that have no second one. */
-export const GLANCE_PX = 192;
+export const GLANCE_PX = 160;
 /** Size over the picture's longer side of a face that fills it: a glance may suffice. */
 export const FILLS = 0.3;
 /** First look: the picture's longer side as the network sees it. */

@@ -50,11 +50,11 @@ interface Samples {
 }
 
 /**
- * Enlarged crops are interpolated linearly. Reduced ones are sampled at least once per pixel of the
+ * Enlarged crops are interpolated linearly. Reduced ones are sampled about once per pixel of the
  * picture and averaged, so that fine texture does not alias.
  */
 function resample(picture: Picture, { scale, shift }: CropTransform, size: number): Picture {
-  const finer = Math.min(Math.max(Math.ceil(1 / scale - 1e-9), 1), Math.max(Math.floor(MAX_SUPERSAMPLED_PX / size), 1));
+  const finer = Math.min(Math.max(roundHalfToEven(1 / scale), 1), Math.max(Math.floor(MAX_SUPERSAMPLED_PX / size), 1));
   const [across, down] = [samples(size, finer, scale, shift[0]), samples(size, finer, scale, shift[1])];
   const result = blank(size, size);
   const sums = new Float32Array(3 * size);
@@ -74,8 +74,10 @@ function resample(picture: Picture, { scale, shift }: CropTransform, size: numbe
 function samples(size: number, finer: number, scale: number, shift: number): Samples {
   const before = new Int32Array(size * finer);
   const share = new Float32Array(size * finer);
+  const step = Math.fround(1 / (finer * scale));
+  const start = Math.fround((0.5 / finer - shift) / scale - 0.5);
   for (let i = 0; i < before.length; i++) {
-    const place = ((i + 0.5) / finer - shift) / scale - 0.5;
+    const place = Math.fround(Math.fround(step * i) + start); // in OpenCV's precision
     before[i] = Math.floor(place);
     share[i] = place - before[i]!;
   }
@@ -84,24 +86,26 @@ function samples(size: number, finer: number, scale: number, shift: number): Sam
 
 /** Add one row of samples; `finer` neighbours fall into one pixel of the crop. */
 function addRow({ data, width, height }: Picture, { before, share }: Samples, row: number, down: number, finer: number, sums: Float32Array): void {
-  const upper = row >= 0 && row < height ? 1 - down : 0;
-  const lower = row + 1 >= 0 && row + 1 < height ? down : 0;
+  const [upper, lower] = [row >= 0 && row < height, row + 1 >= 0 && row + 1 < height];
   if (!upper && !lower) return;
-  const [above, below] = [4 * Math.max(row, 0) * width, 4 * Math.min(row + 1, height - 1) * width];
+  const at = (there: boolean, index: number) => (there ? data[index]! : 0);
   for (let i = 0; i < before.length; i++) {
     const column = before[i]!;
-    const left = column >= 0 && column < width ? 1 - share[i]! : 0;
-    const right = column + 1 >= 0 && column + 1 < width ? share[i]! : 0;
+    const [left, right] = [column >= 0 && column < width, column + 1 >= 0 && column + 1 < width];
     if (!left && !right) continue;
-    const [a, b] = [4 * Math.max(column, 0), 4 * Math.min(column + 1, width - 1)];
+    const [above, below] = [4 * (row * width + column), 4 * ((row + 1) * width + column)];
     const to = 3 * Math.floor(i / finer);
-    for (let c = 0; c < 3; c++)
-      sums[to + c]! += Math.floor(
-        upper * (left * data[above + a + c]! + right * data[above + b + c]!) +
-          lower * (left * data[below + a + c]! + right * data[below + b + c]!) +
-          0.5,
-      );
+    for (let c = 0; c < 3; c++) {
+      const first = between(at(upper && left, above + c), at(upper && right, above + 4 + c), share[i]!);
+      const second = between(at(lower && left, below + c), at(lower && right, below + 4 + c), share[i]!);
+      sums[to + c]! += roundHalfToEven(between(first, second, down));
+    }
   }
+}
+
+/** From one value to the next, in OpenCV's precision. */
+function between(first: number, second: number, share: number): number {
+  return Math.fround(first + Math.fround(share * Math.fround(second - first)));
 }
 
 /** The square to crop for the 68 landmarks of a face. */

@@ -5,10 +5,15 @@
 import { roundHalfToEven } from "../geometry/rounding";
 import { blank, type Picture } from "./picture";
 
-/** Averaged where the picture becomes smaller, linear between pixels where it becomes larger. */
-export function resized(picture: Picture, rows: number, columns: number): Picture {
+/**
+ * Averaged where the picture becomes smaller, linear between pixels where it becomes larger. If it is
+ * to be `quick` and becomes two to four times smaller, it is interpolated to twice the size first.
+ */
+export function resized(picture: Picture, rows: number, columns: number, quick = false): Picture {
   if (picture.height === rows && picture.width === columns) return picture;
-  return rows < picture.height ? averaged(picture, rows, columns) : enlarged(picture, rows, columns);
+  if (rows >= picture.height) return interpolated(picture, rows, columns);
+  const twice = quick && 2 * rows <= picture.height && picture.height <= 4 * rows;
+  return averaged(twice ? interpolated(picture, 2 * rows, 2 * columns) : picture, rows, columns);
 }
 
 /** What each place of a side covers of the other picture's: first index, and weights from there on. */
@@ -82,21 +87,27 @@ interface Pairs {
   weight: Int32Array;
 }
 
-/** Between the two nearest pixels' middles; the border's pixel beyond them. */
-function pairsOf(from: number, to: number): Pairs {
+/**
+ * Between the two nearest pixels' middles; the border's pixel beyond them. Beyond the border, rows are
+ * weighted all the same (`beyond`), as OpenCV does with rows and not with columns: it rounds twice.
+ */
+function pairsOf(from: number, to: number, beyond: boolean): Pairs {
   const pairs: Pairs = { before: new Int32Array(to), after: new Int32Array(to), weight: new Int32Array(to) };
+  const inside = (place: number) => Math.min(Math.max(place, 0), from - 1);
   for (let i = 0; i < to; i++) {
-    const place = Math.min(Math.max(Math.fround((i + 0.5) * (from / to) - 0.5), 0), from - 1);
-    pairs.before[i] = Math.floor(place);
-    pairs.after[i] = Math.min(pairs.before[i]! + 1, from - 1);
-    pairs.weight[i] = roundHalfToEven(Math.fround(place - pairs.before[i]!) * (1 << WEIGHT_BITS));
+    const exact = Math.fround((i + 0.5) * (from / to) - 0.5);
+    const place = beyond ? exact : inside(exact);
+    const before = Math.floor(place);
+    pairs.before[i] = inside(before);
+    pairs.after[i] = inside(before + 1);
+    pairs.weight[i] = roundHalfToEven(Math.fround(place - before) * (1 << WEIGHT_BITS));
   }
   return pairs;
 }
 
 /** Linear in whole numbers, with OpenCV's order of shifts. */
-function enlarged(picture: Picture, rows: number, columns: number): Picture {
-  const [across, down] = [pairsOf(picture.width, columns), pairsOf(picture.height, rows)];
+function interpolated(picture: Picture, rows: number, columns: number): Picture {
+  const [across, down] = [pairsOf(picture.width, columns, false), pairsOf(picture.height, rows, true)];
   const result = blank(columns, rows);
   const whole = 1 << WEIGHT_BITS;
   const { data, width } = picture;
