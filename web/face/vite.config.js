@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { defineConfig } from "vite";
 
@@ -18,9 +18,12 @@ const offline = {
   generateBundle: {
     order: "post",
     handler(_, bundle) {
-      const files = Object.keys(bundle).filter((name) => name !== "index.html").sort();
+      const kept = readdirSync("public");
+      const made = Object.keys(bundle).filter((name) => name !== "index.html");
+      const files = [...made, ...kept].sort();
       const hash = createHash("sha256");
-      for (const name of [...files, "index.html"]) hash.update(name).update(bundle[name]?.source ?? bundle[name]?.code ?? "");
+      for (const name of [...made.sort(), "index.html"]) hash.update(name).update(bundle[name]?.source ?? bundle[name]?.code ?? "");
+      for (const name of kept) hash.update(name).update(readFileSync(`public/${name}`));
       const source = readFileSync("offline.js", "utf8")
         .replace("VERSION", hash.digest("hex").slice(0, 12))
         .replace('"FILES"', JSON.stringify(["./", ...files]));
