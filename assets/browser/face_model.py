@@ -133,7 +133,7 @@ def _triangles(model: MorphableModel) -> tuple[Int[np.ndarray, "g 3"], Int[np.nd
 
 def _mirror(model: MorphableModel, kept: Int[np.ndarray, "w"]) -> Int[np.ndarray, "w"]:
     """The kept vertex on the other side of each kept one: of an edge's middle the nearest."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     points = model.subdivide(model.shape.mean)
     parts = decoded_parts(model)
@@ -148,7 +148,7 @@ def _mirror(model: MorphableModel, kept: Int[np.ndarray, "w"]) -> Int[np.ndarray
     for part in range(len(model.part_names)):
         own: Bool[np.ndarray, " w"] = parts[kept] == part
         there = kept[parts[kept] == other[part]]
-        result[own] = there[cKDTree(points[there]).query(mirrored[own])[1]]
+        result[own] = there[KDTree(points[there]).query(mirrored[own])[1]]
     return result
 
 

@@ -65,7 +65,7 @@ def test_what_lies_outside_of_the_photo_counts_nothing(face):
     assert photo_error(cut) < 0.01
     both = [refine([one], config=FEW)[0] for one in (whole, cut)]
     albedo = [one.model.albedo(one.coefficients.albedo) for one in both]
-    assert np.abs(albedo[0] - albedo[1]).max() < 0.03
+    assert np.abs(albedo[0] - albedo[1]).max() < 0.035
 
 
 def test_light_and_albedo_of_a_rendering_are_recovered(face):

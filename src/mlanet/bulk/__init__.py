@@ -3,9 +3,10 @@
 Needs the extra `bulk`.
 """
 
+from mlanet.bulk.engines import ENGINES
 from mlanet.bulk.plan import Batch
 from mlanet.bulk.reading import PictureFaces, read
-from mlanet.bulk.running import ENGINES, Progress, Tally, run
+from mlanet.bulk.running import Progress, Tally, run
 from mlanet.bulk.settings import Settings
 from mlanet.bulk.sources import SHARD_SUFFIXES
 

@@ -126,16 +126,6 @@ def on_this_machine(batch: Batch, parts: Sequence[Part], processes: int) -> Iter
         yield from crew.do(parts, processes or os.cpu_count() or 1)
 
 
-def on_ray(batch: Batch, parts: Sequence[Part], processes: int) -> Iterator[Done]:
-    """The engine of Ray's cluster; see `mlanet.bulk.on_ray`."""
-    from mlanet.bulk import on_ray
-
-    return on_ray.do(batch, parts, processes)
-
-
-ENGINES: dict[str, Engine] = {"local": on_this_machine, "ray": on_ray}
-
-
 def write_failures(batch: Batch) -> int:
     """List the pictures without a result, a JSON object a line; returns how many there are.
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from mlanet.assets import verified_path
 from mlanet.detection.decoding import Candidates, decode_maps, suppress
@@ -75,8 +75,7 @@ class CenterFace:
     """Finds faces from about 14 pixels of the network's input up to the whole picture.
 
     `detector(image)` is safe to call from several threads. docs/explanation/detection.md says in
-    which sizes
-    a picture is looked at.
+    which sizes a picture is looked at.
     """
 
     session: "onnxruntime.InferenceSession"
@@ -132,7 +131,7 @@ class CenterFace:
             return None
         for index in outside:
             place = seen.take(np.array([index]))
-            close, _ = _square_around(picture, place, CLOSE_PX, CLOSE_FACE_PX)
+            close, _ = _square_around(picture, place)
             if len(self._middle(close.image)):
                 return None
         return face
@@ -204,7 +203,7 @@ class CenterFace:
         If it does not convince in the turn in which it was found, it is looked at in all four.
         Its score is then the mean of what it and its mirror image get in the best one.
         """
-        close, square = _square_around(picture, one, CLOSE_PX, CLOSE_FACE_PX)
+        close, square = _square_around(picture, one)
         best = self._middle(np.rot90(close.image, turn))
         if not _convincing(best).any():
             turn, best = self._best_turn(close.image, {turn: best})
@@ -226,14 +225,12 @@ class CenterFace:
         best = seen[turn]
         return turn, Candidates(best.boxes, best.landmarks, scores[[turn]][: len(best)])
 
-    def _middle(
-        self, close: UInt8[np.ndarray, "s s 3"], face_px: float = CLOSE_FACE_PX
-    ) -> Candidates:
+    def _middle(self, close: UInt8[np.ndarray, "s s 3"]) -> Candidates:
         """The best face in the middle of a close look, if there is one."""
         found = self._run(network_input(close))
-        away = np.hypot(*(found.centers - len(close) / 2.0).T)
-        size = found.sizes / face_px
-        near = np.flatnonzero((away < 0.4 * face_px) & (size > 0.5) & (size < 2.0))
+        away = np.hypot(*(found.centers - CLOSE_PX / 2.0).T)
+        size = found.sizes / CLOSE_FACE_PX
+        near = np.flatnonzero((away < 0.4 * CLOSE_FACE_PX) & (size > 0.5) & (size < 2.0))
         return suppress(found.take(near), MAX_OVERLAP).take(np.arange(min(len(near), 1)))
 
     def _look(
@@ -272,12 +269,12 @@ def _reduced(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def _square_around(
-    picture: UInt8[np.ndarray, "h w 3"], one: Candidates, size_px: int, face_px: int
+    picture: UInt8[np.ndarray, "h w 3"], one: Candidates
 ) -> tuple[Crop, Float[np.ndarray, "4"]]:
-    """A crop of `size_px` in which a face has `face_px`, and the square that it is of."""
-    side = one.sizes[0] * size_px / face_px
+    """A close look at a face, and the square that it is of."""
+    side = one.sizes[0] * CLOSE_PX / CLOSE_FACE_PX
     square = np.concatenate([one.centers[0] - side / 2.0, one.centers[0] + side / 2.0])
-    return crop_square(picture, square, size_px), square
+    return crop_square(picture, square, CLOSE_PX), square
 
 
 def _convincing(found: Candidates) -> Bool[np.ndarray, "n"]:
@@ -294,13 +291,9 @@ def _completed(found: Candidates, finer: Candidates) -> Candidates:
 
 def _turns_of(found: Candidates) -> list[int]:
     """By which quarter turns faces that do not stand upright would."""
-    return sorted({int(turn) for turn in _quarter_turns(found)} - {0})
-
-
-def _quarter_turns(found: Candidates) -> Int[np.ndarray, "n"]:
-    """By how many quarter turns each face would stand nearest to upright, by its points."""
     down = found.landmarks[:, 3:].mean(axis=1) - found.landmarks[:, :2].mean(axis=1)
-    return -np.rint(np.arctan2(down[:, 0], down[:, 1]) / (np.pi / 2.0)).astype(int) % 4
+    turns = -np.rint(np.arctan2(down[:, 0], down[:, 1]) / (np.pi / 2.0)).astype(int) % 4
+    return sorted({int(turn) for turn in turns} - {0})
 
 
 def _covered(tile: Region, sure: Candidates) -> bool:
