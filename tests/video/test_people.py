@@ -55,7 +55,7 @@ def person(recording, reconstructor, talking):
 def test_pose_and_expression_are_near_the_truth(person, talking):
     truth = talking.actors[0]
     off = np.degrees(angle_between(person.motion.pose.rotation, truth.pose.rotation))
-    assert np.mean(off) < 4.5
+    assert np.mean(off) < 2.5
     jaw = person.model.expression_names.index("jawOpen")
     known, found = truth.expression[:, jaw], person.motion.expression[:, jaw]
     assert np.corrcoef(known, found)[0, 1] > 0.9
