@@ -51,61 +51,66 @@ interface Samples {
 
 /**
  * Enlarged crops are interpolated linearly. Reduced ones are sampled about once per pixel of the
- * picture and averaged, so that fine texture does not alias.
+ * picture and averaged, so that fine texture does not alias. In single precision and with OpenCV's
+ * order of operations: one level of one pixel would move what the detector sees by a per cent.
  */
 function resample(picture: Picture, { scale, shift }: CropTransform, size: number): Picture {
   const finer = Math.min(Math.max(roundHalfToEven(1 / scale), 1), Math.max(Math.floor(MAX_SUPERSAMPLED_PX / size), 1));
-  const [across, down] = [samples(size, finer, scale, shift[0]), samples(size, finer, scale, shift[1])];
+  const across = samples(size, finer, scale, shift[0], true);
+  const down = samples(size, finer, scale, shift[1], false);
   const result = blank(size, size);
-  const sums = new Float32Array(3 * size);
+  const sums = new Float64Array(3 * size);
+  const rounded = finer === 2 ? (value: number) => Math.floor(value + 0.5) : roundHalfToEven; // as OpenCV does
   for (let y = 0; y < size; y++) {
     sums.fill(0);
     for (let k = 0; k < finer; k++) addRow(picture, across, down.before[y * finer + k]!, down.share[y * finer + k]!, finer, sums);
-    const weight = 1 / (finer * finer);
-    const rounded = finer === 2 ? (value: number) => Math.floor(value + 0.5) : roundHalfToEven; // as OpenCV does
     for (let x = 0, from = 0, to = 4 * y * size; x < size; x++, from += 3, to += 4) {
-      for (let c = 0; c < 3; c++) result.data[to + c] = rounded(weight * sums[from + c]!);
+      for (let c = 0; c < 3; c++) result.data[to + c] = rounded(sums[from + c]! / (finer * finer));
       result.data[to + 3] = 255;
     }
   }
   return result;
 }
 
-function samples(size: number, finer: number, scale: number, shift: number): Samples {
+/** Columns are placed by one operation of their own precision, rows by two. */
+function samples(size: number, finer: number, scale: number, shift: number, fused: boolean): Samples {
+  const [step, start] = inverse(finer * scale, finer * shift + finer * scale * 0.5 - 0.5);
   const before = new Int32Array(size * finer);
   const share = new Float32Array(size * finer);
-  const step = Math.fround(1 / (finer * scale));
-  const start = Math.fround((0.5 / finer - shift) / scale - 0.5);
   for (let i = 0; i < before.length; i++) {
-    const place = Math.fround(Math.fround(step * i) + start); // in OpenCV's precision
+    const place = Math.fround((fused ? step * i : Math.fround(step * i)) + start);
     before[i] = Math.floor(place);
     share[i] = place - before[i]!;
   }
   return { before, share };
 }
 
-/** Add one row of samples; `finer` neighbours fall into one pixel of the crop. */
-function addRow({ data, width, height }: Picture, { before, share }: Samples, row: number, down: number, finer: number, sums: Float32Array): void {
-  const [upper, lower] = [row >= 0 && row < height, row + 1 >= 0 && row + 1 < height];
-  if (!upper && !lower) return;
-  const at = (there: boolean, index: number) => (there ? data[index]! : 0);
-  for (let i = 0; i < before.length; i++) {
-    const column = before[i]!;
-    const [left, right] = [column >= 0 && column < width, column + 1 >= 0 && column + 1 < width];
-    if (!left && !right) continue;
-    const [above, below] = [4 * (row * width + column), 4 * ((row + 1) * width + column)];
-    const to = 3 * Math.floor(i / finer);
-    for (let c = 0; c < 3; c++) {
-      const first = between(at(upper && left, above + c), at(upper && right, above + 4 + c), share[i]!);
-      const second = between(at(lower && left, below + c), at(lower && right, below + 4 + c), share[i]!);
-      sums[to + c]! += roundHalfToEven(between(first, second, down));
-    }
-  }
+/** The map back of `x -> x * scale + shift`, in single precision. */
+function inverse(scale: number, shift: number): [scale: number, shift: number] {
+  const back = scale * (1 / (scale * scale));
+  return [Math.fround(back), Math.fround(-back * shift)];
 }
 
-/** From one value to the next, in OpenCV's precision. */
-function between(first: number, second: number, share: number): number {
-  return Math.fround(first + Math.fround(share * Math.fround(second - first)));
+/** Add one row of samples; `finer` neighbours fall into one pixel of the crop. */
+function addRow({ data, width, height }: Picture, { before, share }: Samples, row: number, down: number, finer: number, sums: Float64Array): void {
+  if (row < -1 || row >= height) return;
+  const [above, below] = [row >= 0 ? 4 * row * width : -1, row + 1 < height ? 4 * (row + 1) * width : -1];
+  for (let i = 0; i < before.length; i++) {
+    const column = before[i]!;
+    if (column < -1 || column >= width) continue;
+    const [left, right, to] = [4 * column, column + 1 < width ? 4 * (column + 1) : -1, 3 * Math.floor(i / finer)];
+    const along = share[i]!;
+    for (let c = 0; c < 3; c++) {
+      const a = above >= 0 && left >= 0 ? data[above + left + c]! : 0;
+      const b = above >= 0 && right >= 0 ? data[above + right + c]! : 0;
+      const d = below >= 0 && left >= 0 ? data[below + left + c]! : 0;
+      const e = below >= 0 && right >= 0 ? data[below + right + c]! : 0;
+      const upper = Math.fround(a + along * (b - a));
+      const lower = Math.fround(d + along * (e - d));
+      const value = Math.fround(upper + down * Math.fround(lower - upper));
+      sums[to + c]! += roundHalfToEven(value);
+    }
+  }
 }
 
 /** The square to crop for the 68 landmarks of a face. */
