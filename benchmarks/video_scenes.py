@@ -80,9 +80,10 @@ def leaving(model: MorphableModel, seed: int) -> RenderedFilm:
     return RenderedFilm(model, actors, t, SMALL, seed=SEED + seed)
 
 
-def compressed(film: RenderedFilm, path: Path, crf: int = 23) -> Film:
-    """The film as H.264 in MP4."""
-    images = [film[k] for k in range(len(film))]
+def compressed(film: RenderedFilm, path: Path, crf: int = 23, rounds: int = 1) -> Film:
+    """The film as H.264 in MP4, played so often, forwards and backwards in turn."""
+    once = [film[k] for k in range(len(film))]
+    images = [image for k in range(rounds) for image in (once[::-1] if k % 2 else once)]
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=RATE)
         stream.height, stream.width = film.size
