@@ -170,8 +170,7 @@ def measure_people(
     found: dict[str, list[float]] = {}
     for seed in range(max(options.films // 4, 1)):
         film = alone(model, seed, options.frames)
-        own = folder / f"person-{seed}"
-        own.mkdir()
+        (own := folder / f"person-{seed}").mkdir()
         passes = Passes(compressed(film, own / "a.mp4"), reconstructor, own)
         passes.track()
         (person,) = passes.people()
@@ -344,29 +343,29 @@ class Repeated:
 
     def frames(self, since: int = 0) -> Iterator[Frame]:
         """As a film's."""
-        for k in range(since, self.count):
-            turn, place = divmod(k, len(self.images))
-            image = self.images[place if turn % 2 == 0 else -1 - place]
-            yield Frame(image, k, k / RATE)
+        return map(self.frame_at, range(since, self.count))
+
+    def frame_at(self, pts: int) -> Frame:
+        """Times are numbers of frames."""
+        turn, place = divmod(pts, len(self.images))
+        image = self.images[place if turn % 2 == 0 else -1 - place]
+        return Frame(image, pts, pts / RATE)
 
 
 def measure_memory(
     reconstructor: Reconstructor, model: MorphableModel, options: Options, folder: Path
 ) -> dict[str, float]:
-    """How much the process grows over a long film: both passes, but for the overlay."""
+    """How much more a long film takes than a few of 2 s: both passes, but for the overlay."""
     film = compressed(alone(model, 0, 60), folder / "m.mp4")
-    passes, before = Passes(film, reconstructor, folder), 0.0
-    shown = Repeated(film, options.memory_frames)
-
-    def watch(done: int) -> bool:
-        nonlocal before
-        if done == 60:
-            before = _peak_mb()
-        return True
-
-    record_film(shown, reconstructor, passes.recording, watch)  # type: ignore[arg-type]
-    passes.people()
-    return {"memory_growth_mb": _peak_mb() - before}
+    peaks_mb: list[float] = []
+    for number, count in enumerate((60, 60, 60, options.memory_frames)):
+        shown = Repeated(film, count)
+        passes = Passes(shown, reconstructor, folder / str(number))  # type: ignore[arg-type]
+        passes.track()
+        camera = film_camera(film)
+        filmed_people(passes.recording, reconstructor.model, camera, DEFAULT_SMOOTH, shown)
+        peaks_mb.append(_peak_mb())
+    return {"memory_growth_mb": peaks_mb[-1] - peaks_mb[-2]}
 
 
 def _peak_mb() -> float:
