@@ -39,12 +39,13 @@ def main() -> None:
     """Install, write the parts, build, check the size."""
     _run("npm", "ci", "--no-audit", "--no-fund")
     write_parts()
+    public = WEB / "public"
+    with atomic_path(public / "notices.txt") as temporary:
+        temporary.write_text(notices(ROOT, WEB), encoding="utf-8")
+    with atomic_path(public / "parts.json") as temporary:
+        temporary.write_text(json.dumps(described_parts(), indent=2) + "\n", encoding="utf-8")
     _run("npm", "run", "build")
     dist = WEB / "dist"
-    with atomic_path(dist / "notices.txt") as temporary:
-        temporary.write_text(notices(ROOT, WEB), encoding="utf-8")
-    with atomic_path(dist / "parts.json") as temporary:
-        temporary.write_text(json.dumps(described_parts(), indent=2) + "\n", encoding="utf-8")
     size = sum(file.stat().st_size for file in dist.rglob("*") if file.is_file())
     if size > MAX_BYTES:
         raise SystemExit(f"{dist} has {size:,} bytes, more than {MAX_BYTES:,}")

@@ -18,12 +18,11 @@ const offline = {
   generateBundle: {
     order: "post",
     handler(_, bundle) {
-      const kept = readdirSync("public");
-      const made = Object.keys(bundle).filter((name) => name !== "index.html");
-      const files = [...made, ...kept].sort();
+      const contents = Object.fromEntries(readdirSync("public").map((name) => [name, readFileSync(`public/${name}`)]));
+      for (const [name, { source, code }] of Object.entries(bundle)) contents[name] = source ?? code;
       const hash = createHash("sha256");
-      for (const name of [...made.sort(), "index.html"]) hash.update(name).update(bundle[name]?.source ?? bundle[name]?.code ?? "");
-      for (const name of kept) hash.update(name).update(readFileSync(`public/${name}`));
+      for (const name of Object.keys(contents).sort()) hash.update(name).update(contents[name]);
+      const files = Object.keys(contents).filter((name) => name !== "index.html").sort();
       const source = readFileSync("offline.js", "utf8")
         .replace("VERSION", hash.digest("hex").slice(0, 12))
         .replace('"FILES"', JSON.stringify(["./", ...files]));

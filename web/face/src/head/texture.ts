@@ -14,8 +14,7 @@ import { seenVertices, type SeenVertices } from "./visibility";
 const SQUARE_PER_CROP = 2.2; // the part of the photo that a head may be in, over the crop's side
 const MOST_PX = 1024; // of that part
 const KNOWN = 0.4; // weight from which a vertex's colour in the photo counts
-const PASSES = 240; // of spreading differences over what is not seen
-const KEPT = 0.996; // of a difference in each
+const PASSES = 160; // of smoothing what is spread over what is not seen
 const GROWN_PX = 6; // by which colours reach over the edges of the texture's parts
 const FACE = 200; // of 255: surely skin of the face
 
@@ -122,24 +121,37 @@ function skinGain(model: FaceModel, albedo: Float32Array, seen: SeenVertices, sh
   });
 }
 
-/** Differences where they are known, spread from there over all else, fading slowly. */
+/** Differences where they are known, carried from there over all else, ring by ring, and smoothed. */
 function spread(difference: Float32Array, weight: Float32Array, { start, list }: Neighbours): Float32Array {
   const known = Uint8Array.from(weight, (value) => Number(value >= KNOWN));
   let field = difference.map((value, i) => (known[Math.floor(i / 3)] ? value : 0));
+  const reached = known.slice();
+  for (let ring = Array.from(known.keys()).filter((v) => known[v]); ring.length; ) {
+    const next = new Set<number>();
+    for (const v of ring) for (let k = start[v]!; k < start[v + 1]!; k++) if (!reached[list[k]!]) next.add(list[k]!);
+    for (const v of next) meanOf(field, v, start, list, reached);
+    for (const v of next) reached[v] = 1;
+    ring = [...next];
+  }
   for (let pass = 0; pass < PASSES; pass++) {
-    const next = field.slice();
-    for (let v = 0; v < known.length; v++) {
-      if (known[v]) continue;
-      const around = start[v + 1]! - start[v]!;
-      for (let c = 0; c < 3 && around; c++) {
-        let sum = 0;
-        for (let k = start[v]!; k < start[v + 1]!; k++) sum += field[3 * list[k]! + c]!;
-        next[3 * v + c] = (KEPT * sum) / around;
-      }
-    }
-    field = next;
+    const smoothed = field.slice();
+    for (let v = 0; v < known.length; v++) if (!known[v] && reached[v]) meanOf(field, v, start, list, reached, smoothed);
+    field = smoothed;
   }
   return field;
+}
+
+/** Write the mean of a vertex's neighbours that have been reached. */
+function meanOf(field: Float32Array, v: number, start: Uint32Array, list: Uint32Array, reached: Uint8Array, to = field): void {
+  const sums = [0, 0, 0];
+  let count = 0;
+  for (let k = start[v]!; k < start[v + 1]!; k++) {
+    const near = list[k]!;
+    if (!reached[near]) continue;
+    for (let c = 0; c < 3; c++) sums[c]! += field[3 * near + c]!;
+    count++;
+  }
+  if (count) for (let c = 0; c < 3; c++) to[3 * v + c] = sums[c]! / count;
 }
 
 /** Let colours reach over the edges of what triangles cover. */

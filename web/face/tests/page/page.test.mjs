@@ -1,6 +1,8 @@
 // The built page in a browser, as a visitor uses it. SHOTS names a folder for pictures of it.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { DIST, PATIENCE_MS, launched, served } from "./serving.mjs";
@@ -21,8 +23,8 @@ after(async () => {
   await server?.close();
 });
 
-async function opened(options = {}) {
-  const context = await browser.newContext({ reducedMotion: "reduce", ...options });
+async function opened(options = {}, of = browser) {
+  const context = await of.newContext({ reducedMotion: "reduce", ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
   page.on("console", (message) => words.push(message.text()));
@@ -56,6 +58,16 @@ const twoPeople = (page) =>
     const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: "image/jpeg" })).arrayBuffer());
     return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
   }, readFileSync(PHOTO).toString("base64"));
+
+/** The example as a camera's picture. */
+const asJpeg = (page) =>
+  page.evaluate(async (base64) => {
+    const picture = await createImageBitmap(new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]));
+    const canvas = new OffscreenCanvas(640, 480);
+    canvas.getContext("2d").drawImage(picture, 100, 0, 300, 225, 0, 0, 640, 480);
+    const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 })).arrayBuffer());
+    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+  }, photo);
 
 const shot = async (page, name) => process.env.SHOTS && page.screenshot({ path: `${process.env.SHOTS}/${name}.png` });
 const ready = (page) => page.locator("body[data-ready]").waitFor();
@@ -130,6 +142,28 @@ test("the camera's pictures are looked at, and the camera is let go", async () =
   await page.keyboard.press("Escape");
   assert.equal(await stream.evaluate((each) => each.active), false);
   await page.context().close();
+});
+
+test("a person before the camera moves the head", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "mlanet-camera-"));
+  const film = join(folder, "person.mjpeg");
+  const still = await opened();
+  writeFileSync(film, Buffer.from(await asJpeg(still), "base64"));
+  await still.context().close();
+  const other = await launched("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", `--use-file-for-fake-video-capture=${film}`);
+  try {
+    const page = await opened({ viewport: { width: 1280, height: 800 }, permissions: ["camera"], colorScheme: "dark" }, other);
+    await page.getByRole("button", { name: "Use the camera" }).click();
+    await ready(page);
+    await page.locator("#mouthSmileLeft").waitFor();
+    const smiles = () => page.locator("#mouthSmileLeft").evaluate((input) => input.valueAsNumber);
+    assert.ok((await smiles()) > 0.3, "she smiles");
+    await page.waitForTimeout(1000);
+    await shot(page, "camera-head");
+  } finally {
+    await other.close();
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("once loaded, the page opens and works without a network", async () => {
