@@ -11,8 +11,8 @@ import { drawPoints } from "./page/points";
 import { sceneOf, type Weights } from "./page/scene";
 import "./page/style.css";
 import type { Reconstruction } from "./reconstructor";
-import { Workshop } from "./work/client";
-import type { FoundFaces, MadeHead, Services } from "./work/protocol";
+import { Workshop } from "./background/client";
+import type { FoundFaces, MadeHead, Services } from "./background/protocol";
 
 const MODES: [Mode, string][] = [
   ["photo", "Photo"],

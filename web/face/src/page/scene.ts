@@ -2,7 +2,7 @@
 import { BufferAttribute, BufferGeometry, DataTexture, DoubleSide, FrontSide, Group, LinearMipmapLinearFilter, Mesh, MeshStandardMaterial, Object3D, SRGBColorSpace, LinearFilter } from "three";
 import type { RigMesh } from "../head/rig";
 import type { Picture } from "../image/picture";
-import type { MadeHead } from "../work/protocol";
+import type { MadeHead } from "../background/protocol";
 
 /** Weights by the expression's name. */
 export type Weights = Readonly<Record<string, number>>;
