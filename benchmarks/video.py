@@ -11,7 +11,7 @@ import resource
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +23,7 @@ from jaxtyping import Float
 from rich.console import Console
 from rich.table import Table
 from scipy.spatial.transform import Rotation
-from video_scenes import RATE, alone, compressed, crossing, leaving
+from video_scenes import RATE, Repeated, alone, compressed, crossing, leaving
 
 from mlanet import Reconstructor
 from mlanet.geometry import Pose, angle_between, box_iou, landmarks_in_pixels
@@ -33,7 +33,7 @@ from mlanet.synthesis.films import RenderedFilm
 from mlanet.video import Tracker
 from mlanet.video.capture import FaceCapture
 from mlanet.video.people import FilmedPerson, film_camera, filmed_people
-from mlanet.video.reading import Film, Frame
+from mlanet.video.reading import Film
 from mlanet.video.recording import Recording
 from mlanet.video.results import record_film, write_overlay
 from mlanet.video.sending import LiveLinkReceiver, UdpPort, VmcReceiver
@@ -332,24 +332,6 @@ def measure_live(
         "live_latency_95_ms": float(np.percentile(wall[5:], 95.0)),
         "live_cpu_ms": float(np.median(busy[5:])),
     }
-
-
-class Repeated:
-    """A film that plays a few frames forwards and backwards, made up while it is read."""
-
-    def __init__(self, film: Film, count: int) -> None:
-        self.images = [frame.image for frame in film.frames()]
-        self.count = count
-
-    def frames(self, since: int = 0) -> Iterator[Frame]:
-        """As a film's."""
-        return map(self.frame_at, range(since, self.count))
-
-    def frame_at(self, pts: int) -> Frame:
-        """Times are numbers of frames."""
-        turn, place = divmod(pts, len(self.images))
-        image = self.images[place if turn % 2 == 0 else -1 - place]
-        return Frame(image, pts, pts / RATE)
 
 
 def measure_memory(

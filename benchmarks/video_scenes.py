@@ -1,5 +1,6 @@
 """The rendered films that `video.py` measures on."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -7,7 +8,7 @@ import numpy as np
 
 from mlanet.morphable import MorphableModel
 from mlanet.synthesis.films import RenderedFilm, acted, bumps, random_actor
-from mlanet.video.reading import Film
+from mlanet.video.reading import Film, Frame
 
 RATE = 30
 LARGE, SMALL = (480, 640), (240, 320)
@@ -94,3 +95,21 @@ def compressed(film: RenderedFilm, path: Path, crf: int = 23, rounds: int = 1) -
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return Film.open(path)
+
+
+class Repeated:
+    """A film that plays a few frames forwards and backwards, made up while it is read."""
+
+    def __init__(self, film: Film, count: int) -> None:
+        self.images = [frame.image for frame in film.frames()]
+        self.count = count
+
+    def frames(self, since: int = 0) -> Iterator[Frame]:
+        """As a film's."""
+        return map(self.frame_at, range(since, self.count))
+
+    def frame_at(self, pts: int) -> Frame:
+        """Times are numbers of frames."""
+        turn, place = divmod(pts, len(self.images))
+        image = self.images[place if turn % 2 == 0 else -1 - place]
+        return Frame(image, pts, pts / RATE)
