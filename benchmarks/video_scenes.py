@@ -41,7 +41,7 @@ def alone(model: MorphableModel, seed: int, frames: int, *, still: bool = False)
         ],
         axis=1,
     )
-    blink = zero if still else bumps(t, np.arange(0.4, t[-1], 0.9))
+    blink = zero if still else bumps(t, np.arange(0.4, t[-1], 0.9).tolist())
     smile = np.clip(0.5 + 0.6 * np.sin(1.5 * t + phase[5]), 0.0, 1.0)
     curves = {"eyeBlinkLeft": blink, "eyeBlinkRight": blink}
     if not still:
