@@ -44,11 +44,12 @@ from mlanet.render import (
     TextureSource,
     UnbuiltHead,
     detail_normals,
+    draw_crowd,
     draw_overlay,
     draw_picture,
     face_mask,
+    hair_offsets,
     head_texture,
-    mm_per_px,
     texture_size,
     transfer_texture,
 )
@@ -74,8 +75,8 @@ class Reconstruction(PickledFields):
         confidence: calibrated probability that the mean error of the 68 landmarks lies within 5 %
             of the face's size (`mlanet.network.confidence`); None if the network does not say.
         landmark_confidence: of each landmark, that its own does.
-        texture_source: makes the texture of this photo and others of the person
-            (`mlanet.person.join_person`).
+        texture_source: makes the texture of this photo and others of the person, and tells the
+            hair (`mlanet.person.join_person`).
     """
 
     image: UInt8[np.ndarray, "h w 3"]
@@ -140,6 +141,13 @@ class Reconstruction(PickledFields):
         """The mesh where the photo shows it: what pictures are drawn from."""
         return PosedHead(self.model, self.vertices, self.pose, self.camera)
 
+    @cached_property
+    def hair(self) -> Float[np.ndarray, "w 3"]:
+        """How far hair stands off the mesh's vertices (`mlanet.render.hair_offsets`), mm."""
+        if self.texture_source is not None:
+            return self.texture_source.hair
+        return hair_offsets(self.image, self.head)
+
     @property
     def unbuilt(self) -> UnbuiltHead:
         """The head without its mesh."""
@@ -166,8 +174,7 @@ class Reconstruction(PickledFields):
     def texture(self) -> Texture:
         """The photo's colours in UV, as `texture_of` makes them at the photo's own detail.
 
-        Raises:
-            RenderError: the face model has no texture coordinates or no albedo.
+        It raises what that does.
         """
         return self.texture_of()
 
@@ -192,7 +199,8 @@ class Reconstruction(PickledFields):
             return self.texture_source(size, blank)
         colors = self.mesh.colors
         assert colors is not None
-        photo = HeadInPhoto(self.image, self.head, (head.build() for head in self.before))
+        head = self.head.with_hair(self.hair)
+        photo = HeadInPhoto(self.image, head, (other.build() for other in self.before))
         return head_texture([photo], colors, size or self.own_texture_size, blank=blank)
 
     @cached_property
@@ -221,17 +229,11 @@ class Reconstruction(PickledFields):
     def draw(
         self, kind: str, background: UInt8[np.ndarray, "h w 3"] | None = None
     ) -> UInt8[np.ndarray, "h w 3"]:
-        """A kind of picture (docs/reference/output.md) over the photo or another of its size.
-
-        Raises:
-            ValueError: there is no such kind; the message lists them.
-        """
+        """`draw_faces` of this one (docs/reference/output.md)."""
         return draw_faces([self], kind, background)
 
     def mask(self, *regions: str) -> Float[np.ndarray, "h w"]:
-        """Share of each pixel of the photo, in [0, 1], that shows regions of the face model.
-
-        Without names, those that make up the face.
+        """Share, 0 to 1, of each pixel that shows regions of the face model; by default the face's.
 
         Raises:
             ValueError: there is no such region; the message lists them.
@@ -285,16 +287,15 @@ class Reconstruction(PickledFields):
         """Write `name`.glb, `name`.json, ... into a folder; returns the paths.
 
         The GLB is an avatar (`mlanet.export.write_avatar`) where the face model has what that
-        needs, else the mesh as it is. Other meshes have the photo's expression. Each file appears
-        whole or not at all. Of a face model without texture coordinates, or without colours to
-        fill what is hidden, meshes have no texture.
+        needs, else the mesh as it is. Other meshes have the photo's expression, and no texture if
+        the face model lacks UV or colours. Each file appears whole or not at all.
 
         Args:
             folder: where to; it is made.
             name: what files are called.
             formats: names of `mlanet.export.FORMATS` (docs/reference/output.md).
             extent: what meshes show: the whole head, or the face alone with eyes and teeth.
-            texture: which textures, and how large.
+            texture: which textures, how large, and whether hair stands off the head.
 
         Raises:
             UsageError: there is no such format, or its extra is not installed.
@@ -306,11 +307,14 @@ class Reconstruction(PickledFields):
         check_formats(formats)
         textured = self.has_texture and needs_texture(formats)
         mesh = cut_mesh(self.mesh, face_height(self.model)) if extent == "face" else self.mesh
+        stands_off = self.hair if texture.hair and textured and extent == "head" else None
+        if stands_off is not None:
+            mesh = replace(mesh, vertices=mesh.vertices + stands_off)
         avatar = None
         if textured and can_be_avatar(self.model):
             shape = self.coefficients.identity, self.coefficients.expression
             detail = self.detail if texture.detail else None
-            avatar = AvatarShape(self.model, *shape, extent, detail)
+            avatar = AvatarShape(self.model, *shape, extent, detail, stands_off)
         made = None
         if textured or texture.has_pictures:
             made = self.texture if texture.size is None else self.texture_of(texture.size)
@@ -321,10 +325,13 @@ class Reconstruction(PickledFields):
         content = FaceContent(name, mesh, colors, self.as_dict(), avatar, view, pictures)
         return write_formats(content, Path(folder), formats)
 
-    def viewed(self, name: str = "face_00", *, detail: bool = False) -> ViewedHead:
+    def viewed(
+        self, name: str = "face_00", *, detail: bool = False, hair: bool = True
+    ) -> ViewedHead:
         """The head for a page (`mlanet.viewing.write_page`); with a normal map of its detail."""
         photo = photo_view(self.image, self.crop.square_px, self.camera, self.pose)
-        save = partial(self.save, name=name, formats=("glb",), texture=TextureChoice(detail=detail))
+        choice = TextureChoice(detail=detail, hair=hair)
+        save = partial(self.save, name=name, formats=("glb",), texture=choice)
         glb = content_of(lambda path: save(path.parent)[0].replace(path))
         return ViewedHead(name, glb, photo, identity_offsets(self.model))
 
@@ -352,10 +359,9 @@ class Reconstruction(PickledFields):
         *,
         texture: TextureChoice = AS_PHOTOGRAPHED,
     ) -> list[Path]:
-        """Write the mesh in another model's topology, and that model's coefficients.
+        """Write the mesh in another model's topology, and its coefficients; returns the paths.
 
-        The files are `name`.topology.glb, `name`.topology.json, ..., of formats that hold meshes
-        or coefficients; returns the paths.
+        The files are `name`.topology.glb and so on, of formats that hold meshes or coefficients.
 
         Raises:
             UsageError: there is no such format, or its extra is not installed.
@@ -376,12 +382,10 @@ def draw_faces(
 ) -> UInt8[np.ndarray, "h w 3"]:
     """A kind of picture with all faces of a photo, nearer ones over farther ones.
 
-    Without a background, over the photo. A black one gives maps for machines: with `pncc`, `uv`,
-    `normal` or `depth`, black is where there is no face.
+    Without a background, over the photo; a black one gives maps for machines.
 
     Raises:
-        ValueError: there is no such kind (the message lists them), or neither a face nor a
-            background.
+        ValueError: there is no such kind, or neither a face nor a background.
     """
     if background is None:
         if not faces:
@@ -389,10 +393,7 @@ def draw_faces(
         background = faces[0].image
     if len(faces) == 1:
         return draw_picture(kind, background, [faces[0].head])
-    picture = draw_picture(kind, background, [])
-    for face in sorted(faces, key=lambda face: -mm_per_px(face.pose, face.camera)):
-        picture = draw_picture(kind, picture, [replace(face).head])  # let go: a crowd is large
-    return picture
+    return draw_crowd(kind, background, [face.unbuilt for face in faces])
 
 
 def _rounded(values: Any, digits: int) -> Any:

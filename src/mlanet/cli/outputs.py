@@ -1,6 +1,6 @@
 """What a command writes of each photo: the options, checked."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import tyro
@@ -39,6 +39,10 @@ class Outputs:
     """Give GLB files and the page a normal map of what is finer than the mesh, such as wrinkles,
     from the photo's shading."""
 
+    hair: bool = True
+    """Let hair stand off the head as far as the photo shows; without, it is painted on the face
+    model's mesh."""
+
     draw: str = ""
     """More pictures, separated by commas: shape, depth, normal, uv, pncc, parts, parts-whole, pose,
     landmarks."""
@@ -59,7 +63,9 @@ class Outputs:
         """The textures that are wanted."""
         from mlanet.render import TextureChoice
 
-        return TextureChoice(self.texture, self.texture_mask, self.texture_size, self.detail)
+        return TextureChoice(
+            self.texture, self.texture_mask, self.texture_size, self.detail, self.hair
+        )
 
     def check(self) -> None:
         """See that there are such formats and pictures, and textures of that size.
@@ -95,7 +101,9 @@ class Outputs:
         from mlanet.export import face_height
         from mlanet.render import AS_PHOTOGRAPHED
 
-        if self.texture_choice != AS_PHOTOGRAPHED and not (len(model.uv) and model.has_albedo):
+        if replace(self.texture_choice, hair=True) != AS_PHOTOGRAPHED and not (
+            len(model.uv) and model.has_albedo
+        ):
             lacking = "texture coordinates" if model.has_albedo else "albedo"
             raise UsageError(f"--texture..., --detail: face model {model.name} has no {lacking}")
 

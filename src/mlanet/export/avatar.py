@@ -79,6 +79,7 @@ def write_avatar(
     extent: Literal["head", "face"] = "head",
     animation: Animation | None = None,
     detail: UInt8[np.ndarray, "k k 3"] | None = None,
+    hair: Float[np.ndarray, "w 3"] | None = None,
 ) -> None:
     """Write a person's head with all expressions as morph targets, in metres.
 
@@ -96,6 +97,7 @@ def write_avatar(
         animation: what the head does; eyeballs then turn about their joints, and not by targets.
         detail: normal map of the skin in tangent space (`mlanet.render.detail_normals`); left out
             if it is the same everywhere.
+        hair: how far it stands off the head, mm (`mlanet.render.hair_offsets`).
 
     Raises:
         ValueError: the model lacks something, a coefficient is not finite, or texture or
@@ -112,6 +114,8 @@ def write_avatar(
     if detail is not None and not np.ptp(detail, axis=(0, 1)).any():
         detail = None
     vertices = model.vertices(identity, np.zeros_like(expression))
+    if hair is not None:
+        vertices = vertices + hair
     if not (np.isfinite(vertices).all() and np.isfinite(expression).all()):
         raise ValueError("identity and expression must be finite")
     normals = model.normals(vertices).astype(np.float32)

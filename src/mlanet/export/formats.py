@@ -47,7 +47,7 @@ class PhotoPlacement:
 class AvatarShape:
     """Whose head an avatar is: a model of which `can_be_avatar` holds, and coefficients.
 
-    `detail` is the normal map of its skin, if it has one.
+    `detail` is the normal map of its skin, if it has one; `hair` stands off so far.
     """
 
     model: MorphableModel
@@ -55,6 +55,7 @@ class AvatarShape:
     expression: Float[np.ndarray, "e"]
     extent: Extent = "head"
     detail: UInt8[np.ndarray, "k k 3"] | None = None
+    hair: Float[np.ndarray, "w 3"] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,8 +159,15 @@ def _glb(path: Path, content: FaceContent) -> list[Path]:
         write_glb(path, content.mesh, texture, name=content.name)
     else:
         shape = avatar.model, avatar.identity, avatar.expression
-        extent, detail = avatar.extent, avatar.detail
-        write_avatar(path, *shape, texture, name=content.name, extent=extent, detail=detail)
+        write_avatar(
+            path,
+            *shape,
+            texture,
+            name=content.name,
+            extent=avatar.extent,
+            detail=avatar.detail,
+            hair=avatar.hair,
+        )
     return [path]
 
 

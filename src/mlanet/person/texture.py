@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
+from jaxtyping import Float
+
 from mlanet.reconstruction import Reconstruction
 from mlanet.render import HeadInPhoto, Texture, head_texture
 
@@ -17,6 +20,11 @@ class PersonTexture:
     faces: tuple[Reconstruction, ...]
     _made: dict[tuple[int, tuple[int, int, int] | None], Texture] = field(default_factory=dict)
 
+    @property
+    def hair(self) -> Float[np.ndarray, "v 3"]:
+        """As the first photo shows it (`mlanet.render.hair_offsets`)."""
+        return self.faces[0].hair
+
     def __call__(self, size: int | None, blank: tuple[int, int, int] | None) -> Texture:
         """The texture, as `Reconstruction.texture_of` says."""
         if size is None:
@@ -25,7 +33,11 @@ class PersonTexture:
             colors = self.faces[0].mesh.colors
             assert colors is not None
             photos = [
-                HeadInPhoto(face.image, face.head, [head.build() for head in face.before])
+                HeadInPhoto(
+                    face.image,
+                    face.head.with_hair(self.hair),
+                    [head.build() for head in face.before],
+                )
                 for face in self.faces
             ]
             self._made[size, blank] = head_texture(photos, colors, size, blank=blank)

@@ -7,6 +7,7 @@ from mlanet.render.attributes import interpolate, viewer_normals
 from mlanet.render.detail import detail_normals
 from mlanet.render.drawing import composite, render_mesh
 from mlanet.render.fragments import Fragments
+from mlanet.render.hair import hair_offsets
 from mlanet.render.heads import PosedHead, UnbuiltHead, far_to_near, mm_per_px
 from mlanet.render.lookup import sample_texture, texel_distance
 from mlanet.render.naive import rasterize_naive
@@ -14,6 +15,7 @@ from mlanet.render.parts import PART_COLORS, PartMasks, face_mask, part_masks
 from mlanet.render.pictures import (
     OVERLAY_OPACITY,
     PICTURES,
+    draw_crowd,
     draw_overlay,
     draw_picture,
 )
@@ -63,10 +65,12 @@ __all__ = [
     "antialias",
     "composite",
     "detail_normals",
+    "draw_crowd",
     "draw_overlay",
     "draw_picture",
     "face_mask",
     "far_to_near",
+    "hair_offsets",
     "head_texture",
     "headlight",
     "interpolate",

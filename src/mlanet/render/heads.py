@@ -1,7 +1,7 @@
 """Heads before a camera: what pictures of a face are drawn from."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -70,6 +70,10 @@ class PosedHead:
     vertices: Float[np.ndarray, "v 3"]
     pose: Pose
     camera: Camera
+
+    def with_hair(self, offsets: Float[np.ndarray, "v 3"]) -> "PosedHead":
+        """The head with its vertices moved by `hair_offsets`."""
+        return replace(self, vertices=self.vertices + offsets)
 
     @cached_property
     def points(self) -> Float[np.ndarray, "v 3"]:

@@ -132,8 +132,7 @@ def _guide(model: MorphableModel) -> TextureGuide:
     lids = _lids(model, mean)
     whole = np.maximum.reduce([face, _ramp(height, *CHIN_MM), lids])  # sockets, nostrils, mouth
     trusted = np.maximum.reduce([whole * (1.0 - side) * (1.0 - high), inner, lids])
-    line_front, line_height = np.array(HAIRLINE_MM).T
-    above = height - np.interp(front, line_front, line_height)
+    above = above_hairline(mean)
     on_head = (1.0 - ears) * skin
     hairy = _ramp(above, -HAIRLINE_WIDTH_MM, HAIRLINE_WIDTH_MM) * on_head
     near = np.maximum(high, side * _ramp(height, *SIDEBURN_MM)) * (above > -FRINGE_MM) * on_head
@@ -154,6 +153,12 @@ def _guide(model: MorphableModel) -> TextureGuide:
         lit=_lit(model, skin * (1.0 - IN_FACE * trusted) * (1.0 - sharp), face),
         eyes=tuple(_eye_islands(model)),
     )
+
+
+def above_hairline(mean: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v"]:
+    """How far above the usual hairline vertices of the mean head (model frame, mm) lie."""
+    line_front, line_height = np.array(HAIRLINE_MM).T
+    return mean[:, 1] - np.interp(mean[:, 2], line_front, line_height)
 
 
 def _lit(

@@ -1,9 +1,9 @@
 """The texture of a face model's head in a photo."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol
 
 import numpy as np
 from jaxtyping import Float, Int, Int8, UInt8
@@ -24,8 +24,17 @@ LEAST_TEXTURE, MOST_TEXTURE = 64, 4096
 """Texture sides that may be asked for."""
 
 
-TextureSource: TypeAlias = Callable[[int | None, tuple[int, int, int] | None], Texture]
-"""Makes a texture of a size (None: its own) with a colour for what is hidden (None: completed)."""
+class TextureSource(Protocol):
+    """What makes the texture and tells the hair of a person in several photos."""
+
+    @property
+    def hair(self) -> Float[np.ndarray, "v 3"]:
+        """`hair_offsets` of the person."""
+        ...
+
+    def __call__(self, size: int | None, blank: tuple[int, int, int] | None) -> Texture:
+        """Of a size (None: its own) with a colour for what is hidden (None: it is completed)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +47,14 @@ class TextureChoice:
         mask: whether the visibility is written, too.
         size: in texels, `LEAST_TEXTURE` to `MOST_TEXTURE`; None is the photo's own.
         detail: whether avatars have a normal map of what is finer than the mesh.
+        hair: whether hair stands off textured heads; without it, they are the face model's.
     """
 
     light: Literal["lit", "delit", "both"] = "lit"
     mask: bool = False
     size: int | None = None
     detail: bool = False
+    hair: bool = True
 
     @property
     def has_pictures(self) -> bool:

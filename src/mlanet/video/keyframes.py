@@ -98,6 +98,11 @@ class Studied:
         """Of all frames, in the light of the best."""
         return PersonTexture(self.faces)(None, None)
 
+    @property
+    def hair(self) -> Float[np.ndarray, "v 3"]:
+        """As the best frame shows it (`mlanet.render.hair_offsets`)."""
+        return PersonTexture(self.faces).hair
+
 
 def choose_frames(
     merit: Float[np.ndarray, "n"], angles_deg: Float[np.ndarray, "n 2"]

@@ -81,6 +81,7 @@ def write_person(
         person.studied.texture().image,
         name=person.name,
         animation=animation_of(person),
+        hair=person.studied.hair,
     )
 
 

@@ -1,0 +1,217 @@
+"""How far hair stands off the head that the face model has, from the photo's outline of it.
+
+The head and what grows from it is parted from the background by colours (GrabCut; Rother et al.,
+2004). Along rays from the middle of the head, its outline beyond the mesh's is the thickness of
+the hair where the ray leaves the head; elsewhere on the scalp it is continued smoothly.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from mlanet.morphable import MorphableModel
+from mlanet.render.heads import PosedHead
+from mlanet.render.rasterize import rasterize
+from mlanet.render.smooth_fields import ramp
+from mlanet.render.strands import CENTRE_MM
+from mlanet.render.texture_guide import TextureGuide, above_hairline
+
+SIDE, WINDOW_MM = 112, 420.0
+"""Pixels and millimetres across the picture of the head that is looked at."""
+
+ROUNDS = 3
+"""Of GrabCut."""
+
+NEAR_MM, FAR_MM = 25.0, 90.0
+"""Distances from the mesh's outline up to which things begin as hair, and beyond which, above the
+ears, they are background."""
+
+EARS_MM, SHOULDERS_MM = -40.0, -130.0
+"""Heights over the middle of the head: there, and below, what surrounds it may belong to it."""
+
+ANGLES = np.radians(np.arange(-120.0, 121.0, 4.0))
+"""Directions in the picture in which the outline is measured; 0 is up, along the head."""
+
+STEP_MM, MOST_RADIUS_MM = 1.0, 190.0
+"""Along the rays."""
+
+LEAST_MM, MOST_MM = 2.0, 60.0
+"""Thickness that is not hair yet, and beyond which it is taken for something behind the head."""
+
+LOPSIDED_MM = 14.0
+"""By how much more one side may stand off than the other."""
+
+FEWEST = 8
+"""Directions that must be known."""
+
+NARROW, BROAD, BROAD_SHARE = 12.0, 3.0, 0.02
+"""Concentrations of the two von Mises-Fisher kernels on the ball of directions that continue the
+outline, and the weight of the second, which tells where nothing near is known."""
+
+NAPE_TAPER = 2.0
+"""Over so many times its thickness hair rises from the nape."""
+
+NAPE_MM = (-15.0, -70.0)
+"""Distances before the ears' axis between which the nape begins."""
+
+
+def hair_offsets(image: UInt8[np.ndarray, "h w 3"], head: PosedHead) -> Float[np.ndarray, "v 3"]:
+    """How far hair stands off the vertices of a head, in the model frame, mm.
+
+    Zero where no hair grows; all zero of bald heads, where the photo does not show the outline of
+    the scalp, and of face models without regions.
+
+    Args:
+        image: the photo.
+        head: where it shows the head, without hair.
+    """
+    offsets = np.zeros_like(head.vertices, dtype=np.float32)
+    guide = TextureGuide.of_model(head.model)
+    if head.points[:, 2].min() <= 0.0 or not guide.hairy.any():
+        return offsets
+    thickness, known = _thickness(image, head)
+    if known.sum() < FEWEST:
+        return offsets
+    up, right = _axes(head)
+    rays = np.cos(ANGLES)[:, None] * up + np.sin(ANGLES)[:, None] * right
+    rays = np.column_stack([rays, np.zeros(len(rays))]) @ head.pose.rotation
+    scalp = np.flatnonzero(guide.hairy > 0.0)
+    away = head.vertices[scalp] - np.array(CENTRE_MM)
+    away /= np.linalg.norm(away, axis=1, keepdims=True)
+    apart = 1.0 - away @ rays.T
+    kernel = (np.exp(-NARROW * apart) + BROAD_SHARE * np.exp(-BROAD * apart)) * known
+    stands_off = kernel @ thickness / kernel.sum(axis=1)
+    above, nape = (plane[scalp] for plane in _places(head.model))
+    rise = 1.0 + nape * NAPE_TAPER * stands_off
+    stands_off *= guide.hairy[scalp] * ramp((above + rise / 3.0) / rise, 0.0, 1.0)
+    offsets[scalp] = stands_off[:, None] * away
+    return offsets
+
+
+@lru_cache(maxsize=4)
+def _places(
+    model: MorphableModel,
+) -> tuple[Float[np.ndarray, "v"], Float[np.ndarray, "v"]]:
+    """Heights above the hairline in mm, and how far a vertex belongs to the nape's side."""
+    mean = model.subdivide(model.shape.mean)
+    return above_hairline(mean), ramp(mean[:, 2], *NAPE_MM)
+
+
+def _axes(head: PosedHead) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
+    """Unit vectors up along the head and to its right in the picture."""
+    up = head.pose.rotation[:2, 1]
+    up = up / max(float(np.linalg.norm(up)), 1e-6)
+    return up, np.array([-up[1], up[0]])
+
+
+def _thickness(
+    image: UInt8[np.ndarray, "h w 3"], head: PosedHead
+) -> tuple[Float[np.ndarray, "a"], Bool[np.ndarray, "a"]]:
+    """Thickness of hair in mm by angle, and where it is known."""
+    import cv2
+
+    middle = head.camera.project(head.pose.apply(np.array([CENTRE_MM])))[0, :2]
+    px_per_mm = SIDE / WINDOW_MM
+    scale = px_per_mm * head.mm_per_px
+    shift = SIDE / 2.0 - scale * middle
+    picture, inside = _window(image, scale, shift)
+    placed = head.projected * [scale, scale, 1.0] + [*shift, 0.0]
+    own = rasterize(placed, head.model.topology.faces, (SIDE, SIDE)).mask
+    up, right = _axes(head)
+    figure = _figure(picture, inside, own, up)
+    radii = np.arange(0.0, MOST_RADIUS_MM, STEP_MM)
+    rays = np.cos(ANGLES)[:, None] * up + np.sin(ANGLES)[:, None] * right
+    x, y = np.moveaxis(SIDE / 2.0 + px_per_mm * radii[None, :, None] * rays[:, None], -1, 0)
+    x, y = x.astype(np.float32), y.astype(np.float32)
+    along = [
+        cv2.remap(plane.astype(np.uint8), x, y, cv2.INTER_NEAREST) > 0
+        for plane in (own, figure | own, inside)
+    ]
+    steps = len(radii)
+    skull = steps - 1 - np.argmax(along[0][:, ::-1], axis=1)
+    beyond = ~along[1] & (np.arange(steps) > skull[:, None])
+    outline = np.where(beyond.any(axis=1), np.argmax(beyond, axis=1), steps)
+    cut_off = ~along[2] & (np.arange(steps) <= outline[:, None])
+    thickness = (outline - skull - 1) * STEP_MM
+    known = along[0].any(axis=1) & ~cut_off.any(axis=1) & (thickness < MOST_MM)
+    known &= _scalp_outline(head, middle, radii[skull] / head.mm_per_px)
+    return _steadied(thickness, known)
+
+
+def _window(
+    image: UInt8[np.ndarray, "h w 3"], scale: float, shift: Float[np.ndarray, "2"]
+) -> tuple[UInt8[np.ndarray, "s s 3"], Bool[np.ndarray, "s s"]]:
+    """The part of the photo around a head, and where that is."""
+    import cv2
+
+    placed = np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]])
+    size = SIDE, SIDE
+    low = np.maximum(np.floor(-shift / scale), 0).astype(int)
+    high = np.ceil((SIDE - shift) / scale).astype(int) + 1
+    part = image[low[1] : max(high[1], low[1] + 1), low[0] : max(high[0], low[0] + 1)]
+    if not part.size:
+        return np.zeros((SIDE, SIDE, 3), np.uint8), np.zeros((SIDE, SIDE), bool)
+    placed[:, 2] += scale * low
+    whole = np.full(part.shape[:2], 255, np.uint8)
+    inside = cv2.warpAffine(whole, placed, size, flags=cv2.INTER_NEAREST) > 0
+    if scale < 1.0:
+        part = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        placed[:, :2] = np.eye(2)
+    picture = cv2.warpAffine(part, placed, size, borderMode=cv2.BORDER_REPLICATE)
+    return picture, inside
+
+
+def _figure(
+    picture: UInt8[np.ndarray, "s s 3"],
+    inside: Bool[np.ndarray, "s s"],
+    own: Bool[np.ndarray, "s s"],
+    up: Float[np.ndarray, "2"],
+) -> Bool[np.ndarray, "s s"]:
+    """What belongs to the person, of whom the mesh shows `own`."""
+    import cv2
+
+    mm_per_px = WINDOW_MM / SIDE
+    y, x = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2.0
+    height = (x * up[0] + y * up[1]) * mm_per_px
+    away = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) * mm_per_px
+    marks = np.full((SIDE, SIDE), cv2.GC_PR_BGD, np.uint8)
+    marks[(away < NEAR_MM) | (height < SHOULDERS_MM)] = cv2.GC_PR_FGD
+    marks[(away > FAR_MM) & (height > EARS_MM)] = cv2.GC_BGD
+    marks[cv2.erode(own.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0] = cv2.GC_FGD
+    marks[~inside] = cv2.GC_BGD
+    if not (marks == cv2.GC_FGD).any() or not (marks % 2 == 0).any():
+        return own
+    cv2.setRNGSeed(0)
+    models = np.zeros((2, 1, 65))
+    lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB)
+    cv2.grabCut(lab, marks, (0, 0, 1, 1), models[0], models[1], ROUNDS, cv2.GC_INIT_WITH_MASK)
+    return marks % 2 == 1
+
+
+def _scalp_outline(
+    head: PosedHead, middle: Float[np.ndarray, "2"], skull_px: Float[np.ndarray, "a"]
+) -> Bool[np.ndarray, "a"]:
+    """At which angles the outline of the head is scalp, and neither face nor ear."""
+    up, right = _axes(head)
+    hairy = head.projected[TextureGuide.of_model(head.model).hairy > 0.5, :2] - middle
+    angle = np.arctan2(hairy @ right, hairy @ up)
+    nearest = np.rint((angle - ANGLES[0]) / (ANGLES[1] - ANGLES[0])).astype(int)
+    among = (nearest >= 0) & (nearest < len(ANGLES))
+    farthest = np.zeros(len(ANGLES))
+    np.maximum.at(farthest, nearest[among], np.linalg.norm(hairy[among], axis=1))
+    return farthest > skull_px - 6.0 * STEP_MM / head.mm_per_px
+
+
+def _steadied(
+    thickness: Float[np.ndarray, "a"], known: Bool[np.ndarray, "a"]
+) -> tuple[Float[np.ndarray, "a"], Bool[np.ndarray, "a"]]:
+    """Without single strands and what leans against the head on one side."""
+    padded = np.pad(np.where(known, thickness, np.nan), 2, constant_values=np.nan)
+    around = np.lib.stride_tricks.sliding_window_view(padded, 5)
+    known = np.isfinite(around).sum(axis=1) >= 2
+    middle = np.zeros(len(thickness))
+    middle[known] = np.nanmedian(around[known], axis=1)
+    both = known & known[::-1]
+    middle[both] = np.minimum(middle, middle[::-1] + LOPSIDED_MM)[both]
+    return np.maximum(middle - LEAST_MM, 0.0), known
