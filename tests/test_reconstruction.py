@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from pygltflib import GLTF2
+from scipy.spatial import cKDTree
 
 from mlanet import Reconstructor
 from mlanet.assets import verified_path
@@ -228,3 +229,40 @@ def test_a_mask_is_written_without_any_mesh(face, tmp_path):
     (path,) = face.save(tmp_path, formats=(), texture=TextureChoice(mask=True))
     assert path.name == "face_00.texture-mask.png"
     assert Image.open(path).mode == "L"
+
+
+def test_files_have_hair_unless_it_is_not_wanted(face, tmp_path):
+    import trimesh
+
+    assert np.linalg.norm(face.hair, axis=1).max() > 15.0  # her hair is thick
+    sizes = {}
+    for hair in (True, False):
+        (path, *_) = face.save(
+            tmp_path, f"hair{hair}", ("ply",), texture=TextureChoice(size=128, hair=hair)
+        )
+        sizes[hair] = trimesh.load_mesh(path, process=False).vertices
+    np.testing.assert_allclose(sizes[False], face.vertices, atol=1e-3)
+    np.testing.assert_allclose(sizes[True], face.vertices + face.hair, atol=1e-3)
+
+
+def test_an_avatar_with_hair_differs_on_the_scalp_alone(face, tmp_path):
+    from mlanet.export import read_avatar
+
+    rest = []
+    for hair in (True, False):
+        choice = TextureChoice(size=128, hair=hair)
+        (path,) = face.save(tmp_path, f"avatar{hair}", ("glb",), texture=choice)
+        rest.append(read_avatar(path, face.model).rest)
+    with_hair, without = rest
+    assert with_hair[:, 1].max() > without[:, 1].max() + 15.0
+    below = [sorted(map(tuple, points[points[:, 1] < -60.0].round(3))) for points in rest]
+    assert below[0] == below[1]
+
+
+def test_the_face_alone_has_no_hair(face, tmp_path):
+    import trimesh
+
+    (path, *_) = face.save(tmp_path, "alone", ("ply",), extent="face")
+    own = trimesh.load_mesh(path, process=False).vertices
+    nearest, _ = cKDTree(face.vertices).query(own)
+    assert np.median(nearest) < 1e-3
