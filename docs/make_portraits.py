@@ -10,7 +10,7 @@ import argparse
 import io
 import os
 import tarfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -99,7 +99,10 @@ class Tile:
         height, width = SUPERSAMPLING * self.height, SUPERSAMPLING * self.width
         camera = Camera(width * DISTANCE_MM / self.shown_mm, (width / 2, height / 2))
         texture = None if clay else face.texture.image
-        mesh = Mesh(mesh.vertices, mesh.faces) if clay else mesh
+        if clay:
+            mesh = Mesh(mesh.vertices, mesh.faces)
+        else:
+            mesh = replace(mesh, vertices=mesh.vertices + face.hair)
         picture = composite(
             render_mesh(mesh, Pose(rotation, place), camera, (height, width), texture=texture),
             np.full((height, width, 3), BACKGROUND, np.uint8),
