@@ -61,7 +61,9 @@ def restored(tracker: Tracker, arrays: dict[str, Any]) -> None:
         crop = Crop(arrays["crops"][k], arrays["transforms"][k])
         vector = arrays["vectors"][k]
         face = Reconstruction(crop.image, None, crop, layout.split(vector), layout.rotation, model)
-        plain = {name: kind(v) for (name, kind), v in zip(SCALARS.items(), scalars, strict=True)}
+        plain: dict[str, Any] = {
+            name: kind(v) for (name, kind), v in zip(SCALARS.items(), scalars, strict=True)
+        }
         known, fresh = (
             Person(_parts(arrays[name][k], layout), float(arrays[f"{name}_spread"][k]))
             for name in ("known", "fresh")
