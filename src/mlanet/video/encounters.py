@@ -56,9 +56,8 @@ class Encounters:
         """
         missing = any(self._hidden(track, time_s) for track in lost)
         squares = np.stack([square_of(face) for _, face in found]) if found else np.zeros((0, 4))
-        near = (box_iou(squares, squares) - np.eye(len(found)) > self.config.least_overlap).any(
-            axis=1
-        )
+        overlap = box_iou(squares, squares) - np.eye(len(found))
+        near: list[bool] = np.any(overlap > self.config.least_overlap, axis=1).tolist()
         for (track, _), touches in zip(found, near, strict=True):
             if track.settled and touches:
                 self.begin(track, time_s)
