@@ -114,20 +114,23 @@ class Encounters:
         for row, track in enumerate(ready):
             if row in pairs:
                 number, person = numbers[pairs[row]], people[pairs[row]]
-            elif track.number in taken:
+            elif track.number in taken or not track.placed:
                 number, person, self.people = self.people, Person(), self.people + 1
             else:
                 number, person = track.number, track.known
             if track.known.known and track.number not in {number, *taken}:
-                lost.append(replace(track))
+                lost.append(replace(track, placed=False))
             self._rename(track, number)
-            track.known, track.fresh, track.settled = person.joined(track.fresh), Person(), True
+            track.known, track.fresh = person.joined(track.fresh), Person()
+            track.settled = track.placed = True
         lost[:] = [track for track in lost if track.number not in taken]
 
     def _cost(self, track: Track, old: Track, met: bool) -> float:
         """Of being a person known before, met or lost; above 1 it is none."""
         config = self.config
         distance = old.known.looks.distance(track.fresh.looks)
+        if old is track and not track.placed:  # back after a cut
+            return distance / config.most_distance
         if met:
             own = config.margin if old is track else 0.0
             return (distance - own) / (config.most_distance * config.nearby)

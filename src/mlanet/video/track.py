@@ -36,7 +36,8 @@ class Track:
         known: what was seen of the person while there was no doubt who it is.
         fresh: what was seen since; nothing of it was near anybody else once they are `apart_s`.
         missed: detections in a row that did not find the person.
-        placed: whether the last place still tells where the person may be; not after a cut.
+        placed: whether the last place tells where the person may be: not after a cut, until it is
+            settled who it is.
         stretch: number of the frames since `since_s`, all of which show the same person.
         since_s: when the person appeared, or met somebody.
         apart_s: since when nobody else is near; infinite while somebody is.

@@ -280,7 +280,7 @@ class Tracker:
             else:
                 self._encounters.begin(track, time_s)
                 track.face, track.time_s, track.velocity = face, time_s, np.zeros(3)
-            track.score, track.missed, track.placed = score, 0, True
+            track.score, track.missed = score, 0
             result.append((track, face))
         return result
 
