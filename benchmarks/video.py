@@ -236,7 +236,7 @@ def _spread(person: FilmedPerson) -> float:
 def numbers_by_actor(
     film: RenderedFilm, shown: Film, reconstructor: Reconstructor
 ) -> list[list[tuple[int, int]]]:
-    """For each actor (frame, number) where somebody is tracked in their place."""
+    """For each actor (frame, number) where somebody is tracked in their place, as files have it."""
     tracker = Tracker(reconstructor)
     squares = [
         [square_from_landmarks(points) for points in film.landmarks_px(actor)]
@@ -248,8 +248,8 @@ def numbers_by_actor(
             own = square_of(tracked.face)[None]
             iou = [float(box_iou(own, each[index][None])[0, 0]) for each in squares]
             if max(iou) > 0.4:
-                seen[int(np.argmax(iou))].append((index, tracked.number))
-    return [[(f, tracker.renamed.get(n, n)) for f, n in each] for each in seen]
+                seen[int(np.argmax(iou))].append((index, tracked.stretch))
+    return [[(f, tracker.numbers[stretch]) for f, stretch in each] for each in seen]
 
 
 def measure_numbers(

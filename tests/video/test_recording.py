@@ -44,7 +44,7 @@ def test_a_run_that_was_killed_goes_on_as_if_nothing_had_happened(
     again.checkpoint(tracker, finished=True)
     assert (again.frames() == whole.frames()).all()
     assert (again.numbers() == whole.numbers()).all()
-    for name in ("frame", "number"):
+    for name in ("frame", "stretch"):
         assert (again.faces()[name] == whole.faces()[name]).all()
     for name in ("confidence", "square_px", "vector"):
         assert np.allclose(again.faces()[name], whole.faces()[name], atol=1e-4)

@@ -54,8 +54,8 @@ def test_numbers_survive_a_crossing(reconstructor, crossing):
     tracker, seen = Tracker(reconstructor), []
     for index in range(len(crossing)):
         found = tracker(crossing[index], float(crossing.times_s[index]))
-        seen += [(actor_of(each.face, crossing, index), each.number) for each in found]
-    numbers = {(who, tracker.renamed.get(number, number)) for who, number in seen}
+        seen += [(actor_of(each.face, crossing, index), each.stretch) for each in found]
+    numbers = {(who, tracker.numbers[stretch]) for who, stretch in seen}
     assert len(numbers) == 2
     assert len({number for _, number in numbers}) == 2
     assert len(seen) > 1.6 * len(crossing)
@@ -63,15 +63,15 @@ def test_numbers_survive_a_crossing(reconstructor, crossing):
 
 def test_who_is_hidden_for_a_moment_keeps_the_number(reconstructor, talking):
     tracker = Tracker(reconstructor)
-    numbers = []
+    stretches = []
     for index in range(24):
         hidden = 6 <= index < 10
         image = np.full_like(talking[index], 90) if hidden else talking[index]
         found = tracker(image, index / 12.0)
         assert not hidden or not found
-        numbers += [tracked.number for tracked in found]
-    assert {tracker.renamed.get(number, number) for number in numbers} == {0}
-    assert len(numbers) >= 16
+        stretches += [tracked.stretch for tracked in found]
+    assert {tracker.numbers[stretch] for stretch in stretches} == {0}
+    assert len(stretches) >= 16
 
 
 def test_two_people_on_both_sides_of_a_cut_get_two_numbers(reconstructor, talking, crossing):

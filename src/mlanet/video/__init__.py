@@ -6,7 +6,8 @@ from mlanet.video.performances import calmed, read_performance
 from mlanet.video.retargeting import Neutral, neutral_at, retargeted, usual_neutral
 from mlanet.video.smoothing import LiveSmoother, Motion, OneEuro, smoothed
 from mlanet.video.stage import Stage
-from mlanet.video.tracker import TrackedFace, Tracker, TrackerConfig
+from mlanet.video.tracker import TrackedFace, Tracker
+from mlanet.video.tracker_config import TrackerConfig
 
 __all__ = [
     "AvatarFilm",

@@ -108,7 +108,7 @@ class FaceCapture:
         self._layout = reconstructor.regressor.config.layout
         self._smooth, self._focal_length_px = smooth, focal_length_px
         self._smoother = LiveSmoother(smooth)
-        self._number: int | None = None
+        self._stretch: int | None = None
         self._seen_s = -np.inf
         self._rest: list[Motion] = []
         self._rest_s = 0.0
@@ -163,14 +163,13 @@ class FaceCapture:
 
     def _chosen(self, faces: Sequence[TrackedFace], time_s: float) -> TrackedFace | None:
         """Who is followed, if they are there."""
-        if self._number is not None:
-            self._number = self._tracker.renamed.get(self._number, self._number)
-        own = [face for face in faces if face.number == self._number]
+        numbers, stretch = self._tracker.numbers, self._stretch
+        own = [face for face in faces if stretch is not None and face.number == numbers[stretch]]
         if not own and faces and time_s - self._seen_s > PATIENCE_S:
             own = [max(faces, key=lambda each: float(np.ptp(square_of(each.face)[::2])))]
-            if self._number is not None:
+            if stretch is not None:
                 self.neutral = None
-            self._number = own[0].number
+            self._stretch = own[0].stretch
             self._smoother = LiveSmoother(self._smooth)
         if not own:
             return None

@@ -98,6 +98,11 @@ class Person:
         return Person(sums, max(self.spread, other.spread))
 
     @property
+    def known(self) -> bool:
+        """Whether anything was added."""
+        return any(each is not None for each in self.sums)
+
+    @property
     def looks(self) -> Looks:
         """The mean of the views, by how often each was seen.
 

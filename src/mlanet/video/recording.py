@@ -16,7 +16,7 @@ from mlanet.video.reading import Frame
 from mlanet.video.snapshot import restored, snapshot
 from mlanet.video.tracker import TrackedFace, Tracker
 
-FORMAT = "mlanet-recording-1"
+FORMAT = "mlanet-recording-2"
 STATE, FRAMES, FACES, TRACKER = "state.json", "frames.bin", "faces.bin", "tracker.npz"
 
 CHUNK = 4096
@@ -29,11 +29,11 @@ FRAME = np.dtype([("pts", "<i8"), ("time_s", "<f8"), ("cut", "?")])
 
 
 def face_type(layout: CoefficientLayout) -> np.dtype[Any]:
-    """A row of a face: number of its frame and person, crop's square, coefficients."""
+    """A row of a face: number of its frame and stretch, crop's square, coefficients."""
     return np.dtype(
         [
             ("frame", "<i4"),
-            ("number", "<i4"),
+            ("stretch", "<i4"),
             ("confidence", "<f4"),
             ("square_px", "<f8", (4,)),
             ("vector", "<f4", (layout.size,)),
@@ -60,7 +60,7 @@ class Recording:
         self.folder, self.layout, self._origin = folder, layout, origin
         self._type = face_type(layout)
         folder.mkdir(parents=True, exist_ok=True)
-        self.num_frames, num_faces, self.finished, self._renamed = 0, 0, False, {}
+        self.num_frames, num_faces, self.finished, self._numbers = 0, 0, False, []
         state = self._known_state()
         if state is not None:
             self.num_frames, num_faces, self.finished = (
@@ -68,7 +68,7 @@ class Recording:
                 state["faces"],
                 state["finished"],
             )
-            self._renamed = {int(a): int(b) for a, b in state["renamed"].items()}
+            self._numbers = [int(number) for number in state["numbers"]]
         self._files = [
             _opened(folder / FRAMES, self.num_frames * FRAME.itemsize),
             _opened(folder / FACES, num_faces * self._type.itemsize),
@@ -79,7 +79,6 @@ class Recording:
         """Put a tracker into the state of the last checkpoint."""
         if self.num_frames:
             restored(tracker, read_npz(self.folder / TRACKER, DataError, "no tracker's state"))
-        tracker.renamed.update(self._renamed)
 
     def add(self, frame: Frame, faces: list[TrackedFace], cut: bool) -> None:
         """The next frame and who is in it."""
@@ -87,7 +86,7 @@ class Recording:
         self._files[0].write(row.tobytes())
         rows = np.zeros(len(faces), self._type)
         for row, each in zip(rows, faces, strict=True):
-            row["frame"], row["number"] = self.num_frames, each.number
+            row["frame"], row["stretch"] = self.num_frames, each.stretch
             row["confidence"], row["square_px"] = each.confidence, each.face.crop.square_px
             row["vector"] = self.layout.join(each.face.coefficients)
         self._files[1].write(rows.tobytes())
@@ -101,14 +100,14 @@ class Recording:
         with atomic_path(self.folder / TRACKER) as temporary, temporary.open("wb") as file:
             write_npz: Any = np.savez
             write_npz(file, **snapshot(tracker))
-        self.finished, self._renamed = finished, dict(tracker.renamed)
+        self.finished, self._numbers = finished, list(tracker.numbers)
         state = {
             "format": FORMAT,
             "origin": self._origin,
             "frames": self.num_frames,
             "faces": self._num_faces,
             "finished": finished,
-            "renamed": {str(a): b for a, b in self._renamed.items()},
+            "numbers": self._numbers,
         }
         with atomic_path(self.folder / STATE) as temporary:
             temporary.write_text(json.dumps(state), encoding="ascii")
@@ -143,11 +142,8 @@ class Recording:
             return np.memmap(file, kind, "r+", shape=shape)
 
     def numbers(self) -> Shaped[np.ndarray, "m"]:
-        """Whose face each row is, once all second thoughts are heeded."""
-        numbers = self.column("number")
-        for old, new in self._renamed.items():
-            numbers[numbers == old] = new
-        return numbers
+        """Whose face each row is, as far as was known at the last checkpoint."""
+        return np.array(self._numbers, dtype=np.int64)[self.column("stretch")]
 
     def close(self) -> None:
         """Close the files."""

@@ -10,7 +10,17 @@ from mlanet.video.person import Looks, Person
 from mlanet.video.track import Track
 from mlanet.video.tracker import Tracker
 
-SCALARS = ("number", "time_s", "score", "missed", "placed", "born_s", "settled")
+SCALARS = {
+    "number": int,
+    "time_s": float,
+    "score": float,
+    "missed": int,
+    "placed": bool,
+    "stretch": int,
+    "since_s": float,
+    "apart_s": float,
+    "settled": bool,
+}
 
 
 def snapshot(tracker: Tracker) -> dict[str, np.ndarray]:
@@ -20,7 +30,8 @@ def snapshot(tracker: Tracker) -> dict[str, np.ndarray]:
     join = tracker.reconstructor.regressor.config.layout.join
     arrays = {
         "num_active": np.array(len(state.active)),
-        "people": np.array(state.people),
+        "people": np.array(state.encounters.people),
+        "numbers": np.array(state.encounters.numbers, dtype=np.int64),
         "detected_s": np.array(state.detected_s),
         "cut_usual": np.array(state.is_cut.usual),
         "cut_before": np.zeros(0) if state.is_cut.before is None else state.is_cut.before,
@@ -29,9 +40,12 @@ def snapshot(tracker: Tracker) -> dict[str, np.ndarray]:
         "vectors": np.array([join(t.face.coefficients) for t in tracks]),
         "crops": np.array([t.face.crop.image for t in tracks]),
         "transforms": np.array([t.face.crop.crop_from_image for t in tracks]),
-        "spread": np.array([t.person.spread for t in tracks]),
     }
-    return arrays | {"people_seen": np.array([_sums(t.person, state.looks_size) for t in tracks])}
+    for name in ("known", "fresh"):
+        people: list[Person] = [getattr(track, name) for track in tracks]
+        arrays[name] = np.array([_sums(person, state.looks_size) for person in people])
+        arrays[f"{name}_spread"] = np.array([person.spread for person in people])
+    return arrays
 
 
 def restored(tracker: Tracker, arrays: dict[str, Any]) -> None:
@@ -47,28 +61,24 @@ def restored(tracker: Tracker, arrays: dict[str, Any]) -> None:
         crop = Crop(arrays["crops"][k], arrays["transforms"][k])
         vector = arrays["vectors"][k]
         face = Reconstruction(crop.image, None, crop, layout.split(vector), layout.rotation, model)
-        number, time_s, score, missed, placed, born_s, settled = (float(v) for v in scalars)
-        person = Person(_parts(arrays["people_seen"][k], layout), float(arrays["spread"][k]))
+        plain: dict[str, Any] = {
+            name: kind(v) for (name, kind), v in zip(SCALARS.items(), scalars, strict=True)
+        }
+        known, fresh = (
+            Person(_parts(arrays[name][k], layout), float(arrays[f"{name}_spread"][k]))
+            for name in ("known", "fresh")
+        )
         tracks.append(
-            Track(
-                number=int(number),
-                face=face,
-                time_s=time_s,
-                score=score,
-                velocity=arrays["velocity"][k],
-                person=person,
-                missed=int(missed),
-                placed=bool(placed),
-                born_s=born_s,
-                settled=bool(settled),
-            )
+            Track(face=face, velocity=arrays["velocity"][k], known=known, fresh=fresh, **plain)
         )
     num_active = int(arrays["num_active"])
     state.active[:], state.lost[:] = tracks[:num_active], tracks[num_active:]
     before = arrays["cut_before"]
     state.is_cut.before = before if len(before) else None
     state.is_cut.usual = float(arrays["cut_usual"])
-    tracker.resume(int(arrays["people"]), float(arrays["detected_s"]))
+    state.encounters.people = int(arrays["people"])
+    state.encounters.numbers[:] = arrays["numbers"].tolist()
+    tracker.resume(float(arrays["detected_s"]))
 
 
 def _sums(person: Person, size: int) -> np.ndarray:

@@ -33,11 +33,15 @@ class Track:
         score: of the last detection.
         velocity: of the face's square: of its centre in sides per second, and of the logarithm of
             its side per second.
-        person: the running estimate.
+        known: what was seen of the person while there was no doubt who it is.
+        fresh: what was seen since; nothing of it was near anybody else once they are `apart_s`.
         missed: detections in a row that did not find the person.
-        placed: whether the last place still tells where the person may be; not after a cut.
-        born_s: when the person was first seen.
-        settled: whether it was seen to that the person is nobody known before.
+        placed: whether the last place tells where the person may be: not after a cut, until it is
+            settled who it is.
+        stretch: number of the frames since `since_s`, all of which show the same person.
+        since_s: when the person appeared, or met somebody.
+        apart_s: since when nobody else is near; infinite while somebody is.
+        settled: whether there is no doubt who it is.
     """
 
     number: int
@@ -45,11 +49,19 @@ class Track:
     time_s: float
     score: float
     velocity: Float[np.ndarray, "3"] = field(default_factory=lambda: np.zeros(3))
-    person: Person = field(default_factory=Person)
+    known: Person = field(default_factory=Person)
+    fresh: Person = field(default_factory=Person)
     missed: int = 0
     placed: bool = True
-    born_s: float = 0.0
+    stretch: int = 0
+    since_s: float = 0.0
+    apart_s: float = np.inf
     settled: bool = False
+
+    @property
+    def looks(self) -> Looks:
+        """By what the person is recognised: what is certain, if anything is."""
+        return (self.known if self.known.known else self.fresh).looks
 
     def square_at(self, time_s: float) -> Float[np.ndarray, "4"]:
         """Where the face's square is expected (left, top, right, bottom; pixels)."""
@@ -74,7 +86,8 @@ class Track:
             moved[:2] /= np.exp(old[2])
             self.velocity = self.velocity + FRESH * (moved - self.velocity)
         self.face, self.time_s = replace(face, image=face.crop.image), time_s  # frames are large
-        self.person.add(Looks.of(face), float(face.euler_deg[1]), confidence)
+        person = self.known if self.settled else self.fresh
+        person.add(Looks.of(face), float(face.euler_deg[1]), confidence)
 
     def resemblance(self, face: Reconstruction) -> float:
         """Correlation of the face's picture with the last one, in [-1, 1]."""
