@@ -265,14 +265,14 @@ class MorphableModel(PickledFields):
     @cached_property
     def _subdivision(self) -> Any:
         """The sparse matrix (w, v) of the decoded vertices' weights."""
-        from scipy.sparse import csr_matrix, eye_array, vstack
+        from scipy.sparse import csr_matrix, identity, vstack
 
         count, each = self.midpoint_index.shape
         place = self.midpoint_index.reshape(-1), np.arange(0, count * each + 1, each)
         weight = self.midpoint_weight.reshape(-1)
         base = self.num_base_vertices
         middle = csr_matrix((weight, *place), shape=(count, base))
-        return vstack([eye_array(base, dtype=weight.dtype), middle], format="csr")
+        return vstack([identity(base, "f4"), middle], format="csr").astype(weight.dtype)
 
     def region(self, *names: str) -> Float[np.ndarray, "w"]:
         """Largest of some regions' masks on the decoded mesh, in [0, 1].
