@@ -121,41 +121,60 @@ def memory(folder: Path, options: Options) -> dict[str, Any]:
 
 
 def kills(folder: Path, options: Options) -> dict[str, Any]:
-    """Kill a batch again and again, run it to its end, and compare with an unbroken run."""
+    """Kill a batch again and again until it is done, compare it with an unbroken run; and anew.
+
+    Tables that are there after a kill must already be those of the unbroken run: so what is known
+    is told after each kill, for those who cannot wait.
+    """
     rng = np.random.default_rng(options.seed)
     photos = repeated(options.photos, folder / "photos", options.kill_photos)
-    whole, broken = folder / "whole", folder / "broken"
+    whole = folder / "whole"
     subprocess.run(command(photos, whole, 2), check=True, stdout=subprocess.DEVNULL)
     wanted = tables(whole)
-    parts = len(wanted) // 2
-    killed, most = 0, max(2 * parts // (options.kills + 1), 1)
-    for number in range(options.kills):
-        before = len(list(broken.glob("pictures/part-*.parquet")))
-        process = subprocess.Popen(
-            command(photos, broken, 2), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    figures = {"photos": options.kill_photos, "parts": len(wanted) // 2}
+    figures |= dict.fromkeys(("kills", "batches", "differing_tables", "left_over"), 0)
+    while figures["kills"] < options.kills:
+        broken = folder / f"broken-{figures['batches']}"
+        differing = 0
+        while figures["kills"] < options.kills and killed(command(photos, broken, 2), broken, rng):
+            found = tables(broken)
+            differing = sum(wanted.get(name) != content for name, content in found.items())
+            figures["kills"] += 1
+            told = {**figures, "differing_tables": figures["differing_tables"] + differing}
+            tell({**told, "tables": len(found)}, options)
+        subprocess.run(command(photos, broken, 2), check=True, stdout=subprocess.DEVNULL)
+        found = tables(broken)
+        figures["differing_tables"] += sum(
+            found.get(name) != wanted.get(name) for name in found.keys() | wanted.keys()
         )
-        aim = before + int(rng.integers(most))
-        while process.poll() is None:
-            if len(list(broken.glob("pictures/part-*.parquet"))) >= aim:
-                break
-            time.sleep(0.01)
-        time.sleep(float(rng.uniform(0.0, 1.0)))
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-            killed += 1
-        process.wait()
-        done = len(list(broken.glob("pictures/part-*.parquet")))
-        print(f"kill {number}: {done} of {parts} parts are done", file=sys.stderr, flush=True)
-    subprocess.run(command(photos, broken, 2), check=True, stdout=subprocess.DEVNULL)
-    found = tables(broken)
-    return {
-        "photos": options.kill_photos,
-        "kills": killed,
-        "parts": parts,
-        "differing_tables": sum(found.get(name) != content for name, content in wanted.items())
-        + len(found.keys() - wanted.keys()),
-        "left_over": len(list(broken.rglob(".mlanet-*"))),
-    }
+        figures["left_over"] += len(list(broken.rglob(".mlanet-*")))
+        figures["batches"] += 1
+    return figures
+
+
+def killed(words: list[str], out: Path, rng: np.random.Generator) -> bool:
+    """Run a batch and kill it at a random moment; False if it ended before.
+
+    Half of the kills may hit while it starts, the others hit it at work.
+    """
+    before = len(list(out.glob("pictures/part-*.parquet")))
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    aim = before + int(rng.integers(2))
+    while process.poll() is None and len(list(out.glob("pictures/part-*.parquet"))) < aim:
+        time.sleep(0.01)
+    time.sleep(float(rng.uniform(0.0, 1.0)))
+    alive = process.poll() is None
+    if alive:
+        os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    return alive
+
+
+def tell(figures: dict[str, Any], options: Options) -> None:
+    """What is known so far."""
+    print(json.dumps(figures), file=sys.stderr, flush=True)
+    if options.json is not None:
+        options.json.write_text(json.dumps(figures) + "\n")
 
 
 def ray_engine(folder: Path, options: Options) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def test_the_crop_that_is_turned_is_the_same_crop(reconstructor, photo):
     lying_box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
     lying = reconstructor.predict_in_box(np.rot90(photo, 1).copy(), lying_box, quarter_turns=3)
     back = turn_points_back(lying.landmarks_px[:, :2], photo.shape[:2], 1)
-    np.testing.assert_allclose(back, face.landmarks_px[:, :2], atol=1e-2)
+    np.testing.assert_allclose(back, face.landmarks_px[:, :2], atol=5e-2)
 
 
 def test_a_crowd_is_shown_to_the_network_in_parts(reconstructor, photo):

@@ -1,4 +1,4 @@
-"""Packages whose names are imported on first use."""
+"""Names and modules that are imported on first use."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -19,3 +19,13 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     return attribute
+
+
+class LazyModule:
+    """A module that is imported when one of its names is asked for."""
+
+    def __init__(self, name: str) -> None:
+        self.__name__ = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(self.__name__), name)

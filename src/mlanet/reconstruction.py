@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -13,47 +13,19 @@ from jaxtyping import Float, UInt8
 from mlanet.coefficients import Coefficients, RotationKind
 from mlanet.detection import Detection
 from mlanet.errors import RenderError
-from mlanet.export import (
-    DEFAULT_FORMATS,
-    AvatarShape,
-    Extent,
-    FaceContent,
-    PhotoPlacement,
-    can_be_avatar,
-    check_formats,
-    cut_mesh,
-    face_height,
-    identity_offsets,
-    mesh_to_trimesh,
-    needs_texture,
-    write_formats,
-)
 from mlanet.geometry import Camera, Mesh, Pose, decode_lighting, decode_pose, landmarks_in_pixels
 from mlanet.image import Crop
-from mlanet.morphable import MorphableModel, Transfer
+from mlanet.lazy import LazyModule
+from mlanet.morphable import FACE_REGIONS, MorphableModel, Transfer
 from mlanet.pickling import PickledFields
-from mlanet.render import (
-    AS_PHOTOGRAPHED,
-    FACE_REGIONS,
-    OVERLAY_OPACITY,
-    HeadInPhoto,
-    PosedHead,
-    Texture,
-    TextureChoice,
-    TexturedMesh,
-    TextureSource,
-    UnbuiltHead,
-    detail_normals,
-    draw_crowd,
-    draw_overlay,
-    draw_picture,
-    face_mask,
-    hair_offsets,
-    head_texture,
-    texture_size,
-    transfer_texture,
-)
-from mlanet.viewing import ViewedHead, as_frame, content_of, photo_view, view_page
+
+if TYPE_CHECKING:
+    from mlanet import export, viewing
+    from mlanet import render as rendering
+else:  # what draws and writes is imported when something is drawn or written
+    export, rendering, viewing = map(
+        LazyModule, ("mlanet.export", "mlanet.render", "mlanet.viewing")
+    )
 
 SCHEMA_VERSION = 1
 
@@ -85,10 +57,10 @@ class Reconstruction(PickledFields):
     coefficients: Coefficients
     rotation_kind: RotationKind
     model: MorphableModel
-    before: tuple[UnbuiltHead, ...] = ()
+    before: "tuple[rendering.UnbuiltHead, ...]" = ()
     confidence: float | None = None
     landmark_confidence: Float[np.ndarray, "68"] | None = None
-    texture_source: TextureSource | None = None
+    texture_source: "rendering.TextureSource | None" = None
 
     def __repr__(self) -> str:
         height, width = self.image.shape[:2]
@@ -137,22 +109,22 @@ class Reconstruction(PickledFields):
         return model.mesh_of(self.vertices, colors)
 
     @cached_property
-    def head(self) -> PosedHead:
+    def head(self) -> "rendering.PosedHead":
         """The mesh where the photo shows it: what pictures are drawn from."""
-        return PosedHead(self.model, self.vertices, self.pose, self.camera)
+        return rendering.PosedHead(self.model, self.vertices, self.pose, self.camera)
 
     @cached_property
     def hair(self) -> Float[np.ndarray, "w 3"]:
         """How far hair stands off the mesh's vertices (`mlanet.render.hair_offsets`), mm."""
         if self.texture_source is not None:
             return self.texture_source.hair
-        return hair_offsets(self.image, self.head)
+        return rendering.hair_offsets(self.image, self.head)
 
     @property
-    def unbuilt(self) -> UnbuiltHead:
+    def unbuilt(self) -> "rendering.UnbuiltHead":
         """The head without its mesh."""
         shape = self.coefficients.identity, self.coefficients.expression
-        return UnbuiltHead(self.model, *shape, self.pose, self.camera)
+        return rendering.UnbuiltHead(self.model, *shape, self.pose, self.camera)
 
     @cached_property
     def lighting(self) -> Float[np.ndarray, "9 3"]:
@@ -171,7 +143,7 @@ class Reconstruction(PickledFields):
         return len(self.model.uv) > 0 and self.model.has_albedo
 
     @cached_property
-    def texture(self) -> Texture:
+    def texture(self) -> "rendering.Texture":
         """The photo's colours in UV, as `texture_of` makes them at the photo's own detail.
 
         It raises what that does.
@@ -180,7 +152,7 @@ class Reconstruction(PickledFields):
 
     def texture_of(
         self, size: int | None = None, *, blank: tuple[int, int, int] | None = None
-    ) -> Texture:
+    ) -> "rendering.Texture":
         """The photo's colours in UV, completed where the photo does not show the head.
 
         Args:
@@ -200,31 +172,32 @@ class Reconstruction(PickledFields):
         colors = self.mesh.colors
         assert colors is not None
         head = self.head.with_hair(self.hair)
-        photo = HeadInPhoto(self.image, head, (other.build() for other in self.before))
-        return head_texture([photo], colors, size or self.own_texture_size, blank=blank)
+        photo = rendering.HeadInPhoto(self.image, head, (other.build() for other in self.before))
+        return rendering.head_texture([photo], colors, size or self.own_texture_size, blank=blank)
 
     @cached_property
     def detail(self) -> UInt8[np.ndarray, "k k 3"]:
         """`mlanet.render.detail_normals` of this photo; raises what `texture` does."""
         own = self if self.texture_source is None else replace(self, texture_source=None)
         colors = self.model.albedo(self.coefficients.albedo)
-        return detail_normals(own.texture, self.head, colors)
+        return rendering.detail_normals(own.texture, self.head, colors)
 
     @property
     def own_texture_size(self) -> int:
         """The smallest texture that does not lose the photo's detail, in texels across."""
-        return texture_size(float(self.crop.size / self.crop.crop_from_image[0, 0]))
+        return rendering.texture_size(float(self.crop.size / self.crop.crop_from_image[0, 0]))
 
     def render(
         self,
         background: UInt8[np.ndarray, "h w 3"] | None = None,
         *,
-        opacity: float = OVERLAY_OPACITY,
+        opacity: float | None = None,
         landmarks: bool = True,
     ) -> UInt8[np.ndarray, "h w 3"]:
         """The face region as clay over the photo (or another picture of its size)."""
         under = self.image if background is None else background
-        return draw_overlay(under, [self.head], opacity=opacity, landmarks=landmarks)
+        share = rendering.OVERLAY_OPACITY if opacity is None else opacity
+        return rendering.draw_overlay(under, [self.head], opacity=share, landmarks=landmarks)
 
     def draw(
         self, kind: str, background: UInt8[np.ndarray, "h w 3"] | None = None
@@ -238,7 +211,7 @@ class Reconstruction(PickledFields):
         Raises:
             ValueError: there is no such region; the message lists them.
         """
-        return face_mask([self.head], self.image.shape[:2], *(regions or FACE_REGIONS))
+        return rendering.face_mask([self.head], self.image.shape[:2], *(regions or FACE_REGIONS))
 
     def as_dict(self) -> dict[str, Any]:
         """Everything but the mesh as plain values: the content of the JSON file."""
@@ -279,10 +252,10 @@ class Reconstruction(PickledFields):
         self,
         folder: str | os.PathLike[str],
         name: str = "face_00",
-        formats: Sequence[str] = DEFAULT_FORMATS,
+        formats: Sequence[str] | None = None,
         *,
-        extent: Extent = "head",
-        texture: TextureChoice = AS_PHOTOGRAPHED,
+        extent: "export.Extent" = "head",
+        texture: "rendering.TextureChoice | None" = None,
     ) -> list[Path]:
         """Write `name`.glb, `name`.json, ... into a folder; returns the paths.
 
@@ -293,7 +266,8 @@ class Reconstruction(PickledFields):
         Args:
             folder: where to; it is made.
             name: what files are called.
-            formats: names of `mlanet.export.FORMATS` (docs/reference/output.md).
+            formats: names of `mlanet.export.FORMATS` (docs/reference/output.md); without them GLB
+                and JSON.
             extent: what meshes show: the whole head, or the face alone with eyes and teeth.
             texture: which textures, how large, and whether hair stands off the head.
 
@@ -304,60 +278,67 @@ class Reconstruction(PickledFields):
             RenderError: pictures are wanted of a texture that there cannot be.
             OSError, ImageError: something cannot be written.
         """
-        check_formats(formats)
-        textured = self.has_texture and needs_texture(formats)
-        mesh = cut_mesh(self.mesh, face_height(self.model)) if extent == "face" else self.mesh
+        formats = export.DEFAULT_FORMATS if formats is None else formats
+        texture = texture or rendering.AS_PHOTOGRAPHED
+        export.check_formats(formats)
+        textured = self.has_texture and export.needs_texture(formats)
+        mesh = (
+            export.cut_mesh(self.mesh, export.face_height(self.model))
+            if extent == "face"
+            else self.mesh
+        )
         stands_off = self.hair if texture.hair and textured and extent == "head" else None
         if stands_off is not None:
             mesh = replace(mesh, vertices=mesh.vertices + stands_off)
         avatar = None
-        if textured and can_be_avatar(self.model):
+        if textured and export.can_be_avatar(self.model):
             shape = self.coefficients.identity, self.coefficients.expression
             detail = self.detail if texture.detail else None
-            avatar = AvatarShape(self.model, *shape, extent, detail, stands_off)
+            avatar = export.AvatarShape(self.model, *shape, extent, detail, stands_off)
         made = None
         if textured or texture.has_pictures:
             made = self.texture if texture.size is None else self.texture_of(texture.size)
         height, width = self.image.shape[:2]
-        view = PhotoPlacement(self.camera, self.pose, self.landmarks_px, (width, height))
+        view = export.PhotoPlacement(self.camera, self.pose, self.landmarks_px, (width, height))
         colors = texture.colors(made) if made is not None and textured else None
         pictures = {} if made is None else texture.pictures(made)
-        content = FaceContent(name, mesh, colors, self.as_dict(), avatar, view, pictures)
-        return write_formats(content, Path(folder), formats)
+        content = export.FaceContent(name, mesh, colors, self.as_dict(), avatar, view, pictures)
+        return export.write_formats(content, Path(folder), formats)
 
     def viewed(
         self, name: str = "face_00", *, detail: bool = False, hair: bool = True
-    ) -> ViewedHead:
+    ) -> "viewing.ViewedHead":
         """The head for a page (`mlanet.viewing.write_page`); with a normal map of its detail."""
-        photo = photo_view(self.image, self.crop.square_px, self.camera, self.pose)
-        choice = TextureChoice(detail=detail, hair=hair)
+        photo = viewing.photo_view(self.image, self.crop.square_px, self.camera, self.pose)
+        choice = rendering.TextureChoice(detail=detail, hair=hair)
         save = partial(self.save, name=name, formats=("glb",), texture=choice)
-        glb = content_of(lambda path: save(path.parent)[0].replace(path))
-        return ViewedHead(name, glb, photo, identity_offsets(self.model))
+        glb = viewing.content_of(lambda path: save(path.parent)[0].replace(path))
+        return viewing.ViewedHead(name, glb, photo, export.identity_offsets(self.model))
 
     def _repr_html_(self) -> str:
         """The head to turn, in a notebook; the notebook keeps all of it, 1 to 3 MB."""
-        return as_frame(view_page([self.viewed()], "face"))
+        return viewing.as_frame(viewing.view_page([self.viewed()], "face"))
 
     def to_trimesh(self) -> Any:
         """The mesh as a `trimesh.Trimesh`: model frame, mm, textured where `has_texture`."""
-        return mesh_to_trimesh(self.mesh, self.texture.image if self.has_texture else None)
+        return export.mesh_to_trimesh(self.mesh, self.texture.image if self.has_texture else None)
 
     def in_topology(
-        self, transfer: Transfer, texture: TextureChoice = AS_PHOTOGRAPHED
-    ) -> TexturedMesh:
+        self, transfer: Transfer, texture: "rendering.TextureChoice | None" = None
+    ) -> "rendering.TexturedMesh":
         """The textured mesh with another model's vertices and triangles, model frame, mm."""
+        texture = texture or rendering.AS_PHOTOGRAPHED
         made = self.texture if texture.size is None else self.texture_of(texture.size)
-        return transfer_texture(transfer, self.mesh.vertices, texture.colors(made))
+        return rendering.transfer_texture(transfer, self.mesh.vertices, texture.colors(made))
 
     def save_topology(
         self,
         transfer: Transfer,
         folder: str | os.PathLike[str],
         name: str = "face_00",
-        formats: Sequence[str] = DEFAULT_FORMATS,
+        formats: Sequence[str] | None = None,
         *,
-        texture: TextureChoice = AS_PHOTOGRAPHED,
+        texture: "rendering.TextureChoice | None" = None,
     ) -> list[Path]:
         """Write the mesh in another model's topology, and its coefficients; returns the paths.
 
@@ -367,12 +348,14 @@ class Reconstruction(PickledFields):
             UsageError: there is no such format, or its extra is not installed.
             OSError: the folder cannot be written to.
         """
-        check_formats(formats)
+        formats = export.DEFAULT_FORMATS if formats is None else formats
+        texture = texture or rendering.AS_PHOTOGRAPHED
+        export.check_formats(formats)
         carried = self.in_topology(transfer, texture)
         shape = self.coefficients.identity, self.coefficients.expression
         description = {"schema": SCHEMA_VERSION, **transfer.described(*shape)}
-        content = FaceContent(f"{name}.topology", carried.mesh, carried.texture, description)
-        return write_formats(content, Path(folder), formats)
+        content = export.FaceContent(f"{name}.topology", carried.mesh, carried.texture, description)
+        return export.write_formats(content, Path(folder), formats)
 
 
 def draw_faces(
@@ -392,8 +375,8 @@ def draw_faces(
             raise ValueError("without faces there must be a background")
         background = faces[0].image
     if len(faces) == 1:
-        return draw_picture(kind, background, [faces[0].head])
-    return draw_crowd(kind, background, [face.unbuilt for face in faces])
+        return rendering.draw_picture(kind, background, [faces[0].head])
+    return rendering.draw_crowd(kind, background, [face.unbuilt for face in faces])
 
 
 def _rounded(values: Any, digits: int) -> Any:

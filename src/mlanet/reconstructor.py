@@ -254,8 +254,13 @@ class Reconstructor:
         return list(self.detector(image))
 
     def crop_box(self, detection: Detection) -> Float[np.ndarray, "4"]:
-        """The square (left, top, right, bottom; pixels) that the network sees of a detection."""
-        return square_from_detection(detection)
+        """The square (left, top, right, bottom; pixels) that the network sees of a detection.
+
+        It is `square_from_detection` with whole pixels, which are cut out faster.
+        """
+        left, top, right, _ = square_from_detection(detection)
+        corner, side = np.rint([left, top]), max(np.rint(right - left), 1.0)
+        return np.concatenate([corner, corner + side])
 
     def reconstruct_detection(
         self, image: UInt8[np.ndarray, "h w 3"], detection: Detection

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from mlanet.image import (
     square_transform,
     transform_points,
 )
+from mlanet.image.crop import resample
 
 PER_PIXEL = 2
 
@@ -149,3 +151,24 @@ def test_square_from_landmarks():
     assert (top + bottom) / 2 == pytest.approx(40)
     assert right - left == pytest.approx(100 * 2**0.5)
     assert bottom - top == pytest.approx(right - left)
+
+
+@pytest.mark.parametrize(("side", "size"), [(64, 64), (150, 128), (201, 128), (342, 128), (50, 96)])
+def test_boxes_of_whole_pixels_are_cut_as_the_warp_does(side, size):
+    noise = np.random.default_rng(1).integers(0, 256, (400, 450, 3), dtype=np.uint8)
+    image = cv2.GaussianBlur(noise, (5, 5), 1.0)
+    box = np.array([20.0, 30.0, 20.0 + side, 30.0 + side])
+    quick = crop_square(image, box, size)
+    slow = resample(image, quick.crop_from_image, size)
+    error = np.abs(quick.image.astype(int) - slow)
+    margin = 1 + size // side
+    assert error[margin:-margin, margin:-margin].max() <= 1
+    assert error.mean() < 0.5
+    np.testing.assert_allclose(quick.square_px, box)
+
+
+def test_boxes_of_whole_pixels_beyond_the_picture_show_black_there():
+    image = np.full((40, 50, 3), 200, dtype=np.uint8)
+    crop = crop_square(image, np.array([-20.0, 0.0, 20.0, 40.0]), 40)
+    assert crop.image[:, :20].max() == 0
+    assert crop.image[:, 20:].min() == 200

@@ -36,7 +36,7 @@ FILLING_LONG_SIDE_PX = 128
 FILLING_MARGIN_PX = 64
 """Width of that frame."""
 
-LOOKING = 4
+LOOKING = 5
 """Version of the way pictures are looked at: what other versions found is not what this one finds.
 """
 
@@ -57,8 +57,14 @@ CONVINCING = 0.8
 NEARLY_CONVINCING = 0.7
 """The same of a face that fills the picture, if it looks less like one upside down."""
 
+TURNED_PX, TURNED_FACE_PX = 96, 53
+"""Side of the square around such a face in which it is seen upside down, and of the face in it."""
+
 MOST_INKLINGS = 4
 """Of so many places beside such a face a close look is had; with more, everything is looked at."""
+
+INKLING_PX, INKLING_FACE_PX = 64, 32
+"""Side of the square around such a place, and of the face in it."""
 
 CLOSE_PX, CLOSE_FACE_PX = 128, 48
 """Side of the square around a doubtful face as the network sees it, and of the face in it."""
@@ -122,7 +128,8 @@ class CenterFace:
         if score < max(NEARLY_CONVINCING, self.threshold) or not are_upright(face).all():
             return None
         if score < CONVINCING:
-            upside_down = self._look(picture, glance_px, turn=2, quick=True)
+            close, _ = _square_around(picture, face, TURNED_PX, TURNED_FACE_PX)
+            upside_down = self._run(network_input(np.rot90(close.image, 2)))
             if upside_down.scores.max(initial=0.0) >= score:
                 return None
         box, centers = seen.boxes[0], seen.centers
@@ -131,8 +138,8 @@ class CenterFace:
             return None
         for index in outside:
             place = seen.take(np.array([index]))
-            close, _ = _square_around(picture, place)
-            if len(self._middle(close.image)):
+            close, _ = _square_around(picture, place, INKLING_PX, INKLING_FACE_PX)
+            if len(self._middle(close.image, INKLING_FACE_PX)):
                 return None
         return face
 
@@ -225,12 +232,14 @@ class CenterFace:
         best = seen[turn]
         return turn, Candidates(best.boxes, best.landmarks, scores[[turn]][: len(best)])
 
-    def _middle(self, close: UInt8[np.ndarray, "s s 3"]) -> Candidates:
-        """The best face in the middle of a close look, if there is one."""
+    def _middle(
+        self, close: UInt8[np.ndarray, "s s 3"], face_px: int = CLOSE_FACE_PX
+    ) -> Candidates:
+        """The best face in the middle of a close look, if there is one of about `face_px`."""
         found = self._run(network_input(close))
-        away = np.hypot(*(found.centers - CLOSE_PX / 2.0).T)
-        size = found.sizes / CLOSE_FACE_PX
-        near = np.flatnonzero((away < 0.4 * CLOSE_FACE_PX) & (size > 0.5) & (size < 2.0))
+        away = np.hypot(*(found.centers - len(close) / 2.0).T)
+        size = found.sizes / face_px
+        near = np.flatnonzero((away < 0.4 * face_px) & (size > 0.5) & (size < 2.0))
         return suppress(found.take(near), MAX_OVERLAP).take(np.arange(min(len(near), 1)))
 
     def _look(
@@ -269,12 +278,15 @@ def _reduced(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def _square_around(
-    picture: UInt8[np.ndarray, "h w 3"], one: Candidates
+    picture: UInt8[np.ndarray, "h w 3"],
+    one: Candidates,
+    size_px: int = CLOSE_PX,
+    face_px: int = CLOSE_FACE_PX,
 ) -> tuple[Crop, Float[np.ndarray, "4"]]:
-    """A close look at a face, and the square that it is of."""
-    side = one.sizes[0] * CLOSE_PX / CLOSE_FACE_PX
+    """A square of `size_px` in which a face has `face_px`, and where it lies in the picture."""
+    side = one.sizes[0] * size_px / face_px
     square = np.concatenate([one.centers[0] - side / 2.0, one.centers[0] + side / 2.0])
-    return crop_square(picture, square, CLOSE_PX), square
+    return crop_square(picture, square, size_px), square
 
 
 def _convincing(found: Candidates) -> Bool[np.ndarray, "n"]:

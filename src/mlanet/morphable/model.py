@@ -259,19 +259,20 @@ class MorphableModel(PickledFields):
     def _subdivided_sparsely(self, values: Float[np.ndarray, "*b v c"]) -> np.ndarray:
         """As `subdivide`, by one sparse product for all columns of the batch."""
         columns = np.moveaxis(values, -2, 0)
-        middle = self._midpoints @ columns.reshape(len(columns), -1)
-        middle = middle.reshape(len(middle), *columns.shape[1:])
-        return np.concatenate([values, np.moveaxis(middle, 0, -2)], axis=-2)
+        every = self._subdivision @ columns.reshape(len(columns), -1)
+        return np.moveaxis(every.reshape(len(every), *columns.shape[1:]), 0, -2)
 
     @cached_property
-    def _midpoints(self) -> Any:
-        """The sparse matrix (m, v) of the new vertices' weights."""
-        from scipy.sparse import csr_matrix
+    def _subdivision(self) -> Any:
+        """The sparse matrix (w, v) of the decoded vertices' weights."""
+        from scipy.sparse import csr_matrix, identity, vstack
 
         count, each = self.midpoint_index.shape
         place = self.midpoint_index.reshape(-1), np.arange(0, count * each + 1, each)
         weight = self.midpoint_weight.reshape(-1)
-        return csr_matrix((weight, *place), shape=(count, self.num_base_vertices))
+        base = self.num_base_vertices
+        middle = csr_matrix((weight, *place), shape=(count, base))
+        return vstack([identity(base, "f4"), middle], format="csr").astype(weight.dtype)
 
     def region(self, *names: str) -> Float[np.ndarray, "w"]:
         """Largest of some regions' masks on the decoded mesh, in [0, 1].

@@ -33,8 +33,12 @@ const DOUBT = 0.05;
 const CONVINCING = 0.8;
 /** The same of a face that fills the picture, if it looks less like one upside down. */
 const NEARLY_CONVINCING = 0.7;
+/** Side of the square around such a face in which it is seen upside down, and of the face in it. */
+const [TURNED_PX, TURNED_FACE_PX] = [96, 53];
 /** Of so many places beside such a face a close look is had; with more, everything is looked at. */
 const MOST_INKLINGS = 4;
+/** Side of the square around such a place, and of the face in it. */
+const [INKLING_PX, INKLING_FACE_PX] = [64, 32];
 /** Side of the square around a doubtful face as the network sees it, and of the face in it. */
 const CLOSE_PX = 128;
 const CLOSE_FACE_PX = 48;
@@ -75,7 +79,8 @@ export class CenterFace {
     if (!face || sizeOf(face) < FILLS * Math.max(picture.width, picture.height)) return undefined;
     if (face.score < NEARLY_CONVINCING || !isUpright(face)) return undefined;
     if (face.score < CONVINCING) {
-      const upsideDown = await this.look(picture, glancePx, { turn: 2, quick: true });
+      const { image } = cropSquare(picture, squareAround(face, TURNED_PX, TURNED_FACE_PX), TURNED_PX);
+      const upsideDown = await this.run(networkInput(turned(image, 2)));
       if (bestScore(upsideDown) >= face.score) return undefined;
     }
     const [left, top, right, bottom] = face.box;
@@ -84,8 +89,10 @@ export class CenterFace {
       return x < left || right < x || y < top || bottom < y;
     });
     if (outside.length > MOST_INKLINGS) return undefined;
-    for (const place of outside)
-      if ((await this.middle(cropSquare(picture, squareAround(place), CLOSE_PX).image)).length) return undefined;
+    for (const place of outside) {
+      const { image } = cropSquare(picture, squareAround(place, INKLING_PX, INKLING_FACE_PX), INKLING_PX);
+      if ((await this.middle(image, INKLING_FACE_PX)).length) return undefined;
+    }
     return [face];
   }
 
@@ -163,13 +170,13 @@ export class CenterFace {
     return [turn, seen[turn]!.map((each) => ({ ...each, score: scores[turn]! }))];
   }
 
-  /** The best face in the middle of a close look, if there is one. */
-  private async middle(close: Picture): Promise<Candidate[]> {
+  /** The best face in the middle of a close look, if there is one of about `facePx`. */
+  private async middle(close: Picture, facePx = CLOSE_FACE_PX): Promise<Candidate[]> {
     const found = await this.run(networkInput(close));
     const near = found.filter((each) => {
       const [x, y] = centerOf(each);
-      const size = sizeOf(each) / CLOSE_FACE_PX;
-      return Math.hypot(x - CLOSE_PX / 2, y - CLOSE_PX / 2) < 0.4 * CLOSE_FACE_PX && size > 0.5 && size < 2;
+      const size = sizeOf(each) / facePx;
+      return Math.hypot(x - close.width / 2, y - close.height / 2) < 0.4 * facePx && size > 0.5 && size < 2;
     });
     return suppress(near, MAX_OVERLAP).slice(0, 1);
   }
@@ -196,9 +203,9 @@ function reduced(image: Picture): Picture {
   return scale >= 1 ? image : resized(image, scaled(image.height, scale), scaled(image.width, scale));
 }
 
-/** The square of a close look at a face. */
-function squareAround(face: Candidate): Box {
-  const half = (sizeOf(face) * CLOSE_PX) / CLOSE_FACE_PX / 2;
+/** The square of a close look that has `size` pixels, and the face in it `facePx`. */
+function squareAround(face: Candidate, size = CLOSE_PX, facePx = CLOSE_FACE_PX): Box {
+  const half = (sizeOf(face) * size) / facePx / 2;
   const [x, y] = centerOf(face);
   return [x - half, y - half, x + half, y + half];
 }

@@ -1,4 +1,5 @@
 /** The square that the network is shown, from a detection (mlanet.detection.framing). */
+import { roundHalfToEven } from "../geometry/rounding";
 import type { Box } from "../image/picture";
 import { centerOf, type Candidate } from "./candidates";
 import { eyesToMouth } from "./plausible";
@@ -10,6 +11,7 @@ const SIDE_PER_EYES_TO_MOUTH = 3;
 /** How much the square of the eyes' distance adds to the square of that distance. */
 const EYE_DISTANCE_WEIGHT = 0.2;
 
+/** With whole pixels (mlanet.reconstructor.Reconstructor.crop_box). */
 export function squareFromDetection(detection: Candidate): Box {
   const { points } = detection;
   const down = eyesToMouth(points);
@@ -19,5 +21,7 @@ export function squareFromDetection(detection: Candidate): Box {
   if (!(side > 0)) throw new RangeError("the five points of a detection must not coincide");
   const [x, y] = centerOf(detection);
   const [cx, cy] = [x + DOWN_PER_EYES_TO_MOUTH * down[0], y + DOWN_PER_EYES_TO_MOUTH * down[1]];
-  return [cx - side / 2, cy - side / 2, cx + side / 2, cy + side / 2];
+  const [left, top] = [roundHalfToEven(cx - side / 2), roundHalfToEven(cy - side / 2)];
+  const whole = Math.max(roundHalfToEven(side), 1);
+  return [left, top, left + whole, top + whole];
 }
