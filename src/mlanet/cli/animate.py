@@ -11,7 +11,10 @@ from mlanet.cli.common import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_OK,
+    Flag,
     OutPath,
+    SomeFloat,
+    SomeInt,
     check_folder,
     complain,
     described,
@@ -43,7 +46,7 @@ LEAST_PX, MOST_PX = 128, 2160
 class DriverOptions:
     """How the driver is understood."""
 
-    person: int | None = None
+    person: SomeInt = None
     """Which of a film's people, by the number in the pictures of mlanet video. Without it, whoever
     is seen longest."""
 
@@ -54,7 +57,7 @@ class DriverOptions:
     flip: tuple[Literal["yaw", "pitch", "roll"], ...] = ()
     """Angles of a CSV file's head that its program counts the other way than mlanet."""
 
-    smooth: float | None = None
+    smooth: SomeFloat = None
     """Between 0 (as it is) and 1 (calmest). Blinks stay. Without it 0.5 of films, and 0 of
     tables."""
 
@@ -67,7 +70,7 @@ def animate(
     out: OutPath,
     driving: Annotated[DriverOptions, tyro.conf.OmitArgPrefixes] = DriverOptions(),
     size: int = 720,
-    no_films: bool = False,
+    no_films: Flag = False,
     looking: Annotated[FilmOptions, tyro.conf.OmitArgPrefixes] = FilmOptions(),
     threads: int = 0,
 ) -> int:

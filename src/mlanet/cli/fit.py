@@ -8,6 +8,7 @@ from mlanet.cli.common import (
     EXIT_OK,
     JawOption,
     OutPath,
+    SomePath,
     check_folder,
     positive,
     require_torch,
@@ -38,7 +39,7 @@ def fit(
     out: OutPath,
     outputs: OutputOptions = Outputs(),
     threads: int = 1,
-    landmarks: Path | None = None,
+    landmarks: SomePath = None,
     jaw: JawOption = "auto",
 ) -> int:
     """Fit one person's face to one or several photos, pixel by pixel; needs the `train` extra.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, TypeAlias
 
 import tyro
 
+from mlanet.cli.common import Flag
 from mlanet.cli.outputs import Outputs
 from mlanet.errors import ImageError, UsageError
 from mlanet.files import (
@@ -86,14 +87,18 @@ class Photo:
 class PhotoWords:
     """Which photos."""
 
-    photos: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")] = ()
+    photos: Annotated[
+        tuple[str, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="PHOTO", help_behavior_hint=""),
+    ] = ()
     """Files, folders, patterns such as '*.jpg', or - for standard input. JPEG, PNG, WebP, GIF, BMP,
     TIFF, AVIF; HEIC with the extra heic."""
 
-    recursive: bool = False
+    recursive: Flag = False
     """Look into the folders of given folders, too."""
 
-    example: bool = False
+    example: Flag = False
     """Use the photo that ships with mlanet (Eileen Collins; NASA, public domain)."""
 
     def check(self) -> None:
@@ -235,13 +240,13 @@ class Run:
     threads: int = 0
     """CPU threads for one photo; 0 is all there are, at most 4."""
 
-    overwrite: bool = False
+    overwrite: Flag = False
     """Do photos again whose very result (same picture, options and version) is there already."""
 
-    json: bool = False
+    json: Flag = False
     """Print one line of JSON for each photo."""
 
-    quiet: bool = False
+    quiet: Flag = False
     """Say nothing but what fails."""
 
     def check(self) -> None:

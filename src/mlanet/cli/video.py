@@ -10,6 +10,7 @@ from mlanet.cli.common import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_OK,
+    Flag,
     OutPath,
     check_folder,
     complain,
@@ -38,7 +39,7 @@ def video(
     *,
     out: OutPath,
     smooth: float = 0.5,
-    no_overlay: bool = False,
+    no_overlay: Flag = False,
     looking: Annotated[FilmOptions, tyro.conf.OmitArgPrefixes] = FilmOptions(),
     threads: int = 0,
 ) -> int:
