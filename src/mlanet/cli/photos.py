@@ -50,13 +50,17 @@ class Photo:
 
     Attributes:
         path: of its file; None for standard input.
+        title: what lines call it instead of its path.
     """
 
     path: Path | None
+    title: str = ""
 
     @property
     def name(self) -> str:
         """What lines call it."""
+        if self.title:
+            return self.title
         return "standard input" if self.path is None else str(self.path)
 
     @property
@@ -119,8 +123,12 @@ class PhotoWords:
         """
         from mlanet.assets import verified_path
 
-        shipped = [verified_path("example-image")] if self.example else []
-        return photos_of([*self.photos, *shipped], recursive=self.recursive)
+        given, problems = photos_of(self.photos, recursive=self.recursive)
+        if self.example:
+            shipped = verified_path("example-image")
+            given = [photo for photo in given if photo.path != shipped]
+            given.append(Photo(shipped, f"{shipped.name} (the example)"))
+        return given, problems
 
 
 PhotoOptions: TypeAlias = Annotated[PhotoWords, tyro.conf.OmitArgPrefixes]
