@@ -68,7 +68,7 @@ def animate(
     /,
     *,
     driver: Path,
-    out: OutPath,
+    out: OutPath = Path("out"),
     driving: Annotated[DriverOptions, tyro.conf.OmitArgPrefixes] = DriverOptions(),
     size: int = 720,
     no_films: Flag = False,

@@ -36,7 +36,7 @@ MIN_POINTS = 8
 def fit(
     photos: PhotoOptions = PhotoWords(),
     *,
-    out: OutPath,
+    out: OutPath = Path("out"),
     outputs: OutputOptions = Outputs(),
     threads: int = 1,
     landmarks: SomePath = None,

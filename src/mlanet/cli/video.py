@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def video(
     film: tyro.conf.Positional[Path],
     *,
-    out: OutPath,
+    out: OutPath = Path("out"),
     smooth: float = 0.5,
     no_overlay: Flag = False,
     looking: Annotated[FilmOptions, tyro.conf.OmitArgPrefixes] = FilmOptions(),
