@@ -8,7 +8,10 @@ import trimesh
 from PIL import Image
 
 from mlanet.cli import main
+from mlanet.cli.animate import called_after
 from mlanet.export import write_avatar
+from mlanet.files import MANIFEST, Origin
+from mlanet.files.manifest import Manifest
 from mlanet.morphable import load_model
 
 pytest.importorskip("av", reason="needs the extra video")
@@ -49,6 +52,20 @@ def status_of(*words):
 
 def names_in(folder):
     return {path.name for path in folder.iterdir()}
+
+
+def test_results_are_called_after_their_folders(tmp_path):
+    folder = tmp_path / "anna"
+    folder.mkdir()
+    for name in ("face_00.glb", "face_01.glb", "mine.glb"):
+        (folder / name).write_bytes(b"glTF")
+    assert called_after(folder / "face_00.glb") == "face_00"  # no result: nothing says whose
+    (folder / "mine.glb").unlink()
+    Manifest.of_folder(folder, Origin(None, "0" * 64)).write(folder / MANIFEST)
+    (folder / "mine.glb").write_bytes(b"glTF")
+    assert called_after(folder / "face_00.glb") == "anna"
+    assert called_after(folder / "face_01.glb") == "anna-face_01"
+    assert called_after(folder / "mine.glb") == "mine"
 
 
 def test_a_table_drives_an_avatar(face, driver, tmp_path, capsys):

@@ -134,7 +134,7 @@ def test_ctrl_c_ends_it_and_keeps_the_recording(source, tmp_path, monkeypatch, c
         (("--source", "no.mp4"), 1, "no.mp4: No such file or directory"),
         (("--source", "text.mp4"), 1, "text.mp4: no film that can be read"),
         (("--source", "photo.png"), 1, "photo.png: a picture, not a film; mlanet reconstruct"),
-        (("--source", "977"), 1, "camera 977: gives no pictures"),
+        (("--source", "977"), 1, "camera 977: is not there, or is in use"),
         (("--smooth", "2"), 2, "--smooth must lie between 0 and 1"),
         (("--calibrate", "-1"), 2, "--calibrate must lie between 0 and 60 seconds"),
         (("--port", "70000"), 2, "--port must lie between 0 and 65535"),

@@ -122,6 +122,33 @@ def test_without_a_verb_the_list_is_on_standard_error(capsys):
     assert "reconstruct" in captured.err
 
 
+@pytest.mark.parametrize("words", [["-V"], ["version"], ["--version"]])
+def test_the_version_is_asked_for_in_any_of_the_usual_ways(words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(words)
+    assert stop.value.code == 0
+    assert capsys.readouterr().out.startswith("mlanet ")
+
+
+@pytest.mark.parametrize("words", [["help", "view"], ["view", "--help"], ["view", "-h"]])
+def test_help_is_broken_by_its_columns_alone(words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(words)
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "(default: " not in text  # of what is off, or nothing, without the option
+    assert "None" not in text
+    assert "where it is, and others" in text  # the docstring has a break there
+
+
+def test_help_without_a_verb_lists_all(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["help"])
+    assert stop.value.code == 0
+    assert "For your photos" in capsys.readouterr().out
+
+
 def test_a_group_lists_its_verbs(capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(["models", "--help"])

@@ -20,9 +20,10 @@ from PIL import Image
 from mlanet.assets import verified_path
 from mlanet.cli import main
 from mlanet.cli.outputs import Outputs
-from mlanet.cli.telling import number_and_scores
+from mlanet.cli.photos import Photo
+from mlanet.cli.telling import PhotoLines, number_and_scores
 from mlanet.export import FORMATS
-from mlanet.files import MANIFEST
+from mlanet.files import MANIFEST, Result
 from mlanet.metrics import nme_2d_68
 from mlanet.render import PICTURES
 
@@ -48,6 +49,16 @@ def test_without_out_results_go_to_the_folder_out(tmp_path, monkeypatch):
     assert (tmp_path / "out" / "astronaut" / "view.html").is_file()
 
 
+def test_a_terminal_is_told_how_to_look_at_a_single_photo(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # by which rich takes standard error for a terminal
+    photo = Photo(Path("me.png"))
+    result = Result(tmp_path / "staged", tmp_path / "my photo", "")
+    for count, told in ((1, True), (2, False)):
+        with PhotoLines(count) as lines:
+            lines.done(photo, [], result)
+        assert (f"mlanet view '{tmp_path}/my photo'" in capsys.readouterr().err) == told
+
+
 def test_example_gives_all_files_and_fits_hand_marked_landmarks(tmp_path, capsys):
     assert run("reconstruct", "--example", "--out", tmp_path) == 0
     folder = tmp_path / "astronaut"
@@ -69,7 +80,9 @@ def test_example_gives_all_files_and_fits_hand_marked_landmarks(tmp_path, capsys
     assert abs(content["pose"]["yaw_deg"]) < 15
     score = content["detection"]["score"]
     told = f"1 face (score {score:.2f}; confidence {content['confidence']:.2f})"
-    assert told in capsys.readouterr().out
+    captured = capsys.readouterr()
+    assert captured.out == f"astronaut.png (the example): {told} -> {folder}\n"
+    assert captured.err == ""  # a bar and a hint are for terminals
     with Image.open(folder / "overlay.png") as overlay:
         assert overlay.size == (512, 512)
 

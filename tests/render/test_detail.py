@@ -90,6 +90,13 @@ def test_a_model_without_regions_has_all_its_skin(model):
     assert normals.dtype == np.uint8
 
 
+def test_maps_of_odd_textures_are_no_larger_than_others(model):
+    albedo = model.albedo(np.zeros(model.layout.albedo, np.float32))
+    normals = detail_normals(texture_of(515, 1.0), head_of(model, 0.4), albedo)
+    assert normals.shape == (512, 512, 3)
+    assert (normals != FLAT).any()
+
+
 def test_large_textures_are_refused(model):
     albedo = model.albedo(np.zeros(model.layout.albedo, np.float32))
     with pytest.raises(RenderError, match="at most 1024 texels, got 2048"):

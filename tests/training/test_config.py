@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -103,9 +104,15 @@ def test_the_recipe_of_the_large_network_teaches_the_same_at_its_size():
     assert replace(large, **same) == mobile
 
 
-def test_the_recipe_of_the_larger_preset_is_a_configuration():
-    recipe = TrainingConfig.read(Path(__file__).parents[2] / "examples" / "large.json")
-    assert (recipe.preset, recipe.num_unlabelled) == ("large", recipe.batch_size // 2)
+def test_the_large_recipe_takes_the_public_data_that_its_page_names(tmp_path):
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "how-to" / "train-gpu.md").read_text(encoding="utf-8")
+    (fields,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    recipe = json.loads((root / "recipes" / "large.json").read_text()) | json.loads(fields)
+    (tmp_path / "public.json").write_text(json.dumps(recipe))
+    read = TrainingConfig.read(tmp_path / "public.json")
+    assert (read.preset, read.num_unlabelled) == ("large", read.batch_size // 2)
+    assert [source.folder for source in read.unlabelled_sources] == ["CelebA"]
 
 
 def test_changes_of_a_file_come_before_what_depends_on_them(tmp_path):

@@ -97,6 +97,7 @@ def test_frames_that_are_chosen_show_all_sides():
     assert abs(angles[chosen[0], 1]) < 1.0
     assert np.ptp(angles[chosen, 1]) > 60.0
     assert list(choose_frames(merit[:1], angles[:1])) == [0]
+    assert len(choose_frames(np.zeros(9), angles[:9])) == 1  # none twice, if none shows anything
 
 
 def test_a_picture_of_the_surroundings_has_the_faces_camera(recording, talking, reconstructor):

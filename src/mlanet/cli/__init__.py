@@ -153,11 +153,13 @@ def run(given: list[str]) -> int:
         UsageError: the verb is unknown, or a group's verb is missing or unknown.
         SystemExit: tyro printed help or what is wrong.
     """
-    if given == ["--version"]:
+    if given in (["--version"], ["-V"], ["version"]):
         from mlanet import __version__
 
         print(f"mlanet {__version__}")
         return EXIT_OK
+    if given[:1] == ["help"]:
+        given = [*given[1:], "--help"]
     known = verbs()
     name = " ".join(given[:2])
     if name in known:
@@ -183,6 +185,10 @@ def run(given: list[str]) -> int:
 def _run_verb(verb: Callable[..., int] | ConfiguredVerb, prog: str, words: list[str]) -> int:
     if isinstance(verb, ConfiguredVerb):  # whose flags may have to be switched off again
         return tyro.cli(verb.ready(words, prog), prog=prog, args=words)
+    if {"-h", "--help"} & set(words):
+        from mlanet.cli.descriptions import reflow
+
+        reflow(verb)
     return tyro.cli(verb, prog=prog, args=words, config=(tyro.conf.FlagCreatePairsOff,))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from mlanet.cli.common import EXIT_OK, require_extra
+from mlanet.cli.common import EXIT_OK, SomePath, require_extra
 from mlanet.cli.configuration import Named
 from mlanet.cli.runs import Machine, require_training_extra, training_bar
 from mlanet.errors import DataError, UsageError
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 class Scope:
     """What is trained, and measured."""
 
-    data: Path | None = None
+    data: SomePath = None
     """Folder that holds aflw_train and, if you have it, ytf68 (see docs/how-to/train.md)."""
 
     rows: tuple[str, ...] = ()
     """Rows to train; all without it."""
 
-    aflw2000: Path | None = None
+    aflw2000: SomePath = None
     """Folder with AFLW2000-3D and annotations.npz, to measure on as well."""
 
-    people: Path | None = None
+    people: SomePath = None
     """Folder of video frames (ytf68), whose people that training leaves out are told apart."""
 
-    backbone: Path | None = None
+    backbone: SomePath = None
     """ImageNet weights of the backbone (.pth) that every row starts from."""
 
-    init: Path | None = None
+    init: SomePath = None
     """A run's checkpoint whose averaged weights every row starts from, for rows of its network."""
 
 
@@ -46,7 +46,7 @@ class Scope:
 class Instead:
     """What is done instead of training, or afterwards."""
 
-    write_docs: Path | None = None
+    write_docs: SomePath = None
     """Page whose marked block receives the table."""
 
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -60,7 +60,7 @@ class Instead:
 def ablate(
     *,
     out: Path,
-    config: Path | None = None,
+    config: SomePath = None,
     configuration: "TrainingConfig",
     scope: Annotated[Scope, tyro.conf.OmitArgPrefixes] = Scope(),
     machine: Annotated[Machine, tyro.conf.OmitArgPrefixes] = Machine(),

@@ -1,6 +1,7 @@
 """`mlanet animate`: one person's expressions on another's avatar."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -11,7 +12,10 @@ from mlanet.cli.common import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_OK,
+    Flag,
     OutPath,
+    SomeFloat,
+    SomeInt,
     check_folder,
     complain,
     described,
@@ -28,7 +32,7 @@ from mlanet.cli.films import (
 )
 from mlanet.cli.stopping import Wishes, heeded_wishes
 from mlanet.errors import UsageError
-from mlanet.files import Origin, remove_leftovers, result_folder
+from mlanet.files import Origin, read_manifest, remove_leftovers, result_folder
 
 if TYPE_CHECKING:
     from mlanet.export import Animation, AvatarFile
@@ -43,7 +47,7 @@ LEAST_PX, MOST_PX = 128, 2160
 class DriverOptions:
     """How the driver is understood."""
 
-    person: int | None = None
+    person: SomeInt = None
     """Which of a film's people, by the number in the pictures of mlanet video. Without it, whoever
     is seen longest."""
 
@@ -54,7 +58,7 @@ class DriverOptions:
     flip: tuple[Literal["yaw", "pitch", "roll"], ...] = ()
     """Angles of a CSV file's head that its program counts the other way than mlanet."""
 
-    smooth: float | None = None
+    smooth: SomeFloat = None
     """Between 0 (as it is) and 1 (calmest). Blinks stay. Without it 0.5 of films, and 0 of
     tables."""
 
@@ -64,16 +68,16 @@ def animate(
     /,
     *,
     driver: Path,
-    out: OutPath,
+    out: OutPath = Path("out"),
     driving: Annotated[DriverOptions, tyro.conf.OmitArgPrefixes] = DriverOptions(),
     size: int = 720,
-    no_films: bool = False,
+    no_films: Flag = False,
     looking: Annotated[FilmOptions, tyro.conf.OmitArgPrefixes] = FilmOptions(),
     threads: int = 0,
 ) -> int:
     """Put one person's expressions on another's avatar; needs the extra `video`.
 
-    For face_00.glb and film.mp4 the folder OUT/face_00-film/ receives avatar.glb (animated),
+    For photo/face_00.glb and film.mp4 the folder OUT/photo-film/ receives avatar.glb (animated),
     front.mp4 and turntable.mp4 (films of it), beside.mp4 (the driver and it) and view.html.
 
     Args:
@@ -102,6 +106,18 @@ def animate(
     with heeded_wishes() as wishes:
         run = _Run(face, driver, out, driving, size, not no_films, looking, threads, wishes)
         return run.go(avatar)
+
+
+def called_after(file: Path) -> str:
+    """What a result is called after: a file's name, or of a result's file that of its folder.
+
+    In all folders of results the files have the same names. A further face keeps its number.
+    """
+    manifest = read_manifest(file.parent)
+    if manifest is None or not manifest.owns(file):
+        return file.stem
+    folder = file.resolve().parent.name
+    return f"{folder}-{file.stem}" if re.fullmatch(r"face_0*[1-9]\d*", file.stem) else folder
 
 
 @dataclass(slots=True)
@@ -194,7 +210,7 @@ class _Run:
         origins = [Origin.of_file(path) for path in (self.face, self.driver)]
         both = hashlib.sha256("".join(origin.sha256 for origin in origins).encode()).hexdigest()
         origin = Origin(" + ".join(str(origin.path) for origin in origins), both)
-        stem, failure = f"{self.face.stem}-{self.driver.stem}", None
+        stem, failure = f"{called_after(self.face)}-{called_after(self.driver)}", None
         inputs = [self.face, self.driver]
         with result_folder(self.out, stem, origin, inputs=inputs) as result:
             glb = result.staging / "avatar.glb"
@@ -207,7 +223,7 @@ class _Run:
                 except OSError as error:  # what was written can be played, and is kept
                     failure = error
         moved = f" ({result.moved_because})" if result.moved_because else ""
-        say(f"{self.driver}: on {self.face} -> {result.folder}{moved}")
+        say(f"{self.face}: moved by {self.driver} -> {result.folder}{moved}")
         if failure is not None:
             name = Path(failure.filename or "").name
             failure.filename = str(result.folder / name)

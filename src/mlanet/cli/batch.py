@@ -13,6 +13,7 @@ import tyro
 from mlanet.cli.common import (
     EXIT_FAILED,
     EXIT_OK,
+    Flag,
     check_folder,
     complain,
     require_extra,
@@ -61,10 +62,10 @@ class Workers:
 class Written:
     """What is written beside the tables."""
 
-    formats: str = ""
+    formats: Annotated[str, tyro.conf.arg(metavar="NAMES", help_behavior_hint="")] = ""
     """Files of each face, separated by commas: glb, obj, ply, usdz, json, pts, blender."""
 
-    draw: str = ""
+    draw: Annotated[str, tyro.conf.arg(metavar="NAMES", help_behavior_hint="")] = ""
     """Pictures of each photo, separated by commas: overlay, shape, depth, normal, uv, pncc, parts,
     parts-whole, pose, landmarks."""
 
@@ -101,19 +102,23 @@ class Written:
 class Telling:
     """What is said."""
 
-    json: bool = False
+    json: Flag = False
     """Print one JSON object at the end."""
 
-    quiet: bool = False
+    quiet: Flag = False
     """Say nothing but what fails."""
 
 
 def batch(
-    sources: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")],
+    sources: Annotated[
+        tuple[str, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="SOURCE", help_behavior_hint=""),
+    ],
     /,
     *,
     out: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FOLDER")],
-    recursive: bool = False,
+    recursive: Flag = False,
     workers: Annotated[Workers, tyro.conf.OmitArgPrefixes] = Workers(),
     faces: FacesOptions = Faces(),
     networks: NetworksOptions = Networks(),

@@ -34,6 +34,17 @@ JawOption: TypeAlias = Literal["auto", "contour", "surface"]
 OutPath: TypeAlias = Annotated[Path, tyro.conf.arg(aliases=["-o"])]
 """What a command writes: `--out`, or `-o`."""
 
+Flag: TypeAlias = Annotated[bool, tyro.conf.arg(help_behavior_hint="")]
+"""An option without a value, off unless it is given."""
+
+SomePath: TypeAlias = Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")]
+SomeText: TypeAlias = Annotated[str | None, tyro.conf.arg(metavar="TEXT", help_behavior_hint="")]
+SomeInt: TypeAlias = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")]
+SomeFloat: TypeAlias = Annotated[
+    float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="")
+]
+"""Options without a default; their descriptions say what holds without them."""
+
 DEBUG: ContextVar[bool] = ContextVar("DEBUG", default=False)
 """Whether tracebacks and other libraries' words are shown: `--debug`."""
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlanet.cli.common import EXIT_FAILED, EXIT_OK, count_up, name_skipped, positive
+from mlanet.cli.common import EXIT_FAILED, EXIT_OK, Flag, SomePath, count_up, name_skipped, positive
 from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ def shards(
     out: Path,
     layout: str = "auto",
     per_shard: int = 1000,
-    lossless: bool = False,
-    cache: Path | None = None,
+    lossless: Flag = False,
+    cache: SomePath = None,
     size: int = 160,
 ) -> int:
     """Turn a data set into WebDataset shards; the same command goes on after a stop.

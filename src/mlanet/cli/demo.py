@@ -2,7 +2,7 @@
 
 import webbrowser
 
-from mlanet.cli.common import EXIT_FAILED, EXIT_OK, complain, require_extra, say
+from mlanet.cli.common import EXIT_FAILED, EXIT_OK, Flag, complain, require_extra, say
 from mlanet.errors import UsageError
 from mlanet.sessions import DeviceName, chosen_device
 
@@ -13,7 +13,7 @@ def demo(
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
-    no_open: bool = False,
+    no_open: Flag = False,
     device: DeviceName = "auto",
 ) -> int:
     """Open a page in the browser on which photos become heads; Ctrl-C ends it.

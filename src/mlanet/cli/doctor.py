@@ -78,7 +78,10 @@ def lines_of(found: Findings) -> list[str]:
         f"threads    {settings}",
         "packages   " + ", ".join(f"{name} {v or 'missing'}" for name, v in found.packages.items()),
     ]
-    lines += [f"device     {name}: {state}" for name, state in found.devices.items()]
+    lines += [
+        f"device     {name}: {state if state == 'ready' else f'not here ({state})'}"
+        for name, state in found.devices.items()
+    ]
     lines += [f"asset      {name}: {state}" for name, state in found.assets.items()]
     for extra, state in found.extras.items():
         said = "installed"

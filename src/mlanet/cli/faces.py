@@ -1,12 +1,11 @@
 """Which faces verbs look for, and with which networks."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import tyro
 
-from mlanet.cli.common import check_min_score, positive
+from mlanet.cli.common import SomeFloat, SomeInt, SomePath, check_min_score, positive
 from mlanet.sessions import DeviceName
 
 
@@ -14,10 +13,10 @@ from mlanet.sessions import DeviceName
 class Faces:
     """Which faces of a photo."""
 
-    max_faces: int | None = None
+    max_faces: SomeInt = None
     """Keep only the largest faces of a photo."""
 
-    min_score: float | None = None
+    min_score: SomeFloat = None
     """What a face's score must exceed, between 0 and 1. Without it, the detector's own limit
     (docs/explanation/detection.md)."""
 
@@ -32,10 +31,10 @@ class Faces:
 class Networks:
     """Networks and face models of the user's, and what runs them."""
 
-    weights: Path | None = None
+    weights: SomePath = None
     """A network of your own, written by mlanet export."""
 
-    model: Path | None = None
+    model: SomePath = None
     """The face model whose coefficients it regresses, if it is not the embedded one."""
 
     device: DeviceName = "auto"

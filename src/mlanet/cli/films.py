@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlanet.cli.common import check_min_score, complain
+from mlanet.cli.common import SomeFloat, SomePath, check_min_score, complain
 from mlanet.cli.stopping import Wishes
 from mlanet.errors import NoFaceError, UsageError
 from mlanet.files.manifest import absolute
@@ -34,13 +34,13 @@ MOST_THREADS = 4
 class FilmOptions:
     """How a film is looked at."""
 
-    weights: Path | None = None
+    weights: SomePath = None
     """A network of your own, written by mlanet export."""
 
-    min_score: float | None = None
+    min_score: SomeFloat = None
     """What a face's score must exceed, between 0 and 1. Without it, the detector's own limit."""
 
-    focal_length_px: float | None = None
+    focal_length_px: SomeFloat = None
     """Focal length of the film's camera in pixels, if you know it; else 1.2 times the longer side
     of the picture."""
 

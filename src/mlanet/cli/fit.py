@@ -8,6 +8,7 @@ from mlanet.cli.common import (
     EXIT_OK,
     JawOption,
     OutPath,
+    SomePath,
     check_folder,
     positive,
     require_torch,
@@ -35,10 +36,10 @@ MIN_POINTS = 8
 def fit(
     photos: PhotoOptions = PhotoWords(),
     *,
-    out: OutPath,
+    out: OutPath = Path("out"),
     outputs: OutputOptions = Outputs(),
     threads: int = 1,
-    landmarks: Path | None = None,
+    landmarks: SomePath = None,
     jaw: JawOption = "auto",
 ) -> int:
     """Fit one person's face to one or several photos, pixel by pixel; needs the `train` extra.

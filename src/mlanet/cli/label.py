@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from mlanet.cli.common import EXIT_OK, JawOption, OutPath, count_up, name_skipped
+from mlanet.cli.common import (
+    EXIT_OK,
+    Flag,
+    JawOption,
+    OutPath,
+    SomeFloat,
+    SomePath,
+    SomeText,
+    count_up,
+    name_skipped,
+)
 from mlanet.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -24,10 +34,10 @@ SHIPPED = "shipped"
 class FaceModel:
     """The face model that is fitted."""
 
-    model: Path | None = None
+    model: SomePath = None
     """A face model of yours (docs/reference/face-models.md); by default the embedded one."""
 
-    landmarks: Path | None = None
+    landmarks: SomePath = None
     """File with the places of the 68 landmarks, for models without them."""
 
 
@@ -35,7 +45,7 @@ class FaceModel:
 class Fitting:
     """How the labels' points are fitted, and which fits are accepted."""
 
-    max_residual: float | None = None
+    max_residual: SomeFloat = None
     """Fits with a larger mean distance, in per cent of the face, are rejected; without the option
     1.5, with --network 4."""
 
@@ -48,7 +58,7 @@ class Fitting:
     """How much the labels' depth counts beside x and y, 0 to 1; little where it is another face
     model's guess. With --network it does not count."""
 
-    given_rotation: bool = False
+    given_rotation: Flag = False
     """Keep the data set's own head rotations instead of the fitted ones, turned by the one constant
     rotation between the two models' frontal poses."""
 
@@ -57,19 +67,19 @@ class Fitting:
 class Joining:
     """What else is known of the faces, and of whom nothing is used."""
 
-    network: str | None = None
+    network: SomeText = None
     """Join the landmarks with a network's answers on several crops of each face: a file that
     `mlanet export` wrote, or `shipped`."""
 
-    teacher: Path | None = None
+    teacher: SomePath = None
     """Join them with MediaPipe's points and blend-shape scores, too: an .npz file
     (docs/how-to/label.md). Data without landmarks need it."""
 
-    offsets_of: Path | None = None
+    offsets_of: SomePath = None
     """File of labels with a teacher's offsets, which are used instead of measuring them: for data
     without landmarks of their own, or with few."""
 
-    leave_out_unseen_people: bool = False
+    leave_out_unseen_people: Flag = False
     """Use nothing of every fourth person, with whom identities are evaluated."""
 
 

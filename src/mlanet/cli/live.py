@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from mlanet.cli.common import EXIT_OK, check_file, complain, require_extra, say
+from mlanet.cli.common import (
+    EXIT_OK,
+    Flag,
+    SomeFloat,
+    SomePath,
+    SomeText,
+    check_file,
+    complain,
+    require_extra,
+    say,
+)
 from mlanet.cli.stopping import Wishes, heeded_wishes
 from mlanet.errors import UsageError
 from mlanet.files import atomic_path
@@ -43,14 +53,14 @@ MAX_PORT = 65535
 class Receivers:
     """Who gets the face."""
 
-    osc: str | None = None
+    osc: SomeText = None
     """HOST:PORT of a program that takes the VMC protocol (VSeeFace, Warudo: 127.0.0.1:39539). Needs
     the extra live."""
 
-    live_link: str | None = None
+    live_link: SomeText = None
     """HOST:PORT of a program that takes Live Link Face (Unreal Engine: 127.0.0.1:11111)."""
 
-    record: Path | None = None
+    record: SomePath = None
     """CSV file in the layout of Live Link Face."""
 
 
@@ -61,7 +71,7 @@ class Showing:
     show: Literal["overlay", "avatar", "nothing"] = "overlay"
     """The picture with the head over it, or the head alone as an avatar; mirrored."""
 
-    page: bool = False
+    page: Flag = False
     """Show it on a page for the browser of this computer instead of in a window."""
 
     port: int = 8001
@@ -75,7 +85,7 @@ def live(
     showing: Annotated[Showing, tyro.conf.OmitArgPrefixes] = Showing(),
     calibrate: float = 0.0,
     smooth: float = 0.5,
-    focal_length_px: float | None = None,
+    focal_length_px: SomeFloat = None,
     threads: int = 0,
     device: DeviceName = "auto",
 ) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from mlanet.cli.common import EXIT_FAILED, EXIT_OK, OutPath
+from mlanet.cli.common import EXIT_FAILED, EXIT_OK, OutPath, SomePath
 from mlanet.errors import AssetError, UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def convert(
     /,
     *,
     out: OutPath,
-    landmarks: Path | None = None,
+    landmarks: SomePath = None,
     modes: tuple[int, int, int] | None = None,
 ) -> int:
     """Write a face model as one npz of our own, with its correspondence to the embedded model.

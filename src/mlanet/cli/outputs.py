@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import tyro
 
+from mlanet.cli.common import Flag, SomeInt
 from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 class Outputs:
     """What is written."""
 
-    formats: str = "glb,json"
+    formats: Annotated[str, tyro.conf.arg(metavar="NAMES")] = "glb,json"
     """Files of each face, separated by commas: glb, obj, ply, usdz, json, pts, blender (the photo's
     camera)."""
 
@@ -27,15 +28,15 @@ class Outputs:
     """The texture as the photo is lit, or with the light's brightness divided out, for programs
     that light it anew; both: lit, and face_NN.texture-delit.png."""
 
-    texture_mask: bool = False
+    texture_mask: Flag = False
     """Write face_NN.texture-mask.png: white where the texture is the photo's own, black where it
     was completed."""
 
-    texture_size: int | None = None
+    texture_size: SomeInt = None
     """Texels across, 64 to 4096; without it 256, 512 or 1024, the smallest that does not lose the
     photo's detail."""
 
-    detail: bool = False
+    detail: Flag = False
     """Give GLB files and the page a normal map of what is finer than the mesh, such as wrinkles,
     from the photo's shading."""
 
@@ -43,7 +44,7 @@ class Outputs:
     """Let hair stand off the head as far as the photo shows; without, it is painted on the face
     model's mesh."""
 
-    draw: str = ""
+    draw: Annotated[str, tyro.conf.arg(metavar="NAMES", help_behavior_hint="")] = ""
     """More pictures, separated by commas: shape, depth, normal, uv, pncc, parts, parts-whole, pose,
     landmarks."""
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, TypeAlias
 
 import tyro
 
+from mlanet.cli.common import Flag
 from mlanet.cli.outputs import Outputs
 from mlanet.errors import ImageError, UsageError
 from mlanet.files import (
@@ -49,13 +50,17 @@ class Photo:
 
     Attributes:
         path: of its file; None for standard input.
+        title: what lines call it instead of its path.
     """
 
     path: Path | None
+    title: str = ""
 
     @property
     def name(self) -> str:
         """What lines call it."""
+        if self.title:
+            return self.title
         return "standard input" if self.path is None else str(self.path)
 
     @property
@@ -86,14 +91,18 @@ class Photo:
 class PhotoWords:
     """Which photos."""
 
-    photos: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PHOTO")] = ()
+    photos: Annotated[
+        tuple[str, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="PHOTO", help_behavior_hint=""),
+    ] = ()
     """Files, folders, patterns such as '*.jpg', or - for standard input. JPEG, PNG, WebP, GIF, BMP,
     TIFF, AVIF; HEIC with the extra heic."""
 
-    recursive: bool = False
+    recursive: Flag = False
     """Look into the folders of given folders, too."""
 
-    example: bool = False
+    example: Flag = False
     """Use the photo that ships with mlanet (Eileen Collins; NASA, public domain)."""
 
     def check(self) -> None:
@@ -114,8 +123,12 @@ class PhotoWords:
         """
         from mlanet.assets import verified_path
 
-        shipped = [verified_path("example-image")] if self.example else []
-        return photos_of([*self.photos, *shipped], recursive=self.recursive)
+        given, problems = photos_of(self.photos, recursive=self.recursive)
+        if self.example:
+            shipped = verified_path("example-image")
+            given = [photo for photo in given if photo.path != shipped]
+            given.append(Photo(shipped, f"{shipped.name} (the example)"))
+        return given, problems
 
 
 PhotoOptions: TypeAlias = Annotated[PhotoWords, tyro.conf.OmitArgPrefixes]
@@ -235,13 +248,13 @@ class Run:
     threads: int = 0
     """CPU threads for one photo; 0 is all there are, at most 4."""
 
-    overwrite: bool = False
+    overwrite: Flag = False
     """Do photos again whose very result (same picture, options and version) is there already."""
 
-    json: bool = False
+    json: Flag = False
     """Print one line of JSON for each photo."""
 
-    quiet: bool = False
+    quiet: Flag = False
     """Say nothing but what fails."""
 
     def check(self) -> None:

@@ -10,7 +10,9 @@ import tyro
 from mlanet.cli.common import (
     EXIT_FAILED,
     EXIT_OK,
+    Flag,
     OutPath,
+    SomePath,
     check_folder,
     complain,
 )
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 class Models(Networks):
     """Networks and face models of the user's."""
 
-    topology: Path | None = None
+    topology: SomePath = None
     """A face model of your own, written by mlanet models convert."""
 
     def check(self) -> None:
@@ -52,8 +54,8 @@ def reconstruct(
     faces: FacesOptions = Faces(),
     models: Annotated[Models, tyro.conf.OmitArgPrefixes] = Models(),
     run: Annotated[Run, tyro.conf.OmitArgPrefixes] = Run(),
-    no_refine: bool = False,
-    same_person: bool = False,
+    no_refine: Flag = False,
+    same_person: Flag = False,
 ) -> int:
     """Turn every face of every photo into a textured head.
 

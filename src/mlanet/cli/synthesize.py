@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mlanet.cli.common import EXIT_OK, JawOption, OutPath, count_up, name_skipped
+from mlanet.cli.common import EXIT_OK, JawOption, OutPath, SomePath, count_up, name_skipped
 from mlanet.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def heads(
     yaw_deg: float = 90.0,
     expression: float = 0.5,
     albedo: Literal["open", "photo"] = "open",
-    backgrounds: Path | None = None,
+    backgrounds: SomePath = None,
 ) -> int:
     """Render random heads with exact coefficients; the same command goes on after a stop.
 

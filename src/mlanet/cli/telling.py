@@ -1,6 +1,7 @@
 """What a run says of its photos: lines for people or for scripts, and a bar."""
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +21,9 @@ CROWD = 4
 
 
 class PhotoLines:
-    """Lines on standard output, one for each photo, and a bar while there are several.
+    """Lines on standard output, one for each photo, and on a terminal a bar.
+
+    Of a single photo, a terminal is also told how to look at the head.
 
     Attributes:
         failed: how many photos failed.
@@ -29,14 +32,18 @@ class PhotoLines:
     def __init__(self, count: int, *, as_json: bool = False, quiet: bool = False) -> None:
         """Of `count` photos; as JSON objects; or of failures alone."""
         from rich.console import Console
-        from rich.progress import Progress
+        from rich.progress import Progress, SpinnerColumn, TextColumn
 
         self.failed = 0
         self._as_json, self._quiet = as_json, quiet
         self._unsaid: OSError | None = None
         console = Console(stderr=True)
-        hidden = quiet or count < 2 or not console.is_terminal
-        self._bar = Progress(console=console, transient=True, disable=hidden, redirect_stdout=False)
+        self._hint = console.is_terminal and count == 1 and not (as_json or quiet)
+        hidden = quiet or not console.is_terminal
+        columns = (SpinnerColumn(), TextColumn("{task.description}")) if count == 1 else ()
+        self._bar = Progress(
+            *columns, console=console, transient=True, disable=hidden, redirect_stdout=False
+        )
         self._bar.add_task("Reconstructing", total=count)
 
     def __enter__(self) -> Self:
@@ -74,6 +81,13 @@ class PhotoLines:
             files=[] if manifest is None else sorted(manifest.names),
             faces=[numbers_of(face) for face in faces] if self._as_json else [],
         )
+        if self._hint:
+            self._bar.console.print(
+                f"mlanet view {shlex.quote(printable(str(result.folder)))} opens it",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
 
     def skipped(self, photo: Photo, folder: Path) -> None:
         """Tell that a photo's very result is there already.

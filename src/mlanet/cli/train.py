@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from mlanet.cli.common import EXIT_OK, OutPath, positive
+from mlanet.cli.common import EXIT_OK, OutPath, SomePath, positive
 from mlanet.cli.configuration import Named
 from mlanet.cli.runs import Machine, require_training_extra, training_bar
 from mlanet.errors import UsageError
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 class Start:
     """The weights that a run starts from."""
 
-    backbone: Path | None = None
+    backbone: SomePath = None
     """ImageNet weights of the backbone (.pth; assets/backbone.py fetches them)."""
 
-    init: Path | None = None
+    init: SomePath = None
     """Checkpoint (.safetensors) of another run to start from, to fine-tune it."""
 
 
@@ -51,7 +51,7 @@ def train(
     *,
     data: Path,
     out: OutPath,
-    config: Path | None = None,
+    config: SomePath = None,
     configuration: "TrainingConfig",
     start: Annotated[Start, tyro.conf.OmitArgPrefixes] = Start(),
     machine: Annotated[Machine, tyro.conf.OmitArgPrefixes] = Machine(),

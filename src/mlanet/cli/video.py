@@ -10,6 +10,7 @@ from mlanet.cli.common import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_OK,
+    Flag,
     OutPath,
     check_folder,
     complain,
@@ -36,9 +37,9 @@ if TYPE_CHECKING:
 def video(
     film: tyro.conf.Positional[Path],
     *,
-    out: OutPath,
+    out: OutPath = Path("out"),
     smooth: float = 0.5,
-    no_overlay: bool = False,
+    no_overlay: Flag = False,
     looking: Annotated[FilmOptions, tyro.conf.OmitArgPrefixes] = FilmOptions(),
     threads: int = 0,
 ) -> int:

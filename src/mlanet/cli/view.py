@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from mlanet.cli.common import EXIT_FAILED, EXIT_OK, check_file, complain, say
+from mlanet.cli.common import EXIT_FAILED, EXIT_OK, Flag, SomePath, check_file, complain, say
 from mlanet.errors import UsageError
 from mlanet.files import PHOTO_SUFFIXES, atomic_path, list_files, read_manifest
 
@@ -20,10 +20,10 @@ def view(
     file: Annotated[Path, tyro.conf.Positional],
     /,
     *,
-    out: Path | None = None,
-    no_open: bool = False,
+    out: Annotated[SomePath, tyro.conf.arg(aliases=["-o"])] = None,
+    no_open: Flag = False,
 ) -> int:
-    """Open a head in the browser: a GLB file, or a folder that mlanet reconstruct wrote.
+    """Open a head in the browser: a GLB file, or a folder of mlanet reconstruct.
 
     Of a result the page that lies there is opened. Of other GLB files a page is written that holds
     them and needs no network.

@@ -10,7 +10,7 @@ is believed. Nor is what is far from skin's brightness, such as hair and glasses
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, UInt8
 
 from mlanet.errors import RenderError
 from mlanet.geometry import shading
@@ -55,6 +55,12 @@ FOREIGN, FOREIGN_MM = 0.3, 3.0
 DARKEST = 0.05
 """Least shading and albedo."""
 
+LEAST_TEXEL = 4
+"""Of 255: darker texels count as this dark, since logarithms are taken."""
+
+DIMMEST = 0.2
+"""Least shading by which its change with the slope is divided."""
+
 DAMPING = 0.2
 """Change of brightness with slope up to which light tells little of it."""
 
@@ -97,6 +103,8 @@ def detail_normals(
     Raises:
         RenderError: the texture is larger.
     """
+    import cv2
+
     size = len(texture.image)
     if size > MOST_DETAIL:
         raise RenderError(f"detail needs a texture of at most {MOST_DETAIL} texels, got {size}")
@@ -107,8 +115,8 @@ def detail_normals(
     if skin is not None:
         found = GAIN * resolved * height_slopes(skin) * skin.trust[..., None]
         slopes[skin.box] = np.clip(found, -STEEPEST, STEEPEST)
-    while len(slopes) > DETAIL_SIZE and len(slopes) % 2 == 0:
-        slopes = slopes.reshape(len(slopes) // 2, 2, -1, 2, 2).mean(axis=(1, 3))
+    if size > DETAIL_SIZE:
+        slopes = cv2.resize(slopes, (DETAIL_SIZE, DETAIL_SIZE), interpolation=cv2.INTER_AREA)
     normals = unit(np.concatenate([-slopes, np.ones_like(slopes[..., :1])], axis=-1))
     return np.rint(127.5 * normals + 127.5).astype(np.uint8)
 
@@ -211,19 +219,20 @@ def _seen_skin(
     atlas, faces = texture_atlas(model, len(texture.image)), model.topology.faces
     box, region = _skin_region(model, atlas)
     columns = np.column_stack([head.points * [1.0, -1.0, -1.0], head.normals, albedo])
-    planes = _part(atlas, faces, columns, box)
+    planes = vertex_attributes_to_uv(atlas, faces, columns)[box]
     trust = cv2.erode((region * texture.visibility[box]).astype(np.float32), np.ones((3, 3)))
     if trust.max() < 0.5:
         return None
     normals = unit(planes[..., 3:6])
-    photo = np.maximum(texture.image[box], 4).astype(np.float32) / 255.0
+    photo = np.maximum(texture.image[box], LEAST_TEXEL).astype(np.float32) / 255.0
     colors = np.maximum(planes[..., 6:], DARKEST)
     light = _fitted_light(colors, photo, normals, trust)
-    lit = np.maximum(shading(normals, light), DARKEST) * colors
+    shade = shading(normals, light)
+    lit = np.maximum(shade, DARKEST) * colors
     tangents, texel_mm = _tangents(planes[..., :3], normals, trust)
-    harmonics = light.mean(axis=-1) * np.array(POLYNOMIAL_LIGHT)
-    brightness = np.maximum(shading(normals, light).mean(axis=-1), 0.2)
-    towards = harmonics[[3, 1, 2]]
+    # the light's linear part: along x, y and z
+    towards = (light.mean(axis=-1) * np.array(POLYNOMIAL_LIGHT))[[3, 1, 2]]
+    brightness = np.maximum(shade.mean(axis=-1), DIMMEST)
     # a slope up along u turns the normal away from u
     tilt = -np.stack([tangent @ towards for tangent in tangents], axis=-1) / brightness[..., None]
     excess = np.log(photo) - np.log(lit)
@@ -247,15 +256,6 @@ def _skin_region(
         return (slice(0, 1), slice(0, 1)), np.zeros((1, 1), np.float32)
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     return box, plane[box]
-
-
-def _part(
-    atlas: UvAtlas,
-    faces: Int[np.ndarray, "f 3"],
-    columns: Float[np.ndarray, "v c"],
-    box: tuple[slice, slice],
-) -> Float[np.ndarray, "h w c"]:
-    return vertex_attributes_to_uv(atlas, faces, columns)[box]
 
 
 def _fitted_light(

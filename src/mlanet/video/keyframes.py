@@ -119,7 +119,7 @@ def choose_frames(
         away = np.linalg.norm(angles_deg[:, None] - angles_deg[chosen][None], axis=-1).min(axis=1)
         worth = merit * np.minimum(away / FAR_DEG, 1.0)
         frame = int(np.argmax(worth))
-        if worth[frame] < LEAST_NEW * best:
+        if worth[frame] <= LEAST_NEW * best:  # no frame twice, whatever they are worth
             break
         chosen.append(frame)
     return np.array(chosen)

@@ -79,6 +79,8 @@ class PictureSource:
             self._capture: Any = cv2.VideoCapture(number)
         if not self._capture.isOpened():
             what = "no film that can be read" if self.is_film else "gives no pictures"
+            if self.name.isdecimal():
+                what = "is not there, or is in use, or may not be used by this program"
             raise FilmError(f"{self.described}: {what}")
         if not self.is_film:
             self._thread = threading.Thread(target=self._read_on, daemon=True)

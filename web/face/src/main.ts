@@ -39,6 +39,8 @@ class Page {
   private mode: Mode = "textured";
   private camera: Camera | undefined;
   private loaded = 0;
+  /** What goes on, once everything is loaded. */
+  private words = "";
   /** Counts what was asked for: answers to what is no longer wanted are dropped. */
   private visit = 0;
   private redraw = () => {};
@@ -86,8 +88,8 @@ class Page {
 
   /** Make the head of a photo's face. */
   async open(photo: Blob, name: string): Promise<void> {
-    this.stopCamera();
-    const visit = ++this.visit;
+    this.leave();
+    const visit = this.visit;
     await this.guarded(visit, name, async () => {
       this.busy("Looking for faces …");
       await this.rig;
@@ -188,8 +190,8 @@ class Page {
   }
 
   async openCamera(): Promise<void> {
-    this.stopCamera();
-    const visit = ++this.visit;
+    this.leave();
+    const visit = this.visit;
     await this.guarded(visit, "", async () => {
       if (!hasCamera()) throw new Error("Browsers give a camera to pages of https addresses and of this computer alone.");
       this.busy("Waiting for the camera …");
@@ -263,7 +265,7 @@ class Page {
     element("result").hidden = false;
   }
 
-  /** Back to the first view. */
+  /** Back to the first view, where it is said what goes on. */
   private leave(): void {
     this.visit++;
     this.stopCamera();
@@ -271,8 +273,6 @@ class Page {
     element("result").hidden = true;
     element("start").hidden = false;
   }
-
-  private words = "";
 
   private busy(words: string): void {
     this.words = words;

@@ -6,10 +6,9 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { PHOTO, give, shot, twoPeople } from "./photos.mjs";
 
-const PHOTO = fileURLToPath(new URL("../../../src/mlanet/data/astronaut.png", import.meta.url));
 const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 120_000); // WebGL without a GPU, on a busy machine
 
 let server;
@@ -46,33 +45,7 @@ async function opened(options = {}) {
   return page;
 }
 
-/** Two people: the example's photo beside its mirror image, made by the browser. */
-const twoPeople = (page) =>
-  page.evaluate(async (base64) => {
-    const picture = await createImageBitmap(new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]));
-    const canvas = new OffscreenCanvas(2 * picture.width, picture.height);
-    const context = canvas.getContext("2d");
-    context.drawImage(picture, 0, 0);
-    context.scale(-1, 1);
-    context.drawImage(picture, -2 * picture.width, 0);
-    const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: "image/jpeg" })).arrayBuffer());
-    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
-  }, readFileSync(PHOTO).toString("base64"));
-
-/** Hand a file to the page as a drop or a paste does. */
-const give = (page, kind, base64, name, type) =>
-  page.evaluate(
-    ({ kind, base64, name, type }) => {
-      const data = new DataTransfer();
-      data.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], name, { type }));
-      const event = kind === "drop" ? new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }) : new ClipboardEvent("paste", { clipboardData: data, bubbles: true });
-      document.body.dispatchEvent(event);
-    },
-    { kind, base64, name, type },
-  );
-
 const viewer = (page) => page.frameLocator(".stage iframe");
-const shot = async (page, name) => process.env.SHOTS && page.screenshot({ path: `${process.env.SHOTS}/${name}.png` });
 
 test("a dropped photo of two: a face is chosen, and its head can be turned and moved", async () => {
   const page = await opened({ viewport: { width: 1280, height: 800 }, colorScheme: "light" });

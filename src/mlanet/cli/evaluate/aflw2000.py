@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from mlanet.cli.common import EXIT_OK, check_file, check_folder, progress_bar, require_torch
+from mlanet.cli.common import (
+    EXIT_OK,
+    Flag,
+    SomePath,
+    check_file,
+    check_folder,
+    progress_bar,
+    require_torch,
+)
 from mlanet.cli.evaluate.common import AFLW2000Options, Method, MethodOptions, publish, signed
 from mlanet.errors import UsageError
 
@@ -31,14 +39,14 @@ class Measures:
     crop: Literal["ground-truth", "detector"] = "ground-truth"
     """Cut faces by the protocol's ground-truth boxes or by mlanet's own detector."""
 
-    refine: bool = False
+    refine: Flag = False
     """Bring each face's shape nearer to the picture's shading, too, as mlanet reconstruct does."""
 
-    basel: Path | None = None
+    basel: SomePath = None
     """3DDFA's Model_Shape.mat (with Model_Expression.mat beside it), or what mlanet models convert
     made of it: scores dense alignment and 3D reconstruction, too."""
 
-    fitted_tones: bool = False
+    fitted_tones: Flag = False
     """Tell skin tones, for the errors by group, by the albedo that mlanet fit
     fits, not by the network's: seconds for each face (needs the train extra)."""
 
@@ -48,9 +56,9 @@ def aflw2000(
     files: AFLW2000Options,
     out: Path,
     method: MethodOptions = Method(),
-    model: Path | None = None,
+    model: SomePath = None,
     measures: Annotated[Measures, tyro.conf.OmitArgPrefixes] = Measures(),
-    save_predictions: Path | None = None,
+    save_predictions: SomePath = None,
 ) -> int:
     """Sparse and dense alignment, 3D reconstruction and head pose on AFLW2000-3D.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import tyro
 
-from mlanet.cli.common import check_folder, positive, say
+from mlanet.cli.common import SomePath, check_folder, positive, say
 from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Network:
     """The network that is evaluated."""
 
-    weights: Path | None = None
+    weights: SomePath = None
     """A network of your own, written by mlanet export."""
 
     threads: int = 1
@@ -52,7 +52,7 @@ class Network:
 class Method(Network):
     """What is evaluated: a network, or another method's answers."""
 
-    predictions: Path | None = None
+    predictions: SomePath = None
     """Score another method's answers instead of a network: a file or folder, which the
     protocol's page in docs/how-to describes."""
 
@@ -93,12 +93,12 @@ class AFLW2000Files:
     data: Path
     """Folder of AFLW2000-3D (imageNNNNN.jpg and .mat), or its tar file."""
 
-    annotations: Path | None = None
+    annotations: SomePath = None
     """AFLW2000-3D-Reannotated.pts68.npy of 3DDFA, for --annotation reannotated; or an npz file of
     both annotations (docs/how-to/evaluate-aflw2000.md). Without it the data set's .mat files are
     all that is read."""
 
-    only: Path | None = None
+    only: SomePath = None
     """A text file with names of pictures (image00002.jpg), one a line: evaluate these alone, of
     whatever the other two hold."""
 
@@ -119,10 +119,10 @@ AFLW2000Options: TypeAlias = Annotated[AFLW2000Files, tyro.conf.OmitArgPrefixes]
 class ExchangeFiles:
     """Files for and of other methods."""
 
-    save_predictions: Path | None = None
+    save_predictions: SomePath = None
     """Also write the faces that were scored into this folder, in the format of --predictions."""
 
-    write_pictures: Path | None = None
+    write_pictures: SomePath = None
     """Write the pictures into this folder for other methods, and nothing else."""
 
     def check(self, method: Method, out: Path | None, *, needs_out: bool = True) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from mlanet.cli.common import EXIT_OK, check_file
+from mlanet.cli.common import EXIT_OK, SomePath, check_file
 from mlanet.errors import UsageError
 
 
@@ -13,7 +13,7 @@ def compare(
     reports: Annotated[tuple[Path, ...], tyro.conf.Positional] = (),
     /,
     *,
-    out: Path | None = None,
+    out: SomePath = None,
 ) -> int:
     """Reports of one protocol side by side, and differences to the first with their intervals.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from mlanet.cli.common import EXIT_OK, check_folder, progress_bar
+from mlanet.cli.common import EXIT_OK, SomePath, check_folder, progress_bar
 from mlanet.cli.evaluate.common import (
     AFLW2000Files,
     Method,
@@ -37,13 +37,13 @@ class ExpressionFiles:
     """Folder that holds aflw2000_dev (pictures, annotations.npz) and teacher/aflw2000_dev.npz; or
     AFLW2000-3D's own folder or tar file, with --teacher."""
 
-    annotations: Path | None = None
+    annotations: SomePath = None
     """As for mlanet evaluate aflw2000; with the re-annotation closed eyes are measured, too."""
 
-    teacher: Path | None = None
+    teacher: SomePath = None
     """Npz file of a teacher's blend-shape scores (docs/how-to/evaluate-expressions.md)."""
 
-    only: Path | None = None
+    only: SomePath = None
     """A text file with names of pictures, one a line: evaluate these alone."""
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mlanet.cli.common import EXIT_FAILED, EXIT_OK, positive, progress_bar, say
+from mlanet.cli.common import EXIT_FAILED, EXIT_OK, SomePath, positive, progress_bar, say
 from mlanet.cli.evaluate.common import (
     ExchangeFiles,
     ExchangeOptions,
@@ -21,7 +21,7 @@ from mlanet.cli.evaluate.common import (
 def florence(
     *,
     data: Path,
-    out: Path | None = None,
+    out: SomePath = None,
     every: int = 10,
     method: MethodOptions = Method(),
     files: ExchangeOptions = ExchangeFiles(),

@@ -2,12 +2,11 @@
 
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from mlanet.cli.common import EXIT_OK, progress_bar, say
+from mlanet.cli.common import EXIT_OK, SomePath, progress_bar, say
 from mlanet.cli.evaluate.common import (
     AFLW2000Options,
     ExchangeFiles,
@@ -33,10 +32,10 @@ class Occluders:
 def occlusion(
     *,
     files: AFLW2000Options,
-    out: Path | None = None,
+    out: SomePath = None,
     occluders: Annotated[Occluders, tyro.conf.OmitArgPrefixes] = Occluders(),
     method: MethodOptions = Method(),
-    write_pictures: Path | None = None,
+    write_pictures: SomePath = None,
 ) -> int:
     """Error on AFLW2000-3D as drawn patches, sunglasses and masks cover the faces.
 

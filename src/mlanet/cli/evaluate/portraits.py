@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from mlanet.cli.common import EXIT_OK, check_folder, progress_bar
+from mlanet.cli.common import EXIT_OK, SomePath, check_folder, progress_bar
 from mlanet.cli.evaluate.common import Network, NetworkOptions, named_file, publish, signed
 
 
@@ -11,7 +11,7 @@ def portraits(
     *,
     data: Path,
     out: Path,
-    teacher: Path | None = None,
+    teacher: SomePath = None,
     method: NetworkOptions = Network(),
 ) -> int:
     """Points and expressions of portraits beside a teacher's, by group of people.

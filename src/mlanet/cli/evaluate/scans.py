@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from mlanet.cli.common import EXIT_OK, progress_bar, say
+from mlanet.cli.common import EXIT_OK, Flag, SomePath, progress_bar, say
 from mlanet.cli.evaluate.common import (
     ExchangeFiles,
     ExchangeOptions,
@@ -20,8 +20,8 @@ from mlanet.errors import UsageError
 def scans(
     *,
     data: Path,
-    out: Path | None = None,
-    refine: bool = False,
+    out: SomePath = None,
+    refine: Flag = False,
     method: MethodOptions = Method(),
     files: ExchangeOptions = ExchangeFiles(),
 ) -> int:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlanet.cli.common import EXIT_FAILED, EXIT_OK, check_folder, progress_bar
+from mlanet.cli.common import EXIT_FAILED, EXIT_OK, SomePath, check_folder, progress_bar
 from mlanet.cli.evaluate.common import Network, NetworkOptions, signed
 from mlanet.errors import UsageError
 
@@ -48,7 +48,7 @@ def realy(
     *,
     images: Path,
     out: Path,
-    reference: Path | None = None,
+    reference: SomePath = None,
     network: NetworkOptions = Network(),
 ) -> int:
     """Prediction files for REALY's own evaluation: one OBJ an image, template, 85 keypoints.

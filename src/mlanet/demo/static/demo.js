@@ -128,12 +128,14 @@ function busy(words) {
 
 function say(words) {
   element("message").classList.remove("problem");
+  element("message").classList.toggle("working", words !== "");
   element("message").textContent = words;
 }
 
 function complain(place, error, name) {
   const short = name.length > NAME_LENGTH ? `${name.slice(0, NAME_LENGTH)}…` : name;
   place.textContent = error.message.replace(/^photo:/, () => `${short}:`);
+  place.classList.remove("working");
   place.classList.add("problem");
   place.hidden = false;
 }

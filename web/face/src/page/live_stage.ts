@@ -1,5 +1,4 @@
 /** The viewer's stage, whose head may turn as a person before the camera does. */
-import { Matrix4 } from "three";
 import { Stage } from "../../../viewer/src/stage";
 import { viewerFromCamera, type Matrix3 } from "../geometry/rotation";
 
@@ -15,12 +14,6 @@ export class LiveStage extends Stage {
       z[0], z[1], z[2], 0,
       0, 0, 0, 1,
     );
-    this.draw();
-  }
-
-  /** Back to where a head stands at first. */
-  standStill(): void {
-    this.head?.root.matrix.copy(new Matrix4());
     this.draw();
   }
 }

@@ -4,10 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
+import { PHOTO, give, shot, twoPeople } from "../../../viewer/tests/photos.mjs";
 import { DIST, PATIENCE_MS, launched, served } from "./serving.mjs";
-
-const PHOTO = fileURLToPath(new URL("../../../../src/mlanet/data/astronaut.png", import.meta.url));
 
 let server, browser;
 const words = [];
@@ -34,31 +32,6 @@ async function opened(options = {}, of = browser) {
   return page;
 }
 
-/** Hand a file to the page as a drop or a paste does. */
-const give = (page, kind, base64, name, type) =>
-  page.evaluate(
-    ({ kind, base64, name, type }) => {
-      const data = new DataTransfer();
-      data.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], name, { type }));
-      const event = kind === "drop" ? new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }) : new ClipboardEvent("paste", { clipboardData: data, bubbles: true });
-      document.body.dispatchEvent(event);
-    },
-    { kind, base64, name, type },
-  );
-
-/** Two people: the example's photo beside its mirror image, made by the browser. */
-const twoPeople = (page) =>
-  page.evaluate(async (base64) => {
-    const picture = await createImageBitmap(new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]));
-    const canvas = new OffscreenCanvas(2 * picture.width, picture.height);
-    const context = canvas.getContext("2d");
-    context.drawImage(picture, 0, 0);
-    context.scale(-1, 1);
-    context.drawImage(picture, -2 * picture.width, 0);
-    const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: "image/jpeg" })).arrayBuffer());
-    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
-  }, readFileSync(PHOTO).toString("base64"));
-
 /** The example as a camera's picture. */
 const asJpeg = (page) =>
   page.evaluate(async (base64) => {
@@ -69,7 +42,6 @@ const asJpeg = (page) =>
     return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
   }, photo);
 
-const shot = async (page, name) => process.env.SHOTS && page.screenshot({ path: `${process.env.SHOTS}/${name}.png` });
 const ready = (page) => page.locator("body[data-ready]").waitFor();
 const photo = readFileSync(PHOTO).toString("base64");
 
