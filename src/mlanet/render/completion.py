@@ -85,6 +85,10 @@ HAIR_SHARE = (0.1, 0.2)
 BRIGHT_HAIR_SHARE, BRIGHTER = (0.3, 0.5), 8.0
 """The same of hair that is lighter than skin by more than this (CIELAB L): a bald head shines."""
 
+GROWING = 1.0
+"""Deviation from the skin nearby at which what lies farther out counts little for what skin is
+usual there."""
+
 TYPICAL = 1.5
 """Deviation from skin's or hair's colour at which it counts little for what is hidden."""
 
@@ -197,6 +201,10 @@ def complete(
     change = found - model
     offset, spread = _robust(change, skin_sure, SKIN_SPREAD)
     core = skin_sure * np.exp(-0.5 * (_deviations(change, offset, spread) / TYPICAL) ** 2)
+    usual = offset + _nearby(change - offset, core)
+    from_skin = _deviations(change - usual, ZERO, spread)
+    likely = share * surface.skin * (1.0 - surface.may_be_hairy)
+    core = np.maximum(core, likely * np.exp(-0.5 * (from_skin / GROWING) ** 2))
     usual = offset + _nearby(change - offset, core)
     from_skin = _deviations(change - usual, ZERO, spread)
     hair = _hair(found, from_skin, share, surface)
