@@ -43,7 +43,7 @@ HAIR_SPREAD = (10.0, 6.0, 6.0)
 MOST_SPREAD = 1.6
 """Largest standard deviations over the least ones: a face may be half in the shade."""
 
-FOREIGN = (1.9, 3.2)
+FOREIGN = (2.3, 3.6)
 """Deviations from skin's colour between which a texel becomes foreign."""
 
 DOUBTED_GRAZING = (0.15, 0.45)
@@ -96,10 +96,10 @@ LASHES = 1.2
 """The same of lips. Around eyes and mouth nothing counts: shadow and lashes around an open eye do
 not colour the lid that it folds away."""
 
-MOST_LOCAL = np.array([20.0, 5.0, 5.0], dtype=np.float32)
+MOST_LOCAL = np.array([30.0, 6.0, 6.0], dtype=np.float32)
 """Largest local CIELAB deviations that hidden skin takes from its border: no hard shadows."""
 
-MOST_BORDER = np.array([20.0, 8.0, 8.0], dtype=np.float32)
+MOST_BORDER = np.array([30.0, 10.0, 10.0], dtype=np.float32)
 """The same of what fades within `BORDER_REACH`: at outlines the photo shows the background, too."""
 
 REACH = 0.14
@@ -112,7 +112,7 @@ HAIR_REACH = 0.3
 COVER_REACH = 0.12
 """The same of how far hair covers the skin."""
 
-BORDER_REACH = 0.04
+BORDER_REACH = 0.06
 """The same of whatever else the photo shows at its border: shadows, beards, single strands."""
 
 NEARBY_SIDE, NEARBY_REACH = 40, 0.4
@@ -239,7 +239,7 @@ def complete(
     plausible = skin_color + covered * (hair_color - skin_color)
     soft = np.minimum(1.0 - surface.sharp + surface.teeth, 1.0)
     step = np.clip(found - plausible, -MOST_BORDER, MOST_BORDER)
-    border = soft[..., None] * faded(step, surely(share) * soft, BORDER_REACH)
+    border = soft[..., None] * faded(step, share * soft, BORDER_REACH)
     skin_rgb, hair_rgb = to_rgb(skin_color + border), to_rgb(hair_color + border)
     mirrored, covering = np.zeros_like(share), hair.covered
     if symmetric:
