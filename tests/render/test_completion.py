@@ -14,7 +14,8 @@ def surface(**planes):
     hairy = none.copy()
     hairy[:16] = 1.0
     trusted = 1.0 - hairy
-    known = {"skin": ones, "trusted": trusted, "hairy": hairy, "may_be_hairy": hairy, "lit": ones}
+    known = {"skin": ones, "trusted": trusted, "hairy": hairy, "may_be_hairy": hairy}
+    known |= {"lit": ones, "cosine": ones}
     known |= dict.fromkeys(("neck", "sharp", "back", "teeth", "tongue", "lips"), none)
     albedo = np.full((SIZE, SIZE, 3), 0.6, np.float32)
     return SurfacePlanes(albedo, normal, **(known | planes))
@@ -88,6 +89,17 @@ def test_skin_in_the_shadow_of_one_side_is_no_foreign_thing():
     assert completed(photo, everything, surface(trusted=trusted))[40, 3, 4] < 0.3
 
 
+def test_what_lies_behind_an_outline_is_not_taken_for_skin_that_is_seen_at_an_angle():
+    photo = painted(HAIR)
+    steep = surface().cosine.copy()
+    steep[:, 48:] = 0.16
+    everything = np.ones((SIZE, SIZE), bool)
+    assert completed(photo, everything, surface(cosine=steep))[40, 60, 4] > 0.9
+    photo[:, 48:] = COAT
+    assert completed(photo, everything, surface(cosine=steep))[40, 60, 4] < 0.1
+    assert completed(photo, everything, surface())[40, 60, 4] > 0.9
+
+
 def test_a_scalp_that_is_not_seen_is_skin():
     seen = left_half()
     seen[:24] = False
@@ -125,6 +137,7 @@ def test_light_that_falls_from_the_side_is_told_from_the_albedo():
     planes = SurfacePlanes(
         planes.albedo,
         normal,
+        planes.cosine,
         planes.skin,
         planes.skin,
         *[0.0 * planes.skin] * 8,

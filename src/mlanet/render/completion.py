@@ -14,6 +14,7 @@ from jaxtyping import Float, UInt8
 from mlanet.geometry import AMBIENT_WHITE, shading
 from mlanet.render.light_fit import fit_lighting
 from mlanet.render.mouth_colors import mouth_colors
+from mlanet.render.photo_texels import GRAZING
 from mlanet.render.smooth_fields import (
     Plane,
     alike,
@@ -42,8 +43,14 @@ HAIR_SPREAD = (10.0, 6.0, 6.0)
 MOST_SPREAD = 1.6
 """Largest standard deviations over the least ones: a face may be half in the shade."""
 
-FOREIGN = (1.9, 3.2)
+FOREIGN = (2.3, 3.6)
 """Deviations from skin's colour between which a texel becomes foreign."""
+
+DOUBTED_GRAZING = (0.15, 0.45)
+"""Cosines of the angle of sight instead of `GRAZING` where colours differ from skin's."""
+
+AGREEING = (1.0, 2.2)
+"""Deviations from skin's colour between which they begin to, and do."""
 
 HAIRLIKE = (0.5, 2.0)
 """Deviations by which colours must be nearer to hair than to skin to be hair on the cheeks."""
@@ -78,6 +85,10 @@ HAIR_SHARE = (0.1, 0.2)
 BRIGHT_HAIR_SHARE, BRIGHTER = (0.3, 0.5), 8.0
 """The same of hair that is lighter than skin by more than this (CIELAB L): a bald head shines."""
 
+GROWING = 1.0
+"""Deviation from the skin nearby at which what lies farther out counts little for what skin is
+usual there."""
+
 TYPICAL = 1.5
 """Deviation from skin's or hair's colour at which it counts little for what is hidden."""
 
@@ -85,10 +96,10 @@ LASHES = 1.2
 """The same of lips. Around eyes and mouth nothing counts: shadow and lashes around an open eye do
 not colour the lid that it folds away."""
 
-MOST_LOCAL = np.array([20.0, 5.0, 5.0], dtype=np.float32)
+MOST_LOCAL = np.array([30.0, 6.0, 6.0], dtype=np.float32)
 """Largest local CIELAB deviations that hidden skin takes from its border: no hard shadows."""
 
-MOST_BORDER = np.array([20.0, 8.0, 8.0], dtype=np.float32)
+MOST_BORDER = np.array([30.0, 10.0, 10.0], dtype=np.float32)
 """The same of what fades within `BORDER_REACH`: at outlines the photo shows the background, too."""
 
 REACH = 0.14
@@ -101,7 +112,7 @@ HAIR_REACH = 0.3
 COVER_REACH = 0.12
 """The same of how far hair covers the skin."""
 
-BORDER_REACH = 0.04
+BORDER_REACH = 0.06
 """The same of whatever else the photo shows at its border: shadows, beards, single strands."""
 
 NEARBY_SIDE, NEARBY_REACH = 40, 0.4
@@ -123,6 +134,7 @@ class SurfacePlanes:
 
     albedo: Colors
     normal: Colors
+    cosine: Plane
     skin: Plane
     trusted: Plane
     hairy: Plane
@@ -191,6 +203,10 @@ def complete(
     core = skin_sure * np.exp(-0.5 * (_deviations(change, offset, spread) / TYPICAL) ** 2)
     usual = offset + _nearby(change - offset, core)
     from_skin = _deviations(change - usual, ZERO, spread)
+    likely = share * surface.skin * (1.0 - surface.may_be_hairy)
+    core = np.maximum(core, likely * np.exp(-0.5 * (from_skin / GROWING) ** 2))
+    usual = offset + _nearby(change - offset, core)
+    from_skin = _deviations(change - usual, ZERO, spread)
     hair = _hair(found, from_skin, share, surface)
     doubt = from_skin + surface.neck * (_beyond_shadow(found, model + usual, spread) - from_skin)
     astray = ramp(from_skin - hair.deviations, *HAIRLIKE)
@@ -200,6 +216,7 @@ def complete(
     skin = _robust(found, skin_sure, SKIN_SPREAD)[0]
     mouth = mouth_colors(found, model, share, skin, (surface.teeth, surface.tongue, surface.lips))
     fade *= (1.0 - foreign) * mouth.own
+    fade *= _beyond_outline(from_skin, surface)
     share = fade * (weight / np.float32(255.0))
 
     near = np.minimum(share, 1.0 - hair.here) * surface.skin
@@ -222,7 +239,7 @@ def complete(
     plausible = skin_color + covered * (hair_color - skin_color)
     soft = np.minimum(1.0 - surface.sharp + surface.teeth, 1.0)
     step = np.clip(found - plausible, -MOST_BORDER, MOST_BORDER)
-    border = soft[..., None] * faded(step, surely(share) * soft, BORDER_REACH)
+    border = soft[..., None] * faded(step, share * soft, BORDER_REACH)
     skin_rgb, hair_rgb = to_rgb(skin_color + border), to_rgb(hair_color + border)
     mirrored, covering = np.zeros_like(share), hair.covered
     if symmetric:
@@ -241,6 +258,15 @@ def complete(
     brightness /= mean if mean > 0.0 else float(brightness.mean())
     grain = contrast(found[..., 0], near * surface.trusted, SKIN_CONTRAST)
     return Completion(fields.astype(np.float32), brightness, (grain, hair.contrast))
+
+
+def _beyond_outline(from_skin: Plane, surface: SurfacePlanes) -> Plane:
+    """Share of the weight that remains at steep places, where outlines show what lies behind."""
+    steep = ramp(surface.cosine, *DOUBTED_GRAZING) / np.maximum(
+        ramp(surface.cosine, *GRAZING), np.float32(1e-3)
+    )
+    differing = grown(ramp(from_skin, *AGREEING)) * surface.skin
+    return 1.0 - differing * (1.0 - np.minimum(steep, 1.0))
 
 
 @dataclass(frozen=True, slots=True)

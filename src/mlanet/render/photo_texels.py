@@ -14,7 +14,7 @@ from mlanet.render.rasterize import rasterize
 from mlanet.render.renderer import Box
 from mlanet.render.sampling import MAX_SIDE
 
-GRAZING = (0.15, 0.45)
+GRAZING = (0.1, 0.3)
 """Cosines of the angle between normal and line of sight: no trust below, full trust above."""
 
 OCCLUDER_MARGIN_MM = 3.0

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 Plane = Float[np.ndarray, "t t"]
 
-FEATHER = 0.012
+FEATHER = 0.006
 """Standard deviation of the fade where the seen part ends, of the texture's size."""
 
 

@@ -235,7 +235,10 @@ def _seen(
     fine = sight.texels(atlas)
     coarse = fine if atlas.coarse is atlas else sight.texels(atlas.coarse)
     return _SeenMesh(
-        sight, fine, coarse, _surface(atlas.coarse, mesh, normals, coarse, fill, guide, topology)
+        sight,
+        fine,
+        coarse,
+        _surface(atlas.coarse, mesh, normals, cosine, coarse, fill, guide, topology),
     )
 
 
@@ -255,20 +258,21 @@ def _surface(
     atlas: UvAtlas,
     mesh: Mesh,
     normals: Float[np.ndarray, "v 3"],
+    cosine: Float[np.ndarray, "v"],
     seen: PhotoTexels,
     fill: Float[np.ndarray, "v 3"] | None,
     guide: TextureGuide,
     topology: MeshTopology,
 ) -> SurfacePlanes:
     albedo = np.zeros_like(normals) if fill is None else fill
-    columns = np.column_stack([albedo, normals]).astype(np.float32)
+    columns = np.column_stack([albedo, normals, cosine]).astype(np.float32)
     planes = vertex_attributes_to_uv(atlas, mesh.faces, columns)
     colors = np.ascontiguousarray(planes[..., :3])
     if fill is None:
         known = seen.colors[seen.weight > 127]
         middle = np.median(known, axis=0) / 255.0 if len(known) else np.full(3, 0.5)
         colors[:] = middle
-    return SurfacePlanes(colors, unit(planes[..., 3:6]), *_shares(atlas, guide, topology))
+    return SurfacePlanes(colors, unit(planes[..., 3:6]), planes[..., 6], *_shares(atlas, guide, topology))
 
 
 @lru_cache(maxsize=8)
