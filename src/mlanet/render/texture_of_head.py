@@ -10,10 +10,11 @@ from jaxtyping import Float, Int8, UInt8
 
 from mlanet.errors import RenderError
 from mlanet.morphable import MorphableModel
-from mlanet.render.atlas import UvAtlas
+from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
 from mlanet.render.folded_lids import folded, lid_planes, unfolded
 from mlanet.render.heads import PosedHead
 from mlanet.render.lid_texture import LidPlanes, finish_lids
+from mlanet.render.mouth_shade import mouth_light, shade_mouth
 from mlanet.render.strands import strand_plane
 from mlanet.render.texture import MeshInPhoto, Texture, project_photos
 from mlanet.render.texture_guide import TextureGuide
@@ -119,6 +120,7 @@ def head_texture(
         share = min(folded(model, each.allowed) for each in placed if each.allowed is not None)
         for planes in _lids(model, size):
             finish_lids(texture.image, texture.visibility, planes, share)
+        shade_mouth(texture.image, texture.visibility, _mouth_light(model, size))
     return texture
 
 
@@ -143,6 +145,19 @@ def texture_atlas(model: MorphableModel, size: int) -> UvAtlas:
 @lru_cache(maxsize=4)
 def _lids(model: MorphableModel, size: int) -> list[LidPlanes]:
     return lid_planes(model, texture_atlas(model, min(size, TEXTURE_SIZES[-1])), size)
+
+
+@lru_cache(maxsize=4)
+def _mouth_light(model: MorphableModel, size: int) -> list[Float[np.ndarray, "s s"]]:
+    import cv2
+
+    light = mouth_light(model)
+    if not len(light):
+        return []
+    atlas = texture_atlas(model, min(size, TEXTURE_SIZES[-1]))
+    planes = vertex_attributes_to_uv(atlas, model.topology.faces, light)
+    planes = cv2.resize(planes, (size, size), interpolation=cv2.INTER_LINEAR)
+    return [np.ascontiguousarray(planes[..., k]) for k in range(planes.shape[-1])]
 
 
 @lru_cache(maxsize=4)
