@@ -29,7 +29,7 @@ def test_lashes_of_open_eyes_leave_the_lids():
     image = photo()
     finish_lids(image, np.ones((SIZE, SIZE), np.float32), planes(), 1.0)
     assert np.abs(image[78, 70].astype(int) - SKIN).max() <= 2
-    assert np.abs(image[73, 70].astype(int) - SKIN).max() <= 26
+    assert np.abs(image[73, 70].astype(int) - SKIN).max() <= 40
     assert np.array_equal(image[:30], photo()[:30])
 
 

@@ -21,7 +21,7 @@ full."""
 CLOSED = (0.72, 0.92)
 """Share of the closed lids as seen, between which a photo shows closed eyes."""
 
-AROUND_MM = (4.5, 0.0)
+AROUND_MM = (1.5, -0.5)
 """Distances from what a blink moves between which lids begin."""
 
 RIM_MM = (3.0, 1.6)

@@ -25,7 +25,7 @@ ASTRAY = 9.0
 DARKER_COUNTS = 1.6
 """What its being darker counts more: lashes, shadows, brows and hair are near."""
 
-KEPT_DARKER, KEPT_LIGHTER = np.array([6.0, 3.0, 3.0]), np.array([4.0, 3.0, 3.0])
+KEPT_DARKER, KEPT_LIGHTER = np.array([10.0, 6.0, 6.0]), np.array([13.0, 7.0, 7.0])
 """CIELAB differences from the skin around them that lids keep of the photo."""
 
 LASHES = np.array([0.24, 0.20, 0.19])
