@@ -21,8 +21,11 @@ full."""
 CLOSED = (0.72, 0.92)
 """Share of the closed lids as seen, between which a photo shows closed eyes."""
 
-AROUND_MM = (1.5, -0.5)
+AROUND_MM = (1.5, 0.0)
 """Distances from what a blink moves between which lids begin."""
+
+MENDED = 0.85
+"""Share of a lid's colour that is mended, at most."""
 
 RIM_MM = (3.0, 1.6)
 """Distances from its rim between which the rim of a lower lid begins."""
@@ -130,7 +133,7 @@ def _places(
     tree = KDTree(closed[eye.lid & upper])
     lid[own] = ramp(tree.query(closed[own])[0], *AROUND_MM)
     lid = np.where(upper, lid, ramp(eye.below_mm, *RIM_MM)) * eye.near
-    lid = np.maximum(lid, eye.rim)
+    lid = np.maximum(MENDED * lid, eye.rim)
     around = eye.near * (1.0 - lid)
     rims = eye.rim & upper, eye.rim & ~upper
     columns = lid, around, *rims, eye.above_mm, eye.below_mm, eye.along
