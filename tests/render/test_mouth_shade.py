@@ -38,7 +38,8 @@ def test_what_a_photo_shows_of_an_open_mouth_keeps_its_light():
     seen[20:40, 20:30] = 1.0
     shade_mouth(image, seen, [light])
     assert (image[25, 25] == 200).all()
-    assert (image[25, 35] == 50).all()
+    red, green, blue = image[25, 35]
+    assert 40 <= green == blue < red < 70
     assert (image[50, 50] == 200).all()
 
 
@@ -47,4 +48,4 @@ def test_a_glimpse_is_not_believed():
     image, seen = np.full((64, 64, 3), 200, np.uint8), np.zeros((64, 64), np.float32)
     seen[30:33, 30:33] = 1.0
     shade_mouth(image, seen, [light])
-    assert (image == 50).all()
+    assert image.max() < 70

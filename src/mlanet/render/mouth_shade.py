@@ -12,8 +12,12 @@ TEETH_MM, TEETH_LIGHT = (3.0, 28.0), 0.12
 """Distances behind the incisors between which teeth darken, and the light that is left at the end:
 in a smile canines are still bright, molars never."""
 
-LOWER_LIGHT = 0.86
-"""What is left of it on lower teeth: the upper ones and lips are above them."""
+LOWER_MM, LOWER_LIGHT = (0.0, 19.0), 0.74
+"""The same of lower teeth, and what is left at the front: the upper ones and lips are above them,
+and an open mouth shows those at the sides where cheeks would hide them."""
+
+WARMTH = np.array([0.9, 1.15, 1.15])
+"""Exponents of the light's channels: what light is left comes from gums and cheeks."""
 
 GUMS_MM, GUMS_LIGHT = (5.0, 11.0), 0.45
 """Distances from the teeth's edges between which lips darken them, and the light that is left."""
@@ -43,9 +47,12 @@ def mouth_light(model: MorphableModel) -> Float[np.ndarray, "v 3"]:
     )
     if not (len(upper) and len(lower) and len(tongue)):
         return light[:0]
-    for own, share, up in ((upper, 1.0, 1.0), (lower, LOWER_LIGHT, -1.0)):
+    for own, share, up, reach in (
+        (upper, 1.0, 1.0, TEETH_MM),
+        (lower, LOWER_LIGHT, -1.0, LOWER_MM),
+    ):
         _, y, z = mean[own].T
-        behind = ramp(z.max() - z, *TEETH_MM) ** 0.8
+        behind = ramp(z.max() - z, *reach) ** 0.8
         edge = (up * y[z > z.max() - TEETH_MM[1] / 2.0]).min()
         under_lip = ramp(up * y - edge, *GUMS_MM)
         light[own, 0] = share * _less(behind, TEETH_LIGHT) * _less(under_lip, GUMS_LIGHT)
@@ -72,8 +79,9 @@ def shade_mouth(
             continue
         own = seen[places]
         own = own * ramp(own.mean(), *SEEN)
-        kept = 1.0 - (1.0 - own) * (1.0 - reached.reshape(-1)[places])
-        colors[places] = np.rint(colors[places] * kept[:, None])
+        left = reached.reshape(-1)[places][:, None] ** WARMTH
+        kept = 1.0 - (1.0 - own)[:, None] * (1.0 - left)
+        colors[places] = np.rint(colors[places] * kept)
 
 
 def _less(share: Float[np.ndarray, "n"], left: float) -> Float[np.ndarray, "n"]:
