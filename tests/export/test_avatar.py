@@ -12,7 +12,7 @@ import trimesh
 from scipy.spatial import KDTree
 
 from mlanet.export import can_be_avatar, write_avatar
-from mlanet.export.avatar import LEAST_OFFSET_MM, SURFACES
+from mlanet.export.avatar import LASHES, LEAST_OFFSET_MM, SURFACES
 from mlanet.export.simplify import CUTS, TOLERANCE_MM, inside_mouth, simplified_faces
 from mlanet.geometry import MeshTopology
 from mlanet.morphable import load_model
@@ -125,7 +125,8 @@ def test_the_head_hangs_from_joints_that_readers_know(file, model, person):
     assert file.document["scenes"][0]["nodes"] == [names.index("face_07")]
     assert children["face_07"] == {"Neck"}
     assert children["Neck"] == {"Head"}
-    assert children["Head"] == {"Wolf3D_Head", "Wolf3D_Teeth", "Tongue", "LeftEye", "RightEye"}
+    meshes = {"Wolf3D_Head", "Wolf3D_Teeth", "Tongue", "Eyelashes"}
+    assert children["Head"] == {*meshes, "LeftEye", "RightEye"}
     assert children["LeftEye"] == {"EyeLeft"}
     assert children["RightEye"] == {"EyeRight"}
     neutral = model.vertices(person[0], np.zeros_like(person[1]))
@@ -137,7 +138,7 @@ def test_the_head_hangs_from_joints_that_readers_know(file, model, person):
 
 
 def test_every_mesh_has_the_52_expressions_and_the_photos_weights(file, model, person):
-    assert set(file.meshes) == {surface.name for surface in SURFACES}
+    assert set(file.meshes) == {surface.name for surface in (*SURFACES, LASHES)}
     for mesh in file.meshes.values():
         assert mesh["extras"]["targetNames"] == list(model.expression_names)
         assert len(mesh["extras"]["targetNames"]) == 52
@@ -256,6 +257,8 @@ def test_trimesh_opens_it_with_one_picture_on_all_parts(path, texture, file):
     assert set(scene.geometry) == set(file.meshes)
     for name, surface in scene.geometry.items():
         np.testing.assert_array_equal(surface.faces, file.faces(name))
+        if name == LASHES.name:
+            continue
         uv = file.attribute(name, "TEXCOORD_0")
         assert uv.min() >= 0.0
         assert uv.max() <= 1.0
@@ -339,7 +342,8 @@ def test_the_skin_alone_has_detail(detailed, file):
     assert picture == 1
     assert len(document["images"]) == 2
     for material in document["materials"]:
-        assert material["pbrMetallicRoughness"]["baseColorTexture"]["index"] == 0
+        if material["name"] != LASHES.material:
+            assert material["pbrMetallicRoughness"]["baseColorTexture"]["index"] == 0
     for name in made.meshes:
         (primitive,) = made.meshes[name]["primitives"]
         assert ("TANGENT" in primitive["attributes"]) == (name == "Wolf3D_Head")
@@ -385,7 +389,8 @@ def test_what_cannot_move_is_refused(model, person, texture, tmp_path):
 
 def test_regions_are_not_needed(model, person, texture, tmp_path):
     write_avatar(tmp_path / "face.glb", replace(model, regions={}), *person, texture)
-    assert set(Avatar(tmp_path / "face.glb").meshes) == {surface.name for surface in SURFACES}
+    names = {surface.name for surface in (*SURFACES, LASHES)}
+    assert set(Avatar(tmp_path / "face.glb").meshes) == names
 
 
 def test_targets_that_move_nothing_take_no_room(model, person, texture, tmp_path):

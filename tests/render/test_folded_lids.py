@@ -5,7 +5,8 @@ import numpy as np
 from mlanet.geometry import Camera, Pose
 from mlanet.morphable import load_model
 from mlanet.render import PosedHead
-from mlanet.render.folded_lids import lashes, unfolded
+from mlanet.render.folded_lids import folded, lid_planes, unfolded
+from mlanet.render.texture_of_head import texture_atlas
 
 
 def seen(model, blink):
@@ -41,18 +42,28 @@ def test_only_lids_are_meant():
 
 def test_lashes_are_a_line_at_each_upper_lid():
     model = load_model()
-    dark = lashes(model) > 0.0
-    mean = model.subdivide(model.shape.mean)
-    assert 10 < dark.sum() < 400
-    for centre in model.eye_centres(mean):
-        near = np.linalg.norm(mean[dark] - centre, axis=1) < 25.0
-        assert near.sum() > 5
-        assert np.ptp(mean[dark][near][:, 0]) > 15.0
-    other = replace(model, expression_names=tuple(f"mode_{k}" for k in range(52)))
-    assert not lashes(other).any()
+    size = 512
+    planes = lid_planes(model, texture_atlas(model, size), size)
+    assert len(planes) == 2
+    for each in planes:
+        dark = (each.lashes > 0.5) & (each.lid > 0.8)
+        assert 10 < dark.sum() < 0.1 * dark.size
+        rows, columns = np.nonzero(dark)
+        assert np.ptp(columns) > 3 * np.ptp(rows)
+        assert (each.around * each.lid < 0.3).all()
+        assert each.around.sum() > 0.3 * each.lid.sum()
+
+
+def test_only_closed_eyes_are_not_folded():
+    model = load_model()
+    assert folded(model, seen(model, 0.0)) == 1.0
+    assert folded(model, seen(model, 1.0)) == 0.0
 
 
 def test_models_without_blinks_trust_everything():
     model = load_model()
     other = replace(model, expression_names=tuple(f"mode_{k}" for k in range(52)))
-    assert (unfolded(other, np.zeros((model.topology.num_vertices, 3)), 1.0) == 1.0).all()
+    share = unfolded(other, np.zeros((model.topology.num_vertices, 3)), 1.0)
+    assert (share == 1.0).all()
+    assert folded(other, share) == 0.0
+    assert lid_planes(other, texture_atlas(model, 256), 256) == []

@@ -12,6 +12,7 @@ from mlanet.export.animation import Animation, add_animation
 from mlanet.export.corners import joined_corners, tangents, unit
 from mlanet.export.cut import Cut, cut_above, face_height
 from mlanet.export.gltf import METRES_PER_MM, GltfBuffer, SparseOffsets, from_upper_left, in_metres
+from mlanet.export.lashes import lashes_of
 from mlanet.export.simplify import (
     IN_REGION,
     VISIBLE,
@@ -55,6 +56,12 @@ SURFACES = (
 
 ROUGHNESS = {SKIN: 0.6, "Wolf3D_Eye": 0.2, "Wolf3D_Teeth": 0.3, "Tongue": 0.4}
 """Of each material, in the order of the file; none is metallic."""
+
+LASHES = Surface("Eyelashes", (), "Eyelashes")
+"""Grown on the lids (`mlanet.export.lashes`): no part of the model, without a texture."""
+
+LASH_COLOR, LASH_ROUGHNESS = (0.016, 0.011, 0.009, 1.0), 0.7
+"""Linear RGB, opaque."""
 
 
 def can_be_avatar(model: MorphableModel) -> bool:
@@ -130,12 +137,18 @@ def write_avatar(
     weights = np.clip(expression, 0.0, 1.0).astype(float).tolist()
     cut = _cut(model, extent)
     points, directions = cut.vertices(vertices), unit(cut.vertices(normals))
-    for shell in _shells(model, extent):
-        moved = points[shell.source] - joints[shell.surface.joint]
-        primitive = _primitive(buffer, shell, moved, directions[shell.source])
+    lashes = lashes_of(model)
+    for shell in (*_shells(model, extent), *_lash_shells(model)):
+        if shell.surface is LASHES:
+            assert lashes is not None
+            moved, along = lashes.vertices(vertices), lashes.normals
+        else:
+            moved = points[shell.source] - joints[shell.surface.joint]
+            along = directions[shell.source]
+        primitive = _primitive(buffer, shell, moved, along)
         if detail is not None and shell.surface.material == SKIN:
-            along = tangents(moved, directions[shell.source], shell.uv, shell.faces)
-            primitive.attributes.TANGENT = buffer.add(along, "vertices")
+            tangent = tangents(moved, along, shell.uv, shell.faces)
+            primitive.attributes.TANGENT = buffer.add(tangent, "vertices")
         still = animation is not None and shell.surface.joint != "Head"
         gltf.meshes.append(
             pygltflib.Mesh(
@@ -145,7 +158,7 @@ def write_avatar(
                 extras={"targetNames": list(model.expression_names)},
             )
         )
-    _add_nodes(gltf, name, joints)
+    _add_nodes(gltf, name, joints, (*SURFACES, LASHES) if lashes else SURFACES)
     if animation is not None:
         add_animation(gltf, buffer, animation, model)
     buffer.write(path)
@@ -161,7 +174,11 @@ def identity_offsets(
     if not can_be_avatar(model):
         return {}
     modes = model.subdivide(np.moveaxis(model.shape.identity[..., :count], 2, 0))
-    return {shell.surface.name: modes[:, shell.source] for shell in _shells(model)}
+    offsets = {shell.surface.name: modes[:, shell.source] for shell in _shells(model)}
+    lashes = lashes_of(model)
+    if lashes is not None:
+        offsets[LASHES.name] = np.stack([lashes.anchors @ mode for mode in modes])
+    return offsets
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +220,20 @@ def _shells(model: MorphableModel, extent: str = "head") -> tuple[_Shell, ...]:
             )
         )
     return tuple(shells)
+
+
+@lru_cache(maxsize=2)
+def _lash_shells(model: MorphableModel) -> tuple[_Shell, ...]:
+    """The lashes, if the model's lids are known; their normals stay."""
+    lashes = lashes_of(model)
+    if lashes is None:
+        return ()
+    count = len(lashes.offsets)
+    least = LEAST_OFFSET_MM * METRES_PER_MM
+    moves = tuple(SparseOffsets.of(in_metres(each), least) for each in lashes.moves)
+    still = SparseOffsets.of(np.zeros((count, 3), np.float32), least)
+    nowhere = np.zeros((0, 2), np.float32)
+    return (_Shell(LASHES, np.arange(count), nowhere, lashes.faces, moves, (still,) * len(moves)),)
 
 
 @lru_cache(maxsize=2)
@@ -261,10 +292,10 @@ def _primitive(
         attributes=Attributes(
             POSITION=buffer.add(in_metres(vertices), "bounded"),
             NORMAL=buffer.add(normals, "vertices"),
-            TEXCOORD_0=buffer.add(shell.uv, "vertices"),
+            TEXCOORD_0=buffer.add(shell.uv, "vertices") if len(shell.uv) else None,
         ),
         indices=buffer.add(shell.faces.reshape(-1), "indices"),
-        material=list(ROUGHNESS).index(shell.surface.material),
+        material=[*ROUGHNESS, LASHES.material].index(shell.surface.material),
         targets=[
             Attributes(POSITION=position, NORMAL=turn)
             for position, turn in zip(positions, turns, strict=True)
@@ -273,10 +304,10 @@ def _primitive(
 
 
 def _materials(picture: Any) -> list[Any]:
-    """The skin's has two sides, for it is open at the neck."""
+    """The skin's has two sides, for it is open at the neck; so have lashes, which are strips."""
     from pygltflib import Material, PbrMetallicRoughness
 
-    return [
+    shared = [
         Material(
             name=name,
             doubleSided=name == SKIN,
@@ -285,6 +316,13 @@ def _materials(picture: Any) -> list[Any]:
             ),
         )
         for name, roughness in ROUGHNESS.items()
+    ]
+    lashes = PbrMetallicRoughness(
+        metallicFactor=0.0, roughnessFactor=LASH_ROUGHNESS, baseColorFactor=list(LASH_COLOR)
+    )
+    return [
+        *shared,
+        Material(name=LASHES.material, doubleSided=True, pbrMetallicRoughness=lashes),
     ]
 
 
@@ -298,12 +336,17 @@ def _joints(
     return {"Neck": neck, "Head": np.zeros(3), "LeftEye": left, "RightEye": right}
 
 
-def _add_nodes(gltf: Any, name: str, joints: dict[str, Float[np.ndarray, "3"]]) -> None:
+def _add_nodes(
+    gltf: Any,
+    name: str,
+    joints: dict[str, Float[np.ndarray, "3"]],
+    surfaces: tuple[Surface, ...],
+) -> None:
     """The root holds the neck, it the head, it the eyes; meshes hang from their joints."""
     from pygltflib import Node, Scene
 
     above = {"Neck": "", "Head": "Neck", "LeftEye": "Head", "RightEye": "Head"}
-    above |= {surface.name: surface.joint for surface in SURFACES}
+    above |= {surface.name: surface.joint for surface in surfaces}
     order = ["", *above]
     for node in order:
         children = [order.index(child) for child, parent in above.items() if parent == node]
@@ -311,7 +354,7 @@ def _add_nodes(gltf: Any, name: str, joints: dict[str, Float[np.ndarray, "3"]]) 
     for joint, place in joints.items():
         parent = joints.get(above[joint], np.zeros(3))
         gltf.nodes[order.index(joint)].translation = in_metres(place - parent).tolist()
-    for mesh, surface in enumerate(SURFACES):
+    for mesh, surface in enumerate(surfaces):
         gltf.nodes[order.index(surface.name)].mesh = mesh
     gltf.scenes = [Scene(name=name, nodes=[0])]
     gltf.scene = 0

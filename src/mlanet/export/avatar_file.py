@@ -24,7 +24,7 @@ WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AvatarFile:
-    """A head as `write_avatar` writes it: one mesh of all its surfaces.
+    """A head as `write_avatar` writes it: one mesh of all its surfaces but the lashes.
 
     Vertices that seams of the texture double are one again.
 
@@ -76,7 +76,7 @@ class AvatarFile:
         first = np.clip(animation.expression[0], 0.0, 1.0).astype(float).tolist()
         joints = {surface.name: surface.joint for surface in SURFACES}
         for mesh in gltf.meshes:
-            turned = joints[mesh.name] in EYE_JOINTS
+            turned = joints.get(mesh.name) in EYE_JOINTS
             mesh.weights = [0.0] * len(first) if turned else first
         add_animation(gltf, buffer, animation, self.model)
         buffer.write(path)

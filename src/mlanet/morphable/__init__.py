@@ -1,6 +1,7 @@
 """Face models: the embedded one and the class that holds any of them."""
 
 from mlanet.morphable.albedo import AlbedoModel
+from mlanet.morphable.closed_lids import ClosedLids, EyeLids, closed_lids
 from mlanet.morphable.correspondence import Correspondence
 from mlanet.morphable.fitted_shape import FittedShape
 from mlanet.morphable.gaze import eye_rotations
@@ -16,7 +17,9 @@ from mlanet.morphable.transfer import Transfer, connect
 __all__ = [
     "FACE_REGIONS",
     "AlbedoModel",
+    "ClosedLids",
     "Correspondence",
+    "EyeLids",
     "FaceModelFormat",
     "FittedShape",
     "LinearShape",
@@ -26,6 +29,7 @@ __all__ = [
     "Signature",
     "Transfer",
     "assemble",
+    "closed_lids",
     "connect",
     "eye_rotations",
     "linear_combination",

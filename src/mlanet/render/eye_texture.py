@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from mlanet.render.smooth_fields import middle, ramp
+from mlanet.render.smooth_fields import faded, middle, ramp
 
 SIDE = 64
 """Texels across an eyeball's part of the texture where the iris is looked for and completed."""
@@ -40,6 +40,15 @@ STRAYING = 0.25
 SHADED_DEG = (40.0, 80.0)
 SHADE = 0.3
 """The white darkens by this share between these angles: towards the socket."""
+
+ABOVE_DEG, BELOW_DEG, LID_SHADE = (4.0, 26.0), (20.0, 40.0), (0.42, 0.28)
+"""The same under the upper lid and over the lower one, where lids are at rest."""
+
+REACH = 0.12
+"""How far what is seen of the white colours what is not, of an eyeball's part of the texture."""
+
+LID_CHROMA = (12.0, 22.0)
+"""How much more coloured (CIELAB a, b) than the white what lies on it is, from which it is lid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +116,49 @@ def complete_eyes(
         distance = np.hypot(x - across, y - down)
         drawn = _at_distance(profile.astype(np.float32), distance)
         share = ramp(distance, IRIS_DEG - 1.5, IRIS_DEG + 2.5)[..., None]
-        ball = white * (1.0 - SHADE * ramp(np.hypot(x, y), *SHADED_DEG)[..., None])
+        light = (1.0 - SHADE * ramp(np.hypot(x, y), *SHADED_DEG)) * _under_lids(y)
+        beside = ramp(distance, IRIS_DEG + 2.0, IRIS_DEG + 6.0)
+        lid = beside * _lid_on(photo[window], white)
+        own = visibility[window] * (1.0 - lid)
+        ball = _continued(white * light[..., None], photo[window], own * share[..., 0])
         drawn += share * (ball - drawn)
-        own = visibility[window][..., None]
-        mixed = drawn + own * (photo[window] - drawn)
+        mixed = drawn + own[..., None] * (photo[window] - drawn)
         image[window] = np.rint(np.clip(mixed, 0.0, 255.0)).astype(np.uint8)
+
+
+def _under_lids(down_deg: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """What lids at rest leave of the light on an eyeball."""
+    above, below = LID_SHADE
+    return (1.0 - above * ramp(-down_deg, *ABOVE_DEG)) * (1.0 - below * ramp(down_deg, *BELOW_DEG))
+
+
+def _continued(
+    ball: Float[np.ndarray, "h w 3"],
+    photo: UInt8[np.ndarray, "h w 3"],
+    seen: Float[np.ndarray, "h w"],
+) -> Float[np.ndarray, "h w 3"]:
+    """The ball's colours, near where the photo's are seen like these."""
+    import cv2
+
+    apart, known = (
+        cv2.resize(plane.astype(np.float32), (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_AREA)
+        for plane in ((photo - ball) * seen[..., None], seen)
+    )
+    change = faded(apart / np.maximum(known, 1e-3)[..., None], known, REACH)
+    return ball + cv2.resize(change, seen.shape[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _lid_on(
+    photo: UInt8[np.ndarray, "h w 3"], white: Float[np.ndarray, "3"]
+) -> Float[np.ndarray, "h w"]:
+    """How far what a photo shows on the white is lid instead, by its colour."""
+    import cv2
+
+    lab, own = (
+        cv2.cvtColor(colors.astype(np.float32) / np.float32(255.0), cv2.COLOR_RGB2LAB)
+        for colors in (photo, white[None, None])
+    )
+    return ramp(np.hypot(*np.moveaxis(lab - own, -1, 0)[1:]), *LID_CHROMA)
 
 
 def _at_distance(

@@ -4,44 +4,50 @@ A blink unfolds skin that an open eye shows as a line of a pixel or two. Stretch
 lid, that line would be an eye painted on it.
 """
 
-from dataclasses import dataclass
-from functools import lru_cache
-
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from mlanet.morphable import MorphableModel
+from mlanet.morphable import EyeLids, MorphableModel, closed_lids
+from mlanet.morphable.closed_lids import FAR_MM
+from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
+from mlanet.render.lid_texture import LidPlanes
 from mlanet.render.sampling import signed_areas
-
-BLINKS = "eyeBlinkLeft", "eyeBlinkRight"
-
-MOVED_MM = 1.0
-"""Skin that a blink moves by more than this is lid."""
-
-EYE_MM = 25.0
-"""Lids are nearer to the eyeball's middle than this."""
+from mlanet.render.smooth_fields import ramp
 
 UNFOLDED = (0.4, 0.7)
 """Areas as seen, over those of the closed lid seen from before, at which trust begins and is
 full."""
 
-RIM_MM = (0.9, 1.9)
-"""Distances from the lid's rim between which the line of its lashes ends."""
+CLOSED = (0.72, 0.92)
+"""Share of the closed lids as seen, between which a photo shows closed eyes."""
 
-LASH_DARKNESS = 0.45
-"""What that line takes from the brightness of an upper lid."""
+AROUND_MM = (1.5, 0.0)
+"""Distances from what a blink moves between which lids begin."""
 
+MENDED = 0.85
+"""Share of a lid's colour that is mended, at most."""
 
-@dataclass(frozen=True, eq=False)
-class _Lids:
-    """Triangles of lids, and their areas in the frontal plane on the mean head that blinks.
+RIM_MM = (3.0, 1.6)
+"""Distances from its rim between which the rim of a lower lid begins."""
 
-    `lashes` is 1 at the vertices of the upper lids' rims, else 0.
-    """
+LASHES_MM = (0.15, 1.1)
+"""Heights over the seam of a closed eye between which the line of the upper lid's lashes ends."""
 
-    faces: Int[np.ndarray, "l 3"]
-    closed_mm2: Float[np.ndarray, "l"]
-    lashes: Float[np.ndarray, "v"]
+LASHES_ALONG = (0.08, 0.3, 0.93, 1.0)
+"""Places between the inner corner, 0, and the outer one, 1, between which it begins and ends."""
+
+LOWER_LASHES, LOWER_LASHES_MM = 0.3, (0.5, 1.3)
+"""How dense lower lashes are, and distances from the rim between which their line ends."""
+
+CREASE_MM, CREASE_WIDTH_MM, CREASE = 9.5, 1.7, 0.10
+"""How high over the seam the crease of an upper lid is at its highest, how wide, and what it takes
+from the skin's brightness."""
+
+LID_SHADE = np.array([0.05, 0.075, 0.08])
+"""What thin skin and its shade take from an upper lid's colour."""
+
+LOWER_RIM, UPPER_RIM = np.array([0.95, 0.80, 0.78]), np.array([0.45, 0.36, 0.34])
+"""What is left of the skin's colour on the rims."""
 
 
 def unfolded(
@@ -55,13 +61,13 @@ def unfolded(
         mm_per_px: of the photo at the head.
     """
     share = np.ones(len(projected), dtype=np.float32)
-    lids = _lids(model)
-    if not len(lids.faces):
+    lids = closed_lids(model)
+    if lids is None:
         return share
     seen_mm2 = np.maximum(signed_areas(projected[:, :2], lids.faces), 0.0) * mm_per_px**2 / 2.0
     corners, count = lids.faces.reshape(-1), len(projected)
     seen, closed = (
-        np.bincount(corners, np.repeat(areas, 3), count) for areas in (seen_mm2, lids.closed_mm2)
+        np.bincount(corners, np.repeat(areas, 3), count) for areas in (seen_mm2, lids.areas_mm2)
     )
     on_lid = closed > 0.0
     start, end = UNFOLDED
@@ -69,43 +75,66 @@ def unfolded(
     return share
 
 
-def lashes(model: MorphableModel) -> Float[np.ndarray, "v"]:
-    """What the line of lashes takes from the brightness of the skin, 0 to 1; 0 almost anywhere."""
-    return LASH_DARKNESS * _lids(model).lashes
+def folded(model: MorphableModel, share: Float[np.ndarray, "v"]) -> float:
+    """How far lids are folded away, 0 to 1, where `unfolded` found these shares."""
+    lids = closed_lids(model)
+    if lids is None:
+        return 0.0
+    shown = float(np.average(share[lids.faces].mean(axis=1), weights=lids.areas_mm2))
+    start, end = CLOSED
+    return 1.0 - float(np.clip((shown - start) / (end - start), 0.0, 1.0))
 
 
-@lru_cache(maxsize=4)
-def _lids(model: MorphableModel) -> _Lids:
-    count = model.topology.num_vertices
-    nothing = _Lids(np.zeros((0, 3), np.int32), np.zeros(0), np.zeros(count))
-    if not set(BLINKS) <= set(model.expression_names) or "skin" not in model.part_names:
-        return nothing
-    skin = model.topology.faces[model.faces_of("skin")]
-    mean = model.subdivide(model.shape.mean)
-    names = [model.expression_names.index(name) for name in BLINKS]
-    blink = model.subdivide(model.shape.expression[..., names].sum(axis=-1))
-    moved = np.linalg.norm(blink, axis=1) > MOVED_MM
-    faces = skin[moved[skin].all(axis=1)]
-    closed = (mean + blink)[:, :2] * [1.0, -1.0]
-    areas = np.maximum(signed_areas(closed, faces), 0.0) / 2.0
-    front = areas > 0.0
-    rim = _rim(mean + blink, faces[front], faces[~front])
-    upper = np.zeros(len(mean), dtype=bool)
-    for centre in model.eye_centres(mean):
-        upper |= (mean[:, 1] > centre[1]) & (np.linalg.norm(mean - centre, axis=1) < EYE_MM)
-    return _Lids(faces[front], areas[front], rim * upper)
+def lid_planes(model: MorphableModel, atlas: UvAtlas, size: int) -> list[LidPlanes]:
+    """The lids' parts of textures of a size, not below the atlas's."""
+    import cv2
+
+    planes: list[LidPlanes] = []
+    lids = closed_lids(model)
+    for eye in lids.eyes if lids else ():
+        places = _places(eye, lids.vertices, model)
+        plane = vertex_attributes_to_uv(atlas, model.topology.faces, places)
+        if size > atlas.size:
+            plane = cv2.resize(plane, (size, size), interpolation=cv2.INTER_LINEAR)
+        used = plane[..., :2].max(axis=-1) > 0.0
+        rows, columns = (
+            slice(int(found[0]), int(found[-1]) + 1)
+            for found in (np.flatnonzero(used.any(axis=axis)) for axis in (1, 0))
+        )
+        own = np.ascontiguousarray(np.moveaxis(plane[rows, columns], -1, 0))
+        planes.append(_planes(rows, columns, own))
+    return planes
 
 
-def _rim(
-    closed: Float[np.ndarray, "v 3"], front: Int[np.ndarray, "l 3"], behind: Int[np.ndarray, "b 3"]
-) -> Float[np.ndarray, "v"]:
-    """1 where lids turn towards the eyeball, and a little before that."""
+def _planes(rows: slice, columns: slice, places: Float[np.ndarray, "7 h w"]) -> LidPlanes:
+    lid, around, upper, lower, above, below, along = places
+    height = CREASE_MM * np.sqrt(np.clip(np.sin(np.pi * along), 0.0, 1.0))
+    hollow = CREASE * np.exp(-0.5 * ((above - height) / CREASE_WIDTH_MM) ** 2)
+    skin = (1.0 - lid[..., None] * LID_SHADE) * (1.0 - hollow * lid)[..., None]
+    skin += ramp(below, 0.9 * FAR_MM, 0.6 * FAR_MM)[..., None] * (1.0 - skin)
+    for share, color in ((upper, UPPER_RIM), (lower, LOWER_RIM)):
+        skin += share[..., None] * (color - skin)
+    start, whole, last, end = LASHES_ALONG
+    lashes = 1.0 - ramp(above, *LASHES_MM)
+    lashes = np.maximum(lashes, LOWER_LASHES * (1.0 - ramp(below, *LOWER_LASHES_MM)))
+    lashes *= ramp(along, start, whole) * ramp(along, end, last) * (1.0 - np.maximum(upper, lower))
+    return LidPlanes(rows, columns, lid, around, skin.astype(np.float32), lashes)
+
+
+def _places(
+    eye: EyeLids, closed: Float[np.ndarray, "v 3"], model: MorphableModel
+) -> Float[np.ndarray, "v 7"]:
+    """What `_planes` takes of an eye, at vertices."""
     from scipy.spatial import KDTree
 
-    near = np.zeros(len(closed), dtype=np.float32)
-    edge, own = np.intersect1d(front, behind), np.unique(front)
-    if len(edge):
-        away, _ = KDTree(closed[edge]).query(closed[own])
-        start, end = RIM_MM
-        near[own] = np.clip((end - away) / (end - start), 0.0, 1.0)
-    return near
+    mean = model.subdivide(model.shape.mean)
+    own, upper = np.flatnonzero(eye.near), eye.upper
+    lid = np.zeros(len(mean))
+    tree = KDTree(closed[eye.lid & upper])
+    lid[own] = ramp(tree.query(closed[own])[0], *AROUND_MM)
+    lid = np.where(upper, lid, ramp(eye.below_mm, *RIM_MM)) * eye.near
+    lid = np.maximum(MENDED * lid, eye.rim)
+    around = eye.near * (1.0 - lid)
+    rims = eye.rim & upper, eye.rim & ~upper
+    columns = lid, around, *rims, eye.above_mm, eye.below_mm, eye.along
+    return np.column_stack(columns).astype(np.float32)

@@ -6,13 +6,15 @@ from functools import lru_cache
 from typing import Literal, Protocol
 
 import numpy as np
-from jaxtyping import Float, Int, Int8, UInt8
+from jaxtyping import Float, Int8, UInt8
 
 from mlanet.errors import RenderError
 from mlanet.morphable import MorphableModel
 from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
-from mlanet.render.folded_lids import lashes, unfolded
+from mlanet.render.folded_lids import folded, lid_planes, unfolded
 from mlanet.render.heads import PosedHead
+from mlanet.render.lid_texture import LidPlanes, finish_lids
+from mlanet.render.mouth_shade import mouth_light, shade_mouth
 from mlanet.render.strands import strand_plane
 from mlanet.render.texture import MeshInPhoto, Texture, project_photos
 from mlanet.render.texture_guide import TextureGuide
@@ -113,8 +115,9 @@ def head_texture(
     if not len(model.uv):
         raise RenderError(f"the face model {model.name} has no texture coordinates")
     kept = min(size, TEXTURE_SIZES[-1])
+    placed = [_placed(photo) for photo in photos]
     texture = project_photos(
-        [_placed(photo) for photo in photos],
+        placed,
         model.mesh_of(photos[0].head.vertices),
         texture_atlas(model, kept),
         fill=albedo,
@@ -125,18 +128,11 @@ def head_texture(
         strands=_strands(model, kept),
     )
     if blank is None:
-        _draw_lashes(texture.image, *_lashes(model, size))
+        share = min(folded(model, each.allowed) for each in placed if each.allowed is not None)
+        for planes in _lids(model, size):
+            finish_lids(texture.image, texture.visibility, planes, share)
+        shade_mouth(texture.image, texture.visibility, _mouth_light(model, size))
     return texture
-
-
-def _draw_lashes(
-    image: UInt8[np.ndarray, "s s 3"],
-    places: Int[np.ndarray, "n"],
-    brightness: Float[np.ndarray, "n"],
-) -> None:
-    """Darken texels, in place: a blink folds away where the photo shows lashes."""
-    colors = image.reshape(-1, 3)
-    colors[places] = np.rint(colors[places] * brightness[:, None])
 
 
 def _placed(photo: HeadInPhoto) -> MeshInPhoto:
@@ -158,19 +154,21 @@ def texture_atlas(model: MorphableModel, size: int) -> UvAtlas:
 
 
 @lru_cache(maxsize=4)
-def _lashes(
-    model: MorphableModel, size: int
-) -> tuple[Int[np.ndarray, "n"], Float[np.ndarray, "n"]]:
-    """Flat indices of the texels of lashes, and what is left of their brightness."""
+def _lids(model: MorphableModel, size: int) -> list[LidPlanes]:
+    return lid_planes(model, texture_atlas(model, min(size, TEXTURE_SIZES[-1])), size)
+
+
+@lru_cache(maxsize=4)
+def _mouth_light(model: MorphableModel, size: int) -> list[Float[np.ndarray, "s s"]]:
     import cv2
 
-    columns = lashes(model)[:, None]
+    light = mouth_light(model)
+    if not len(light):
+        return []
     atlas = texture_atlas(model, min(size, TEXTURE_SIZES[-1]))
-    plane = vertex_attributes_to_uv(atlas, model.topology.faces, columns)[..., 0]
-    if size > atlas.size:
-        plane = cv2.resize(plane, (size, size), interpolation=cv2.INTER_LINEAR)
-    places = np.flatnonzero(plane > 0.0)
-    return places, 1.0 - plane.reshape(-1)[places]
+    planes = vertex_attributes_to_uv(atlas, model.topology.faces, light)
+    planes = cv2.resize(planes, (size, size), interpolation=cv2.INTER_LINEAR)
+    return [np.ascontiguousarray(planes[..., k]) for k in range(planes.shape[-1])]
 
 
 @lru_cache(maxsize=4)

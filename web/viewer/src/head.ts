@@ -136,6 +136,7 @@ export class Head {
     CLAY_BEHIND.color.copy(paper);
     for (const part of this.parts) {
       const { mesh, lines, unlit, fade } = part;
+      mesh.visible = mesh.name !== "Eyelashes" || mode === "textured" || mode === "photo"; // they have no texture
       const { textured, clay } = this.detailed ? part : part.smooth;
       lines.visible = mode === "wireframe";
       const materials = { textured, photo: unlit, clay, wireframe: CLAY_BEHIND, uv: checkered() };

@@ -1,0 +1,109 @@
+"""Lids in the texture: skin without what an open eye's lashes paint on it, a crease, a lash line.
+
+A mesh's lids never fit the photo's to the pixel: the line of lashes lies on what is skin, the white
+of the eye on the lower lid. Around an open eye that is hardly seen; a blink stretches it over the
+whole lid. So lids take the colour of the skin around them, and of the photo only what differs
+little from that.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from mlanet.render.smooth_fields import Plane, extended, middle, ramp
+
+SIDE = 48
+"""Texels across at which the colour of the skin around an eye is continued over its lids."""
+
+LEAST_AROUND = 4.0
+"""Texels of that size that must show skin around an eye."""
+
+ASTRAY = 9.0
+"""Deviation from the median of that skin (CIELAB) at which a texel counts little."""
+
+DARKER_COUNTS = 1.6
+"""What its being darker counts more: lashes, shadows, brows and hair are near."""
+
+KEPT_DARKER, KEPT_LIGHTER = np.array([10.0, 6.0, 6.0]), np.array([13.0, 7.0, 7.0])
+"""CIELAB differences from the skin around them that lids keep of the photo."""
+
+LASHES = np.array([0.24, 0.20, 0.19])
+"""What is left of the colour of skin under lashes that stand close."""
+
+
+@dataclass(frozen=True, slots=True)
+class LidPlanes:
+    """An eye's part of the texture; shares, 0 to 1.
+
+    Attributes:
+        rows: of the texture.
+        columns: of the texture.
+        lid: what is lid, or its rim.
+        around: skin around it, which tells its colour.
+        tint: what is left of that colour in the shade of the crease, and on the rims.
+        lashes: where lashes grow.
+    """
+
+    rows: slice
+    columns: slice
+    lid: Plane
+    around: Plane
+    tint: Float[np.ndarray, "h w 3"]
+    lashes: Plane
+
+
+def finish_lids(
+    image: UInt8[np.ndarray, "s s 3"],
+    visibility: Float[np.ndarray, "s s"],
+    planes: LidPlanes,
+    folded: float,
+) -> None:
+    """Draw the lids of an eye into a texture, in place.
+
+    Args:
+        image: the texture.
+        visibility: how far texels are the photo's own.
+        planes: of the eye.
+        folded: share, 0 to 1, of the lids that the photo does not show; with 0, nothing is changed.
+    """
+    import cv2
+
+    if folded <= 0.0:
+        return
+    place = planes.rows, planes.columns
+    own = cv2.cvtColor(image[place].astype(np.float32) / np.float32(255.0), cv2.COLOR_RGB2LAB)
+    around = _around(own, planes.around * (0.1 + visibility[place]))
+    if around is None:
+        return
+    skin = around.copy()
+    skin[...] = cv2.cvtColor(
+        (cv2.cvtColor(around, cv2.COLOR_LAB2RGB) * planes.tint).astype(np.float32),
+        cv2.COLOR_RGB2LAB,
+    )
+    seen = visibility[place][..., None]
+    clean = skin + seen * np.clip(own - skin, -KEPT_DARKER, KEPT_LIGHTER)
+    own += (folded * planes.lid)[..., None] * (clean - own)
+    drawn = cv2.cvtColor(own.astype(np.float32), cv2.COLOR_LAB2RGB)
+    drawn *= 1.0 - (folded * planes.lashes)[..., None] * (1.0 - LASHES)
+    image[place] = np.rint(np.clip(drawn, 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
+def _around(own: Float[np.ndarray, "h w 3"], weight: Plane) -> Float[np.ndarray, "h w 3"] | None:
+    """The colour of the skin around the lids, CIELAB, continued over them."""
+    import cv2
+
+    weighted, known = (
+        cv2.resize(plane.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        for plane in (own * weight[..., None], weight)
+    )
+    if known.sum() < LEAST_AROUND:
+        return None
+    colors = weighted / np.maximum(known, 1e-3)[..., None]
+    usual = middle(colors[known > 0.3 * known.max()])
+    apart = colors - usual
+    apart[..., 0] *= np.where(apart[..., 0] < 0.0, DARKER_COUNTS, 1.0)
+    apart = np.linalg.norm(apart, axis=-1)
+    known *= np.exp(-0.5 * (apart / ASTRAY) ** 2) * ramp(known, 0.0, 0.2)
+    smooth = cv2.GaussianBlur(extended(colors, np.minimum(known, 1.0)), (0, 0), 2.0)
+    return cv2.resize(smooth, weight.shape[::-1], interpolation=cv2.INTER_LINEAR)
