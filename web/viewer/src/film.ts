@@ -69,7 +69,7 @@ export class Player {
     if (this.time_s !== this.shown_s) {
       this.shown_s = this.time_s;
       this.slider.value = `${this.time_s}`;
-      this.slider.style.setProperty("--filled", `${(100 * this.time_s) / this.duration_s}%`);
+      this.slider.style.setProperty("--to", `${(100 * this.time_s) / this.duration_s}%`);
       this.clock.value = `${minutes(this.time_s)} / ${minutes(this.duration_s)}`;
       this.moved(this.time_s, !this.playing);
     }
