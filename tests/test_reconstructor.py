@@ -3,6 +3,8 @@
 import json
 import os
 import pickle
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -286,3 +288,12 @@ def test_a_network_that_does_not_say_has_none(reconstructor, photo):
     assert face.confidence is None
     assert face.landmark_confidence is None
     assert not {"confidence", "landmark_confidence"} & set(face.as_dict())
+
+
+def test_what_draws_and_writes_is_not_imported_before_it_is_needed():
+    code = (
+        "import sys, mlanet.reconstructor; names = ('render', 'export', 'viewing');"
+        "print([name for name in names if f'mlanet.{name}' in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr

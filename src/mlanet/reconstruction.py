@@ -16,12 +16,13 @@ from mlanet.errors import RenderError
 from mlanet.geometry import Camera, Mesh, Pose, decode_lighting, decode_pose, landmarks_in_pixels
 from mlanet.image import Crop
 from mlanet.lazy import LazyModule
-from mlanet.morphable import FACE_REGIONS, MorphableModel, Transfer
+from mlanet.morphable import FACE_REGIONS, MorphableModel
 from mlanet.pickling import PickledFields
 
 if TYPE_CHECKING:
     from mlanet import export, viewing
     from mlanet import render as rendering
+    from mlanet.morphable import Transfer
 else:  # what draws and writes is imported when something is drawn or written
     export, rendering, viewing = map(
         LazyModule, ("mlanet.export", "mlanet.render", "mlanet.viewing")
@@ -324,7 +325,7 @@ class Reconstruction(PickledFields):
         return export.mesh_to_trimesh(self.mesh, self.texture.image if self.has_texture else None)
 
     def in_topology(
-        self, transfer: Transfer, texture: "rendering.TextureChoice | None" = None
+        self, transfer: "Transfer", texture: "rendering.TextureChoice | None" = None
     ) -> "rendering.TexturedMesh":
         """The textured mesh with another model's vertices and triangles, model frame, mm."""
         texture = texture or rendering.AS_PHOTOGRAPHED
@@ -333,7 +334,7 @@ class Reconstruction(PickledFields):
 
     def save_topology(
         self,
-        transfer: Transfer,
+        transfer: "Transfer",
         folder: str | os.PathLike[str],
         name: str = "face_00",
         formats: Sequence[str] | None = None,

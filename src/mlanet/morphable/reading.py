@@ -6,7 +6,6 @@ from mlanet.errors import AssetError
 from mlanet.files import parsing
 from mlanet.morphable.model import MorphableModel
 from mlanet.morphable.native import load_embedded
-from mlanet.morphable.readers.formats import format_of
 
 
 def load_model(path: Path | None = None, landmarks: Path | None = None) -> MorphableModel:
@@ -34,5 +33,7 @@ def read_model(path: Path, landmarks: Path | None = None) -> MorphableModel:
         AssetError: the file is missing, truncated, hostile or of another format.
         ConfigurationError: a package that the format needs is not installed.
     """
+    from mlanet.morphable.readers.formats import format_of
+
     with parsing(path, "not a readable face model", AssetError):
         return format_of(path).read(path, landmarks)
