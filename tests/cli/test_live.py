@@ -135,6 +135,7 @@ def test_ctrl_c_ends_it_and_keeps_the_recording(source, tmp_path, monkeypatch, c
         (("--source", "text.mp4"), 1, "text.mp4: no film that can be read"),
         (("--source", "photo.png"), 1, "photo.png: a picture, not a film; mlanet reconstruct"),
         (("--source", "977"), 1, "camera 977: is not there, or is in use"),
+        (("--osc", "127.0.0.1"), 2, "--osc must be HOST:PORT"),  # before a camera is opened
         (("--smooth", "2"), 2, "--smooth must lie between 0 and 1"),
         (("--calibrate", "-1"), 2, "--calibrate must lie between 0 and 60 seconds"),
         (("--port", "70000"), 2, "--port must lie between 0 and 65535"),

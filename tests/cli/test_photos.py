@@ -12,7 +12,8 @@ from PIL import Image
 
 from mlanet.cli.photos import Photo, photos_of
 from mlanet.errors import ImageError, UsageError
-from mlanet.files import Origin, result_folder
+from mlanet.files import MANIFEST, Origin, result_folder
+from mlanet.files.manifest import Manifest
 
 
 @pytest.fixture
@@ -100,6 +101,14 @@ def test_words_that_name_no_photo_are_told_and_the_others_are_found(holiday, wor
     assert [photo.stem for photo in photos] == ["e"]
     assert problem.startswith(f"{word}: ")
     assert reason in problem
+
+
+def test_a_folder_with_a_result_is_for_looking_at(tmp_path):
+    (tmp_path / "overlay.png").write_bytes(b"picture")
+    Manifest.of_folder(tmp_path, Origin(None, "0" * 64)).write(tmp_path / MANIFEST)
+    found, (problem,) = photos_of([tmp_path])
+    assert found == []
+    assert problem == f"{tmp_path}: holds a result and no photo; mlanet view {tmp_path} shows it"
 
 
 def test_missing_files_are_left_for_reading():

@@ -170,7 +170,7 @@ def test_what_is_no_source_is_named():
 @pytest.mark.parametrize(
     ("start", "reason"),
     [
-        (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41", "film"),
+        (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41", "mlanet video takes films"),
         (b"\x1aE\xdf\xa3\x01\0\0\0", "film"),
         (b"%PDF-1.7\n", "PDF"),
         (b"<!DOCTYPE html><html>", "web page"),

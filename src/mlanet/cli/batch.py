@@ -16,6 +16,7 @@ from mlanet.cli.common import (
     Flag,
     check_folder,
     complain,
+    counted,
     require_extra,
     say,
 )
@@ -288,12 +289,13 @@ def _tell(tally: "Tally", failures: int, out: str, telling: Telling) -> None:
             )
         )
     if failures:
-        complain(f"{failures} photos failed: {out}/failures.jsonl says why")
+        complain(f"{counted(failures, 'photo')} failed: {out}/failures.jsonl says why")
     if telling.json or telling.quiet:
         return
     before = f" ({tally.before:,} done before)" if tally.before else ""
     rate = f", {tally.faces_per_s:.1f} faces/s" if tally.pictures else ""
     say(
-        f"{tally.total:,} photos{before}: {tally.faces:,} faces, {tally.without_face:,} photos"
-        f" without a face, {failures:,} failed{rate} -> {out}"
+        f"{counted(tally.total, 'photo')}{before}: {counted(tally.faces, 'face')},"
+        f" {counted(tally.without_face, 'photo')} without a face, {failures:,} failed{rate}"
+        f" -> {out}"
     )

@@ -58,6 +58,11 @@ def say(line: str) -> None:
     print(printable(line), flush=True)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: `1 photo`, `2,000 photos`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def complain(text: str, error: BaseException | None = None) -> None:
     """A line on standard error; with `--debug` the error's traceback follows."""
     with suppress(OSError, ValueError):  # a closed stream: nobody is left to be told

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mlanet.reconstructor import Reconstructor
     from mlanet.video.capture import FaceCapture, LiveFace
     from mlanet.video.live_page import Screen
-    from mlanet.video.sending import Receiver
+    from mlanet.video.sending import Receiver, UdpPort
     from mlanet.video.webcam import Picture, PictureSource
 
 NEUTRAL_S = 1.0
@@ -131,12 +131,13 @@ def live(
     from mlanet.video.webcam import PictureSource
 
     with ExitStack() as stack:
+        ports = _ports(to, stack)
         pictures = stack.enter_context(PictureSource(source))
         threads = threads or min(os.cpu_count() or 1, 4)
         reconstructor = Reconstructor.load(threads=threads, device=device)
         capture = FaceCapture(reconstructor, smooth, focal_length_px)
         capture.warm_up()
-        receivers = _receivers(to, reconstructor, stack)
+        receivers = _receivers(ports, reconstructor)
         wishes = stack.enter_context(heeded_wishes())
         session = _Session(pictures, capture, receivers, wishes)
         session.screen = _screen(showing, session, stack)
@@ -229,17 +230,26 @@ class _Session:
         say(line if record is None else f"{line} -> {record}")
 
 
-def _receivers(to: Receivers, reconstructor: "Reconstructor", stack: ExitStack) -> "list[Receiver]":
-    from mlanet.video.sending import LiveLinkReceiver, UdpPort, VmcReceiver
+def _ports(to: Receivers, stack: ExitStack) -> "dict[str, UdpPort]":
+    """Where packets go, by option; closed at the end.
 
-    kinds = (("--osc", to.osc, VmcReceiver), ("--live-link", to.live_link, LiveLinkReceiver))
-    found: list[Receiver] = []
-    for option, address, kind in kinds:
-        if address is not None:
-            receiver = kind(reconstructor.model, UdpPort(option, address))
-            stack.callback(receiver.close)
-            found.append(receiver)
-    return found
+    Raises:
+        UsageError: it is no address.
+    """
+    from mlanet.video.sending import UdpPort
+
+    given = {"--osc": to.osc, "--live-link": to.live_link}
+    ports = {name: UdpPort(name, each) for name, each in given.items() if each is not None}
+    for port in ports.values():
+        stack.callback(port.close)
+    return ports
+
+
+def _receivers(ports: "dict[str, UdpPort]", reconstructor: "Reconstructor") -> "list[Receiver]":
+    from mlanet.video.sending import LiveLinkReceiver, VmcReceiver
+
+    kinds = {"--osc": VmcReceiver, "--live-link": LiveLinkReceiver}
+    return [kinds[option](reconstructor.model, port) for option, port in ports.items()]
 
 
 def _screen(showing: Showing, session: _Session, stack: ExitStack) -> "Screen | None":

@@ -24,6 +24,7 @@ from mlanet.files import (
     finished_result,
     folder_names,
     list_files,
+    read_manifest,
     remove_leftovers,
     result_folder,
     without_results,
@@ -182,6 +183,8 @@ def _paths_of(word: str, suffixes: frozenset[str], recursive: bool) -> tuple[lis
             listed = _photos_in(path, suffixes, recursive)
         except OSError as error:
             return [], f"{word}: cannot be listed ({error.strerror})"
+        if not listed and read_manifest(path) is not None:
+            return [], f"{word}: holds a result and no photo; mlanet view {word} shows it"
         hint = "" if recursive else " (--recursive looks into its folders)"
         return listed, "" if listed else f"{word}: there is no photo in this folder{hint}"
     if os.path.lexists(word):

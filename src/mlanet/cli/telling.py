@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mlanet.cli.common import complain, described, say
+from mlanet.cli.common import complain, counted, described, say
 from mlanet.cli.photos import Photo, done_line
 from mlanet.files import Result, printable, read_manifest
 
@@ -146,8 +146,7 @@ def number_and_scores(faces: "Sequence[Reconstruction]") -> str:
         for name, plural in (("score", "scores"), ("confidence", "confidences"))
         if (values := [each[name] for each in numbers if each[name] is not None])
     ]
-    count = f"{len(faces)} face" + ("" if len(faces) == 1 else "s")
-    return count + (f" ({'; '.join(said)})" if said else "")
+    return counted(len(faces), "face") + (f" ({'; '.join(said)})" if said else "")
 
 
 def _listed(values: Sequence[float]) -> str:

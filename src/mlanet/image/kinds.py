@@ -21,8 +21,10 @@ _SIGNATURES = {
 
 EPS, for which it would start Ghostscript, is not among them; AVIF and HEIC are told by brands."""
 
+_FILM = "a film"
+
 _FOREIGN = {
-    "a film": rb".{4}ftyp|.{4}(moov|mdat|wide|skip|free)|\x1aE\xdf\xa3|RIFF.{4}AVI |\0\0\x01\xba",
+    _FILM: rb".{4}ftyp|.{4}(moov|mdat|wide|skip|free)|\x1aE\xdf\xa3|RIFF.{4}AVI |\0\0\x01\xba",
     "JPEG XL": rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n",
     "a camera's raw file": rb"II\*\0.{4}CR\x02|FUJIFILMCCD-RAW|IIRO|IIRS|IIU\0|.{4}ftypcrx ",
     "a Photoshop file": rb"8BPS",
@@ -57,6 +59,8 @@ def kind_of(start: bytes, name: str) -> str:
     if kind is not None and kind != "TIFF":
         return kind
     foreign = _first(_FOREIGN, start)  # some raw files are like TIFF
+    if foreign == _FILM:
+        raise ImageError(f"{name}: is a film, not a picture; mlanet video takes films")
     if foreign is not None:
         raise ImageError(f"{name}: is {foreign}, which is not read; save it as JPEG or PNG first")
     if kind is None:
