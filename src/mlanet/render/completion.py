@@ -55,7 +55,7 @@ AGREEING = (1.0, 2.2)
 HAIRLIKE = (0.5, 2.0)
 """Deviations by which colours must be nearer to hair than to skin to be hair on the cheeks."""
 
-NECK_DOUBT = 1.5
+NECK_DOUBT = 1.8
 """What deviations count more on the neck, where clothes begin."""
 
 SHADOW, MOST_SHADOW = 0.4, 20.0
@@ -203,11 +203,11 @@ def complete(
     core = skin_sure * np.exp(-0.5 * (_deviations(change, offset, spread) / TYPICAL) ** 2)
     usual = offset + _nearby(change - offset, core)
     from_skin = _deviations(change - usual, ZERO, spread)
-    likely = share * surface.skin * (1.0 - surface.may_be_hairy)
+    hair = _hair(found, from_skin, share, surface)
+    likely = share * surface.skin * (1.0 - np.maximum(surface.may_be_hairy, surface.neck))
     core = np.maximum(core, likely * np.exp(-0.5 * (from_skin / GROWING) ** 2))
     usual = offset + _nearby(change - offset, core)
     from_skin = _deviations(change - usual, ZERO, spread)
-    hair = _hair(found, from_skin, share, surface)
     doubt = from_skin + surface.neck * (_beyond_shadow(found, model + usual, spread) - from_skin)
     astray = ramp(from_skin - hair.deviations, *HAIRLIKE)
     foreign = np.maximum(ramp(doubt, *FOREIGN), astray)
@@ -239,7 +239,7 @@ def complete(
     plausible = skin_color + covered * (hair_color - skin_color)
     soft = np.minimum(1.0 - surface.sharp + surface.teeth, 1.0)
     step = np.clip(found - plausible, -MOST_BORDER, MOST_BORDER)
-    border = soft[..., None] * faded(step, share * soft, BORDER_REACH)
+    border = soft[..., None] * alike(faded(step, share * soft, BORDER_REACH), surface.back)
     skin_rgb, hair_rgb = to_rgb(skin_color + border), to_rgb(hair_color + border)
     mirrored, covering = np.zeros_like(share), hair.covered
     if symmetric:
