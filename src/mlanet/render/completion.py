@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from mlanet.geometry import AMBIENT_WHITE, shading
 from mlanet.render.light_fit import fit_lighting
 from mlanet.render.mouth_colors import mouth_colors
-from mlanet.render.photo_texels import GRAZING
+from mlanet.render.outlines import trust_at_angle
 from mlanet.render.smooth_fields import (
     Plane,
     alike,
@@ -46,16 +46,10 @@ MOST_SPREAD = 1.6
 FOREIGN = (2.3, 3.6)
 """Deviations from skin's colour between which a texel becomes foreign."""
 
-DOUBTED_GRAZING = (0.15, 0.45)
-"""Cosines of the angle of sight instead of `GRAZING` where colours differ from skin's."""
-
-AGREEING = (1.0, 2.2)
-"""Deviations from skin's colour between which they begin to, and do."""
-
 HAIRLIKE = (0.5, 2.0)
 """Deviations by which colours must be nearer to hair than to skin to be hair on the cheeks."""
 
-NECK_DOUBT = 1.5
+NECK_DOUBT = 1.8
 """What deviations count more on the neck, where clothes begin."""
 
 SHADOW, MOST_SHADOW = 0.4, 20.0
@@ -203,11 +197,11 @@ def complete(
     core = skin_sure * np.exp(-0.5 * (_deviations(change, offset, spread) / TYPICAL) ** 2)
     usual = offset + _nearby(change - offset, core)
     from_skin = _deviations(change - usual, ZERO, spread)
-    likely = share * surface.skin * (1.0 - surface.may_be_hairy)
+    hair = _hair(found, from_skin, share, surface)
+    likely = share * surface.skin * (1.0 - np.maximum(surface.may_be_hairy, surface.neck))
     core = np.maximum(core, likely * np.exp(-0.5 * (from_skin / GROWING) ** 2))
     usual = offset + _nearby(change - offset, core)
     from_skin = _deviations(change - usual, ZERO, spread)
-    hair = _hair(found, from_skin, share, surface)
     doubt = from_skin + surface.neck * (_beyond_shadow(found, model + usual, spread) - from_skin)
     astray = ramp(from_skin - hair.deviations, *HAIRLIKE)
     foreign = np.maximum(ramp(doubt, *FOREIGN), astray)
@@ -216,7 +210,7 @@ def complete(
     skin = _robust(found, skin_sure, SKIN_SPREAD)[0]
     mouth = mouth_colors(found, model, share, skin, (surface.teeth, surface.tongue, surface.lips))
     fade *= (1.0 - foreign) * mouth.own
-    fade *= _beyond_outline(from_skin, surface)
+    fade *= trust_at_angle(surface.cosine, from_skin, surface.skin)
     share = fade * (weight / np.float32(255.0))
 
     near = np.minimum(share, 1.0 - hair.here) * surface.skin
@@ -239,7 +233,7 @@ def complete(
     plausible = skin_color + covered * (hair_color - skin_color)
     soft = np.minimum(1.0 - surface.sharp + surface.teeth, 1.0)
     step = np.clip(found - plausible, -MOST_BORDER, MOST_BORDER)
-    border = soft[..., None] * faded(step, share * soft, BORDER_REACH)
+    border = soft[..., None] * alike(faded(step, share * soft, BORDER_REACH), surface.back)
     skin_rgb, hair_rgb = to_rgb(skin_color + border), to_rgb(hair_color + border)
     mirrored, covering = np.zeros_like(share), hair.covered
     if symmetric:
@@ -258,15 +252,6 @@ def complete(
     brightness /= mean if mean > 0.0 else float(brightness.mean())
     grain = contrast(found[..., 0], near * surface.trusted, SKIN_CONTRAST)
     return Completion(fields.astype(np.float32), brightness, (grain, hair.contrast))
-
-
-def _beyond_outline(from_skin: Plane, surface: SurfacePlanes) -> Plane:
-    """Share of the weight that remains at steep places, where outlines show what lies behind."""
-    steep = ramp(surface.cosine, *DOUBTED_GRAZING) / np.maximum(
-        ramp(surface.cosine, *GRAZING), np.float32(1e-3)
-    )
-    differing = grown(ramp(from_skin, *AGREEING)) * surface.skin
-    return 1.0 - differing * (1.0 - np.minimum(steep, 1.0))
 
 
 @dataclass(frozen=True, slots=True)

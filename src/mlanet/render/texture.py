@@ -272,7 +272,8 @@ def _surface(
         known = seen.colors[seen.weight > 127]
         middle = np.median(known, axis=0) / 255.0 if len(known) else np.full(3, 0.5)
         colors[:] = middle
-    return SurfacePlanes(colors, unit(planes[..., 3:6]), planes[..., 6], *_shares(atlas, guide, topology))
+    cosines = np.ascontiguousarray(planes[..., 6])
+    return SurfacePlanes(colors, unit(planes[..., 3:6]), cosines, *_shares(atlas, guide, topology))
 
 
 @lru_cache(maxsize=8)

@@ -1,0 +1,26 @@
+"""Near a head's outline the photo shows what lies behind it wherever mesh and head part."""
+
+import numpy as np
+
+from mlanet.render.photo_texels import GRAZING
+from mlanet.render.smooth_fields import Plane, grown, ramp
+
+DOUBTED_GRAZING = (0.15, 0.45)
+"""Cosines of the angle of sight instead of `GRAZING` where colours differ from skin's."""
+
+AGREEING = (1.0, 2.2)
+"""Deviations from skin's colour between which they begin to, and do."""
+
+
+def trust_at_angle(cosine: Plane, from_skin: Plane, skin: Plane) -> Plane:
+    """Share of a photo's weight that remains, 0 to 1.
+
+    Args:
+        cosine: of the angle between normal and line of sight.
+        from_skin: deviations of the photo's colour from that of the skin nearby.
+        skin: share of skin; other parts keep their weight.
+    """
+    full = np.maximum(ramp(cosine, *GRAZING), np.float32(1e-3))
+    doubted = np.minimum(ramp(cosine, *DOUBTED_GRAZING) / full, 1.0)
+    differing = grown(ramp(from_skin, *AGREEING)) * skin
+    return 1.0 - differing * (1.0 - doubted)
