@@ -50,6 +50,14 @@ def test_closed_eyes_and_eyes_without_skin_stay_as_they_are():
         assert np.array_equal(image, photo())
 
 
+def test_what_closed_eyes_do_not_show_is_mended():
+    image, seen = photo(), np.ones((SIZE, SIZE), np.float32)
+    seen[78:90, 60:80], image[78:90, 60:80] = 0.0, 90
+    finish_lids(image, seen, planes(), 0.0)
+    assert np.abs(image[82, 70].astype(int) - SKIN).max() <= 3
+    assert np.array_equal(image[70:76], photo()[70:76])
+
+
 def test_lashes_are_dark():
     image = photo()
     finish_lids(image, np.ones((SIZE, SIZE), np.float32), planes(lashes=1.0), 1.0)

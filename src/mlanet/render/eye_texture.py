@@ -47,7 +47,7 @@ ABOVE_DEG, BELOW_DEG, LID_SHADE = (4.0, 26.0), (20.0, 40.0), (0.42, 0.28)
 REACH = 0.12
 """How far what is seen of the white colours what is not, of an eyeball's part of the texture."""
 
-LID_CHROMA = (12.0, 22.0)
+LID_CHROMA = (18.0, 32.0)
 """How much more coloured (CIELAB a, b) than the white what lies on it is, from which it is lid."""
 
 

@@ -65,25 +65,21 @@ def finish_lids(
         image: the texture.
         visibility: how far texels are the photo's own.
         planes: of the eye.
-        folded: share, 0 to 1, of the lids that the photo does not show; with 0, nothing is changed.
+        folded: share, 0 to 1, of the lids that the photo does not show; with 0, what is seen stays.
     """
     import cv2
 
-    if folded <= 0.0:
-        return
     place = planes.rows, planes.columns
     own = cv2.cvtColor(image[place].astype(np.float32) / np.float32(255.0), cv2.COLOR_RGB2LAB)
     around = _around(own, planes.around * (0.1 + visibility[place]))
     if around is None:
         return
-    skin = around.copy()
-    skin[...] = cv2.cvtColor(
-        (cv2.cvtColor(around, cv2.COLOR_LAB2RGB) * planes.tint).astype(np.float32),
-        cv2.COLOR_RGB2LAB,
-    )
+    tinted = cv2.cvtColor(around, cv2.COLOR_LAB2RGB) * planes.tint
+    skin = cv2.cvtColor(tinted.astype(np.float32), cv2.COLOR_RGB2LAB)
     seen = visibility[place][..., None]
     clean = skin + seen * np.clip(own - skin, -KEPT_DARKER, KEPT_LIGHTER)
-    own += (folded * planes.lid)[..., None] * (clean - own)
+    mended = 1.0 - seen[..., 0] * (1.0 - folded)
+    own += (mended * planes.lid)[..., None] * (clean - own)
     drawn = cv2.cvtColor(own.astype(np.float32), cv2.COLOR_LAB2RGB)
     drawn *= 1.0 - (folded * planes.lashes)[..., None] * (1.0 - LASHES)
     image[place] = np.rint(np.clip(drawn, 0.0, 1.0) * 255.0).astype(np.uint8)
