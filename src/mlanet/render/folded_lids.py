@@ -91,7 +91,9 @@ def lid_planes(model: MorphableModel, atlas: UvAtlas, size: int) -> list[LidPlan
 
     planes: list[LidPlanes] = []
     lids = closed_lids(model)
-    for eye in lids.eyes if lids else ():
+    if lids is None:
+        return planes
+    for eye in lids.eyes:
         places = _places(eye, lids.vertices, model)
         plane = vertex_attributes_to_uv(atlas, model.topology.faces, places)
         if size > atlas.size:
