@@ -98,9 +98,7 @@ def lashes_of(model: MorphableModel) -> Lashes | None:
 
 
 def _anchors(eye: EyeLids) -> Any:
-    """Sparse (`COUNT`, w): places in a row on the upper lid, as means of vertices; None if it has
-    no such places.
-    """
+    """Sparse (`COUNT`, w): places in a row on the upper lid, as means of vertices, if it has them."""
     from scipy.sparse import csr_array
     from scipy.spatial import Delaunay
 

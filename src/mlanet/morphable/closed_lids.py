@@ -102,7 +102,7 @@ def _lids(
     front: Int[np.ndarray, "l 3"],
     behind: Int[np.ndarray, "b 3"],
 ) -> EyeLids | None:
-    """Of an eye whose middle is the origin and whose outer corner lies at +x; None if it has none."""
+    """Of an eye whose middle is the origin and whose outer corner lies at +x, if it has lids."""
     from scipy.spatial import KDTree
 
     own, upper = np.flatnonzero(near), rest[:, 1] > 0.0
