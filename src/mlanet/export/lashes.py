@@ -98,7 +98,7 @@ def lashes_of(model: MorphableModel) -> Lashes | None:
 
 
 def _anchors(eye: EyeLids) -> Any:
-    """Sparse (`COUNT`, w): a row of places on the upper lid, as means of vertices, if it has any."""
+    """Sparse (`COUNT`, w): a row of places on the upper lid, as means of vertices, if any."""
     from scipy.sparse import csr_array
     from scipy.spatial import Delaunay
 
