@@ -73,6 +73,8 @@ def lashes_of(model: MorphableModel) -> Lashes | None:
     parts: list[tuple[Any, ...]] = []
     for eye, centre in zip(lids.eyes, model.eye_centres(mean), strict=True):
         anchors = _anchors(eye)
+        if anchors is None:
+            return None
         roots = anchors @ mean
         outwards = np.sign(centre[0])
         offsets, faces = _strips(roots - centre, outwards)
@@ -96,7 +98,7 @@ def lashes_of(model: MorphableModel) -> Lashes | None:
 
 
 def _anchors(eye: EyeLids) -> Any:
-    """Sparse (`COUNT`, w): places in a row on the upper lid, as means of vertices."""
+    """Sparse (`COUNT`, w): a row of places on the upper lid, as means of vertices, if any."""
     from scipy.sparse import csr_array
     from scipy.spatial import Delaunay
 
@@ -107,7 +109,7 @@ def _anchors(eye: EyeLids) -> Any:
     triangles = Delaunay(places)
     found = triangles.find_simplex(wanted)
     if (found < 0).any():
-        raise ValueError("the upper lid has no place for lashes")
+        return None
     to_corner = triangles.transform[found]
     first = np.einsum("nij,nj->ni", to_corner[:, :2], wanted - to_corner[:, 2])
     weights = np.column_stack([first, 1.0 - first.sum(axis=1)])

@@ -87,7 +87,10 @@ def closed_lids(model: MorphableModel) -> ClosedLids | None:
         near &= mean[:, 2] > centre[2]
         outwards = np.array([np.sign(centre[0]), 1.0, 1.0])
         rest, closed = (mean - centre) * outwards, (mean + blink - centre) * outwards
-        eyes.append(_lids(rest, closed, near, moved, front, behind))
+        eye = _lids(rest, closed, near, moved, front, behind)
+        if eye is None:
+            return None
+        eyes.append(eye)
     return ClosedLids(front, areas[areas > 0.0], mean + blink, tuple(eyes))
 
 
@@ -98,8 +101,8 @@ def _lids(
     moved: Bool[np.ndarray, "v"],
     front: Int[np.ndarray, "l 3"],
     behind: Int[np.ndarray, "b 3"],
-) -> EyeLids:
-    """Of an eye whose middle is the origin and whose outer corner lies at +x."""
+) -> EyeLids | None:
+    """Of an eye whose middle is the origin and whose outer corner lies at +x, if it has lids."""
     from scipy.spatial import KDTree
 
     own, upper = np.flatnonzero(near), rest[:, 1] > 0.0
@@ -109,6 +112,8 @@ def _lids(
     rim[behind] = True
     rim[edge] = False
     lower = edge[~upper[edge]]
+    if len(lower) <= SEAM_DEGREE or not (near & moved & upper).any():
+        return None
     x, y = closed[:, 0], closed[:, 1]
     seam = np.polynomial.Polynomial.fit(x[lower], y[lower], SEAM_DEGREE)
     start, end = x[lower].min(), x[lower].max()
