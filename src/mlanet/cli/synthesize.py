@@ -23,6 +23,7 @@ def heads(
     seed: int = 0,
     yaw_deg: float = 90.0,
     expression: float = 0.5,
+    pictures: int = 1,
     albedo: Literal["open", "photo"] = "open",
     backgrounds: Path | None = None,
 ) -> int:
@@ -36,6 +37,7 @@ def heads(
         yaw_deg: Yaw is uniform between plus and minus this.
         expression: Probability that a part of the face (brows, lids, jaw, ...) moves; lids and gaze
             move in 65 and 80 % of the heads at least.
+        pictures: So many heads in a row are one person's, alike in identity and albedo alone.
         albedo: The face model's own albedo, or the photographic one (other coefficients).
         backgrounds: Photos, also in its folders, whose parts serve as backgrounds.
 
@@ -48,6 +50,8 @@ def heads(
         raise UsageError(f"--yaw-deg must be in 0..90, got {yaw_deg}")
     if not 0.0 <= expression <= 1.0:
         raise UsageError(f"--expression must be in 0..1, got {expression}")
+    if pictures < 1:
+        raise UsageError(f"--pictures must be positive, got {pictures}")
     from dataclasses import asdict
 
     from mlanet.morphable import AlbedoModel, load_model
@@ -59,7 +63,7 @@ def heads(
     model = load_model()
     if albedo == "photo":
         model = AlbedoModel.load().on(model)
-    config = HeadsConfig(yaw_deg=yaw_deg, expression=expression)
+    config = HeadsConfig(yaw_deg=yaw_deg, expression=expression, pictures=pictures)
     made = RenderedHeads(
         model, size=size, count=count, seed=seed, config=config, photos=photos or ()
     )
