@@ -70,7 +70,7 @@ def heads(
     settings = {
         "kind": "heads",
         "seed": seed,
-        "config": asdict(made.config),
+        "config": {k: v for k, v in asdict(made.config).items() if (k, v) != ("pictures", 1)},
         "backgrounds": list(photos.names) if photos else [],
         "known": ["identity", "expression", "albedo", "rotation", "translation", "lighting"],
     }

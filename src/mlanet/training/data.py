@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Shaped
 
 from mlanet.datasets import BROKEN, Sample
 from mlanet.errors import ConfigurationError, DataError
@@ -301,14 +302,16 @@ class LabelledFaces:
         ]
         person: list[int] = []
         if group.together > 1:
-            people = [self.sources[k].people() for k in group.sources]
-            if any(names is None for names in people):
-                named = ", ".join(self.sources[k].name for k in group.sources)
-                raise DataError(f"{named}: together: nobody knows who is shown")
-            names = {k: some for k, some in zip(group.sources, people, strict=True)}
+            names = {k: self._people(k) for k in group.sources}
             shown = [str(names[k][index]) for k, index in members]
             person = np.unique(shown, return_inverse=True)[1].tolist()
         return Pool(members, group.share, stream, group.telling, group.together, tuple(person))
+
+    def _people(self, number: int) -> Shaped[np.ndarray, "n"]:
+        found = self.sources[number].people()
+        if found is None:
+            raise DataError(f"{self.sources[number].name}: together: nobody knows who is shown")
+        return found
 
     def face(self, place: Place) -> Sample | None:
         """A sample, or None and a note if it is broken; that is found out once."""
