@@ -62,7 +62,7 @@ def test_a_step_along_the_contrasts_gradient_helps():
     before = person_contrast(identity, person).mean()
     (gradient,) = torch.autograd.grad(before, identity)
     after = person_contrast(identity - 0.05 * gradient / gradient.norm(), person).mean()
-    assert float(after) < float(before)
+    assert after.item() < before.item()
 
 
 def test_pictures_of_one_person_alone_have_nothing_to_compare():

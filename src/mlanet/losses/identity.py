@@ -50,7 +50,7 @@ def whitened(rows: Float[Tensor, "b n"]) -> Float[Tensor, "b n"]:
     """Rows without their mean, in units of the batch's covariance, drawn to its diagonal."""
     with torch.no_grad():
         mean = rows.mean(dim=0)
-        covariance = torch.cov((rows - mean).T.double())
+        covariance = torch.cov((rows - mean).T.double(), correction=0)
         diagonal = torch.diag(covariance.diagonal() + 1e-6)
         factor = torch.linalg.cholesky(torch.lerp(covariance, diagonal, SHRUNK)).to(rows.dtype)
     return torch.linalg.solve_triangular(factor, (rows - mean).T, upper=False).T
