@@ -78,6 +78,23 @@ def test_heads_of_which_no_part_moves_are_at_rest(tmp_path, capsys):
     assert not coefficients[:, model.layout.slices["expression"]].any()
 
 
+def test_heads_in_a_row_may_be_one_persons(tmp_path, capsys):
+    command = ("synthesize", "heads", "--count", 3, "--size", SIZE, "--out")
+    assert run(*command, tmp_path / "none", "--pictures", 0) == 2
+    assert "--pictures must be positive, got 0" in capsys.readouterr().err
+    assert run(*command, tmp_path / "pairs", "--pictures", 2) == 0
+    assert run(*command, tmp_path / "alone") == 0
+    with np.load(tmp_path / "pairs" / "labels.npz") as labels:
+        assert labels["identity"].tolist() == ["0 0", "0 0", "0 1"]
+    with np.load(tmp_path / "alone" / "labels.npz") as labels:
+        assert "identity" not in labels.files
+    written = [
+        json.loads((tmp_path / name / "dataset.json").read_text()) for name in ("pairs", "alone")
+    ]
+    assert written[0]["config"]["pictures"] == 2
+    assert "pictures" not in written[1]["config"]  # folders of earlier versions may grow
+
+
 def test_broken_samples_of_the_data_are_counted_and_named(crops, tmp_path, capsys):
     out = tmp_path / "turned"
     command = ("synthesize", "profiles", "--data", crops, "--out", out, "--size", SIZE)

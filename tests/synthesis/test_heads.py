@@ -95,3 +95,20 @@ def test_deviations_of_blocks_are_those_of_training(torch, model):
     for name, cut in model.layout.slices.items():
         found = np.sqrt(vectors[:, cut].var(axis=0).mean())
         assert getattr(BlockDeviations(), name) == pytest.approx(found, rel=0.15), name
+
+
+def test_pictures_in_a_row_show_one_person(model):
+    heads = RenderedHeads(model, size=32, count=7, seed=3, config=HeadsConfig(pictures=3))
+    samples = [heads[index] for index in range(7)]
+    assert [sample.identity for sample in samples] == ["3 0"] * 3 + ["3 1"] * 3 + ["3 2"]
+    layout = model.layout
+    known = [layout.split(sample.coefficients) for sample in samples]
+    for name, alike in (("identity", True), ("albedo", True), ("rotation", False)):
+        rows = [getattr(one, name) for one in known]
+        assert all((rows[k] == rows[0]).all() == alike for k in (1, 2)), name
+        assert (rows[3] != rows[0]).any()
+    assert (samples[1].image != samples[0].image).any()
+    alone = RenderedHeads(model, size=32, seed=3)
+    assert alone[0].identity is None
+    with pytest.raises(ConfigurationError, match="pictures"):
+        HeadsConfig(pictures=0)

@@ -212,6 +212,7 @@ def test_a_step_stays_on_its_device(tiny, monkeypatch):
         known=some(4, size),
         squares_px=some(4, 3),
         labelled=torch.ones(4, dtype=torch.bool, device="meta"),
+        person=torch.full((4,), -1, device="meta"),
     )
     loss, terms = learner.objective(vector, some(4, 3, 32, 32), samples)
     loss.backward()

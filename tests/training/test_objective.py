@@ -135,3 +135,32 @@ def test_sides_are_told_by_the_names():
     assert paired_sides(("jawOpen",)).shape == (2, 0)
     pairs = paired_sides(load_model().expression_names)
     assert pairs.shape[1] > 15
+
+
+def test_lids_and_jaw_are_compared_alone(model, truth, labels):
+    vector, landmarks = truth
+    weights = replace(TrainingConfig().weights, emphasised_expressions=1.0, people=1.0)
+    objective = Objective(model, model.layout, TrainingConfig(weights=weights))
+    known = replace(labels(landmarks), coefficients=vector, known=torch.ones_like(vector))
+    first = model.layout.slices["expression"].start
+    for name, costs in (("eyeBlinkLeft", True), ("jawOpen", True), ("mouthSmileLeft", False)):
+        moved = vector.clone()
+        moved[:, first + model.expression_names.index(name)] += 0.3
+        _, terms = objective(moved, grey(), known)
+        wanted = (0.3 / objective.config.block_deviations.expression) ** 2 / 3
+        assert terms["emphasised_expressions"] == pytest.approx(costs * wanted, abs=1e-4)
+        assert terms["people"] == 0.0
+
+
+def test_identities_of_one_person_are_drawn_together(model, truth, labels):
+    vector, landmarks = truth
+    vector = vector.clone().requires_grad_()
+    zero = dict.fromkeys(TrainingConfig().weights.__slots__, 0.0)
+    weights = replace(TrainingConfig().weights, **zero | {"people": 1.0, "landmarks": 1e-9})
+    objective = Objective(model, model.layout, TrainingConfig(weights=weights))
+    samples = replace(labels(landmarks), person=torch.tensor([5, 5, 9]))
+    loss, terms = objective(vector, grey(), samples)
+    loss.backward()
+    assert terms["people"] > 0.0
+    cut = model.layout.slices["identity"]
+    assert vector.grad[:, cut].abs().max() > 1e-4

@@ -1,4 +1,6 @@
+import itertools
 import json
+import shutil
 import tarfile
 from dataclasses import replace
 
@@ -11,6 +13,7 @@ from mlanet.morphable import AlbedoModel
 from mlanet.synthesis import RenderedHeads, write_samples
 from mlanet.training import SourceConfig
 from mlanet.training.data import LabelledFaces
+from mlanet.training.samples import person_number
 from mlanet.training.sources import folder_source
 
 KNOWN = ["identity", "expression", "albedo", "rotation", "translation", "lighting"]
@@ -368,6 +371,54 @@ def test_telling_faces_need_labels_that_name_them(root, labelled):
         SourceConfig("aflw_train", telling=True)
     with pytest.raises(DataError, match="aflw_train: telling: the labels do not say"):
         LabelledFaces(root, 4, [SourceConfig("aflw_train", labels="fits.npz", telling=True)])
+
+
+@pytest.fixture
+def people(root, tmp_path, model):
+    """The twelve crops as pictures of five people."""
+    folder = tmp_path / "people"
+    shutil.copytree(root / "aflw_train", folder)
+    who = np.array([f"p{k}" for k in (0, 1, 2, 0, 1, 2, 0, 3, 0, 4, 2, 0)])
+    with np.load(folder / "labels.npz") as file:
+        arrays = {name: file[name] for name in file.files}
+    np.savez(folder / "labels.npz", **arrays, identity=who)
+    return tmp_path, who
+
+
+def test_pictures_of_a_person_come_together(people, tiny):
+    root, who = people
+    source = SourceConfig("people", together=2)
+    config = replace(tiny, held_out=20, batch_size=11, sources=(source,))
+    faces = LabelledFaces.of(config, root)
+    (pool,) = faces.labelled
+    assert faces.held_out == [(0, 0)]
+    orders = []
+    for epoch in range(3):
+        picks = pool.picks(3, 11 * epoch, 11 * epoch + 11)
+        assert {one for one, _ in picks} == {epoch}
+        shown = [who[pool.members[pick][1]] for _, pick in picks]
+        assert sorted(pick for _, pick in picks) == list(range(11))
+        runs = [len(list(group)) for _, group in itertools.groupby(shown)]
+        seen = np.unique(who[1:], return_counts=True)[1]
+        assert sum(runs) == 11
+        assert len(runs) <= sum(-(-count // 2) for count in seen)
+        orders.append(shown)
+    assert orders[0] != orders[1]
+    batch = faces.training_batch(0, 32, config)
+    numbers = {name: person_number(name) for name in who}
+    assert batch.person.tolist() == [numbers[name] for name in orders_of(pool, who, config.seed)]
+
+
+def orders_of(pool, who, seed):
+    return [who[pool.members[pick][1]] for _, pick in pool.picks(seed, 0, 11)]
+
+
+def test_without_names_nobody_comes_together(root, tiny):
+    config = replace(tiny, held_out=4, sources=(SourceConfig("aflw_train", together=3),))
+    with pytest.raises(DataError, match="aflw_train: together: nobody knows who is shown"):
+        LabelledFaces.of(config, root)
+    with pytest.raises(ConfigurationError, match="together"):
+        SourceConfig("aflw_train", together=0)
 
 
 def test_pictures_without_landmarks_of_their_own_are_learnt_with_those_of_labels(

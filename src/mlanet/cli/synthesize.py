@@ -1,8 +1,11 @@
 """`mlanet synthesize`: labelled faces to train with, made of nothing or of labelled photos."""
 
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
 
 from mlanet.cli.common import EXIT_OK, JawOption, OutPath, SomePath, count_up, name_skipped
 from mlanet.errors import DataError, UsageError
@@ -15,14 +18,36 @@ if TYPE_CHECKING:
 SHOWN_REASONS = 5
 
 
+@dataclass(frozen=True, slots=True)
+class Variety:
+    """How heads differ."""
+
+    yaw_deg: float = 90.0
+    """Yaw is uniform between plus and minus this."""
+
+    expression: float = 0.5
+    """Probability that a part of the face (brows, lids, jaw, ...) moves; lids and gaze move in 65
+    and 80 % of the heads at least."""
+
+    pictures: int = 1
+    """So many heads in a row are one person's, alike in identity and albedo alone."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.yaw_deg <= 90.0:
+            raise UsageError(f"--yaw-deg must be in 0..90, got {self.yaw_deg}")
+        if not 0.0 <= self.expression <= 1.0:
+            raise UsageError(f"--expression must be in 0..1, got {self.expression}")
+        if self.pictures < 1:
+            raise UsageError(f"--pictures must be positive, got {self.pictures}")
+
+
 def heads(
     *,
     out: OutPath,
     count: int = 10_000,
     size: int = 128,
     seed: int = 0,
-    yaw_deg: float = 90.0,
-    expression: float = 0.5,
+    variety: Annotated[Variety, tyro.conf.OmitArgPrefixes] = Variety(),
     albedo: Literal["open", "photo"] = "open",
     backgrounds: SomePath = None,
 ) -> int:
@@ -33,9 +58,7 @@ def heads(
         count: How many heads.
         size: Side of the pictures in pixels.
         seed: Of everything random; a head depends on these options and its number alone.
-        yaw_deg: Yaw is uniform between plus and minus this.
-        expression: Probability that a part of the face (brows, lids, jaw, ...) moves; lids and gaze
-            move in 65 and 80 % of the heads at least.
+        variety: How heads differ.
         albedo: The face model's own albedo, or the photographic one (other coefficients).
         backgrounds: Photos, also in its folders, whose parts serve as backgrounds.
 
@@ -44,12 +67,6 @@ def heads(
     """
     if count < 1 or not 16 <= size <= 1024 or seed < 0:
         raise UsageError("--count must be positive, --size in 16..1024, --seed not negative")
-    if not 0.0 <= yaw_deg <= 90.0:
-        raise UsageError(f"--yaw-deg must be in 0..90, got {yaw_deg}")
-    if not 0.0 <= expression <= 1.0:
-        raise UsageError(f"--expression must be in 0..1, got {expression}")
-    from dataclasses import asdict
-
     from mlanet.morphable import AlbedoModel, load_model
     from mlanet.synthesis import BackgroundPhotos, HeadsConfig, RenderedHeads
 
@@ -59,14 +76,14 @@ def heads(
     model = load_model()
     if albedo == "photo":
         model = AlbedoModel.load().on(model)
-    config = HeadsConfig(yaw_deg=yaw_deg, expression=expression)
+    config = HeadsConfig(**asdict(variety))
     made = RenderedHeads(
         model, size=size, count=count, seed=seed, config=config, photos=photos or ()
     )
     settings = {
         "kind": "heads",
         "seed": seed,
-        "config": asdict(made.config),
+        "config": {k: v for k, v in asdict(made.config).items() if (k, v) != ("pictures", 1)},
         "backgrounds": list(photos.names) if photos else [],
         "known": ["identity", "expression", "albedo", "rotation", "translation", "lighting"],
     }
@@ -185,8 +202,6 @@ def _write(
     settings: dict[str, Any],
 ) -> None:
     """Write samples with a line of progress, and say what was left out."""
-    from dataclasses import asdict
-
     from mlanet.synthesis import write_samples
 
     common = {

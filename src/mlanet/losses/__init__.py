@@ -18,7 +18,7 @@ from mlanet.losses.colors import (
     inside_photo,
     robust_color_distance,
 )
-from mlanet.losses.identity import identity_distance
+from mlanet.losses.identity import identity_distance, person_contrast
 from mlanet.losses.landmarks import (
     aperture_distance,
     emphasised_landmark_distance,
@@ -54,6 +54,7 @@ __all__ = [
     "landmark_distance",
     "landmark_likelihood",
     "light_regularizer",
+    "person_contrast",
     "prior_terms",
     "robust_color_distance",
     "shape_distance",

@@ -25,6 +25,9 @@ from mlanet.synthesis.pose import decoded_landmarks, framed_translation
 from mlanet.synthesis.shapes import Shape, glasses, glasses_faces, hair, hair_faces
 from mlanet.synthesis.surroundings import Photos, background, camera_flaws, occlude
 
+PERSON = 1
+"""Tells the random numbers of a person from those of a picture."""
+
 
 @dataclass(frozen=True, slots=True)
 class HeadsConfig:
@@ -39,6 +42,7 @@ class HeadsConfig:
         log_scale: standard deviation of the logarithm of its size.
         unmetered: how often the camera exposes for something else than the head.
         hair, glasses, occluder: how often they occur.
+        pictures: so many pictures in a row show one person, all else of them drawn anew.
     """
 
     yaw_deg: float = 90.0
@@ -53,6 +57,7 @@ class HeadsConfig:
     hair: float = 0.7
     glasses: float = 0.2
     occluder: float = 0.25
+    pictures: int = 1
 
     def __post_init__(self) -> None:
         for name in ("expression", "unmetered", "hair", "glasses", "occluder"):
@@ -61,6 +66,8 @@ class HeadsConfig:
         for name in ("yaw_deg", "pitch_deg", "roll_deg", "identity_sd", "albedo_sd"):
             if not 0.0 <= getattr(self, name) <= 180.0:
                 raise ConfigurationError(f"{name} must be in [0, 180], got {getattr(self, name)}")
+        if self.pictures < 1:
+            raise ConfigurationError(f"pictures must be positive, got {self.pictures}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +100,9 @@ class RenderedHeads:
         if not 0 <= index < self.count:
             raise IndexError(index)
         rng = np.random.default_rng([self.seed, index])
-        vector = self.coefficients(rng)
+        person, several = index // self.config.pictures, self.config.pictures > 1
+        own = np.random.default_rng([self.seed, person, PERSON]) if several else None
+        vector = self.coefficients(rng, own)
         coefficients = self.model.layout.split(vector)
         points = self.model.landmarks(coefficients.identity, coefficients.expression)
         landmarks = decoded_landmarks(
@@ -106,13 +115,22 @@ class RenderedHeads:
             landmarks_px=landmarks.astype(np.float32),
             rotation=pose.rotation,
             angles_deg=pose.euler_deg,
+            identity=f"{self.seed} {person}" if several else None,
             coefficients=vector,
         )
 
-    def coefficients(self, rng: np.random.Generator) -> Float[np.ndarray, "n"]:
-        """A random face's coefficient vector, framed as crops are."""
+    def coefficients(
+        self, rng: np.random.Generator, person: np.random.Generator | None = None
+    ) -> Float[np.ndarray, "n"]:
+        """A random face's coefficient vector, framed as crops are.
+
+        Args:
+            rng: random numbers.
+            person: those of identity and albedo, if they are others.
+        """
         layout, config = self.model.layout, self.config
-        identity = rng.normal(size=layout.identity) * config.identity_sd
+        own = rng if person is None else person
+        identity = own.normal(size=layout.identity) * config.identity_sd
         expression = self._expression(rng)
         limits = np.array([config.pitch_deg, config.yaw_deg, config.roll_deg])
         rotation = matrix_from_euler(np.radians(rng.uniform(-limits, limits)))
@@ -129,7 +147,7 @@ class RenderedHeads:
             Coefficients(
                 identity=identity,
                 expression=expression,
-                albedo=rng.normal(size=layout.albedo) * config.albedo_sd,
+                albedo=own.normal(size=layout.albedo) * config.albedo_sd,
                 rotation=six_d_from_matrix(rotation),
                 translation=translation,
                 lighting=random_lighting(rng, self.config.unmetered),

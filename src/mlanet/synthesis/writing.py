@@ -116,6 +116,8 @@ def _write_shard(
             "angles_deg": np.stack([np.asarray(s.angles_deg) for s in made]).astype(np.float32),
             "coefficients": np.stack([np.asarray(sample.coefficients) for sample in made]),
         }
+        if all(sample.identity is not None for sample in made):
+            arrays["identity"] = np.array([sample.identity for sample in made])
     with atomic_path(part) as temporary:
         np.savez(temporary, allow_pickle=False, **arrays)
     return arrays

@@ -71,6 +71,8 @@ class SourceConfig:
         known: blocks of coefficients that are taken as known, of those that the labels have; empty
             for all of these.
         telling: only faces whose expressions are seldom seen, as the labels say.
+        together: so many pictures of a person come one after another, where there are so many: the
+            others are what the term `people` compares with.
     """
 
     folder: str = ""
@@ -79,11 +81,12 @@ class SourceConfig:
     heads: int = 20_000
     known: tuple[str, ...] = ()
     telling: bool = False
+    together: int = 1
 
     def __post_init__(self) -> None:
         check_types(self)
         check_range(self, 1e-6, 1.0, "share")
-        check_range(self, 1, math.inf, "heads")
+        check_range(self, 1, math.inf, "heads", "together")
         if self.labels and not self.folder:
             raise ConfigurationError("labels: rendered heads bring their own")
         if self.telling and not self.labels:

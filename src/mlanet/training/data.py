@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Shaped
 
 from mlanet.datasets import BROKEN, Sample
 from mlanet.errors import ConfigurationError, DataError
@@ -46,6 +47,11 @@ class _Group(NamedTuple):
     sources: list[int]
     share: float
     telling: bool = False
+    together: int = 1
+
+    @classmethod
+    def of(cls, number: int, source: SourceConfig) -> "_Group":
+        return cls([number], source.share, source.telling, source.together)
 
 
 class LabelledFaces:
@@ -104,7 +110,7 @@ class LabelledFaces:
         opened: dict[SourceConfig, int] = {}
 
         def number(source: SourceConfig) -> int:
-            key = replace(source, share=1.0, telling=False)
+            key = replace(source, share=1.0, telling=False, together=1)
             if key not in opened:
                 opened[key] = len(self.sources)
                 self._open(key, root, seed)
@@ -114,10 +120,10 @@ class LabelledFaces:
             return opened[key]
 
         default = [SourceConfig(folder=name) for name in FOLDERS if (root / name).is_dir()]
-        groups = [_Group([number(own)], own.share, own.telling) for own in labelled] or [
+        groups = [_Group.of(number(own), own) for own in labelled] or [
             _Group([number(own) for own in default], 1.0)
         ]
-        others = [_Group([number(own)], own.share, own.telling) for own in unlabelled] or groups
+        others = [_Group.of(number(own), own) for own in unlabelled] or groups
         used = list(dict.fromkeys(k for group in (*groups, *others) for k in group.sources))
         named = list(dict.fromkeys(k for group in groups for k in group.sources))
         self.held_out = [
@@ -283,19 +289,29 @@ class LabelledFaces:
         first_stream: int,
     ) -> list[Pool]:
         return [
-            Pool(
-                [
-                    (k, index)
-                    for k in group.sources
-                    for index in self.sources[k].members(telling=group.telling).tolist()
-                    if (k, index) not in left_out
-                ],
-                group.share,
-                first_stream + stream,
-                group.telling,
-            )
+            self._pool(group, left_out, first_stream + stream)
             for stream, group in enumerate(groups)
         ]
+
+    def _pool(self, group: _Group, left_out: set[Place], stream: int) -> Pool:
+        members = [
+            (k, index)
+            for k in group.sources
+            for index in self.sources[k].members(telling=group.telling).tolist()
+            if (k, index) not in left_out
+        ]
+        person: list[int] = []
+        if group.together > 1:
+            names = {k: self._people(k) for k in group.sources}
+            shown = [str(names[k][index]) for k, index in members]
+            person = np.unique(shown, return_inverse=True)[1].tolist()
+        return Pool(members, group.share, stream, group.telling, group.together, tuple(person))
+
+    def _people(self, number: int) -> Shaped[np.ndarray, "n"]:
+        found = self.sources[number].people()
+        if found is None:
+            raise DataError(f"{self.sources[number].name}: together: nobody knows who is shown")
+        return found
 
     def face(self, place: Place) -> Sample | None:
         """A sample, or None and a note if it is broken; that is found out once."""

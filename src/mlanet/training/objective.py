@@ -24,11 +24,13 @@ from mlanet.losses import (
     aperture_distance,
     block_weight,
     coefficient_distance,
+    coefficient_prior,
     color_distance,
     colors_at_vertices,
     emphasised_landmark_distance,
     inside_photo,
     landmark_distance,
+    person_contrast,
     prior_terms,
     shape_distance,
     side_distance,
@@ -46,6 +48,9 @@ from mlanet.training.samples import Samples
 
 FACING = 0.15
 """Smallest cosine between a vertex' normal and the view at which its colour is compared."""
+
+EMPHASISED = ("eyeBlinkLeft", "eyeBlinkRight", "jawOpen")
+"""Expressions that `emphasised_expressions` compares."""
 
 EMPHASISED_CROP = 224.0
 """Side in pixels of the crop in whose pixels Deng et al. measure landmarks."""
@@ -73,6 +78,7 @@ class Objective(nn.Module):
     seen_skin: Int[Tensor, "k"]
     inner_face: Int[Tensor, "k"]
     sides: Int[Tensor, "2 k"]
+    emphasised: Int[Tensor, "k"]
 
     def __init__(
         self, model: MorphableModel, layout: CoefficientLayout, config: TrainingConfig
@@ -92,6 +98,8 @@ class Objective(nn.Module):
         ):
             self.register_buffer(name, torch.from_numpy(np.flatnonzero(weights > 0.5)))
         self.register_buffer("sides", torch.from_numpy(paired_sides(model.expression_names)))
+        emphasised = [k for k, name in enumerate(model.expression_names) if name in EMPHASISED]
+        self.register_buffer("emphasised", torch.tensor(emphasised, dtype=torch.long))
 
     def forward(
         self,
@@ -132,6 +140,7 @@ class Objective(nn.Module):
             )
         terms |= prior_terms(found, config.expression_deviation)
         terms |= self.coefficient_terms(vector, samples.coefficients, samples.known)
+        terms["people"] = lambda: person_contrast(found.identity, samples.person)
         if config.trained == "uncertainty":  # nothing else can move
             terms = {"likelihood": terms["likelihood"]}
         return weighted_sum(terms, config.weights, vector.sum() * 0.0)
@@ -173,6 +182,10 @@ class Objective(nn.Module):
             apart = side_distance(mine.expression, theirs.expression, self.sides)
             return expression * apart / self.config.block_deviations.expression**2
 
+        def emphasised() -> Float[Tensor, "b"]:
+            apart = (mine.expression - theirs.expression)[:, self.emphasised]
+            return coefficient_prior(apart, self.config.block_deviations.expression)
+
         return {
             "coefficients": lambda: coefficient_distance(vector, wanted),
             "standardized_coefficients": lambda: standardized_distance(
@@ -182,6 +195,7 @@ class Objective(nn.Module):
             "vertices": vertices,
             "shape": shape,
             "sides": sides,
+            "emphasised_expressions": emphasised,
         }
 
     def photometric(

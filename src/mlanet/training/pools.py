@@ -18,12 +18,16 @@ class Pool:
         share: of the labelled or the unlabelled part of a batch.
         stream: tells the pool's orders from those of others.
         telling: they are the telling faces of their sources.
+        together: so many of one person in a row, as far as there are.
+        person: a number of who each member shows; empty where nobody knows.
     """
 
     members: list[tuple[int, int]]
     share: float
     stream: int
     telling: bool = False
+    together: int = 1
+    person: tuple[int, ...] = ()
 
     @property
     def own_numbers(self) -> tuple[int, ...]:
@@ -36,8 +40,13 @@ class Pool:
         count = len(self.members)
         for position in range(start, stop):
             epoch, place = divmod(position, count)
-            found.append((epoch, int(_order(seed, epoch, count, self.own_numbers)[place])))
+            found.append((epoch, int(self._order(seed, epoch)[place])))
         return found
+
+    def _order(self, seed: int, epoch: int) -> Int[np.ndarray, "n"]:
+        if self.together > 1 and self.person:
+            return _order_by_person(seed, epoch, self.person, self.together, self.own_numbers)
+        return _order(seed, epoch, len(self.members), self.own_numbers)
 
 
 def chosen(pools: Sequence[Pool], count: int, step: int, seed: int) -> list[tuple[Pool, int, int]]:
@@ -64,3 +73,21 @@ def chosen(pools: Sequence[Pool], count: int, step: int, seed: int) -> list[tupl
 def _order(seed: int, epoch: int, count: int, own: tuple[int, ...]) -> Int[np.ndarray, "n"]:
     """The shuffled order of an epoch."""
     return np.random.default_rng([seed, epoch, 2**31, *own]).permutation(count)
+
+
+@lru_cache(maxsize=16)
+def _order_by_person(
+    seed: int, epoch: int, person: tuple[int, ...], together: int, own: tuple[int, ...]
+) -> Int[np.ndarray, "n"]:
+    """The same, but `together` of a person (what is left over: fewer) stay in a row."""
+    shuffled = _order(seed, epoch, len(person), own)
+    seen: dict[int, int] = {}
+    group: list[tuple[int, int]] = []
+    for member in shuffled.tolist():
+        who = person[member]
+        seen[who] = seen.get(who, -1) + 1
+        group.append((who, seen[who] // together))
+    first: dict[tuple[int, int], int] = {}
+    for place, one in enumerate(group):
+        first.setdefault(one, place)
+    return shuffled[np.argsort([first[one] for one in group], kind="stable")]

@@ -46,4 +46,5 @@ def random_crops(
         known=known,
         squares_px=torch.tensor([0.0, 0.0, float(size)]).repeat(count, 1),
         labelled=samples.labelled,
+        person=samples.person,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from hashlib import sha256
 
 import numpy as np
 import torch
@@ -49,6 +50,7 @@ class Samples:
         squares_px: left, top and side.
         labelled: whether the labels count; without landmarks they do not. In a batch such samples
             come last.
+        person: a number of who is shown, the same for all of one person's; -1 where nobody knows.
     """
 
     images: UInt8[Tensor, "b h w 3"]
@@ -60,6 +62,7 @@ class Samples:
     known: Float[Tensor, "b n"]
     squares_px: Float[Tensor, "b 3"]
     labelled: Bool[Tensor, "b"]
+    person: Int[Tensor, "b"]
 
     @classmethod
     def of(cls, sample: Sample, layout: CoefficientLayout) -> "Samples":
@@ -86,6 +89,7 @@ class Samples:
             known=row(known),
             squares_px=row(sample.square_px or (0.0, 0.0, float(max(width, height)))),
             labelled=torch.tensor([sample.landmarks_px is not None]),
+            person=torch.tensor([person_number(sample.identity)]),
         )
 
     @classmethod
@@ -138,6 +142,13 @@ class Samples:
         """Where a change of the pictures' colours would make known coefficients wrong."""
         blocks = [self.known[:, layout.slices[name]] for name in APPEARANCE]
         return torch.cat(blocks, dim=1).amax(dim=1) > 0
+
+
+def person_number(identity: str | None) -> int:
+    """A number of somebody's name, or -1 without."""
+    if identity is None:
+        return -1
+    return int.from_bytes(sha256(identity.encode()).digest()[:7])
 
 
 def points_to_crop(sample: Sample) -> Float[np.ndarray, "68 d"]:

@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, Shaped
 
 from mlanet.datasets import FaceCrops, Sample, SampleSequence, SkippedSamples, open_dataset
 from mlanet.datasets.layouts import layout_of
@@ -45,6 +45,10 @@ class Source:
     real: bool = True
     with_depth: bool = False
     exact: bool = False
+
+    def people(self) -> Shaped[np.ndarray, "n"] | None:
+        """Who each sample shows, if that is known."""
+        return self.dataset.identity if isinstance(self.dataset, FaceCrops) else None
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -22,6 +22,7 @@ KNOWN_TERMS = (
     "vertices",
     "shape",
     "sides",
+    "emphasised_expressions",
 )
 """Terms that compare with known coefficients."""
 
@@ -68,6 +69,10 @@ class LossWeights(Weights):
             one (mm²), where identity is known.
         sides: mean squared error of how much more the left side of the face moves than the right,
             in units of the expressions' deviation, where expressions are known: winks.
+        emphasised_expressions: mean squared error of lids and jaw in units of the expressions'
+            deviation, where expressions are known.
+        people: how badly identities tell pictures of one person in a batch from those of others
+            (`person_contrast`); wants sources with `together` above 1.
         likelihood: negative logarithm of the landmarks' likelihood under the predicted variances;
             trains the head of the uncertainty alone, which networks have only with this term.
     """
@@ -88,6 +93,8 @@ class LossWeights(Weights):
     vertices: float = 0.0
     shape: float = 0.0
     sides: float = 0.0
+    emphasised_expressions: float = 0.0
+    people: float = 0.0
     likelihood: float = 0.0
 
     def any_of(self, names: tuple[str, ...]) -> bool:
