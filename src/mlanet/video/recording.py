@@ -145,7 +145,7 @@ class Recording:
             return np.memmap(file, kind, "r+", shape=shape)
 
     def numbers(self) -> Shaped[np.ndarray, "m"]:
-        """Whose face each row is, by what was known at the last checkpoint, or when it was added."""
+        """Whose face each row is, as known at the last checkpoint, or when it was added."""
         return np.array(self._numbers, dtype=np.int64)[self.column("stretch")]
 
     def close(self) -> None:
