@@ -71,6 +71,8 @@ class Options:
     """File for the figures."""
     films: int = 20
     """Films of each kind for switches and lost people, and a quarter as many for the rest."""
+    first: int = 0
+    """Seed of the first film."""
     frames: int = 90
     """Of the films whose speed, expressions and steadiness are measured."""
     memory_frames: int = 20_000
@@ -168,7 +170,7 @@ def measure_people(
 ) -> dict[str, float]:
     """Expressions, rotation, blinks and steadiness; means over films."""
     found: dict[str, list[float]] = {}
-    for seed in range(max(options.films // 4, 1)):
+    for seed in range(options.first, options.first + max(options.films // 4, 1)):
         film = alone(model, seed, options.frames)
         (own := folder / f"person-{seed}").mkdir()
         passes = Passes(compressed(film, own / "a.mp4"), reconstructor, own)
@@ -257,7 +259,7 @@ def measure_numbers(
 ) -> dict[str, float]:
     """Switches over crossings, share of people who keep their number, frames followed."""
     switches, kept, followed = 0, [], []
-    for seed in range(options.films):
+    for seed in range(options.first, options.first + options.films):
         film = crossing(model, seed)
         seen = numbers_by_actor(film, compressed(film, folder / "c.mp4"), reconstructor)
         switches += sum(_changes(each) for each in seen)

@@ -20,8 +20,8 @@ WARMTH = np.array([0.9, 1.15, 1.15])
 """Exponents of the light's channels: what light is left comes from gums and cheeks."""
 
 GUMS_MM, GUMS_LIGHT = (10.0, 15.0), 0.6
-"""Distances from the teeth's edges between which lips darken the gums, and the light that is left: a
-smile shows whole incisors."""
+"""Distances from the teeth's edges between which lips darken the gums, and the light that is left:
+a smile shows whole incisors."""
 
 TONGUE_MM, TONGUE_LIGHT = (2.0, 42.0), 0.05
 """Distances behind the tongue's tip between which it darkens towards the throat."""

@@ -60,7 +60,8 @@ class Recording:
         self.folder, self.layout, self._origin = folder, layout, origin
         self._type = face_type(layout)
         folder.mkdir(parents=True, exist_ok=True)
-        self.num_frames, num_faces, self.finished, self._numbers = 0, 0, False, []
+        self.num_frames, num_faces, self.finished = 0, 0, False
+        self._numbers: list[int] = []
         state = self._known_state()
         if state is not None:
             self.num_frames, num_faces, self.finished = (
@@ -89,6 +90,8 @@ class Recording:
             row["frame"], row["stretch"] = self.num_frames, each.stretch
             row["confidence"], row["square_px"] = each.confidence, each.face.crop.square_px
             row["vector"] = self.layout.join(each.face.coefficients)
+            new = each.stretch + 1 - len(self._numbers)
+            self._numbers += [each.number] * new
         self._files[1].write(rows.tobytes())
         self.num_frames += 1
         self._num_faces += len(faces)
@@ -142,7 +145,7 @@ class Recording:
             return np.memmap(file, kind, "r+", shape=shape)
 
     def numbers(self) -> Shaped[np.ndarray, "m"]:
-        """Whose face each row is, as far as was known at the last checkpoint."""
+        """Whose face each row is, as known at the last checkpoint, or when it was added."""
         return np.array(self._numbers, dtype=np.int64)[self.column("stretch")]
 
     def close(self) -> None:

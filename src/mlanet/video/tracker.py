@@ -68,7 +68,8 @@ class Tracker:
     A face is detected once; then each frame's square comes from the landmarks and the velocity of
     the frame before. The detector is asked again when a face is lost, looks different, jumps, or
     meets another one, and from time to time for people who are new. People who come back are
-    recognised by place, identity, albedo and colours. Not for several threads.
+    recognised by place, identity, albedo and colours; after they met, once they are apart again
+    (`mlanet.video.encounters`). Not for several threads.
 
     Attributes:
         reconstructor: detector, network and face model.
