@@ -107,7 +107,7 @@ def test_the_recipe_of_the_large_network_teaches_the_same_at_its_size():
 def test_the_large_recipe_takes_the_public_data_that_its_page_names(tmp_path):
     root = Path(__file__).parents[2]
     page = (root / "docs" / "how-to" / "train-gpu.md").read_text(encoding="utf-8")
-    (fields,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    (fields,) = re.findall(r"```json[^\n]*\n(.*?)```", page, re.DOTALL)
     recipe = json.loads((root / "recipes" / "large.json").read_text()) | json.loads(fields)
     (tmp_path / "public.json").write_text(json.dumps(recipe))
     read = TrainingConfig.read(tmp_path / "public.json")
