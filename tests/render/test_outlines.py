@@ -1,6 +1,6 @@
 import numpy as np
 
-from mlanet.render.outlines import trust_at_angle
+from mlanet.render.outlines import trust_at_angle, trust_in_doubt
 
 
 def plane(value):
@@ -24,3 +24,11 @@ def test_doubt_reaches_two_texels_around():
     trust = trust_at_angle(plane(0.2), apart, plane(1.0))
     assert trust[10, 8] < 0.4
     assert trust[11, 8] > 0.99
+
+
+def test_doubt_matters_only_between_the_two_limits():
+    cosine = np.linspace(0.0, 1.0, 101, dtype=np.float32)
+    trust = trust_in_doubt(cosine)
+    assert trust[cosine < 0.149].max() == 0.0
+    assert trust[cosine > 0.451].min() == 1.0
+    assert (np.diff(trust) >= 0.0).all()

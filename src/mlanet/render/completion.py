@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from mlanet.geometry import AMBIENT_WHITE, shading
 from mlanet.render.light_fit import fit_lighting
 from mlanet.render.mouth_colors import mouth_colors
-from mlanet.render.outlines import trust_at_angle
+from mlanet.render.outlines import trust_at_angle, trust_in_doubt
 from mlanet.render.smooth_fields import (
     Plane,
     alike,
@@ -197,7 +197,7 @@ def complete(
     core = skin_sure * np.exp(-0.5 * (_deviations(change, offset, spread) / TYPICAL) ** 2)
     usual = offset + _nearby(change - offset, core)
     from_skin = _deviations(change - usual, ZERO, spread)
-    hair = _hair(found, from_skin, share, surface)
+    hair = _hair(found, from_skin, share * trust_in_doubt(surface.cosine), surface)
     likely = share * surface.skin * (1.0 - np.maximum(surface.may_be_hairy, surface.neck))
     core = np.maximum(core, likely * np.exp(-0.5 * (from_skin / GROWING) ** 2))
     usual = offset + _nearby(change - offset, core)

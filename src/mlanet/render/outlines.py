@@ -20,7 +20,11 @@ def trust_at_angle(cosine: Plane, from_skin: Plane, skin: Plane) -> Plane:
         from_skin: deviations of the photo's colour from that of the skin nearby.
         skin: share of skin; other parts keep their weight.
     """
-    full = np.maximum(ramp(cosine, *GRAZING), np.float32(1e-3))
-    doubted = np.minimum(ramp(cosine, *DOUBTED_GRAZING) / full, 1.0)
     differing = grown(ramp(from_skin, *AGREEING)) * skin
-    return 1.0 - differing * (1.0 - doubted)
+    return 1.0 - differing * (1.0 - trust_in_doubt(cosine))
+
+
+def trust_in_doubt(cosine: Plane) -> Plane:
+    """`trust_at_angle` where colours differ from skin's, of skin or hair."""
+    full = np.maximum(ramp(cosine, *GRAZING), np.float32(1e-3))
+    return np.minimum(ramp(cosine, *DOUBTED_GRAZING) / full, np.float32(1.0))
