@@ -49,7 +49,7 @@ def unseen_heads(model: MorphableModel, size: int, seed: int, cover: str) -> Ren
     The same seed gives the same faces whatever is before them. `cover` is one of `COVERS`; pictures
     have `size` pixels a side; seeds count from zero.
     """
-    config = HeadsConfig(yaw_deg=MAX_YAW_DEG, **COVERS[cover])
+    config = replace(HeadsConfig(yaw_deg=MAX_YAW_DEG), **COVERS[cover])
     colored = AlbedoModel.load().on(model)
     return RenderedHeads(
         colored, size=size, count=2**31, seed=EVALUATION_SEED + seed, config=config
