@@ -49,6 +49,10 @@ NARROW, BROAD, BROAD_SHARE = 12.0, 3.0, 0.02
 """Concentrations of the two von Mises-Fisher kernels on the ball of directions that continue the
 outline, and the weight of the second, which tells where nothing near is known."""
 
+HAIRY = 0.7, 1.0
+"""Shares of hair between which skin begins to be moved: what is mixed with skin stays, or its
+stripes would be stretched."""
+
 NAPE_TAPER = 2.0
 """Over so many times its thickness hair rises from the nape."""
 
@@ -84,7 +88,7 @@ def hair_offsets(image: UInt8[np.ndarray, "h w 3"], head: PosedHead) -> Float[np
     stands_off = kernel @ thickness / kernel.sum(axis=1)
     above, nape = (plane[scalp] for plane in _places(head.model))
     rise = 1.0 + nape * NAPE_TAPER * stands_off
-    stands_off *= guide.hairy[scalp] * ramp((above + rise / 3.0) / rise, 0.0, 1.0)
+    stands_off *= ramp(guide.hairy[scalp], *HAIRY) * ramp((above + rise / 3.0) / rise, 0.0, 1.0)
     offsets[scalp] = stands_off[:, None] * away
     return offsets
 
