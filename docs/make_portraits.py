@@ -34,10 +34,10 @@ PORTRAITS = (
 BACKGROUND = (233, 235, 238)
 WIDTH, HEIGHT, GAP = 176, 204, 4
 SUPERSAMPLING = 2
-DISTANCE_MM, SHOWN_MM = 1400.0, 225.0
+DISTANCE_MM, SHOWN_MM = 1400.0, 250.0
 """How far away the camera is, and how wide the middle of a tile."""
 
-CENTRE_MM = (0.0, 8.0, 12.0)
+CENTRE_MM = (0.0, 24.0, 12.0)
 """Point of the head in a tile's middle: the neck's end lies below the tile."""
 
 SIDES_DEG = (-35.0, 0.0, 75.0)

@@ -101,6 +101,12 @@ def test_what_leans_against_the_head_is_no_hair(model, scalp, background):
     assert found.max() < 20.0
 
 
+def test_hair_that_looks_like_what_is_behind_it_is_not_known(model, scalp):
+    head = head_of(model)
+    wall = np.full((*SIZE, 3), np.array(HAIR) * 255.0).astype(np.uint8)
+    assert not hair_offsets(photo_of(head, 25.0, scalp, wall), head).any()
+
+
 @pytest.mark.parametrize("place", [{"up_mm": 320.0}, {"right_mm": 2000.0}])
 def test_a_scalp_outside_the_picture_has_none(model, scalp, background, place):
     head = head_of(model, **place)

@@ -8,7 +8,7 @@ the hair where the ray leaves the head; elsewhere on the scalp it is continued s
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from mlanet.morphable import MorphableModel
 from mlanet.render.heads import PosedHead
@@ -42,6 +42,10 @@ LEAST_MM, MOST_MM = 2.0, 60.0
 LOPSIDED_MM = 14.0
 """By how much more one side may stand off than the other."""
 
+EDGE_MM, LEAST_EDGE = 5.0, 9.0
+"""How far on both sides of an outline colours are compared, and their least difference in CIELAB:
+otherwise hair cannot be told from what is behind it."""
+
 FEWEST = 8
 """Directions that must be known."""
 
@@ -53,8 +57,8 @@ HAIRY = 0.7, 1.0
 """Shares of hair between which skin begins to be moved: what is mixed with skin stays, or its
 stripes would be stretched."""
 
-NAPE_TAPER = 2.0
-"""Over so many times its thickness hair rises from the nape."""
+TAPER, NAPE_TAPER = 0.8, 2.0
+"""Over so many times its thickness hair rises from the hairline, and from the nape."""
 
 NAPE_MM = (-15.0, -70.0)
 """Distances before the ears' axis between which the nape begins."""
@@ -87,7 +91,7 @@ def hair_offsets(image: UInt8[np.ndarray, "h w 3"], head: PosedHead) -> Float[np
     kernel = (np.exp(-NARROW * apart) + BROAD_SHARE * np.exp(-BROAD * apart)) * known
     stands_off = kernel @ thickness / kernel.sum(axis=1)
     above, nape = (plane[scalp] for plane in _places(head.model))
-    rise = 1.0 + nape * NAPE_TAPER * stands_off
+    rise = 1.0 + (TAPER + nape * (NAPE_TAPER - TAPER)) * stands_off
     stands_off *= ramp(guide.hairy[scalp], *HAIRY) * ramp((above + rise / 3.0) / rise, 0.0, 1.0)
     offsets[scalp] = stands_off[:, None] * away
     return offsets
@@ -139,6 +143,7 @@ def _thickness(
     cut_off = ~along[2] & (np.arange(steps) <= outline[:, None])
     thickness = (outline - skull - 1) * STEP_MM
     known = along[0].any(axis=1) & ~cut_off.any(axis=1) & (thickness < MOST_MM)
+    known &= _edges(picture, x, y, outline) > LEAST_EDGE
     known &= _scalp_outline(head, middle, radii[skull] / head.mm_per_px)
     return _steadied(thickness, known)
 
@@ -191,6 +196,26 @@ def _figure(
     lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB)
     cv2.grabCut(lab, marks, (0, 0, 1, 1), models[0], models[1], ROUNDS, cv2.GC_INIT_WITH_MASK)
     return marks % 2 == 1
+
+
+def _edges(
+    picture: UInt8[np.ndarray, "s s 3"],
+    x: Float[np.ndarray, "a r"],
+    y: Float[np.ndarray, "a r"],
+    outline: Int[np.ndarray, "a"],
+) -> Float[np.ndarray, "a"]:
+    """Difference of the colours within and beyond an outline along rays, in CIELAB."""
+    import cv2
+
+    lab = cv2.cvtColor(picture.astype(np.float32) / np.float32(255.0), cv2.COLOR_RGB2LAB)
+    along = cv2.remap(lab, x, y, cv2.INTER_LINEAR)
+    steps, width = np.arange(x.shape[1]), EDGE_MM / STEP_MM
+    apart = steps - outline[:, None]
+    means = [
+        (along * near[..., None]).sum(axis=1) / np.maximum(near.sum(axis=1), 1)[:, None]
+        for near in ((-width <= apart) & (apart < 0.0), (apart > 0.0) & (apart <= width))
+    ]
+    return np.linalg.norm(means[1] - means[0], axis=1)
 
 
 def _scalp_outline(
