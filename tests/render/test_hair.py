@@ -104,7 +104,8 @@ def test_what_leans_against_the_head_is_no_hair(model, scalp, background):
 def test_hair_that_looks_like_what_is_behind_it_is_not_known(model, scalp):
     head = head_of(model)
     wall = np.full((*SIZE, 3), np.array(HAIR) * 255.0).astype(np.uint8)
-    assert not hair_offsets(photo_of(head, 25.0, scalp, wall), head).any()
+    found = np.linalg.norm(hair_offsets(photo_of(head, 25.0, scalp, wall), head), axis=1)
+    assert found[on_top(scalp)].max() < 10.0
 
 
 @pytest.mark.parametrize("place", [{"up_mm": 320.0}, {"right_mm": 2000.0}])
