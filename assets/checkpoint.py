@@ -67,6 +67,7 @@ def main() -> None:
         step=0,
         config={"network": network.config.as_dict(), "training": asdict(config)},
         face_model=exported.face_model,
+        confidence=exported.confidence,
     )
 
 

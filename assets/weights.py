@@ -15,7 +15,7 @@ from mlanet.training.export import export_onnx
 
 FILE = "mobile.onnx"
 SOURCE = (
-    "last run of {steps} steps (all runs: docs/records/weights.md) on crops of AFLW with landmarks "
+    "the runs of docs/records/weights.md on crops of AFLW with landmarks "
     "derived by 3DDFA_V2 and a fit to AFLW's points, on frames of YouTube Faces, on "
     "portraits (Face Research Lab London Set, CC BY 4.0; official portraits of "
     "the US House, public domain; MEBeauty, research; SCUT-FBP5500, non-commercial research) and "
@@ -41,7 +41,7 @@ def main() -> None:
         FILE,
         version=arguments.version,
         licence="MIT (code); weights learnt from research data, see docs/model-card.md",
-        source=SOURCE.format(steps=report.step),
+        source=SOURCE,
         script="assets/weights.py",
     )
 
