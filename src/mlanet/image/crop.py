@@ -12,6 +12,9 @@ SQUARE_PER_LANDMARKS = math.sqrt(2.0)
 MAX_SUPERSAMPLED_PX = 4096
 """Side of the finest grid on which a crop is sampled before it is averaged."""
 
+WHOLE_PX = 1e-6
+"""How far a box of whole pixels may be from them, by rounding."""
+
 _SQUARE_TOLERANCE = 1e-3
 
 
@@ -69,37 +72,13 @@ def crop_square(
     Enlarged crops are interpolated linearly. Reduced ones are sampled about once per pixel of the
     picture and averaged, so that fine texture does not alias. Outside of the picture lies
     black, as in the crops of AFLW and 300W-LP that networks are trained on. Boxes of whole pixels
-    inside the picture take a third of the time.
+    inside the picture take a third of the time; their edges do not see what lies beyond.
 
     Raises:
         ValueError: the box is empty, not finite or not square.
     """
     crop_from_image = square_transform(box_px, size)
-    part = _whole_part(image, box_px)
-    if part is None:
-        return Crop(resample(image, crop_from_image, size), crop_from_image)
-    return Crop(_resized(part, size), crop_from_image)
-
-
-def _whole_part(
-    image: UInt8[np.ndarray, "h w 3"], box_px: Float[np.ndarray, "4"]
-) -> UInt8[np.ndarray, "a a 3"] | None:
-    """The pixels of a box that has whole ones, all of them inside the picture."""
-    left, top, right, bottom = (int(value) for value in np.rint(box_px))
-    height, width = image.shape[:2]
-    inside = min(left, top) >= 0 and right <= width and bottom <= height
-    if not inside or not np.array_equal(box_px, [left, top, right, bottom]):
-        return None
-    return image[top:bottom, left:right]
-
-
-def _resized(part: UInt8[np.ndarray, "a a 3"], size: int) -> UInt8[np.ndarray, "s s 3"]:
-    """As `resample` has it in a third of the time; the edge does not see what lies beyond it."""
-    import cv2
-
-    finest = size * _finer(size / len(part), size, MAX_SUPERSAMPLED_PX)
-    drawn = cv2.resize(part, (finest, finest), interpolation=cv2.INTER_LINEAR)
-    return _averaged(np.asarray(drawn, dtype=np.uint8), size)
+    return Crop(resample(image, crop_from_image, size), crop_from_image)
 
 
 def resample(
@@ -125,7 +104,12 @@ def resample(
     """
     import cv2
 
-    finer = _finer(float(np.hypot(*crop_from_image[:, 0])), size, finest_px)
+    scale = float(np.hypot(*crop_from_image[:, 0]))
+    finer = min(max(round(1.0 / scale), 1), max(finest_px // size, 1))
+    part = _whole_part(image, crop_from_image, size)
+    if part is not None:
+        finest = finer * size, finer * size
+        return _averaged(cv2.resize(part, finest, interpolation=cv2.INTER_LINEAR), size)
     linear, offset = finer * crop_from_image[:, :2], finer * crop_from_image[:, 2]
     # OpenCV counts from the first pixel's centre: index i lies at i + 0.5 in both pictures.
     shift = offset + linear.sum(axis=1) * 0.5 - 0.5
@@ -136,21 +120,31 @@ def resample(
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REFLECT_101 if mirror_outside else cv2.BORDER_CONSTANT,
     )
-    return _averaged(np.asarray(drawn, dtype=np.uint8), size)
+    return _averaged(drawn, size)
 
 
-def _finer(scale: float, size: int, finest_px: int) -> int:
-    """How many samples in each direction are averaged to a pixel of a crop."""
-    return min(max(round(1.0 / scale), 1), max(finest_px // size, 1))
+def _whole_part(
+    image: UInt8[np.ndarray, "h w 3"], crop_from_image: Float[np.ndarray, "2 3"], size: int
+) -> UInt8[np.ndarray, "a a 3"] | None:
+    """What a crop shows, if that is an upright square of whole pixels inside the picture."""
+    if crop_from_image[0, 1] or crop_from_image[1, 0] or crop_from_image[0, 0] <= 0.0:
+        return None
+    corners = np.array([[0.0, 0.0], [size, size]])
+    found = transform_points(invert_transform(crop_from_image), corners).reshape(-1)
+    left, top, right, bottom = (int(value) for value in np.rint(found))
+    height, width = image.shape[:2]
+    inside = min(left, top) >= 0 and right <= width and bottom <= height
+    if not inside or np.abs(found - [left, top, right, bottom]).max() > WHOLE_PX:
+        return None
+    return image[top:bottom, left:right]
 
 
-def _averaged(samples: UInt8[np.ndarray, "f f 3"], size: int) -> UInt8[np.ndarray, "s s 3"]:
+def _averaged(samples: np.ndarray, size: int) -> UInt8[np.ndarray, "s s 3"]:
     import cv2
 
-    if len(samples) == size:
-        return samples
-    drawn = cv2.resize(samples, (size, size), interpolation=cv2.INTER_AREA)
-    return np.asarray(drawn, dtype=np.uint8)
+    if len(samples) != size:
+        samples = cv2.resize(samples, (size, size), interpolation=cv2.INTER_AREA)
+    return np.asarray(samples, dtype=np.uint8)
 
 
 def invert_transform(matrix: Float[np.ndarray, "2 3"]) -> Float[np.ndarray, "2 3"]:
