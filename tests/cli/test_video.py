@@ -177,7 +177,7 @@ def test_a_film_drives_another_avatar(source, result, tmp_path):
     with pytest.raises(SystemExit) as stop:
         main(["animate", *map(str, words), "--threads", "1"])
     assert stop.value.code == 0
-    folder = tmp_path / "face_00-talk"
+    folder = tmp_path / "talk-talk"
     assert {path.name for path in tmp_path.iterdir()} == {folder.name}
     films = [Film.open(folder / f"{name}.mp4") for name in ("front", "turntable", "beside")]
     assert [film.size for film in films] == [(128, 128), (128, 128), (128, 256)]
