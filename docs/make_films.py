@@ -106,9 +106,9 @@ def reconstructed(data: Path, work: Path, name: str) -> Path:
 
 def animated(face: Path, driver: Path, work: Path, *words: str) -> Path:
     """The folder of an avatar's films."""
-    folder = work / f"{face.stem}-{driver.stem}"
-    if not folder.exists():
+    if not work.exists():
         mlanet("animate", face, "--driver", driver, "--out", work, "--size", SIDE, *words)
+    (folder,) = work.iterdir()
     return folder
 
 
