@@ -122,8 +122,6 @@ def live(
         raise UsageError(f"--threads must not be negative, got {threads}")
     if not 0 <= showing.port <= MAX_PORT:
         raise UsageError(f"--port must lie between 0 and {MAX_PORT}, got {showing.port}")
-    if to.osc is not None:
-        require_extra("--osc", "pythonosc", extra="live")
     if to.record is not None:
         check_file("--record", to.record)
     from mlanet.reconstructor import Reconstructor
@@ -132,6 +130,8 @@ def live(
 
     with ExitStack() as stack:
         ports = _ports(to, stack)
+        if to.osc is not None:
+            require_extra("--osc", "pythonosc", extra="live")
         pictures = stack.enter_context(PictureSource(source))
         threads = threads or min(os.cpu_count() or 1, 4)
         reconstructor = Reconstructor.load(threads=threads, device=device)
