@@ -174,7 +174,7 @@ def identity_offsets(
     if not can_be_avatar(model):
         return {}
     modes = model.subdivide(np.moveaxis(model.shape.identity[..., :count], 2, 0))
-    offsets = {shell.surface.name: modes[:, shell.source] for shell in _shells(model)}
+    offsets = {shell.surface.name: modes[:, shell.source] for shell in _shells(model, "head")}
     lashes = lashes_of(model)
     if lashes is not None:
         offsets[LASHES.name] = np.stack([lashes.anchors @ mode for mode in modes])
@@ -194,7 +194,7 @@ class _Shell:
 
 
 @lru_cache(maxsize=2)
-def _shells(model: MorphableModel, extent: str = "head") -> tuple[_Shell, ...]:
+def _shells(model: MorphableModel, extent: str) -> tuple[_Shell, ...]:
     """The meshes, over the vertices of `_cut`; made once. Turns of normals are the mean head's."""
     offsets, bends = _bends(model)
     cut = _cut(model, extent)
