@@ -17,6 +17,7 @@ Colour distances are CIEDE2000 (Sharma, Wu and Dalal, 2005).
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -57,9 +58,8 @@ def central_face(reconstructor: Reconstructor, photo: Image) -> Reconstruction |
 def photo_errors(face: Reconstruction) -> tuple[float, float]:
     """(inside the eyes, on the face's skin), NaN where there is none."""
     model, photo = face.model, face.image
-    drawn = render_mesh(
-        face.mesh, face.pose, face.camera, photo.shape[:2], texture=face.texture.image
-    )
+    mesh = replace(face.mesh, vertices=face.vertices + face.hair)
+    drawn = render_mesh(mesh, face.pose, face.camera, photo.shape[:2], texture=face.texture.image)
     apart = ciede2000(lab(photo / np.float32(255.0)), lab(drawn.image))
     eyes = _shown(face, _vertices_of(model, "eye_left", "eye_right"))
     skin = _shown(face, _vertices_of(model, "skin") * model.region("face"))
@@ -194,7 +194,10 @@ def _shown(face: Reconstruction, chosen: Float[np.ndarray, "v"]) -> np.ndarray:
     from mlanet.render import interpolate, rasterize
 
     fragments = rasterize(
-        face.head.projected, face.mesh.faces, face.image.shape[:2], cull_backfaces=True
+        face.head.with_hair(face.hair).projected,
+        face.mesh.faces,
+        face.image.shape[:2],
+        cull_backfaces=True,
     )
     return interpolate(fragments, face.mesh.faces, chosen[:, None])[..., 0] > 0.99
 
