@@ -12,13 +12,12 @@ out. What the network says of its own sureness stays.
 """
 
 import argparse
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
+from head_features import Features
 from jaxtyping import Float
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -34,9 +33,7 @@ from mlanet.labelling.teacher import Teacher
 from mlanet.losses import aperture_distance, landmark_distance, side_distance
 from mlanet.morphable import load_model
 from mlanet.network.mlanet import bounded
-from mlanet.sessions import open_session
 from mlanet.training.checkpoint import load_trained
-from mlanet.training.export import convert
 from mlanet.training.objective import EMPHASISED, paired_sides
 
 FOLDERS = {"aflw_train": 2, "ytf68": 1, "portraits": 1}
@@ -71,7 +68,6 @@ HEAD_WEIGHT = 0.5
 
 EXPRESSION_DEVIATION = 0.15
 STEPS, BATCH, RATE = 150, 2048, 2e-3
-AT_ONCE = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,30 +95,6 @@ class Rows:
         """All of them."""
         names = [item.name for item in fields(cls)]
         return cls(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
-
-
-class Features:
-    """What the heads of a network see of crops: means of its last feature map."""
-
-    def __init__(self, checkpoint: Path) -> None:
-        trained = load_trained(checkpoint)
-        model = convert(trained)
-        heads = [n for n in model.graph.node if "heads.identity.weight" in n.input]
-        self.name = heads[0].input[0]
-        model.graph.output.append(onnx.helper.make_empty_tensor_value_info(self.name))
-        self.session = open_session(model.SerializeToString(), threads=1)
-        self.size = trained.network.config.input_size
-
-    def __call__(self, count: int, crops: Callable[[int], list[np.ndarray]]) -> np.ndarray:
-        """Of the RGB crops (size, size, 3) of uint8 of each of `count` pictures."""
-        parts: list[np.ndarray] = []
-        for start in range(0, count, AT_ONCE):
-            seen = [crop for k in range(start, min(start + AT_ONCE, count)) for crop in crops(k)]
-            batch = np.stack(seen).transpose(0, 3, 1, 2)
-            given = {"crop": np.ascontiguousarray(batch, np.float32) / np.float32(255.0)}
-            (found,) = self.session.run([self.name], given)
-            parts.append(np.asarray(found, np.float32).reshape(len(batch), -1))
-        return np.concatenate(parts)
 
 
 def photos(data: Path, folder: str, every: int, features: Features) -> Rows:
@@ -158,7 +130,7 @@ def photos(data: Path, folder: str, every: int, features: Features) -> Rows:
         turns = [[turn_of(change.crop_from_image) for change in both] for both in changes]
         rotation = six_d_from_matrix(np.array(turns) @ own[:, None])
     return Rows(
-        features(len(rows), seen),
+        features(crop for place in range(len(rows)) for crop in seen(place)),
         np.concatenate(
             [
                 [transform_points(change.crop_from_image, points[row]) for change in both]
@@ -201,7 +173,7 @@ def rendered(folder: Path, features: Features, most: int) -> Rows:
     assert heads.rotation is not None
     known = heads.coefficients[:count, : layout.identity + layout.expression]
     return Rows(
-        features(count, lambda row: [heads.decode(row)]),
+        features(heads.decode(row) for row in range(count)),
         heads.landmarks_px[:count, :, :2],
         known[:, : layout.identity],
         known[:, layout.identity :],

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
+from head_features import Features
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -27,9 +27,6 @@ from mlanet.files import atomic_path
 from mlanet.labelling.answers import crop_changes
 from mlanet.labelling.teacher import Teacher
 from mlanet.morphable import load_model
-from mlanet.sessions import open_session
-from mlanet.training.checkpoint import load_trained
-from mlanet.training.export import convert
 
 FOLDERS = ("aflw_train", "ytf68", "portraits")
 HELD_OUT = 40
@@ -55,7 +52,6 @@ faces are 0.02 points worse, with half of it 0.007, for nearly the same expressi
 
 DIRECTIONS = 30
 HEAD_WEIGHT = 0.5
-BATCH = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,29 +63,6 @@ class Rows:
     identity: np.ndarray
     person: np.ndarray
     weight: np.ndarray
-
-
-class Features:
-    """What the heads of a network see of crops: means of its last feature map."""
-
-    def __init__(self, checkpoint: Path) -> None:
-        trained = load_trained(checkpoint)
-        model = convert(trained)
-        heads = [n for n in model.graph.node if "heads.identity.weight" in n.input]
-        self.name = heads[0].input[0]
-        model.graph.output.append(onnx.helper.make_empty_tensor_value_info(self.name))
-        self.session = open_session(model.SerializeToString(), threads=1)
-        self.size = trained.network.config.input_size
-
-    def __call__(self, crops: list[np.ndarray]) -> np.ndarray:
-        """Of RGB crops (size, size, 3) of uint8."""
-        parts: list[np.ndarray] = []
-        for start in range(0, len(crops), BATCH):
-            batch = np.stack(crops[start : start + BATCH]).transpose(0, 3, 1, 2)
-            given = {"crop": np.ascontiguousarray(batch, np.float32) / np.float32(255.0)}
-            (found,) = self.session.run([self.name], given)
-            parts.append(np.asarray(found, np.float64).reshape(len(batch), -1))
-        return np.concatenate(parts)
 
 
 def main() -> None:
@@ -147,7 +120,7 @@ def photos(data: Path, folder: str, features: Features) -> Rows:
     person = np.arange(count) if crops.identity is None else crops.identity[rows]
     named = np.array([f"{folder} {who}" for who in person.tolist()])
     return Rows(
-        features(seen),
+        features(seen).astype(np.float64),
         np.repeat(expression, 2, axis=0),
         np.repeat(labels["identity"][rows].astype(np.float64), 2, axis=0),
         np.repeat(named, 2),
@@ -176,7 +149,7 @@ def rendered(folder: Path, features: Features, most: int) -> Rows:
     assert heads.coefficients is not None
     known = heads.coefficients[:count, : layout.identity + layout.expression].astype(np.float64)
     return Rows(
-        features([heads.decode(row) for row in range(count)]),
+        features(heads.decode(row) for row in range(count)).astype(np.float64),
         known[:, layout.identity :],
         known[:, : layout.identity],
         np.array([f"head {row}" for row in range(count)]),

@@ -81,9 +81,7 @@ def hair_offsets(image: UInt8[np.ndarray, "h w 3"], head: PosedHead) -> Float[np
     thickness, known = _thickness(image, head)
     if known.sum() < FEWEST:
         return offsets
-    up, right = _axes(head)
-    rays = np.cos(ANGLES)[:, None] * up + np.sin(ANGLES)[:, None] * right
-    rays = np.column_stack([rays, np.zeros(len(rays))]) @ head.pose.rotation
+    rays = np.column_stack([_rays(head), np.zeros(len(ANGLES))]) @ head.pose.rotation
     scalp = np.flatnonzero(guide.hairy > 0.0)
     away = head.vertices[scalp] - np.array(CENTRE_MM)
     away /= np.linalg.norm(away, axis=1, keepdims=True)
@@ -113,6 +111,12 @@ def _axes(head: PosedHead) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2
     return up, np.array([-up[1], up[0]])
 
 
+def _rays(head: PosedHead) -> Float[np.ndarray, "a 2"]:
+    """Unit vectors in the picture at `ANGLES`."""
+    up, right = _axes(head)
+    return np.cos(ANGLES)[:, None] * up + np.sin(ANGLES)[:, None] * right
+
+
 def _thickness(
     image: UInt8[np.ndarray, "h w 3"], head: PosedHead
 ) -> tuple[Float[np.ndarray, "a"], Bool[np.ndarray, "a"]]:
@@ -126,11 +130,9 @@ def _thickness(
     picture, inside = _window(image, scale, shift)
     placed = head.projected * [scale, scale, 1.0] + [*shift, 0.0]
     own = rasterize(placed, head.model.topology.faces, (SIDE, SIDE)).mask
-    up, right = _axes(head)
-    figure = _figure(picture, inside, own, up)
+    figure = _figure(picture, inside, own, _axes(head)[0])
     radii = np.arange(0.0, MOST_RADIUS_MM, STEP_MM)
-    rays = np.cos(ANGLES)[:, None] * up + np.sin(ANGLES)[:, None] * right
-    x, y = np.moveaxis(SIDE / 2.0 + px_per_mm * radii[None, :, None] * rays[:, None], -1, 0)
+    x, y = np.moveaxis(SIDE / 2.0 + px_per_mm * radii[None, :, None] * _rays(head)[:, None], -1, 0)
     x, y = x.astype(np.float32), y.astype(np.float32)
     along = [
         cv2.remap(plane.astype(np.uint8), x, y, cv2.INTER_NEAREST) > 0
