@@ -45,6 +45,17 @@ from mlanet.geometry.rotation import (
     viewer_from_camera,
 )
 from mlanet.geometry.turning import turn_coefficients_back, turn_points_back
+from mlanet.geometry.turns import (
+    between,
+    continuous,
+    matrix_from_quaternion,
+    matrix_from_vector,
+    mean_rotation,
+    quaternion_from_matrix,
+    quaternion_from_vector,
+    vector_from_matrix,
+    vector_from_quaternion,
+)
 
 __all__ = [
     "AMBIENT_WHITE",
@@ -62,9 +73,11 @@ __all__ = [
     "SurfacePoints",
     "angle_between",
     "are_rotations",
+    "between",
     "bounding_box",
     "box_iou",
     "closest_points_naive",
+    "continuous",
     "decode_lighting",
     "decode_pose",
     "decode_translation",
@@ -76,13 +89,20 @@ __all__ = [
     "landmarks_in_pixels",
     "matrix_from_6d",
     "matrix_from_euler",
+    "matrix_from_quaternion",
+    "matrix_from_vector",
+    "mean_rotation",
     "on_border",
     "points_on_surface",
+    "quaternion_from_matrix",
+    "quaternion_from_vector",
     "shading",
     "six_d_from_matrix",
     "subdivide_faces",
     "turn_coefficients_back",
     "turn_points_back",
+    "vector_from_matrix",
+    "vector_from_quaternion",
     "vertex_normals",
     "viewer_from_camera",
 ]
