@@ -57,7 +57,7 @@ def test_they_stay_on_lids_that_blink(model, lashes, amount):
     lids = head(model, eyeBlinkLeft=amount, eyeBlinkRight=amount)
     each = len(vertices) // (2 * COUNT)
     own = (vertices[::each] + vertices[1::each]) / 2.0
-    grown = (lashes.anchors @ lids)[::each]
+    grown = lashes.roots(lids)[::each]
     assert np.linalg.norm(own - grown, axis=1).max() < 0.05
     tips, roots = vertices[each - 1 :: each], own
     if amount == 1.0:  # they point down a little or ahead, no longer up

@@ -1,8 +1,15 @@
 import numpy as np
 import pytest
 import trimesh
+from scipy.spatial import KDTree
 
-from mlanet.geometry import MeshTopology, SurfaceIndex, closest_points_naive, on_border
+from mlanet.geometry import (
+    MeshTopology,
+    SurfaceIndex,
+    closest_points_naive,
+    distance_to_nearest,
+    on_border,
+)
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +72,11 @@ def test_points_beyond_a_border_are_told():
     points = np.array([[1.0, -3, 0.5], [3, 3, 0], [1, 1, 2], [0.9, 0.3, -1]])
     found = SurfaceIndex(vertices, topology).query(points)
     assert on_border(found, topology).tolist() == [True, True, False, False]
+
+
+def test_the_nearest_of_a_few_points_is_as_far_as_scipy_says():
+    rng = np.random.default_rng(7)
+    points, others = rng.normal(size=(1000, 3)), rng.normal(size=(40, 3))
+    expected, _ = KDTree(others).query(points)
+    np.testing.assert_allclose(distance_to_nearest(points, others), expected, rtol=1e-14)
+    assert distance_to_nearest(points[:0], others).shape == (0,)

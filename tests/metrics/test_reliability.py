@@ -44,5 +44,6 @@ def test_ranks_see_order_and_not_scale():
     assert spearman_correlation(one, other) == pytest.approx(float(spearmanr(one, other)[0]))
     assert np.isnan(spearman_correlation(one, np.ones(40)))
     assert np.isnan(spearman_correlation(one[:2], one[:2]))
+    assert np.isnan(spearman_correlation(one, np.append(other[:-1], np.nan)))
     with pytest.raises(ValueError, match="expected"):
         spearman_correlation(one, one[:3])

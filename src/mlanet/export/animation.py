@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.export.gltf import GltfBuffer, in_metres
+from mlanet.geometry import continuous, quaternion_from_matrix, quaternion_from_vector
 from mlanet.morphable import MorphableModel, eye_rotations
 
 EYE_JOINTS = ("LeftEye", "RightEye")
@@ -94,10 +95,5 @@ def _quaternions(rotation: Float[np.ndarray, "n *k"]) -> Float[np.ndarray, "n 4"
 
     Of rotation vectors or matrices.
     """
-    from scipy.spatial.transform import Rotation
-
-    read = Rotation.from_matrix if rotation.ndim == 3 else Rotation.from_rotvec
-    quaternions = read(rotation).as_quat()
-    along = np.einsum("nk,nk->n", quaternions[1:], quaternions[:-1])
-    quaternions[1:] *= np.cumprod(np.where(along < 0.0, -1.0, 1.0))[:, None]
-    return quaternions.astype(np.float32)
+    read = quaternion_from_matrix if rotation.ndim == 3 else quaternion_from_vector
+    return continuous(read(rotation.astype(np.float64))).astype(np.float32)

@@ -177,7 +177,7 @@ def identity_offsets(
     offsets = {shell.surface.name: modes[:, shell.source] for shell in _shells(model, "head")}
     lashes = lashes_of(model)
     if lashes is not None:
-        offsets[LASHES.name] = np.stack([lashes.anchors @ mode for mode in modes])
+        offsets[LASHES.name] = lashes.roots(modes)
     return offsets
 
 

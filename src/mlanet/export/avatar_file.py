@@ -15,6 +15,7 @@ from mlanet.export.animation import EYE_JOINTS, Animation, add_animation
 from mlanet.export.avatar import SURFACES
 from mlanet.export.gltf import METRES_PER_MM, GltfBuffer
 from mlanet.files import parsing, read_bytes
+from mlanet.geometry import matrix_from_vector
 from mlanet.morphable import MorphableModel, eye_rotations
 
 MAX_BYTES = 512 * 1024**2
@@ -34,8 +35,8 @@ class AvatarFile:
         faces: triangles.
         uv: texture coordinates, origin at the lower left.
         uv_faces: their corners for each triangle.
-        offsets: of the vertices at the full extent of each expression, mm; a sparse matrix
-            (3 v, e) of x, y and z of each vertex. Zero for the eyeballs, which turn.
+        offsets: of the vertices at the full extent of each expression, mm. Zero for the eyeballs,
+            which turn.
         eyes: vertices of the left and of the right eyeball.
         eye_centres: which they turn about, mm.
         texture: its first row is v = 1.
@@ -47,7 +48,7 @@ class AvatarFile:
     faces: Int32[np.ndarray, "f 3"]
     uv: Float[np.ndarray, "t 2"]
     uv_faces: Int32[np.ndarray, "f 3"]
-    offsets: Any
+    offsets: Float[np.ndarray, "e v 3"]
     eyes: tuple[slice, slice]
     eye_centres: Float[np.ndarray, "2 3"]
     texture: UInt8[np.ndarray, "h w 3"]
@@ -55,13 +56,11 @@ class AvatarFile:
 
     def vertices(self, expression: Float[np.ndarray, "e"]) -> Float[np.ndarray, "v 3"]:
         """The face with some weights, clipped to [0, 1]; model frame, mm."""
-        from scipy.spatial.transform import Rotation
-
         weights = np.clip(expression, 0.0, 1.0).astype(np.float64)
-        vertices = self.rest + (self.offsets @ weights).reshape(-1, 3)
+        vertices = self.rest + np.tensordot(weights.astype(self.offsets.dtype), self.offsets, 1)
         turns = eye_rotations(self.model, weights[None])[0]
         for own, centre, turn in zip(self.eyes, self.eye_centres, turns, strict=True):
-            vertices[own] = Rotation.from_rotvec(turn).apply(vertices[own] - centre) + centre
+            vertices[own] = (vertices[own] - centre) @ matrix_from_vector(turn).T + centre
         return vertices
 
     def write_animated(self, path: str | os.PathLike[str], animation: Animation) -> None:
@@ -132,8 +131,6 @@ class _Reader:
         self.nodes = {node.name: node for node in document.nodes}
 
     def avatar(self, model: MorphableModel) -> AvatarFile:
-        from scipy.sparse import csr_array
-
         centres = {joint: self.place(joint) for joint in EYE_JOINTS}
         origins = {"Head": np.zeros(3)} | centres
         meshes = {mesh.name: mesh for mesh in self.document.meshes}
@@ -151,19 +148,18 @@ class _Reader:
             uv.append(self.values(primitive.attributes.TEXCOORD_0))
             uv_faces.append(corners + np.int32(texels))
             still = surface.joint in EYE_JOINTS
-            offsets.append(np.stack(moved, axis=-1)[kept] * (0.0 if still else 1.0))
+            offsets.append(np.stack(moved)[:, kept] * np.float32(not still))
             if still:
                 eyes[surface.joint] = slice(vertices, vertices + len(kept))
             vertices, texels = vertices + len(kept), texels + len(points)
         texel = np.concatenate(uv).astype(np.float64)
-        every = np.concatenate(offsets)
         return AvatarFile(
             model=model,
             rest=np.concatenate(rest).astype(np.float64),
             faces=np.concatenate(faces),
             uv=np.stack([texel[:, 0], 1.0 - texel[:, 1]], axis=1),
             uv_faces=np.concatenate(uv_faces),
-            offsets=csr_array(every.reshape(-1, every.shape[-1]).astype(np.float64)),
+            offsets=np.concatenate(offsets, axis=1),
             eyes=(eyes["LeftEye"], eyes["RightEye"]),
             eye_centres=np.stack([centres[joint] for joint in EYE_JOINTS]),
             texture=self.texture(),

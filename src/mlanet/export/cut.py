@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mlanet.export.simplify import decoded_parts
-from mlanet.geometry import Mesh, MeshTopology
+from mlanet.geometry import Mesh, MeshTopology, connected_pieces
 from mlanet.morphable import FACE_REGIONS, MorphableModel
 
 HARMONICS = 2
@@ -148,12 +148,8 @@ def _near(
 
 def _enclosed(outside: Bool[np.ndarray, "v"], topology: MeshTopology) -> Bool[np.ndarray, "v"]:
     """All connected pieces of `outside` but the largest."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
     edges = topology.edges[outside[topology.edges].all(axis=1)]
-    shape = (len(outside), len(outside))
-    _, piece = connected_components(coo_matrix((np.ones(len(edges)), edges.T), shape), False)
+    piece = connected_pieces(edges, len(outside))
     size = np.bincount(piece[outside], minlength=1)
     return outside & (piece != size.argmax())
 

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt16
+from jaxtyping import Float, Int, UInt16
 
+from mlanet.geometry import delaunay_weights
 from mlanet.morphable import EyeLids, MorphableModel, closed_lids
 
 COUNT = 32
@@ -42,14 +42,16 @@ class Lashes:
     """A mesh that grows on a head.
 
     Attributes:
-        anchors: sparse (n, w): the place on the decoded head that each vertex grows from.
+        corners: vertices of the decoded head, between which each vertex grows.
+        shares: of these in the place it grows from.
         offsets: from there, mm.
         normals: of unit length.
         faces: triangles.
         moves: of the vertices at the full extent of each expression, mm.
     """
 
-    anchors: Any
+    corners: Int[np.ndarray, "n 3"]
+    shares: Float[np.ndarray, "n 3"]
     offsets: Float[np.ndarray, "n 3"]
     normals: Float[np.ndarray, "n 3"]
     faces: UInt16[np.ndarray, "f 3"]
@@ -57,65 +59,70 @@ class Lashes:
 
     def vertices(self, head: Float[np.ndarray, "w 3"]) -> Float[np.ndarray, "n 3"]:
         """Of a neutral head, mm."""
-        return self.anchors @ head + self.offsets
+        return self.roots(head) + self.offsets
+
+    def roots(self, values: Float[np.ndarray, "*b w c"]) -> Float[np.ndarray, "*b n c"]:
+        """Values at a head's vertices where the lashes' vertices grow from."""
+        return _between(values, self.corners, self.shares)
 
 
 @lru_cache(maxsize=2)
 def lashes_of(model: MorphableModel) -> Lashes | None:
     """The lashes of both eyes; None of a model whose lids are not known."""
-    from scipy.sparse import vstack
-
     lids = closed_lids(model)
     if lids is None:
         return None
     mean = model.subdivide(model.shape.mean).astype(np.float64)
     moves = model.subdivide(np.moveaxis(model.shape.expression, 2, 0))
-    parts: list[tuple[Any, ...]] = []
+    parts: list[tuple[np.ndarray, ...]] = []
     for eye, centre in zip(lids.eyes, model.eye_centres(mean), strict=True):
         anchors = _anchors(eye)
         if anchors is None:
             return None
-        roots = anchors @ mean
+        roots = _between(mean, *anchors)
         outwards = np.sign(centre[0])
         offsets, faces = _strips(roots - centre, outwards)
         each = len(offsets) // COUNT
-        anchors = anchors[np.repeat(np.arange(COUNT), each)]
+        corners, shares = (np.repeat(values, each, axis=0) for values in anchors)
         arms = np.repeat(roots - centre, each, axis=0)
-        moved = np.stack([anchors @ move for move in moves])
+        moved = _between(moves, corners, shares)
         turned = _turned(arms, arms + moved, offsets)
         ahead = arms / np.linalg.norm(arms, axis=1, keepdims=True) + [0.0, 1.0, 0.0]
         normals = ahead / np.linalg.norm(ahead, axis=1, keepdims=True)
-        start = sum(len(part[1]) for part in parts)
-        parts.append((anchors, offsets, normals, faces + start, moved + turned - offsets))
-    offsets, normals, faces = (np.concatenate([part[k] for part in parts]) for k in (1, 2, 3))
+        start = sum(len(part[2]) for part in parts)
+        moved += turned - offsets
+        parts.append((corners, shares, offsets, normals, faces + start, moved))
+    corners, shares, offsets, normals, faces = (
+        np.concatenate([part[k] for part in parts]) for k in range(5)
+    )
     return Lashes(
-        anchors=vstack([part[0] for part in parts]).tocsr(),
+        corners=corners,
+        shares=shares,
         offsets=offsets,
         normals=normals.astype(np.float32),
         faces=faces.astype(np.uint16),
-        moves=np.concatenate([part[4] for part in parts], axis=1),
+        moves=np.concatenate([part[5] for part in parts], axis=1),
     )
 
 
-def _anchors(eye: EyeLids) -> Any:
-    """Sparse (`COUNT`, w): a row of places on the upper lid, as means of vertices, if any."""
-    from scipy.sparse import csr_array
-    from scipy.spatial import Delaunay
-
+def _anchors(
+    eye: EyeLids,
+) -> tuple[Int[np.ndarray, "k 3"], Float[np.ndarray, "k 3"]] | None:
+    """A row of `COUNT` places on the upper lid, if any: vertices and their shares in them."""
     own = np.flatnonzero(eye.lid & eye.upper & ~eye.rim & (np.abs(eye.above_mm) < 5.0))
     width_mm = 30.0  # of an eye, so that both coordinates are millimetres
     places = np.column_stack([width_mm * eye.along[own], eye.above_mm[own]])
     wanted = np.column_stack([width_mm * np.linspace(*ALONG, COUNT), np.full(COUNT, HEIGHT_MM)])
-    triangles = Delaunay(places)
-    found = triangles.find_simplex(wanted)
-    if (found < 0).any():
-        return None
-    to_corner = triangles.transform[found]
-    first = np.einsum("nij,nj->ni", to_corner[:, :2], wanted - to_corner[:, 2])
-    weights = np.column_stack([first, 1.0 - first.sum(axis=1)])
-    corners = own[triangles.simplices[found]]
-    rows = np.repeat(np.arange(COUNT), 3)
-    return csr_array((weights.ravel(), (rows, corners.ravel())), (COUNT, len(eye.along)))
+    found = delaunay_weights(places, wanted)
+    return None if found is None else (own[found[0]], found[1])
+
+
+def _between(
+    values: Float[np.ndarray, "*b w c"],
+    corners: Int[np.ndarray, "n 3"],
+    shares: Float[np.ndarray, "n 3"],
+) -> Float[np.ndarray, "*b n c"]:
+    return np.einsum("...nkc,nk->...nc", values[..., corners, :], shares)
 
 
 def _strips(

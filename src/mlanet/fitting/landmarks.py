@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial.transform import Rotation
 
 from mlanet.errors import ConfigurationError
 from mlanet.fitting.views import NUM_POSE, View
-from mlanet.geometry import are_rotations
+from mlanet.geometry import are_rotations, matrix_from_vector, vector_from_matrix
 from mlanet.morphable import LinearShape, linear_combination
 from mlanet.morphable.least_squares import bounded_step
 
@@ -202,7 +201,7 @@ def _fit(
     fixed = np.zeros((faces, NUM_POSE + len(low)), dtype=bool)
     for _ in range(config.steps):
         if turned is not None:
-            mean[:, :3] = _angles(turned.rotation @ rotation.transpose(0, 2, 1))
+            mean[:, :3] = vector_from_matrix(turned.rotation @ rotation.transpose(0, 2, 1))
         points = linear_combination(shape.mean, basis, coefficients)
         image, by_point, by_pose = (
             part[:, :, :columns] for part in view.project(rotation, place, points)
@@ -219,7 +218,7 @@ def _fit(
         right = ((target - image) * trust).reshape(faces, -1)
         right += (rows[..., NUM_POSE:] @ coefficients[..., None])[..., 0]
         step, fixed = bounded_step(rows, right, mean, sd, bounds, fixed, current)
-        rotation = _turned(step[:, :3]) @ rotation
+        rotation = matrix_from_vector(step[:, :3]) @ rotation
         place = place + step[:, 3:NUM_POSE]
         coefficients = step[:, NUM_POSE:]
     image = view.project(rotation, place, linear_combination(shape.mean, basis, coefficients)).image
@@ -275,16 +274,6 @@ def _affine_start(
     rotation = np.concatenate([across, np.cross(across[:, :1], across[:, 1:])], axis=1)
     scale = singular.mean(axis=1)
     return rotation, view.place(scale, affine[..., 3])
-
-
-def _turned(angles: Float[np.ndarray, "b 3"]) -> Float[np.ndarray, "b 3 3"]:
-    """Rotation about an axis by its length in radians (Rodrigues)."""
-    return Rotation.from_rotvec(angles).as_matrix()
-
-
-def _angles(rotation: Float[np.ndarray, "b 3 3"]) -> Float[np.ndarray, "b 3"]:
-    """The inverse of `_turned`."""
-    return Rotation.from_matrix(rotation).as_rotvec()
 
 
 def _checked(prior: RotationPrior | None, faces: int) -> RotationPrior | None:

@@ -13,7 +13,6 @@ from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.spatial.transform import Rotation
 
 from mlanet.coefficients import NUM_LIGHTING, Coefficients
 from mlanet.errors import ConfigurationError
@@ -24,6 +23,7 @@ from mlanet.geometry import (
     AMBIENT_WHITE,
     Pose,
     decode_translation,
+    matrix_from_vector,
     six_d_from_matrix,
 )
 from mlanet.image import crop_square, invert_transform, transform_points
@@ -358,7 +358,7 @@ class _Problem:
             shape[layout.identity :] = shape[layout.identity :].clip(0.0, 1.0)
         return _State(
             shape,
-            Rotation.from_rotvec(turn).as_matrix() @ state.rotation,
+            matrix_from_vector(turn) @ state.rotation,
             state.place + np.append(translation, 0.0),
             Appearance(appearance.albedo + albedo, appearance.light + light.reshape(9, 3)),
         )

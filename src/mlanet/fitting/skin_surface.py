@@ -96,43 +96,14 @@ class SkinSurface:
 
     def normals(self, vertices: Float[np.ndarray, "v 3"]) -> SkinNormals:
         """Area-weighted normals of the skin, and how its shape changes them."""
-        from scipy.sparse import csr_matrix
+        from mlanet.fitting.skin_loops import area_vectors
 
-        faces, corners = self._around
-        a, b, c = (vertices[faces[:, k]] for k in range(3))
-        across = np.cross(b - a, c - a)
-        # Twice a triangle's area vector is a×b + b×c + c×a: it changes by (c - b)×da + ...
-        by_corner = [_cross_matrix(side) for side in (c - b, a - c, b - a)]
-        count = len(self.skin)
+        count, basis = len(self.skin), self.basis
         total = np.zeros((count, 3))
-        entries: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        axes = np.arange(3)
-        for own in corners.T:
-            used = own >= 0
-            for axis in range(3):
-                total[:, axis] += np.bincount(own[used], across[used, axis], count)
-            rows = 3 * own[used][:, None, None] + axes[:, None]
-            for corner, change in zip(faces.T, by_corner, strict=True):
-                columns = 3 * corner[used][:, None, None] + axes
-                parts = np.broadcast_arrays(change[used], rows, columns)
-                entries.append((parts[0].ravel(), parts[1].ravel(), parts[2].ravel()))
-        values, rows, columns = (np.concatenate(part) for part in zip(*entries, strict=True))
-        shape = 3 * count, 3 * len(vertices)
-        by_vertices = csr_matrix((values.astype(np.float32), (rows, columns)), shape=shape)
-        change = by_vertices @ self.basis.reshape(shape[1], -1)
-        change = np.asarray(change).reshape(count, 3, -1)
+        change = np.zeros((count, *basis.shape[1:]), np.float32)
+        area_vectors(np.asarray(vertices, np.float64), *self._around, basis, total, change)
         length = np.linalg.norm(total, axis=1) + 1e-12
         unit = total / length[:, None]
         narrow = unit.astype(np.float32)[:, :, None]
         change = change - narrow * (narrow * change).sum(axis=1, keepdims=True)
         return SkinNormals(unit, length / 6.0, change / length.astype(np.float32)[:, None, None])
-
-
-def _cross_matrix(vectors: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3 3"]:
-    """Matrices that multiply by a vector from the left: M @ x = vector × x."""
-    x, y, z = vectors.T
-    result = np.zeros((len(vectors), 3, 3))
-    result[:, 0, 1], result[:, 0, 2] = -z, y
-    result[:, 1, 0], result[:, 1, 2] = z, -x
-    result[:, 2, 0], result[:, 2, 1] = -y, x
-    return result

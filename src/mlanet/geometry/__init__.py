@@ -16,6 +16,7 @@ from mlanet.geometry.closest import (
     SurfaceIndex,
     SurfacePoints,
     closest_points_naive,
+    distance_to_nearest,
     on_border,
 )
 from mlanet.geometry.harmonics import (
@@ -34,6 +35,8 @@ from mlanet.geometry.mesh import (
     subdivide_faces,
     vertex_normals,
 )
+from mlanet.geometry.pieces import connected_pieces
+from mlanet.geometry.planar import delaunay_weights
 from mlanet.geometry.rotation import (
     FRONTAL_6D,
     angle_between,
@@ -77,10 +80,13 @@ __all__ = [
     "bounding_box",
     "box_iou",
     "closest_points_naive",
+    "connected_pieces",
     "continuous",
     "decode_lighting",
     "decode_pose",
     "decode_translation",
+    "delaunay_weights",
+    "distance_to_nearest",
     "encode_translation",
     "euler_from_matrix",
     "face_normals",

@@ -13,6 +13,8 @@ _NEIGHBOURS = 6
 
 _CHUNK = 4096
 
+_ROWS = 256
+
 
 @dataclass(frozen=True, slots=True)
 class SurfacePoints:
@@ -69,6 +71,17 @@ class SurfaceIndex:
         closest_of_candidates(points, self._vertices, self._faces, candidates, found, weights)
         feet = (self._vertices[self._faces[found]] * weights[..., None]).sum(axis=-2)
         return SurfacePoints(found, weights, feet, np.linalg.norm(feet - points, axis=-1))
+
+
+def distance_to_nearest(
+    points: Float[np.ndarray, "n d"], others: Float[np.ndarray, "m d"]
+) -> Float[np.ndarray, "n"]:
+    """Distance of each point to the nearest of a few others, by looking at all of them."""
+    least = np.zeros(len(points))
+    for start in range(0, len(points), _ROWS):
+        apart = points[start : start + _ROWS, None] - others
+        least[start : start + _ROWS] = np.square(apart).sum(axis=-1).min(axis=-1)
+    return np.sqrt(least)
 
 
 def closest_points_naive(

@@ -107,4 +107,5 @@ def between(
     start: Float[np.ndarray, "3 3"], end: Float[np.ndarray, "3 3"], share: float
 ) -> Float[np.ndarray, "3 3"]:
     """The rotation at a share in [0, 1] of the shortest way from `start` to `end`."""
-    return start @ matrix_from_vector(share * vector_from_matrix(start.T @ end))
+    turn = vector_from_matrix(np.asarray(start.T @ end, dtype=np.float64))
+    return start @ matrix_from_vector(share * turn)

@@ -102,13 +102,19 @@ def spearman_correlation(one: Float[np.ndarray, "n"], other: Float[np.ndarray, "
     Raises:
         ValueError: the shapes differ.
     """
-    from scipy.stats import rankdata
-
     if one.shape != other.shape or one.ndim != 1:
         raise ValueError(f"expected (n,) and (n,), got {one.shape} and {other.shape}")
     if len(one) < 3:
         return float("nan")
-    return float(_correlations(np.stack([rankdata(one), rankdata(other)])))
+    return float(_correlations(np.stack([_ranks(one), _ranks(other)])))
+
+
+def _ranks(values: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+    """From 1 on; equal values share the mean of theirs. NaN if a value is."""
+    if np.isnan(values).any():
+        return np.full(len(values), np.nan)
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(count) - (count - 1) / 2.0)[place]
 
 
 def share_estimate(successes: int, count: int, *, confidence: float = 0.95) -> Estimate:

@@ -24,6 +24,7 @@ from mlanet.geometry import (
     SurfacePoints,
     face_normals,
     fit_similarity,
+    matrix_from_vector,
     on_border,
     vertex_normals,
 )
@@ -343,16 +344,6 @@ def _step(matches: tuple[_Matches, ...], motion: Similarity) -> Similarity:
         left += rows.T @ (weights * rows)
         right -= (weights * rows).T @ match.residuals
     change = np.linalg.solve(left + 1e-9 * np.eye(7) * left.trace(), right)
-    rotation, scale = _rotation(change[:3] / reach), 1.0 + float(change[3]) / reach
+    rotation, scale = matrix_from_vector(change[:3] / reach), 1.0 + float(change[3]) / reach
     moved = scale * rotation @ (motion.translation - centre) + centre + change[4:]
     return Similarity(scale * motion.scale, rotation @ motion.rotation, moved)
-
-
-def _rotation(vector: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 3"]:
-    """Rodrigues' formula."""
-    angle = float(np.linalg.norm(vector))
-    if angle < 1e-12:
-        return np.eye(3)
-    x, y, z = vector / angle
-    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * cross @ cross

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mlanet.geometry import face_normals
+from mlanet.geometry import distance_to_nearest, face_normals
 from mlanet.morphable.model import MorphableModel
 
 BLINKS = "eyeBlinkLeft", "eyeBlinkRight"
@@ -103,8 +103,6 @@ def _lids(
     behind: Int[np.ndarray, "b 3"],
 ) -> EyeLids | None:
     """Of an eye whose middle is the origin and whose outer corner lies at +x, if it has lids."""
-    from scipy.spatial import KDTree
-
     own, upper = np.flatnonzero(near), rest[:, 1] > 0.0
     edge = np.intersect1d(front, behind)
     edge = edge[near[edge]]
@@ -119,7 +117,7 @@ def _lids(
     start, end = x[lower].min(), x[lower].max()
     above = np.where(upper, y - seam(np.clip(x, start, end)), FAR_MM)
     below = np.full(len(rest), FAR_MM)
-    below[own] = KDTree(closed[lower]).query(closed[own])[0]
+    below[own] = distance_to_nearest(closed[own], closed[lower])
     below[upper] = FAR_MM
     return EyeLids(
         near=near,

@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float
 
-from mlanet.geometry import fit_similarity
+from mlanet.geometry import fit_similarity, vector_from_matrix
 from mlanet.morphable.model import MorphableModel
 
 EYES = ("eye_left", "eye_right")
@@ -31,8 +31,6 @@ def eye_rotations(
 
 @lru_cache(maxsize=2)
 def _turns(model: MorphableModel) -> Float[np.ndarray, "e 2 3"]:
-    from scipy.spatial.transform import Rotation
-
     if not set(EYES) <= set(model.part_names):
         raise ValueError(f"the face model {model.name} has no eyeballs")
     turns = np.zeros((model.layout.expression, 2, 3))
@@ -41,5 +39,5 @@ def _turns(model: MorphableModel) -> Float[np.ndarray, "e 2 3"]:
         rest, offsets = model.shape.mean[own], model.shape.expression[own]
         for mode in np.flatnonzero(np.abs(offsets).max(axis=(0, 1)) > 0.0):
             moved = fit_similarity(rest, rest + offsets[..., mode])
-            turns[mode, eye] = Rotation.from_matrix(moved.rotation).as_rotvec()
+            turns[mode, eye] = vector_from_matrix(moved.rotation)
     return turns

@@ -9,6 +9,7 @@ from mlanet.geometry import (
     MeshTopology,
     SurfaceIndex,
     SurfacePoints,
+    connected_pieces,
     face_normals,
     on_border,
     vertex_normals,
@@ -93,9 +94,6 @@ def _consistent(
     Closed lips touch, so that closest points mix them up. Expressions part them: edges of the
     other mesh that some expression would tear are cut, and islands that remain are dropped.
     """
-    from scipy.sparse import csr_matrix
-    from scipy.sparse.csgraph import connected_components
-
     modes = embedded.shape.expression
     fine = embedded.subdivide(modes.reshape(len(modes), -1))
     edges = target.topology.edges
@@ -106,9 +104,7 @@ def _consistent(
     tear = np.linalg.norm((first - second).reshape(len(edges), 3, -1), axis=1).max(axis=1)
     length = np.linalg.norm(target.vertices[edges[:, 0]] - target.vertices[edges[:, 1]], axis=1)
     whole = edges[tear < TEAR * length + TEAR_MM]
-    count = len(covered)
-    graph = csr_matrix((np.ones(len(whole)), (whole[:, 0], whole[:, 1])), shape=(count, count))
-    _, label = connected_components(graph, directed=False)
+    label = connected_pieces(whole, len(covered))
     size = np.bincount(label[covered], minlength=int(label.max()) + 1)
     return covered & (size[label] > ISLAND * covered.sum())
 

@@ -24,6 +24,9 @@ FACE_REGIONS = ("face", "eyes", "mouth")
 UNKNOWN = -1
 """Face index of a landmark whose place on a model is not known."""
 
+_ROWS = 1024
+"""New vertices that are worked out at a time."""
+
 
 @dataclass(frozen=True, eq=False)
 class MorphableModel(PickledFields):
@@ -247,7 +250,7 @@ class MorphableModel(PickledFields):
         if not self.subdivided:
             return values
         if isinstance(values, np.ndarray):
-            return self._subdivided_sparsely(values)
+            return self._subdivided_by_rows(values)
         xp, place = array_namespace(values), device(values)
         index = xp.asarray(self.midpoint_index, device=place)
         weight = xp.asarray(self.midpoint_weight, dtype=values.dtype, device=place)
@@ -256,23 +259,21 @@ class MorphableModel(PickledFields):
         middle = xp.matmul(weight[:, None, :], xp.reshape(around, shape))[..., 0, :]
         return xp.concat([values, middle], axis=-2)
 
-    def _subdivided_sparsely(self, values: Float[np.ndarray, "*b v c"]) -> np.ndarray:
-        """As `subdivide`, by one sparse product for all columns of the batch."""
+    def _subdivided_by_rows(self, values: Float[np.ndarray, "*b v c"]) -> np.ndarray:
+        """As `subdivide`: all columns of the batch, as many rows at a time as caches hold."""
         columns = np.moveaxis(values, -2, 0)
-        every = self._subdivision @ columns.reshape(len(columns), -1)
-        return np.moveaxis(every.reshape(len(every), *columns.shape[1:]), 0, -2)
-
-    @cached_property
-    def _subdivision(self) -> Any:
-        """The sparse matrix (w, v) of the decoded vertices' weights."""
-        from scipy.sparse import csr_matrix, identity, vstack
-
-        count, each = self.midpoint_index.shape
-        place = self.midpoint_index.reshape(-1), np.arange(0, count * each + 1, each)
-        weight = self.midpoint_weight.reshape(-1)
-        base = self.num_base_vertices
-        middle = csr_matrix((weight, *place), shape=(count, base))
-        return vstack([identity(base, "f4"), middle], format="csr").astype(weight.dtype)
+        base = columns.reshape(len(columns), -1)
+        count = len(base) + len(self.midpoint_index)
+        every = np.empty((count, base.shape[1]), np.result_type(values, self.midpoint_weight))
+        every[: len(base)] = base
+        for start in range(0, count - len(base), _ROWS):
+            rows = slice(start, start + _ROWS)
+            index, weight = self.midpoint_index[rows].T, self.midpoint_weight[rows].T
+            middle = every[len(base) :][rows]
+            middle[:] = base[index[0]] * weight[0, :, None]
+            for place, share in zip(index[1:], weight[1:], strict=True):
+                middle += base[place] * share[:, None]
+        return np.moveaxis(every.reshape(count, *columns.shape[1:]), 0, -2)
 
     def region(self, *names: str) -> Float[np.ndarray, "w"]:
         """Largest of some regions' masks on the decoded mesh, in [0, 1].

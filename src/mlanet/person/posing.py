@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial.transform import Rotation
 
 from mlanet.coefficients import Coefficients
 from mlanet.fitting.views import CropView
-from mlanet.geometry import decode_pose, six_d_from_matrix
+from mlanet.geometry import decode_pose, matrix_from_vector, six_d_from_matrix
 from mlanet.reconstruction import Reconstruction
 
 STEPS = 4
@@ -72,7 +71,7 @@ def with_shape(
         expression[:count] += change[:count]
         if bounded and count:
             expression = expression.clip(0.0, 1.0)
-        rotation = Rotation.from_rotvec(change[count : count + NUM_TURN]).as_matrix() @ rotation
+        rotation = matrix_from_vector(change[count : count + NUM_TURN]) @ rotation
         place[:3] += change[count + NUM_TURN :]
     return replace(
         face,

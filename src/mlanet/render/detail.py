@@ -157,7 +157,7 @@ class SeenSkin:
 
 def height_slopes(skin: SeenSkin) -> Float[np.ndarray, "h w 2"]:
     """Slopes of the height along u and v (v upwards) that explain the skin's shading."""
-    from scipy import fft
+    import cv2
 
     trust = skin.trust[..., None]
     around = skin.blurred(skin.excess * trust, COARSEST_MM)
@@ -168,13 +168,13 @@ def height_slopes(skin: SeenSkin) -> Float[np.ndarray, "h w 2"]:
     sensitive = np.square(skin.tilt).sum(axis=-1) + DAMPING**2
     wanted = (believed / sensitive)[..., None] * skin.tilt
     height, width = brightness.shape
-    size = fft.next_fast_len(height + 8, real=True), fft.next_fast_len(width + 8, real=True)
-    u = 2.0j * np.pi * fft.rfftfreq(size[1], skin.texel_mm[0])[None]
-    v = -2.0j * np.pi * fft.fftfreq(size[0], skin.texel_mm[1])[:, None]
-    along_u, along_v = (fft.rfft2(wanted[..., k], size) for k in range(2))
+    size = cv2.getOptimalDFTSize(height + 8), cv2.getOptimalDFTSize(width + 8)
+    u = 2.0j * np.pi * np.fft.rfftfreq(size[1], skin.texel_mm[0])[None]
+    v = -2.0j * np.pi * np.fft.fftfreq(size[0], skin.texel_mm[1])[:, None]
+    along_u, along_v = (np.fft.rfft2(wanted[..., k], size) for k in range(2))
     waves = np.abs(u) ** 2 + np.abs(v) ** 2 + (2.0 * np.pi / WIDEST_MM) ** 2
     surface = (np.conj(u) * along_u + np.conj(v) * along_v) / waves
-    slopes = np.stack([np.asarray(fft.irfft2(each * surface, size)) for each in (u, v)], axis=-1)
+    slopes = np.stack([np.asarray(np.fft.irfft2(each * surface, size)) for each in (u, v)], axis=-1)
     return slopes[:height, :width]
 
 

@@ -7,6 +7,7 @@ lid, that line would be an eye painted on it.
 import numpy as np
 from jaxtyping import Float
 
+from mlanet.geometry import distance_to_nearest
 from mlanet.morphable import EyeLids, MorphableModel, closed_lids
 from mlanet.morphable.closed_lids import FAR_MM
 from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
@@ -127,13 +128,10 @@ def _places(
     eye: EyeLids, closed: Float[np.ndarray, "v 3"], model: MorphableModel
 ) -> Float[np.ndarray, "v 7"]:
     """What `_planes` takes of an eye, at vertices."""
-    from scipy.spatial import KDTree
-
     mean = model.subdivide(model.shape.mean)
     own, upper = np.flatnonzero(eye.near), eye.upper
     lid = np.zeros(len(mean))
-    tree = KDTree(closed[eye.lid & upper])
-    lid[own] = ramp(tree.query(closed[own])[0], *AROUND_MM)
+    lid[own] = ramp(distance_to_nearest(closed[own], closed[eye.lid & upper]), *AROUND_MM)
     lid = np.where(upper, lid, ramp(eye.below_mm, *RIM_MM)) * eye.near
     lid = np.maximum(MENDED * lid, eye.rim)
     around = eye.near * (1.0 - lid)

@@ -225,10 +225,11 @@ def ear_weights(
     rim = vertices[(region > 0.5) & (across > half_width + EAR_PROTRUSION_MM), 1:]
     if len(rim) < 3:
         return region
-    from scipy.spatial import ConvexHull
+    import cv2
 
-    hull = ConvexHull(rim[:, ::-1])
-    outline = rim[hull.vertices, ::-1]
+    outline = rim[:, ::-1]
+    hull = cv2.convexHull(outline.astype(np.float32), clockwise=False, returnPoints=False)
+    outline = outline[hull[:, 0]]
     return region * _within(outline, vertices[:, :0:-1], margin_mm=EAR_MARGIN_MM)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mlanet.export import Animation
+from mlanet.geometry import between
 from mlanet.video.reading import Film, Frame
 from mlanet.video.results import Progress, ahead
 from mlanet.video.stage import Stage
@@ -60,10 +61,7 @@ class Played:
     def _rotation(self, before: int, after: int, share: float) -> Float[np.ndarray, "3 3"]:
         if before == after:
             return self.animation.rotation[before]
-        from scipy.spatial.transform import Rotation, Slerp
-
-        both = Rotation.from_matrix(self.animation.rotation[[before, after]])
-        return Slerp([0.0, 1.0], both)(share).as_matrix()
+        return between(self.animation.rotation[before], self.animation.rotation[after], share)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mlanet.geometry import Camera, Pose, viewer_from_camera
+from mlanet.geometry import Camera, Pose, mean_rotation, viewer_from_camera
 from mlanet.morphable import MorphableModel
 from mlanet.reconstruction import Reconstruction
 from mlanet.reconstructor import Reconstructor
@@ -62,9 +62,7 @@ class Neutral:
         cls, expression: Float[np.ndarray, "n e"], rotation: Float[np.ndarray, "n 3 3"]
     ) -> "Neutral":
         """The middle of some frames: a blink among them does not count."""
-        from scipy.spatial.transform import Rotation
-
-        return cls(np.median(expression, axis=0), Rotation.from_matrix(rotation).mean().as_matrix())
+        return cls(np.median(expression, axis=0), mean_rotation(rotation))
 
     def weights(self, expression: Float[np.ndarray, "e"]) -> Float[np.ndarray, "e"]:
         """Weights in [0, 1] from the neutral face on; a full weight stays one."""

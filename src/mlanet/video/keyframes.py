@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from mlanet.fitting.pixel_fit import can_be_refined, refine_person
-from mlanet.geometry import Pose
+from mlanet.geometry import Pose, matrix_from_vector, vector_from_matrix
 from mlanet.image import Crop, square_transform
 from mlanet.person import PersonTexture, with_shape
 from mlanet.reconstruction import Reconstruction
@@ -57,13 +57,11 @@ class TurnCorrection:
 
     def __call__(self, angles_deg: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 3 3"]:
         """The turns of other frames, as matrices."""
-        from scipy.spatial.transform import Rotation
-
         known = _alike(self.angles_deg, self.angles_deg)
         known[np.diag_indices_from(known)] += TURN_NOISE_DEG**2
         weights = np.linalg.solve(known, self.turns_deg)
         turns = _alike(angles_deg, self.angles_deg) @ weights
-        return Rotation.from_rotvec(turns, degrees=True).as_matrix()
+        return matrix_from_vector(np.radians(turns))
 
     def turned(self, pose: Pose, about_mm: Float[np.ndarray, "3"]) -> Pose:
         """The poses, corrected; a point of the model frame stays where it is."""
@@ -187,15 +185,13 @@ def _turns(
     faces: Sequence[Reconstruction], fitted: Sequence[Reconstruction]
 ) -> Float[np.ndarray, "k 3"]:
     """What turns the poses that landmarks say to those of the fit."""
-    from scipy.spatial.transform import Rotation
-
     told = fitted[0].coefficients
     turns = [
         with_shape(face, told.identity, told.albedo, expression_sd=0.0).pose.rotation.T
         @ better.pose.rotation
         for face, better in zip(faces, fitted, strict=True)
     ]
-    return Rotation.from_matrix(np.array(turns)).as_rotvec(degrees=True)
+    return np.degrees(vector_from_matrix(np.array(turns, dtype=np.float64)))
 
 
 def _alike(

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.files import atomic_path
-from mlanet.geometry import euler_from_matrix, viewer_from_camera
+from mlanet.geometry import euler_from_matrix, matrix_from_vector, viewer_from_camera
 from mlanet.morphable import MorphableModel, eye_rotations
 from mlanet.video.people import CHUNK, FilmedPerson
 
@@ -119,12 +119,10 @@ def live_link_values(
     Raises:
         ValueError: the face model lacks one of ARKit's expressions, or eyeballs.
     """
-    from scipy.spatial.transform import Rotation
-
     names = list(model.expression_names)
     weights = np.clip(expression, 0.0, 1.0)
     head = euler_from_matrix(rotation)
-    eyes = Rotation.from_rotvec(eye_rotations(model, weights).reshape(-1, 3)).as_matrix()
+    eyes = matrix_from_vector(eye_rotations(model, weights).reshape(-1, 3))
     looks = euler_from_matrix(viewer_from_camera(eyes)).reshape(len(weights), 2, 3)
     angles = [each[:, [1, 0, 2]] for each in (head, looks[:, 0], looks[:, 1])]
     return np.concatenate([weights[:, [names.index(name) for name in WEIGHTS]], *angles], axis=1)

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.coefficients import Coefficients, RotationKind
-from mlanet.geometry import Camera, Pose, decode_pose
+from mlanet.geometry import Camera, Pose, decode_pose, matrix_from_vector
 from mlanet.morphable import MorphableModel
 
 STEPS = 8
@@ -102,7 +102,7 @@ def solve_poses(
         normal = transposed @ jacobian
         normal += DAMPING * normal * np.eye(6)
         step = np.linalg.solve(normal, transposed @ error.reshape(len(points), -1, 1))[..., 0]
-        rotation = _turn(step[:, :3]) @ rotation
+        rotation = matrix_from_vector(step[:, :3]) @ rotation
         translation = translation + step[:, 3:]
     return Pose(rotation, translation)
 
@@ -127,7 +127,7 @@ def starting_poses(
     across = np.stack([-ray[:, 1], ray[:, 0], 0.0 * ray[:, 0]], axis=1)
     length = np.linalg.norm(across, axis=1, keepdims=True)
     turn = across / np.maximum(length, 1e-12) * np.arctan(length)
-    return Pose(_turn(turn) @ pose.rotation, translation)
+    return Pose(matrix_from_vector(turn) @ pose.rotation, translation)
 
 
 def _cross(vectors: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3 3"]:
@@ -136,9 +136,3 @@ def _cross(vectors: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3 3"]:
     zero = np.zeros_like(x)
     rows = ((zero, -z, y), (z, zero, -x), (-y, x, zero))
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
-
-
-def _turn(vectors: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3 3"]:
-    from scipy.spatial.transform import Rotation
-
-    return Rotation.from_rotvec(vectors).as_matrix()

@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from mlanet.errors import UsageError
 from mlanet.export import Animation
+from mlanet.geometry import angle_between, mean_rotation
 
 REST_SHARE = 0.1
 """Quantile of a weight over the performance that is taken for its value at rest."""
@@ -135,14 +136,9 @@ def _signed(expression: Float[np.ndarray, "n e"], names: Sequence[str]) -> Float
 
 
 def _usual_rotation(rotation: Float[np.ndarray, "n 3 3"]) -> Float[np.ndarray, "3 3"]:
-    from scipy.spatial.transform import Rotation
-
-    each = Rotation.from_matrix(rotation)
-    weights = np.ones(len(rotation))
-    usual = each.mean()
-    for _ in range(10):
-        usual = each.mean(weights)
-        away = (usual.inv() * each).magnitude()
+    usual = mean_rotation(rotation)
+    for _ in range(9):
+        away = angle_between(usual, rotation)
         near = max(float(np.median(away)), 1e-6)
-        weights = np.minimum(1.0, near / np.maximum(away, 1e-9))
-    return usual.as_matrix()
+        usual = mean_rotation(rotation, np.minimum(1.0, near / np.maximum(away, 1e-9)))
+    return usual

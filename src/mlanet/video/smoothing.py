@@ -10,7 +10,14 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 
-from mlanet.geometry import Pose
+from mlanet.geometry import (
+    Pose,
+    continuous,
+    matrix_from_quaternion,
+    matrix_from_vector,
+    quaternion_from_matrix,
+    vector_from_matrix,
+)
 
 DEFAULT_SMOOTH = 0.5
 """Of `--smooth`, between 0 (none) and 1."""
@@ -58,8 +65,6 @@ def smoothed(motion: Motion, strength: float = DEFAULT_SMOOTH, hold: Hold = np.z
     Raises:
         ValueError: the strength is not in [0, 1].
     """
-    from scipy.spatial.transform import Rotation
-
     _check_strength(strength)
     count = len(motion.times_s)
     if strength == 0.0 or not count:
@@ -67,14 +72,13 @@ def smoothed(motion: Motion, strength: float = DEFAULT_SMOOTH, hold: Hold = np.z
     parts = [slice(start, start + CHUNK) for start in range(0, count, CHUNK)]
     rotation, place = motion.pose.rotation, motion.pose.translation
     seen = [_sight(Pose(rotation[part], place[part])) for part in parts]
-    turns = np.concatenate([Rotation.from_matrix(rotation[part]).as_quat() for part in parts])
-    along = np.einsum("nk,nk->n", turns[1:], turns[:-1])
-    turns[1:] *= np.cumprod(np.where(along < 0.0, -1.0, 1.0))[:, None]
-    turned = zero_phase(turns, motion.times_s, strength)
+    exact = (rotation[part].astype(np.float64) for part in parts)
+    turns = np.concatenate([quaternion_from_matrix(each) for each in exact])
+    turned = zero_phase(continuous(turns), motion.times_s, strength)
     sight = zero_phase(np.concatenate(seen), motion.times_s, strength)
     pose = Pose(hold(rotation.shape, np.float64), hold(place.shape, np.float64))
     for part in parts:
-        calm = _seen_at(sight[part], Rotation.from_quat(turned[part]).as_matrix())
+        calm = _seen_at(sight[part], matrix_from_quaternion(turned[part]))
         pose.rotation[part], pose.translation[part] = calm.rotation, calm.translation
     expression = zero_phase(motion.expression, motion.times_s, strength, hold)
     low, high = motion.expression.min(axis=0), motion.expression.max(axis=0)
@@ -232,8 +236,6 @@ class LiveSmoother:
 
     def __call__(self, motion: Motion) -> Motion:
         """The next frame: a motion of one frame, later than the one before."""
-        from scipy.spatial.transform import Rotation
-
         before, self._before = self._before, motion
         if before is None or self._strength == 0.0:
             self._speeds = [np.zeros(n) for n in (motion.expression.shape[1], 3, 2, 1)]
@@ -241,18 +243,18 @@ class LiveSmoother:
         elapsed = float(motion.times_s[0] - before.times_s[0])
         if not 0.0 < elapsed <= MOST_GAP_S:
             return motion
-        turn = Rotation.from_matrix(motion.pose.rotation[0] @ before.pose.rotation[0].T)
+        turn = motion.pose.rotation[0] @ before.pose.rotation[0].T
         old, new = _sight(before.pose), _sight(motion.pose)
         expression, turned, moved, farther = self._followed(
             (
                 (motion.expression[0] - before.expression[0], EXPRESSION),
-                (np.degrees(turn.as_rotvec()), ROTATION),
+                (np.degrees(vector_from_matrix(turn.astype(np.float64))), ROTATION),
                 (new[0, :2] - old[0, :2], DIRECTION),
                 (new[0, 2:] - old[0, 2:], DEPTH),
             ),
             elapsed,
         )
-        rotation = Rotation.from_rotvec(np.radians(turned)).as_matrix() @ before.pose.rotation
+        rotation = matrix_from_vector(np.radians(turned)) @ before.pose.rotation
         pose = _seen_at(old + np.concatenate([moved, farther]), rotation)
         self._before = Motion(motion.times_s, before.expression + expression, pose)
         return self._before

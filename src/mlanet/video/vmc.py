@@ -7,7 +7,7 @@ subject's right, y up, z out of the face.
 import numpy as np
 from jaxtyping import Float
 
-from mlanet.geometry import viewer_from_camera
+from mlanet.geometry import quaternion_from_matrix, quaternion_from_vector, viewer_from_camera
 from mlanet.morphable import MorphableModel, eye_rotations
 from mlanet.video.capture import LiveFace
 
@@ -54,12 +54,10 @@ def vmc_packets(
 
 def bone_rotations(model: MorphableModel, face: LiveFace) -> Float[np.ndarray, "3 4"]:
     """Quaternions (x, y, z, w) of head and eyes in Unity's axes; of the eyes within the head."""
-    from scipy.spatial.transform import Rotation
-
-    head = Rotation.from_matrix(viewer_from_camera(face.rotation)[None])
-    eyes = Rotation.from_rotvec(eye_rotations(model, face.expression[None])[0])
+    head = quaternion_from_matrix(viewer_from_camera(face.rotation)[None])
+    eyes = quaternion_from_vector(eye_rotations(model, face.expression[None])[0])
     # x points the other way in Unity: a mirrored turn keeps its part about x alone.
-    return Rotation.concatenate([head, eyes]).as_quat() * [1.0, -1.0, -1.0, 1.0]
+    return np.concatenate([head, eyes]) * [1.0, -1.0, -1.0, 1.0]
 
 
 def _message(address: str, *values: str | int | float) -> bytes:

@@ -2,12 +2,19 @@ import json
 
 import numpy as np
 import pytest
+from scipy.interpolate import RBFInterpolator
 
 from mlanet.assets import verified_path
 from mlanet.cli import main
 from mlanet.errors import DataError
 from mlanet.evaluation.reporting import Report
-from mlanet.evaluation.submissions.realy import keypoint_entries, model_keypoints, read_keypoints
+from mlanet.evaluation.submissions.realy import (
+    SMOOTHING,
+    keypoint_entries,
+    model_keypoints,
+    read_keypoints,
+    thin_plate_spline,
+)
 from mlanet.evaluation.submissions.submission import COLUMNS
 from mlanet.export import write_obj
 from mlanet.geometry import Mesh, SurfaceIndex
@@ -135,3 +142,15 @@ def test_other_folders_are_refused(tmp_path, name, capsys):
         main(["evaluate", "realy", *arguments])
     assert stop.value.code == 1
     assert "mlanet: " in capsys.readouterr().err
+
+
+def test_the_spline_is_scipys():
+    rng = np.random.default_rng(3)
+    known, values, asked = (
+        rng.normal(size=(68, 3)),
+        rng.normal(size=(68, 3)),
+        rng.normal(size=(9, 3)),
+    )
+    expected = RBFInterpolator(known, values, kernel="thin_plate_spline", smoothing=SMOOTHING)
+    np.testing.assert_allclose(thin_plate_spline(known, values, asked), expected(asked), atol=1e-9)
+    np.testing.assert_allclose(thin_plate_spline(known, values, known), values, atol=1e-4)

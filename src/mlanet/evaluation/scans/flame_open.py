@@ -12,6 +12,7 @@ from jaxtyping import Bool, Int
 from mlanet.errors import AssetError
 from mlanet.files import parsing
 from mlanet.files.numpyfiles import read_npz
+from mlanet.geometry import connected_pieces
 from mlanet.morphable import MorphableModel
 from mlanet.morphable.landmarks import SurfaceLandmarks
 from mlanet.morphable.model import UNKNOWN
@@ -74,12 +75,7 @@ def read_flame_open(path: Path) -> MorphableModel:
 
 def _skin(faces: Int[np.ndarray, "f 3"], count: int) -> Int[np.ndarray, "n"]:
     """Vertices of the largest connected part: eyeballs are parts of their own."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    ends = faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
-    edges = coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(count, count))
-    part = connected_components(edges, directed=False)[1]
+    part = connected_pieces(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), count)
     return np.flatnonzero(part == np.bincount(part).argmax())
 
 

@@ -31,6 +31,9 @@ NAME = re.compile(r"\d+(_\d+)*")
 SUFFIXES = (".png", ".jpg", ".jpeg")
 TEMPLATE = "mlanet"
 
+SMOOTHING = 1e-6
+"""Of the spline that carries keypoints over."""
+
 
 def read_pictures(folder: Path) -> tuple[list[Path], list[str]]:
     """REALY's images in a folder, by name, and why others are passed over, a line each.
@@ -134,14 +137,29 @@ def model_keypoints(model: MorphableModel, keypoints: Float[np.ndarray, "85 3"])
     A thin-plate spline through the 68 landmarks of both faces takes the other 17 from the
     reference to the model's mean, and there the closest point of the surface is taken.
     """
-    from scipy.interpolate import RBFInterpolator
-
     own = np.asarray(model.landmarks.mean, dtype=np.float64)
     size = np.linalg.norm(np.ptp(keypoints[: len(own)], axis=0))
     scaled = keypoints / size  # splines like numbers near one
-    spline = RBFInterpolator(scaled[: len(own)], own, kernel="thin_plate_spline", smoothing=1e-6)
-    points = np.concatenate([own, spline(scaled[len(own) :])])
+    points = np.concatenate([own, thin_plate_spline(scaled[: len(own)], own, scaled[len(own) :])])
     return SurfaceIndex(model.subdivide(model.shape.mean), model.topology).query(points)
+
+
+def thin_plate_spline(
+    known: Float[np.ndarray, "n 3"],
+    values: Float[np.ndarray, "n 3"],
+    asked: Float[np.ndarray, "k 3"],
+) -> Float[np.ndarray, "k 3"]:
+    """A thin-plate spline through values at known places, where it is asked for."""
+
+    def terms(places: Float[np.ndarray, "m 3"]) -> tuple[np.ndarray, np.ndarray]:
+        squared = np.square(places[:, None] - known).sum(axis=-1)
+        bent = 0.5 * squared * np.log(np.maximum(squared, 1e-300))
+        return bent, np.column_stack([np.ones(len(places)), places])
+
+    bent, flat = terms(known)
+    system = np.block([[bent + SMOOTHING * np.eye(len(known)), flat], [flat.T, np.zeros((4, 4))]])
+    solved = np.linalg.solve(system, np.concatenate([values, np.zeros((4, 3))]))
+    return np.concatenate(terms(asked), axis=1) @ solved
 
 
 def keypoint_entries(places: SurfacePoints) -> list[tuple[int, float, float]]:
