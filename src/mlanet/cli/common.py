@@ -120,6 +120,11 @@ def require_torch() -> None:
     require_extra("fitting to pixels", "torch")
 
 
+def require_surfaces() -> None:
+    """`require_extra` of what compares surfaces."""
+    require_extra("distances between surfaces", "scipy", extra="evaluate")
+
+
 def check_folder(name: str, folder: Path) -> None:
     """Nothing, if the folder can be written to or made; it is left as it is.
 

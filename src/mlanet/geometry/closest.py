@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from mlanet.errors import ConfigurationError
+from mlanet.extras import install_command
 from mlanet.geometry.mesh import MeshTopology
 
 _NEIGHBOURS = 6
@@ -40,8 +42,16 @@ class SurfaceIndex:
     """
 
     def __init__(self, vertices: Float[np.ndarray, "v 3"], topology: MeshTopology) -> None:
-        from scipy.spatial import KDTree
+        """Of a mesh.
 
+        Raises:
+            ConfigurationError: scipy is not installed.
+        """
+        try:
+            from scipy.spatial import KDTree
+        except ImportError as error:
+            needed = install_command("evaluate")
+            raise ConfigurationError(f"distances between surfaces need: {needed}") from error
         self._vertices = np.asarray(vertices, dtype=np.float64)
         self._faces = topology.faces
         used = np.unique(topology.faces)

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from functools import cached_property
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from mlanet.errors import AssetError
+from mlanet.errors import AssetError, ConfigurationError
+from mlanet.extras import install_command
 from mlanet.geometry import MeshTopology, fit_similarity
 from mlanet.morphable.arkit import are_arkit, weights_by_name
 from mlanet.morphable.fitted_shape import FittedShape, fit_shape
@@ -31,7 +33,9 @@ def connect(embedded: MorphableModel, other: MorphableModel) -> tuple[MorphableM
 
     Raises:
         AssetError: see `register`.
+        ConfigurationError: scipy is not installed.
     """
+    _need_scipy()
     found = register(embedded, other)
     link = found.correspondence
     corners = embedded.topology.faces[link.face_index]
@@ -57,6 +61,12 @@ def connect(embedded: MorphableModel, other: MorphableModel) -> tuple[MorphableM
     )
 
 
+def _need_scipy() -> None:
+    if find_spec("scipy") is None:
+        needed = install_command("models")
+        raise ConfigurationError(f"carrying shapes to other face models needs: {needed}")
+
+
 class Transfer:
     """Carries shapes and values of the embedded model's decoded mesh to another model."""
 
@@ -65,7 +75,9 @@ class Transfer:
 
         Raises:
             AssetError: the other model has none, or one to another version of the embedded model.
+            ConfigurationError: scipy is not installed.
         """
+        _need_scipy()
         link = other.correspondence
         if link is None:
             raise AssetError(

@@ -227,9 +227,9 @@ def ear_weights(
         return region
     import cv2
 
-    outline = rim[:, ::-1]
-    hull = cv2.convexHull(outline.astype(np.float32), clockwise=False, returnPoints=False)
-    outline = outline[hull[:, 0]]
+    points = rim[:, ::-1]
+    hull = cv2.convexHull(points.astype(np.float32), clockwise=False, returnPoints=False)
+    outline = points[np.asarray(hull)[:, 0]]
     return region * _within(outline, vertices[:, :0:-1], margin_mm=EAR_MARGIN_MM)
 
 

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mlanet.cli.common import EXIT_FAILED, EXIT_OK, SomePath, positive, progress_bar, say
+from mlanet.cli.common import (
+    EXIT_FAILED,
+    EXIT_OK,
+    SomePath,
+    positive,
+    progress_bar,
+    require_surfaces,
+    say,
+)
 from mlanet.cli.evaluate.common import (
     ExchangeFiles,
     ExchangeOptions,
@@ -58,6 +66,7 @@ def florence(
             frames = write_frames(files.write_pictures, subjects, every, progress)
         say(f"{files.write_pictures}: pictures of {len(frames.names)} settings written")
         return _left_out(frames.skipped)
+    require_surfaces()
     tested = shipped = Reconstructor.load(threads=method.threads)
     versions = {"annotator of scans": Method().versions()["mobile"]}
     meshes = None

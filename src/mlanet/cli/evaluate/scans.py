@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from mlanet.cli.common import EXIT_OK, Flag, SomePath, progress_bar, say
+from mlanet.cli.common import EXIT_OK, Flag, SomePath, progress_bar, require_surfaces, say
 from mlanet.cli.evaluate.common import (
     ExchangeFiles,
     ExchangeOptions,
@@ -55,6 +55,7 @@ def scans(
     from mlanet.morphable import load_model
     from mlanet.reconstructor import Reconstructor
 
+    require_surfaces()
     model = load_model()
     portraits = portraits_of(known_heads(data, model))
     if files.write_pictures is not None:

@@ -7,7 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlanet.cli.common import EXIT_FAILED, EXIT_OK, SomePath, check_folder, progress_bar
+from mlanet.cli.common import (
+    EXIT_FAILED,
+    EXIT_OK,
+    SomePath,
+    check_folder,
+    progress_bar,
+    require_surfaces,
+)
 from mlanet.cli.evaluate.common import Network, NetworkOptions, signed
 from mlanet.errors import UsageError
 
@@ -68,6 +75,8 @@ def realy(
     """
     network.check()
     _report_folder(out)
+    if reference is not None:
+        require_surfaces()
     from mlanet.evaluation.submissions.realy import read_pictures, write_realy
     from mlanet.reconstructor import Reconstructor
 
