@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from mlanet.morphable import load_model
-from mlanet.render.mouth_shade import mouth_light, shade_mouth
+from mlanet.render.mouth_shade import MouthShade, mouth_light, shade_mouth
 
 
 def test_the_throat_is_dark_and_incisors_are_bright():
@@ -36,7 +36,7 @@ def test_what_a_photo_shows_of_an_open_mouth_keeps_its_light():
     light[20:40, 20:40] = 0.25
     image, seen = np.full((64, 64, 3), 200, np.uint8), np.zeros((64, 64), np.float32)
     seen[20:40, 20:30] = 1.0
-    shade_mouth(image, seen, [light])
+    shade_mouth(image, seen, [MouthShade.of_light(light)])
     assert (image[25, 25] == 200).all()
     red, green, blue = image[25, 35]
     assert 40 <= green == blue < red < 70
@@ -47,5 +47,5 @@ def test_a_glimpse_is_not_believed():
     light = np.full((64, 64), 0.25, np.float32)
     image, seen = np.full((64, 64, 3), 200, np.uint8), np.zeros((64, 64), np.float32)
     seen[30:33, 30:33] = 1.0
-    shade_mouth(image, seen, [light])
+    shade_mouth(image, seen, [MouthShade.of_light(light)])
     assert image.max() < 70

@@ -67,16 +67,25 @@ class UvAtlas:
         return self._of_texels(texels, self.uv_faces, COARSE_SIZE)
 
     @cached_property
-    def rows_and_columns(self) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
-        """Of all texels inside triangles, row by row."""
-        rows, columns = np.nonzero(self.fragments.mask)
-        return rows.astype(np.int32), columns.astype(np.int32)
+    def by_face(
+        self,
+    ) -> tuple[Int[np.ndarray, "k"], Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
+        """Texels inside triangles, those of each together: where each begins, rows, columns."""
+        found = self.fragments.face_index.reshape(-1)
+        covered = np.flatnonzero(self.fragments.mask)
+        covered = covered[np.argsort(found[covered], kind="stable")]
+        counts = np.bincount(found[covered], minlength=len(self.uv_faces))
+        rows, columns = np.divmod(covered, self.size)
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        return starts.astype(np.int32), rows.astype(np.int32), columns.astype(np.int32)
 
     @cached_property
-    def row_starts(self) -> Int[np.ndarray, "k"]:
-        """Where each row begins among `rows_and_columns`, and their number at the end."""
-        counts = self.fragments.mask.sum(axis=1)
-        return np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    def spans(self) -> Int[np.ndarray, "s 2"]:
+        """The first column of each row with a triangle, and the one after the last."""
+        mask = self.fragments.mask
+        ends = self.size - mask[:, ::-1].argmax(axis=1)
+        some = mask.any(axis=1)
+        return (np.stack([mask.argmax(axis=1), ends], axis=1) * some[:, None]).astype(np.int32)
 
     @cached_property
     def empty(self) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:

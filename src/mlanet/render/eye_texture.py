@@ -7,6 +7,7 @@ white, are medians of what both eyes show; they complete what the lids hide.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -111,19 +112,34 @@ def complete_eyes(
     across, down = found
     profile, white = _colors(looks, across, down)
     for island in islands:
-        window = island.window(size)
-        x, y = island.offsets_deg(size)
-        distance = np.hypot(x - across, y - down)
-        drawn = _at_distance(profile.astype(np.float32), distance)
-        share = ramp(distance, IRIS_DEG - 1.5, IRIS_DEG + 2.5)[..., None]
-        light = (1.0 - SHADE * ramp(np.hypot(x, y), *SHADED_DEG)) * _under_lids(y)
+        window, ball = island.window(size), _ball(island, size)
+        colors, seen = photo[window].astype(np.float32), visibility[window]
+        distance = np.sqrt((ball.across_deg - across) ** 2 + (ball.down_deg - down) ** 2)
+        drawn = _at_distance(profile, distance)
+        share = ramp(distance, IRIS_DEG - 1.5, IRIS_DEG + 2.5)
         beside = ramp(distance, IRIS_DEG + 2.0, IRIS_DEG + 6.0)
-        lid = beside * _lid_on(photo[window], white)
-        own = visibility[window] * (1.0 - lid)
-        ball = _continued(white * light[..., None], photo[window], own * share[..., 0])
-        drawn += share * (ball - drawn)
-        mixed = drawn + own[..., None] * (photo[window] - drawn)
-        image[window] = np.rint(np.clip(mixed, 0.0, 255.0)).astype(np.uint8)
+        own = seen * (1.0 - beside * _lid_on(colors, white))
+        around = _continued(white * ball.light[..., None], colors, own * share)
+        drawn += share[..., None] * (around - drawn)
+        drawn += own[..., None] * (colors - drawn)
+        np.clip(drawn, 0.0, 255.0, out=drawn)
+        image[window] = np.rint(drawn, out=drawn)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ball:
+    """An eyeball's window of a texture: angles from its pole, and the light under lids at rest."""
+
+    across_deg: Float[np.ndarray, "h w"]
+    down_deg: Float[np.ndarray, "h w"]
+    light: Float[np.ndarray, "h w"]
+
+
+@lru_cache(maxsize=8)
+def _ball(island: EyeIsland, size: int) -> _Ball:
+    x, y = island.offsets_deg(size)
+    light = (1.0 - SHADE * ramp(np.hypot(x, y), *SHADED_DEG)) * _under_lids(y)
+    return _Ball(x, y, light.astype(np.float32))
 
 
 def _under_lids(down_deg: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
@@ -134,14 +150,14 @@ def _under_lids(down_deg: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
 
 def _continued(
     ball: Float[np.ndarray, "h w 3"],
-    photo: UInt8[np.ndarray, "h w 3"],
+    photo: Float[np.ndarray, "h w 3"],
     seen: Float[np.ndarray, "h w"],
 ) -> Float[np.ndarray, "h w 3"]:
     """The ball's colours, near where the photo's are seen like these."""
     import cv2
 
     apart, known = (
-        cv2.resize(plane.astype(np.float32), (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_AREA)
+        cv2.resize(plane, (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_AREA)
         for plane in ((photo - ball) * seen[..., None], seen)
     )
     change = faded(apart / np.maximum(known, 1e-3)[..., None], known, REACH)
@@ -149,16 +165,17 @@ def _continued(
 
 
 def _lid_on(
-    photo: UInt8[np.ndarray, "h w 3"], white: Float[np.ndarray, "3"]
+    photo: Float[np.ndarray, "h w 3"], white: Float[np.ndarray, "3"]
 ) -> Float[np.ndarray, "h w"]:
     """How far what a photo shows on the white is lid instead, by its colour."""
     import cv2
 
     lab, own = (
-        cv2.cvtColor(colors.astype(np.float32) / np.float32(255.0), cv2.COLOR_RGB2LAB)
+        cv2.cvtColor(colors * np.float32(1.0 / 255.0), cv2.COLOR_RGB2LAB)
         for colors in (photo, white[None, None])
     )
-    return ramp(np.hypot(*np.moveaxis(lab - own, -1, 0)[1:]), *LID_CHROMA)
+    _, a, b = np.moveaxis(lab - own, -1, 0)
+    return ramp(np.sqrt(a * a + b * b), *LID_CHROMA)
 
 
 def _at_distance(
@@ -193,18 +210,13 @@ def _iris(looks: Sequence[_Look]) -> tuple[float, float] | None:
     import cv2
 
     step = looks[0].deg_per_texel
-    reach = int(np.ceil(RING_DEG[1] / step))
-    x, y = np.meshgrid(*[np.arange(-reach, reach + 1) * step] * 2)
-    distance = np.hypot(x, y)
-    disc = (distance < IRIS_DEG - 3.0).astype(np.float32)
-    ring = ((distance > RING_DEG[0]) & (distance < RING_DEG[1])).astype(np.float32)
-    sums = np.zeros((4, SIDE, SIDE), dtype=np.float32)
-    for look in looks:
-        light = look.colors.mean(axis=-1) * look.known
-        for k, (plane, kernel) in enumerate(
-            ((light, disc), (look.known, disc), (light, ring), (look.known, ring))
-        ):
-            sums[k] += cv2.filter2D(plane, -1, kernel, borderType=cv2.BORDER_CONSTANT)
+    disc, ring = _disc_and_ring(step)
+    known = np.sum([look.known for look in looks], axis=0)
+    light = np.sum([look.colors.mean(axis=-1) * look.known for look in looks], axis=0)
+    sums = [
+        cv2.filter2D(plane, -1, kernel, borderType=cv2.BORDER_CONSTANT)
+        for plane, kernel in ((light, disc), (known, disc), (light, ring), (known, ring))
+    ]
     inner, outer = sums[0] / np.maximum(sums[1], 1e-3), sums[2] / np.maximum(sums[3], 1e-3)
     contrast = 1.0 - inner / np.maximum(outer, 1.0)
     at = (np.arange(SIDE) + 0.5 - SIDE / 2.0) * step
@@ -216,6 +228,19 @@ def _iris(looks: Sequence[_Look]) -> tuple[float, float] | None:
     if score[row, column] <= 0.0 or contrast[row, column] < LEAST_CONTRAST:
         return None
     return float(at[column]), float(at[row])
+
+
+@lru_cache(maxsize=4)
+def _disc_and_ring(
+    step: float,
+) -> tuple[Float[np.ndarray, "k k"], Float[np.ndarray, "k k"]]:
+    """An iris and the white around it, on a grid of `step` degrees."""
+    reach = int(np.ceil(RING_DEG[1] / step))
+    x, y = np.meshgrid(*[np.arange(-reach, reach + 1) * step] * 2)
+    distance = np.hypot(x, y)
+    disc = distance < IRIS_DEG - 3.0
+    ring = (distance > RING_DEG[0]) & (distance < RING_DEG[1])
+    return disc.astype(np.float32), ring.astype(np.float32)
 
 
 def _colors(
@@ -244,7 +269,7 @@ def _colors(
         filled, profile[0] = [0], 0.3 * white
     for channel in range(3):
         profile[:, channel] = np.interp(degrees, filled, profile[filled, channel])
-    return profile, white
+    return profile.astype(np.float32), white.astype(np.float32)
 
 
 def _white(

@@ -1,9 +1,10 @@
 """Shade in an open mouth: cheeks and lips keep the light from what lies behind the incisors."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 
 from mlanet.morphable import MorphableModel
 from mlanet.render.smooth_fields import Plane, ramp
@@ -16,7 +17,7 @@ LOWER_MM, LOWER_LIGHT = (0.0, 19.0), 0.74
 """The same of lower teeth, and what is left at the front: the upper ones and lips are above them,
 and an open mouth shows those at the sides where cheeks would hide them."""
 
-WARMTH = np.array([0.9, 1.15, 1.15])
+WARMTH = np.array([0.9, 1.15, 1.15], dtype=np.float32)
 """Exponents of the light's channels: what light is left comes from gums and cheeks."""
 
 GUMS_MM, GUMS_LIGHT = (10.0, 15.0), 0.6
@@ -69,20 +70,40 @@ def mouth_light(model: MorphableModel) -> Float[np.ndarray, "v 3"]:
     return light
 
 
+@dataclass(frozen=True, slots=True)
+class MouthShade:
+    """A part of the mouth in a texture: the same for all photos.
+
+    Attributes:
+        places: flat indices of texels that not all light reaches.
+        taken: share, 0 to 1, that is taken there from each channel.
+    """
+
+    places: Int[np.ndarray, "n"]
+    taken: Float[np.ndarray, "n 3"]
+
+    @classmethod
+    def of_light(cls, light: Plane) -> "MouthShade":
+        """Of the share of light that reaches each texel."""
+        places = np.flatnonzero(light < 0.996)
+        left = light.reshape(-1)[places].astype(np.float32)
+        return cls(places, np.float32(1.0) - left[:, None] ** WARMTH)
+
+
 def shade_mouth(
-    image: UInt8[np.ndarray, "s s 3"], visibility: Float[np.ndarray, "s s"], light: Sequence[Plane]
+    image: UInt8[np.ndarray, "s s 3"],
+    visibility: Float[np.ndarray, "s s"],
+    shades: Sequence[MouthShade],
 ) -> None:
     """Darken in a texture, in place, what the photo does not show of the parts of the mouth."""
     colors, seen = image.reshape(-1, 3), visibility.reshape(-1)
-    for reached in light:
-        places = np.flatnonzero(reached < 0.996)
-        if not len(places):
+    for shade in shades:
+        own = np.asarray(seen[shade.places], dtype=np.float32)
+        if not len(own):
             continue
-        own = seen[places]
-        own = own * ramp(own.mean(), *SEEN)
-        left = reached.reshape(-1)[places][:, None] ** WARMTH
-        kept = 1.0 - (1.0 - own)[:, None] * (1.0 - left)
-        colors[places] = np.rint(colors[places] * kept)
+        hidden = 1.0 - own * np.float32(ramp(own.mean(), *SEEN))
+        kept = 1.0 - hidden[:, None] * shade.taken
+        colors[shade.places] = colors[shade.places] * kept + np.float32(0.5)
 
 
 def _less(share: Float[np.ndarray, "n"], left: float) -> Float[np.ndarray, "n"]:

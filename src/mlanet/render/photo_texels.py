@@ -98,9 +98,9 @@ class Sight:
         maps, map_scale, slopes = self._depth_maps
         left, top, right, bottom = self.box
         sample_photo(
-            *atlas.rows_and_columns,
-            atlas.fragments.face_index,
-            atlas.fragments.barycentric,
+            *atlas.by_face,
+            np.ascontiguousarray(atlas.texels, dtype=np.float32),
+            np.ascontiguousarray(atlas.uv_faces, dtype=np.int32),
             np.ascontiguousarray(self.mesh.faces, dtype=np.int32),
             self._faces_seen,
             points,

@@ -133,15 +133,15 @@ def project_photos(
     found = complete(coarse.colors, coarse.weight, coarse.seen, surface, symmetric=symmetric)
     if larger:
         assert size is not None
-        starts, columns = _all_texels(size)
+        spans = np.tile(np.array([0, size], np.int32), (size, 1))
         empty = atlas.empty_enlarged(size)
         if strands is not None:
             wide = cv2.resize(strands.astype(np.int16), (size, size))  # of int8 OpenCV knows none
             strands = wide.astype(np.int8)
         whole.weight.reshape(-1)[empty[0]] = 0
     else:
-        starts, columns, empty = atlas.row_starts, atlas.rows_and_columns[1], atlas.empty
-    texture = _composed(whole, found, starts, columns, guide, blank, strands)
+        spans, empty = atlas.spans, atlas.empty
+    texture = _composed(whole, found, spans, guide, blank, strands)
     copy_rows(texture.image.reshape(-1, 3), *empty)
     return texture
 
@@ -248,12 +248,6 @@ def unit(vectors: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
     return vectors / np.maximum(length, 1e-12)[..., None]
 
 
-def _all_texels(size: int) -> tuple[Int[np.ndarray, "k"], Int[np.ndarray, "n"]]:
-    """Where each row begins, and the columns, of a texture that is full."""
-    columns = np.broadcast_to(np.arange(size, dtype=np.int32), (size, size))
-    return size * np.arange(size + 1, dtype=np.int32), columns.reshape(-1)
-
-
 def _surface(
     atlas: UvAtlas,
     mesh: Mesh,
@@ -301,8 +295,7 @@ def _shares(
 def _composed(
     photo: PhotoTexels,
     completion: Completion,
-    row_starts: Int[np.ndarray, "k"],
-    columns: Int[np.ndarray, "n"],
+    spans: Int[np.ndarray, "s 2"],
     guide: TextureGuide,
     blank: tuple[int, int, int] | None,
     strands: Int8[np.ndarray, "s s"] | None,
@@ -317,8 +310,7 @@ def _composed(
         planes = planes.copy()
         planes[..., :3], planes[..., 3], planes[..., 5:] = blank, 0.0, 0.0
     compose(
-        row_starts,
-        columns,
+        spans,
         photo.colors,
         photo.weight,
         planes,

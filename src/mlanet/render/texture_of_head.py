@@ -14,7 +14,7 @@ from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
 from mlanet.render.folded_lids import folded, lid_planes, unfolded
 from mlanet.render.heads import PosedHead
 from mlanet.render.lid_texture import LidPlanes, finish_lids
-from mlanet.render.mouth_shade import mouth_light, shade_mouth
+from mlanet.render.mouth_shade import MouthShade, mouth_light, shade_mouth
 from mlanet.render.strands import strand_plane
 from mlanet.render.texture import MeshInPhoto, Texture, project_photos
 from mlanet.render.texture_guide import TextureGuide
@@ -131,7 +131,7 @@ def head_texture(
         share = min(folded(model, each.allowed) for each in placed if each.allowed is not None)
         for planes in _lids(model, size):
             finish_lids(texture.image, texture.visibility, planes, share)
-        shade_mouth(texture.image, texture.visibility, _mouth_light(model, size))
+        shade_mouth(texture.image, texture.visibility, _mouth_shades(model, size))
     return texture
 
 
@@ -159,7 +159,7 @@ def _lids(model: MorphableModel, size: int) -> list[LidPlanes]:
 
 
 @lru_cache(maxsize=4)
-def _mouth_light(model: MorphableModel, size: int) -> list[Float[np.ndarray, "s s"]]:
+def _mouth_shades(model: MorphableModel, size: int) -> list[MouthShade]:
     import cv2
 
     light = mouth_light(model)
@@ -168,7 +168,7 @@ def _mouth_light(model: MorphableModel, size: int) -> list[Float[np.ndarray, "s 
     atlas = texture_atlas(model, min(size, TEXTURE_SIZES[-1]))
     planes = vertex_attributes_to_uv(atlas, model.topology.faces, light)
     planes = cv2.resize(planes, (size, size), interpolation=cv2.INTER_LINEAR)
-    return [np.ascontiguousarray(planes[..., k]) for k in range(planes.shape[-1])]
+    return [MouthShade.of_light(planes[..., k]) for k in range(planes.shape[-1])]
 
 
 @lru_cache(maxsize=4)

@@ -15,17 +15,27 @@ STRAND = np.float32(3.0 / 127.0)
 RAGGED = np.float32(1.0)
 """Of detail: how much it moves the border of hair, at most a quarter of this."""
 
+WHOLLY = np.float32(0.997)
+"""Visibility beyond which a texel is the photo's: what is left would be half a level at most."""
+
 MORE_THAN_ONE = np.float32(1.001)
+PARTS = np.float32(4096.0)
+"""Of the distance of two pixels. A channel times it takes up to 20 bits of the 21 it has."""
+
+GREEN_BITS, BLUE_BITS = np.uint64(21), np.uint64(42)
+BELOW_RED, BELOW_GREEN, BELOW_BLUE = np.uint64(12), np.uint64(33), np.uint64(54)
+ROUNDING = np.uint64((1 << 11) + (1 << 32) + (1 << 53))
 LEAST_COSINE = np.float32(0.25)
 """Steeper slopes are not trusted to be known."""
 
 
 @compiled
 def sample_photo(
+    face_starts: Any,
     texel_row: Any,
     texel_column: Any,
-    face_index: Any,
-    barycentric: Any,
+    corners: Any,
+    uv_faces: Any,
     faces: Any,
     faces_seen: Any,
     points: Any,
@@ -46,72 +56,125 @@ def sample_photo(
 ) -> None:
     """Write the photo's `colors` (s, s, 3), `weight` and `lit` (s, s) at texels that it shows.
 
-    `points` (v, 5) are x and y in pixels from `origin`, depth in mm, the cosine to the line of
-    sight and the share allowed. `faces_seen` is 0 for triangles that show nothing, else 1 plus the
-    number of the depth map in `nearest` (m, h, w) that may hide them; zero in a map hides all.
-    `weight` falls with the cosine; `lit` is all or nothing. Indices are unsigned: signed ones
-    would be looked at for whether they count from the end.
+    Texels of each triangle lie together, from `face_starts` (f + 1) on; `corners` (t, 2) are those
+    of `uv_faces` in texels. `points` (v, 5) are x and y in pixels from `origin`, depth in mm, the
+    cosine to the line of sight and the share allowed. `faces_seen` is 0 for triangles that show
+    nothing, else 1 plus the number of the depth map in `nearest` (m, h, w) that may hide them; zero
+    in a map hides all. `weight` falls with the cosine; `lit` is all or nothing. Indices are
+    unsigned: signed ones would be looked at for whether they count from the end.
     """
-    height, width = np.float32(photo.shape[0]), np.float32(photo.shape[1])
-    last_row, last_column = photo.shape[0] - 1, photo.shape[1] - 1
+    packed = _packed(photo)
+    most_u = np.float32(photo.shape[1]) - MORE_THAN_ONE
+    most_v = np.float32(photo.shape[0]) - MORE_THAN_ONE
+    scale_x, scale_y = photo_scale[0], photo_scale[1]
     map_height, map_width = nearest.shape[1:]
-    for n in range(len(texel_row)):
-        i, j = np.uintp(texel_row[n]), np.uintp(texel_column[n])
-        f = np.uintp(face_index[i, j])
+    left_edge, top_edge = np.float32(content[0]) - origin[0], np.float32(content[1]) - origin[1]
+    right_edge, bottom_edge = np.float32(content[2]) - origin[0], np.float32(content[3]) - origin[1]
+    start = np.empty(5, dtype=np.float32)
+    across = np.empty(5, dtype=np.float32)
+    down = np.empty(5, dtype=np.float32)
+    for f in range(len(faces_seen)):
         kind = faces_seen[f]
-        if kind == 0:
+        if kind == 0 or face_starts[f] == face_starts[f + 1]:
             continue
+        number = np.uintp(kind - 1)
+        slack, slope_of = slack_mm[number], slope_mm[number]
         a, b, c = np.uintp(faces[f, 0]), np.uintp(faces[f, 1]), np.uintp(faces[f, 2])
-        wa, wb, wc = barycentric[i, j, 0], barycentric[i, j, 1], barycentric[i, j, 2]
-        cosine = wa * points[a, 3] + wb * points[b, 3] + wc * points[c, 3]
-        if cosine <= low:
-            continue
-        share = wa * points[a, 4] + wb * points[b, 4] + wc * points[c, 4]
-        x = wa * points[a, 0] + wb * points[b, 0] + wc * points[c, 0]
-        y = wa * points[a, 1] + wb * points[b, 1] + wc * points[c, 1]
-        left, top = x + origin[0], y + origin[1]
-        border = min(
-            min(left - content[0], content[2] - left), min(top - content[1], content[3] - top)
-        )
-        if border < ZERO:
-            continue
-        u = max(min(x * photo_scale[0] - HALF, width - MORE_THAN_ONE), ZERO)
-        v = max(min(y * photo_scale[1] - HALF, height - MORE_THAN_ONE), ZERO)
-        column, row = np.uintp(u), np.uintp(v)
-        right = np.uintp(min(int(u) + 1, last_column))
-        below = np.uintp(min(int(v) + 1, last_row))
-        du, dv = u - np.float32(column), v - np.float32(row)
-        for k in range(3):
-            a_k, b_k = np.float32(photo[row, column, k]), np.float32(photo[row, right, k])
-            c_k, d_k = np.float32(photo[below, column, k]), np.float32(photo[below, right, k])
-            upper, lower = a_k + (b_k - a_k) * du, c_k + (d_k - c_k) * du
-            colors[i, j, k] = np.uint8(upper + (lower - upper) * dv + HALF)
-        if share <= ZERO:
-            continue
-        map_x = int(x * nearest_scale)
-        map_y = int(y * nearest_scale)
-        if map_x < 0 or map_y < 0 or map_x >= map_width or map_y >= map_height:
-            continue
-        found = nearest[np.uintp(kind - 1), np.uintp(map_y), np.uintp(map_x)]
-        depth = wa * points[a, 2] + wb * points[b, 2] + wc * points[c, 2]
-        behind = depth - found - slack_mm[np.uintp(kind - 1)]
-        if found <= ZERO:
-            continue
-        if behind > ZERO:
-            safe = max(cosine, LEAST_COSINE)
-            slope = np.sqrt(max(ONE - safe * safe, ZERO)) / safe
-            if behind > slope * slope_mm[np.uintp(kind - 1)]:
+        p, q, r = np.uintp(uv_faces[f, 0]), np.uintp(uv_faces[f, 1]), np.uintp(uv_faces[f, 2])
+        left, top = corners[p, 0] - HALF, corners[p, 1] - HALF
+        bx, by = corners[q, 0] - corners[p, 0], corners[q, 1] - corners[p, 1]
+        cx, cy = corners[r, 0] - corners[p, 0], corners[r, 1] - corners[p, 1]
+        area = bx * cy - by * cx
+        for k in range(5):
+            to_b, to_c = points[b, k] - points[a, k], points[c, k] - points[a, k]
+            start[k] = points[a, k]
+            across[k] = (to_b * cy - to_c * by) / area
+            down[k] = (to_c * bx - to_b * cx) / area
+        x_start, y_start, z_start, cosine_start, share_start = start
+        x_across, y_across, z_across, cosine_across, share_across = across
+        x_down, y_down, z_down, cosine_down, share_down = down
+        for n in range(face_starts[f], face_starts[f + 1]):
+            i, j = np.uintp(texel_row[n]), np.uintp(texel_column[n])
+            aside, below = np.float32(texel_column[n]) - left, np.float32(texel_row[n]) - top
+            cosine = cosine_start + cosine_across * aside + cosine_down * below
+            if cosine <= low:
                 continue
-        lit[i, j] = OPAQUE
-        ramp = min(max((cosine - low) / (high - low), ZERO), ONE)
-        inside = min(border / fade_px, ONE)
-        weight[i, j] = np.uint8(WHITE * ramp * ramp * (THREE - ramp - ramp) * inside * share + HALF)
+            x = x_start + x_across * aside + x_down * below
+            y = y_start + y_across * aside + y_down * below
+            border = min(min(x - left_edge, right_edge - x), min(y - top_edge, bottom_edge - y))
+            if border < ZERO:
+                continue
+            u = max(min(x * scale_x - HALF, most_u), ZERO)
+            v = max(min(y * scale_y - HALF, most_v), ZERO)
+            color = _between(packed, u, v)
+            colors[i, j, 0] = np.uint8(color >> BELOW_RED)
+            colors[i, j, 1] = np.uint8(color >> BELOW_GREEN)
+            colors[i, j, 2] = np.uint8(color >> BELOW_BLUE)
+            share = share_start + share_across * aside + share_down * below
+            if share <= ZERO:
+                continue
+            map_x, map_y = np.int32(x * nearest_scale), np.int32(y * nearest_scale)
+            if map_x < 0 or map_y < 0 or map_x >= map_width or map_y >= map_height:
+                continue
+            found = nearest[number, np.uintp(map_y), np.uintp(map_x)]
+            if found <= ZERO:
+                continue
+            behind = z_start + z_across * aside + z_down * below - found - slack
+            if behind > ZERO:
+                safe = max(cosine, LEAST_COSINE)
+                slope = np.sqrt(max(ONE - safe * safe, ZERO)) / safe
+                if behind > slope * slope_of:
+                    continue
+            lit[i, j] = OPAQUE
+            trust = min(share, ONE)
+            if cosine < high:
+                ramp = (cosine - low) / (high - low)
+                trust *= ramp * ramp * (THREE - ramp - ramp)
+            if border < fade_px:
+                trust *= border / fade_px
+            weight[i, j] = np.uint8(np.int32(WHITE * trust + HALF))
+
+
+@compiled
+def _packed(photo: Any) -> Any:
+    """The photo with a pixel's three channels in one number, its last row and column twice."""
+    height, width = photo.shape[:2]
+    packed = np.empty((height + 1, width + 1), dtype=np.uint64)
+    for row in range(height + 1):
+        i = min(row, height - 1)
+        for column in range(width + 1):
+            j = min(column, width - 1)
+            red, green, blue = photo[i, j, 0], photo[i, j, 1], photo[i, j, 2]
+            packed[row, column] = (
+                np.uint64(red) | np.uint64(green) << GREEN_BITS | np.uint64(blue) << BLUE_BITS
+            )
+    return packed
+
+
+@compiled
+def _between(packed: Any, u: Any, v: Any) -> Any:
+    """The colour at a place, linear between pixels: shares of 4096, for all channels at once.
+
+    What follows the decimal point of a channel lies below its `BELOW_RED`, and so on.
+    """
+    column, row = np.int32(u), np.int32(v)
+    du, dv = PARTS * (u - np.float32(column)), v - np.float32(row)
+    both = np.int32(du * dv + HALF)
+    right, lower = np.int32(du + HALF) - both, np.int32(PARTS * dv + HALF) - both
+    i, j = np.uintp(row), np.uintp(column)
+    below, beside = i + np.uintp(1), j + np.uintp(1)
+    return (
+        packed[i, j] * np.uint64(np.int32(PARTS) - right - lower - both)
+        + packed[i, beside] * np.uint64(right)
+        + packed[below, j] * np.uint64(lower)
+        + packed[below, beside] * np.uint64(both)
+        + ROUNDING
+    )
 
 
 @compiled
 def compose(
-    texel_row_start: Any,
-    texel_column: Any,
+    spans: Any,
     photo: Any,
     weight: Any,
     fields: Any,
@@ -120,7 +183,7 @@ def compose(
     texture: Any,
     visibility: Any,
 ) -> None:
-    """Write the `texture` (s, s, 3) and its `visibility` (s, s) at texels, row by row.
+    """Write the `texture` (s, s, 3) and its `visibility` (s, s) in `spans` (s, 2) of its rows.
 
     `fields` (t, t, 9) of any coarser size are read between their texels: skin that completes the
     photo (3, 0 to 255), how far the mirrored photo is added to it, the fade of `weight`, how far
@@ -132,19 +195,20 @@ def compose(
     has_detail = len(detail) == size
     ratio = small / size
     line = np.empty((small, channels), dtype=np.float32)
-    lefts = np.empty(size, dtype=np.uintp)
-    rights = np.empty(size, dtype=np.uintp)
+    starts = np.empty(small + 1, dtype=np.intp)
     shares = np.empty(size, dtype=np.float32)
-    for j in range(size):
-        x = min(max((j + 0.5) * ratio - 0.5, 0.0), small - 1.0)
-        lefts[j] = int(x)
-        rights[j] = min(int(x) + 1, small - 1)
-        shares[j] = x - int(x)
+    starts[:] = size
+    for column in range(size - 1, -1, -1):
+        x = min(max((column + 0.5) * ratio - 0.5, 0.0), small - 1.0)
+        shares[column] = x - int(x)
+        starts[int(x)] = column
+    for left in range(small - 1, -1, -1):  # what no texel reads is empty
+        starts[left] = min(starts[left], starts[left + 1])
     for row in range(size):
-        i = np.uintp(row)
-        start, end = texel_row_start[i], texel_row_start[row + 1]
-        if start == end:
+        first, end = spans[row, 0], spans[row, 1]
+        if first >= end:
             continue
+        i = np.uintp(row)
         y = min(max((row + 0.5) * ratio - 0.5, 0.0), small - 1.0)
         top = int(y)
         below = min(top + 1, small - 1)
@@ -152,40 +216,55 @@ def compose(
         for j in range(small):
             for k in range(channels):
                 line[j, k] = fields[top, j, k] + (fields[below, j, k] - fields[top, j, k]) * dy
-        for n in range(start, end):
-            j = np.uintp(texel_column[n])
-            left, right, dx = lefts[j], rights[j], shares[j]
-            mirrored = line[left, 3] + (line[right, 3] - line[left, 3]) * dx
-            own = np.float32(weight[i, j])
-            if own > ZERO:
-                fade = line[left, 4] + (line[right, 4] - line[left, 4]) * dx
-                own *= fade / np.float32(OPAQUE)
-            visibility[i, j] = own
-            if own >= ONE:
-                for k in range(3):
-                    texture[i, j, k] = photo[i, j, k]
+        for left in range(small):
+            begin, stop = max(starts[left], first), min(starts[left + 1], end)
+            if begin >= stop:
                 continue
-            other = np.uintp(size - 1 - texel_column[n])
-            vary = ZERO
-            if has_detail:
-                vary = np.float32(detail[i, j]) * STRAND
-            cover = line[left, 5] + (line[right, 5] - line[left, 5]) * dx
-            if cover > ZERO:
-                cover = min(max(cover + vary * RAGGED * cover * (ONE - cover), ZERO), ONE)
-            skin_light, hair_light = ONE + vary * contrast[0], ONE + vary * contrast[1]
-            for k in range(3):
-                rest = ZERO
-                if cover < ONE:
-                    rest = line[left, k] + (line[right, k] - line[left, k]) * dx
-                    rest *= skin_light
-                if cover > ZERO:
-                    hair = line[left, 6 + k] + (line[right, 6 + k] - line[left, 6 + k]) * dx
-                    rest += cover * (hair * hair_light - rest)
-                if mirrored > ZERO:
-                    rest += mirrored * np.float32(photo[i, other, k])
+            here, there = line[left], line[min(left + 1, small - 1)]
+            is_mirrored = here[3] > ZERO or there[3] > ZERO
+            is_covered = here[5] > ZERO or there[5] > ZERO
+            red, green, blue, mirrored, fade, cover, hair_red, hair_green, hair_blue = here
+            red_on, green_on, blue_on = there[0] - red, there[1] - green, there[2] - blue
+            mirrored_on, fade_on, cover_on = there[3] - mirrored, there[4] - fade, there[5] - cover
+            hair_red_on, hair_green_on = there[6] - hair_red, there[7] - hair_green
+            hair_blue_on = there[8] - hair_blue
+            for column in range(begin, stop):
+                j = np.uintp(column)
+                dx = shares[j]
+                own = np.float32(weight[i, j])
                 if own > ZERO:
-                    rest += own * (np.float32(photo[i, j, k]) - rest)
-                texture[i, j, k] = np.uint8(min(max(rest, ZERO), WHITE) + HALF)
+                    own *= (fade + fade_on * dx) / WHITE
+                visibility[i, j] = own
+                if own > WHOLLY:
+                    for k in range(3):
+                        texture[i, j, k] = photo[i, j, k]
+                    continue
+                vary = ZERO
+                if has_detail:
+                    vary = np.float32(detail[i, j]) * STRAND
+                light = ONE + vary * contrast[0]
+                r = (red + red_on * dx) * light
+                g = (green + green_on * dx) * light
+                b = (blue + blue_on * dx) * light
+                if is_covered:
+                    hair = cover + cover_on * dx
+                    hair = min(max(hair + vary * RAGGED * hair * (ONE - hair), ZERO), ONE)
+                    light = ONE + vary * contrast[1]
+                    r += hair * ((hair_red + hair_red_on * dx) * light - r)
+                    g += hair * ((hair_green + hair_green_on * dx) * light - g)
+                    b += hair * ((hair_blue + hair_blue_on * dx) * light - b)
+                if is_mirrored:
+                    share, other = mirrored + mirrored_on * dx, np.uintp(size - 1 - column)
+                    r += share * np.float32(photo[i, other, 0])
+                    g += share * np.float32(photo[i, other, 1])
+                    b += share * np.float32(photo[i, other, 2])
+                if own > ZERO:
+                    r += own * (np.float32(photo[i, j, 0]) - r)
+                    g += own * (np.float32(photo[i, j, 1]) - g)
+                    b += own * (np.float32(photo[i, j, 2]) - b)
+                texture[i, j, 0] = np.uint8(np.int32(min(max(r, ZERO), WHITE) + HALF))
+                texture[i, j, 1] = np.uint8(np.int32(min(max(g, ZERO), WHITE) + HALF))
+                texture[i, j, 2] = np.uint8(np.int32(min(max(b, ZERO), WHITE) + HALF))
 
 
 @compiled
