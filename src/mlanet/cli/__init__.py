@@ -21,6 +21,7 @@ from mlanet.cli.common import (
 )
 from mlanet.cli.configuration import ConfiguredVerb
 from mlanet.cli.listing import hint, overview, overview_of_group
+from mlanet.cli.parsing import call
 from mlanet.cli.streams import WatchedStdout, quiet_libraries
 from mlanet.errors import UsageError, did_you_mean
 
@@ -125,7 +126,7 @@ def _status_of(given: list[str]) -> int:
     with WatchedStdout() as output:
         try:
             status = run(given)
-        except SystemExit as stop:  # tyro printed help, or what is wrong
+        except SystemExit as stop:  # tyro printed help
             status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
         except Terminated as error:
             complain("terminated", error)
@@ -150,8 +151,9 @@ def run(given: list[str]) -> int:
     """Parse the words of a command and run its verb.
 
     Raises:
-        UsageError: the verb is unknown, or a group's verb is missing or unknown.
-        SystemExit: tyro printed help or what is wrong.
+        UsageError: the verb is unknown, or a group's verb is missing or unknown; or the other words
+            do not fit the verb.
+        SystemExit: tyro printed help.
     """
     if given in (["--version"], ["-V"], ["version"]):
         from mlanet import __version__
@@ -184,12 +186,12 @@ def run(given: list[str]) -> int:
 
 def _run_verb(verb: Callable[..., int] | ConfiguredVerb, prog: str, words: list[str]) -> int:
     if isinstance(verb, ConfiguredVerb):  # whose flags may have to be switched off again
-        return tyro.cli(verb.ready(words, prog), prog=prog, args=words)
+        return call(verb.ready(words, prog), prog, words)
     if {"-h", "--help"} & set(words):
         from mlanet.cli.descriptions import reflow
 
         reflow(verb)
-    return tyro.cli(verb, prog=prog, args=words, config=(tyro.conf.FlagCreatePairsOff,))
+    return call(verb, prog, words, config=(tyro.conf.FlagCreatePairsOff,))
 
 
 class Terminated(BaseException):

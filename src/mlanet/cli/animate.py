@@ -64,7 +64,7 @@ class DriverOptions:
 
 
 def animate(
-    face: Annotated[Path, tyro.conf.Positional],
+    face: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="AVATAR")],
     /,
     *,
     driver: Path,

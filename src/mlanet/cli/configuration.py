@@ -9,6 +9,8 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import tyro
 
+from mlanet.cli.parsing import parse
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -46,10 +48,10 @@ class ConfiguredVerb:
 
         Raises:
             ConfigurationError: this configuration is malformed.
-            SystemExit: tyro printed what is wrong with the words.
+            UsageError: a file, folder or preset lacks its value.
         """
         told = [word for word in words if word not in ("-h", "--help")]
-        named, _ = tyro.cli(Named, prog=prog, args=told, return_unknown_args=True)
+        named, _ = parse(Named, prog, told, return_unknown_args=True)
         default = self.default(named)
         kind = Annotated[type(default), tyro.conf.arg(name="")]
 

@@ -18,7 +18,7 @@ EMBEDDED = "embedded"
 NAME_DIGITS = 8
 """Digits of a source's SHA-256 in the name of what is converted from it."""
 
-Source = Annotated[Path, tyro.conf.Positional]
+Source = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
 
 
 def list_models() -> int:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def video(
-    film: tyro.conf.Positional[Path],
+    film: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILM")],
     *,
     out: OutPath = Path("out"),
     smooth: float = 0.5,

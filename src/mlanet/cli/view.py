@@ -17,7 +17,7 @@ PAGE = "view.html"
 
 
 def view(
-    file: Annotated[Path, tyro.conf.Positional],
+    file: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")],
     /,
     *,
     out: Annotated[SomePath, tyro.conf.arg(aliases=["-o"])] = None,
