@@ -21,14 +21,14 @@ SIDE, WINDOW_MM = 112, 420.0
 ROUNDS = 3
 """Of GrabCut."""
 
-NEAR_MM, FAR_MM = 25.0, 65.0
+NEAR_MM, FAR_MM = 25.0, 90.0
 """Distances from the mesh's outline up to which things begin as hair, and beyond which, above the
 ears, they are background."""
 
-BORDER_PX, BORDER_FAR_MM = 4, 35.0
+BORDER_PX, BORDER_FAR_MM = 4, 58.0
 """Within so many pixels of the photo's border they are so beyond this distance."""
 
-SURE_MM = 14.0
+SURE_MM = 10.0
 """How far within the mesh's outline everything is the person: the mesh never fits to the pixel."""
 
 EARS_MM, SHOULDERS_MM = -40.0, -130.0
