@@ -25,7 +25,7 @@ NEAR_MM, FAR_MM = 25.0, 90.0
 """Distances from the mesh's outline up to which things begin as hair, and beyond which, above the
 ears, they are background."""
 
-BORDER_PX, BORDER_FAR_MM = 4, 58.0
+BORDER_PX, BORDER_FAR_MM = 4, 42.0
 """Within so many pixels of the photo's border they are so beyond this distance."""
 
 SURE_MM = 10.0
