@@ -119,7 +119,12 @@ class Reconstruction(PickledFields):
         """How far hair stands off the mesh's vertices (`mlanet.render.hair_offsets`), mm."""
         if self.texture_source is not None:
             return self.texture_source.hair
-        return rendering.hair_offsets(self.image, self.head)
+        return rendering.hair_offsets(self.image, self.head, self.figure)
+
+    @cached_property
+    def figure(self) -> "rendering.HeadFigure | None":
+        """Which part of the photo around the head belongs to the person."""
+        return rendering.HeadFigure.of_photo(self.image, self.head)
 
     @property
     def unbuilt(self) -> "rendering.UnbuiltHead":
@@ -173,7 +178,8 @@ class Reconstruction(PickledFields):
         colors = self.mesh.colors
         assert colors is not None
         head = self.head.with_hair(self.hair)
-        photo = rendering.HeadInPhoto(self.image, head, (other.build() for other in self.before))
+        before = (other.build() for other in self.before)
+        photo = rendering.HeadInPhoto(self.image, head, before, self.figure)
         return rendering.head_texture([photo], colors, size or self.own_texture_size, blank=blank)
 
     @cached_property

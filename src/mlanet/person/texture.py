@@ -37,6 +37,7 @@ class PersonTexture:
                     face.image,
                     face.head.with_hair(self.hair),
                     [head.build() for head in face.before],
+                    face.figure,
                 )
                 for face in self.faces
             ]

@@ -8,6 +8,7 @@ from mlanet.render.detail import detail_normals
 from mlanet.render.drawing import composite, render_mesh
 from mlanet.render.fragments import Fragments
 from mlanet.render.hair import hair_offsets
+from mlanet.render.head_figure import HeadFigure
 from mlanet.render.heads import PosedHead, UnbuiltHead, far_to_near, mm_per_px
 from mlanet.render.lookup import sample_texture, texel_distance
 from mlanet.render.naive import rasterize_naive
@@ -48,6 +49,7 @@ __all__ = [
     "PART_COLORS",
     "PICTURES",
     "Fragments",
+    "HeadFigure",
     "HeadInPhoto",
     "MeshInPhoto",
     "PartMasks",

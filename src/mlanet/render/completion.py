@@ -12,9 +12,11 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mlanet.geometry import AMBIENT_WHITE, shading
+from mlanet.render.color_statistics import SKIN_SPREAD, Colors, contrast, deviations, robust
 from mlanet.render.light_fit import fit_lighting
 from mlanet.render.mouth_colors import mouth_colors
 from mlanet.render.outlines import trust_at_angle, trust_in_doubt
+from mlanet.render.scalp_hair import hair_of_scalp
 from mlanet.render.smooth_fields import (
     Plane,
     alike,
@@ -22,26 +24,14 @@ from mlanet.render.smooth_fields import (
     faded,
     grown,
     inner_fade,
-    middle,
     ramp,
     softened,
-    surely,
 )
-
-Colors = Float[np.ndarray, "t t 3"]
+from mlanet.render.surface_planes import SurfacePlanes
 
 HIDDEN_LIGHT, FACE_LIGHT, SEEN_LIGHT = (0.75, 1.06), (0.93, 1.05), (0.4, 1.6)
 """Limits of the fitted light, relative to its mean: on what is completed, the same in the middle of
 the face (below a nose light is thrown back), and on the photo's own where it is divided out."""
-
-SKIN_SPREAD = (9.0, 4.0, 4.0)
-"""Least standard deviations of skin's CIELAB colours around the lit albedo."""
-
-HAIR_SPREAD = (10.0, 6.0, 6.0)
-"""The same of hair around its median colour."""
-
-MOST_SPREAD = 1.6
-"""Largest standard deviations over the least ones: a face may be half in the shade."""
 
 FOREIGN = (2.3, 3.6)
 """Deviations from skin's colour between which a texel becomes foreign."""
@@ -55,29 +45,8 @@ NECK_DOUBT = 1.8
 SHADOW, MOST_SHADOW = 0.4, 20.0
 """What darkness counts there, below the chin, of lightness up to this one; black is no shadow."""
 
-HAIR_APART = 2.5
-"""Deviation from skin beyond which what is seen on the scalp is hair."""
-
-HAIR_QUANTILE = 0.6
-"""Share of that hair, the nearest to skin, that has no say in the hair's colour."""
-
-MIXED = 0.35
-"""Share of skin, by its hue, beyond which a texel of hair is mixed with it."""
-
-LEAST_HUE = 8.0
-"""Distance of skin's and hair's a and b from which they tell mixed texels."""
-
-HAIR_CONTRAST = (0.02, 0.16)
-"""Limits of the standard deviation of completed hair over its brightness."""
-
 SKIN_CONTRAST = (0.0, 0.011)
-"""The same of completed skin."""
-
-HAIR_SHARE = (0.1, 0.2)
-"""Shares of the seen scalp that must be hair for the rest to have some, and to have all."""
-
-BRIGHT_HAIR_SHARE, BRIGHTER = (0.3, 0.5), 8.0
-"""The same of hair that is lighter than skin by more than this (CIELAB L): a bald head shines."""
+"""Limits of the standard deviation of completed skin over its brightness."""
 
 GROWING = 1.0
 """Deviation from the skin nearby at which what lies farther out counts little for what skin is
@@ -103,9 +72,6 @@ texture's size."""
 HAIR_REACH = 0.3
 """The same of hair, whose colour varies more."""
 
-COVER_REACH = 0.12
-"""The same of how far hair covers the skin."""
-
 BORDER_REACH = 0.06
 """The same of whatever else the photo shows at its border: shadows, beards, single strands."""
 
@@ -114,32 +80,6 @@ NEARBY_SIDE, NEARBY_REACH = 40, 0.4
 of the texture's size."""
 
 ZERO = np.zeros(3, dtype=np.float32)
-
-SAMPLES = 2000
-"""Texels whose medians stand for all."""
-
-LEAST_SCALP = 0.004
-"""Share of the texture that must show the scalp for its colour to be known."""
-
-
-@dataclass(frozen=True, slots=True)
-class SurfacePlanes:
-    """The surface in UV at coarse size: shares of `TextureGuide` and what is known of it."""
-
-    albedo: Colors
-    normal: Colors
-    cosine: Plane
-    skin: Plane
-    trusted: Plane
-    hairy: Plane
-    may_be_hairy: Plane
-    neck: Plane
-    sharp: Plane
-    back: Plane
-    teeth: Plane
-    tongue: Plane
-    lips: Plane
-    lit: Plane
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,21 +133,22 @@ def complete(
     model = to_lab(np.clip(albedo * shade, 0.0, 1.0))
     found = to_lab(colors)
     change = found - model
-    offset, spread = _robust(change, skin_sure, SKIN_SPREAD)
-    core = skin_sure * np.exp(-0.5 * (_deviations(change, offset, spread) / TYPICAL) ** 2)
+    offset, spread = robust(change, skin_sure, SKIN_SPREAD)
+    core = skin_sure * np.exp(-0.5 * (deviations(change, offset, spread) / TYPICAL) ** 2)
     usual = offset + _nearby(change - offset, core)
-    from_skin = _deviations(change - usual, ZERO, spread)
-    hair = _hair(found, from_skin, share * trust_in_doubt(surface.cosine), surface)
+    from_skin = deviations(change - usual, ZERO, spread)
+    sure = share * trust_in_doubt(surface.cosine)
+    hair = hair_of_scalp(found, model + usual, from_skin, sure, surface)
     likely = share * surface.skin * (1.0 - np.maximum(surface.may_be_hairy, surface.neck))
     core = np.maximum(core, likely * np.exp(-0.5 * (from_skin / GROWING) ** 2))
     usual = offset + _nearby(change - offset, core)
-    from_skin = _deviations(change - usual, ZERO, spread)
+    from_skin = deviations(change - usual, ZERO, spread)
     doubt = from_skin + surface.neck * (_beyond_shadow(found, model + usual, spread) - from_skin)
     astray = ramp(from_skin - hair.deviations, *HAIRLIKE)
     foreign = np.maximum(ramp(doubt, *FOREIGN), astray)
     foreign *= (1.0 - surface.trusted) * (1.0 - surface.may_be_hairy) * surface.skin
     foreign = softened(grown(foreign * (fade > 0.0)))
-    skin = _robust(found, skin_sure, SKIN_SPREAD)[0]
+    skin = robust(found, skin_sure, SKIN_SPREAD)[0]
     mouth = mouth_colors(found, model, share, skin, (surface.teeth, surface.tongue, surface.lips))
     fade *= (1.0 - foreign) * mouth.own
     fade *= trust_at_angle(surface.cosine, from_skin, surface.skin)
@@ -254,68 +195,6 @@ def complete(
     return Completion(fields.astype(np.float32), brightness, (grain, hair.contrast))
 
 
-@dataclass(frozen=True, slots=True)
-class _Hair:
-    """Deviations from hair's colour, its colour, how far a texel is hair here and everywhere.
-
-    `contrast` is the standard deviation of its brightness over that.
-    """
-
-    deviations: Plane
-    color: Float[np.ndarray, "3"]
-    here: Plane
-    covered: Plane
-    contrast: float
-
-
-def _hair(found: Colors, from_skin: Plane, share: Plane, surface: SurfacePlanes) -> _Hair:
-    """Hair is what is seen on the scalp, if it is not of skin's colour."""
-    scalp = share * surface.hairy
-    nothing = np.zeros_like(share)
-    far = np.full_like(share, 1e3)
-    if scalp.sum() < LEAST_SCALP * scalp.size:
-        return _Hair(far, np.zeros(3, np.float32), nothing, nothing, 0.0)
-    order = scalp > 0.3 * float(scalp.max())
-    apart = order & (from_skin > HAIR_APART)
-    if not apart.any():
-        return _Hair(far, np.zeros(3, np.float32), nothing, nothing, 0.0)
-    far_from_skin = apart & (from_skin >= np.quantile(from_skin[apart], HAIR_QUANTILE))
-    color, spread = _robust(found, scalp * far_from_skin, HAIR_SPREAD)
-    skin, _ = _robust(found, share * surface.skin * surface.trusted, SKIN_SPREAD)
-    needed = BRIGHT_HAIR_SHARE if color[0] > skin[0] + BRIGHTER else HAIR_SHARE
-    has_hair = float(ramp(apart.sum() / order.sum(), *needed))
-    if has_hair <= 0.0:
-        return _Hair(far, np.zeros(3, np.float32), nothing, nothing, 0.0)
-    towards = skin[1:] - color[1:]
-    if float(towards @ towards) > LEAST_HUE**2:  # light hair is near to skin without being mixed
-        mixed = (found[..., 1:] - color[1:]) @ towards / float(towards @ towards)
-        pure = scalp * (apart & (mixed < MIXED))
-        color = _robust(found, pure, HAIR_SPREAD)[0] if pure.any() else color
-    deviations = _deviations(found, color, spread)
-    possible = surface.may_be_hairy
-    likely = 1.0 / (1.0 + np.exp(np.clip(deviations - from_skin, -20.0, 20.0)))
-    here = softened(likely * possible) * possible
-    prior = surface.hairy * has_hair
-    known = surely(share) * (surface.skin > 0.5)
-    change = faded((here - prior)[..., None], known, COVER_REACH)[..., 0]
-    reach = np.maximum(possible, prior)
-    covered = np.clip(prior + change * reach, 0.0, 1.0)
-    rough = contrast(found[..., 0], share * here, HAIR_CONTRAST)
-    return _Hair(deviations, color, here, covered, rough)
-
-
-def contrast(lightness: Plane, weight: Plane, limits: tuple[float, float]) -> float:
-    """Standard deviation of the brightness over its mean, of what varies from texel to texel."""
-    import cv2
-
-    known = np.maximum(cv2.blur(weight, (5, 5)), 1e-3)
-    apart = lightness - cv2.blur(lightness * weight, (5, 5)) / known
-    total = max(float(weight.sum()), 1e-3)
-    spread = np.sqrt(float((weight * apart * apart).sum()) / total)
-    mean = float((weight * lightness).sum()) / total
-    return float(np.clip(spread / max(mean, 5.0), *limits))
-
-
 def to_lab(colors: Colors) -> Colors:
     """CIELAB (D65) of sRGB in [0, 1]."""
     import cv2
@@ -348,21 +227,6 @@ def _grey(colors: Colors) -> Plane:
     return (colors[..., 0] + colors[..., 1] + colors[..., 2]) / np.float32(3.0)
 
 
-def _robust(
-    values: Colors, weight: Plane, least: tuple[float, float, float]
-) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
-    """Median and spread of what has weight."""
-    used = np.flatnonzero(weight > 0.5)
-    used = used if len(used) else np.flatnonzero(weight > 0.0)
-    if not len(used):
-        return np.zeros(3, np.float32), np.array(least, np.float32)
-    known = values.reshape(-1, 3)[used[:: max(1, len(used) // SAMPLES)]]
-    typical = middle(known).astype(np.float32)
-    spread = 1.4826 * middle(np.abs(known - typical))
-    floor = np.array(least, np.float32)
-    return typical, np.clip(spread, floor, MOST_SPREAD * floor).astype(np.float32)
-
-
 def _nearby(change: Colors, weight: Plane) -> Colors:
     """The change without detail, as it is where it has weight, sinking away from there."""
     import cv2
@@ -376,17 +240,10 @@ def _nearby(change: Colors, weight: Plane) -> Colors:
     return cv2.resize(cv2.GaussianBlur(field, (0, 0), 0.7), size, interpolation=cv2.INTER_LINEAR)
 
 
-def _deviations(
-    values: Colors, middle: Float[np.ndarray, "3"], spread: Float[np.ndarray, "3"]
-) -> Plane:
-    scaled = (values - middle) / spread
-    return np.sqrt(np.einsum("ijk,ijk->ij", scaled, scaled))
-
-
 def _beyond_shadow(found: Colors, skin: Colors, spread: Float[np.ndarray, "3"]) -> Plane:
     """Deviations on the neck, that of a shadow counting less."""
     darker = np.clip((found[..., :1] + 16.0) / (skin[..., :1] + 16.0), 0.3, 1.0)
     lightness = found[..., :1] - skin[..., :1]
     lightness += (1.0 - SHADOW) * np.clip(-lightness, 0.0, MOST_SHADOW)
     apart = np.concatenate([lightness, found[..., 1:] - darker * skin[..., 1:]], axis=-1)
-    return NECK_DOUBT * _deviations(apart, np.zeros(3, np.float32), spread)
+    return NECK_DOUBT * deviations(apart, np.zeros(3, np.float32), spread)

@@ -1,7 +1,6 @@
 """How far hair stands off the head that the face model has, from the photo's outline of it.
 
-The head and what grows from it is parted from the background by colours (GrabCut; Rother et al.,
-2004). Along rays from the middle of the head, its outline beyond the mesh's is the thickness of
+Along rays from the middle of the head, its outline beyond the mesh's is the thickness of
 the hair where the ray leaves the head; elsewhere on the scalp it is continued smoothly.
 """
 
@@ -11,24 +10,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from mlanet.morphable import MorphableModel
+from mlanet.render.head_figure import SIDE, WINDOW_MM, HeadFigure, picture_axes
 from mlanet.render.heads import PosedHead
-from mlanet.render.rasterize import rasterize
 from mlanet.render.smooth_fields import ramp
 from mlanet.render.strands import CENTRE_MM
 from mlanet.render.texture_guide import TextureGuide, above_hairline
-
-SIDE, WINDOW_MM = 112, 420.0
-"""Pixels and millimetres across the picture of the head that is looked at."""
-
-ROUNDS = 3
-"""Of GrabCut."""
-
-NEAR_MM, FAR_MM = 25.0, 90.0
-"""Distances from the mesh's outline up to which things begin as hair, and beyond which, above the
-ears, they are background."""
-
-EARS_MM, SHOULDERS_MM = -40.0, -130.0
-"""Heights over the middle of the head: there, and below, what surrounds it may belong to it."""
 
 ANGLES = np.radians(np.arange(-120.0, 121.0, 4.0))
 """Directions in the picture in which the outline is measured; 0 is up, along the head."""
@@ -64,7 +50,9 @@ NAPE_MM = (-15.0, -70.0)
 """Distances before the ears' axis between which the nape begins."""
 
 
-def hair_offsets(image: UInt8[np.ndarray, "h w 3"], head: PosedHead) -> Float[np.ndarray, "v 3"]:
+def hair_offsets(
+    image: UInt8[np.ndarray, "h w 3"], head: PosedHead, figure: HeadFigure | None = None
+) -> Float[np.ndarray, "v 3"]:
     """How far hair stands off the vertices of a head, in the model frame, mm.
 
     Zero where no hair grows; all zero of bald heads, where the photo does not show the outline of
@@ -73,12 +61,16 @@ def hair_offsets(image: UInt8[np.ndarray, "h w 3"], head: PosedHead) -> Float[np
     Args:
         image: the photo.
         head: where it shows the head, without hair.
+        figure: the person there, if that is known already.
     """
     offsets = np.zeros_like(head.vertices, dtype=np.float32)
     guide = TextureGuide.of_model(head.model)
-    if head.points[:, 2].min() <= 0.0 or not guide.hairy.any():
+    if not guide.hairy.any():
         return offsets
-    thickness, known = _thickness(image, head)
+    figure = figure or HeadFigure.of_photo(image, head)
+    if figure is None:
+        return offsets
+    thickness, known = _thickness(figure, head)
     if known.sum() < FEWEST:
         return offsets
     rays = np.column_stack([_rays(head), np.zeros(len(ANGLES))]) @ head.pose.rotation
@@ -104,39 +96,26 @@ def _places(
     return above_hairline(mean), ramp(mean[:, 2], *NAPE_MM)
 
 
-def _axes(head: PosedHead) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
-    """Unit vectors up along the head and to its right in the picture."""
-    up = head.pose.rotation[:2, 1]
-    up = up / max(float(np.linalg.norm(up)), 1e-6)
-    return up, np.array([-up[1], up[0]])
-
-
 def _rays(head: PosedHead) -> Float[np.ndarray, "a 2"]:
     """Unit vectors in the picture at `ANGLES`."""
-    up, right = _axes(head)
+    up, right = picture_axes(head)
     return np.cos(ANGLES)[:, None] * up + np.sin(ANGLES)[:, None] * right
 
 
 def _thickness(
-    image: UInt8[np.ndarray, "h w 3"], head: PosedHead
+    figure: HeadFigure, head: PosedHead
 ) -> tuple[Float[np.ndarray, "a"], Bool[np.ndarray, "a"]]:
     """Thickness of hair in mm by angle, and where it is known."""
     import cv2
 
-    middle = head.camera.project(head.pose.apply(np.array([CENTRE_MM])))[0, :2]
     px_per_mm = SIDE / WINDOW_MM
-    scale = px_per_mm * head.mm_per_px
-    shift = SIDE / 2.0 - scale * middle
-    picture, inside = _window(image, scale, shift)
-    placed = head.projected * [scale, scale, 1.0] + [*shift, 0.0]
-    own = rasterize(placed, head.model.topology.faces, (SIDE, SIDE)).mask
-    figure = _figure(picture, inside, own, _axes(head)[0])
+    own, picture = figure.own, figure.picture
     radii = np.arange(0.0, MOST_RADIUS_MM, STEP_MM)
     x, y = np.moveaxis(SIDE / 2.0 + px_per_mm * radii[None, :, None] * _rays(head)[:, None], -1, 0)
     x, y = x.astype(np.float32), y.astype(np.float32)
     along = [
         cv2.remap(plane.astype(np.uint8), x, y, cv2.INTER_NEAREST) > 0
-        for plane in (own, figure | own, inside)
+        for plane in (own, figure.mask | own, figure.inside)
     ]
     steps = len(radii)
     skull = steps - 1 - np.argmax(along[0][:, ::-1], axis=1)
@@ -146,58 +125,8 @@ def _thickness(
     thickness = (outline - skull - 1) * STEP_MM
     known = along[0].any(axis=1) & ~cut_off.any(axis=1) & (thickness < MOST_MM)
     known &= _edges(picture, x, y, outline) > LEAST_EDGE
-    known &= _scalp_outline(head, middle, radii[skull] / head.mm_per_px)
+    known &= _scalp_outline(head, figure.middle_px, radii[skull] / head.mm_per_px)
     return _steadied(thickness, known)
-
-
-def _window(
-    image: UInt8[np.ndarray, "h w 3"], scale: float, shift: Float[np.ndarray, "2"]
-) -> tuple[UInt8[np.ndarray, "s s 3"], Bool[np.ndarray, "s s"]]:
-    """The part of the photo around a head, and where that is."""
-    import cv2
-
-    placed = np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]])
-    size = SIDE, SIDE
-    low = np.maximum(np.floor(-shift / scale), 0).astype(int)
-    high = np.ceil((SIDE - shift) / scale).astype(int) + 1
-    part = image[low[1] : max(high[1], low[1] + 1), low[0] : max(high[0], low[0] + 1)]
-    if not part.size:
-        return np.zeros((SIDE, SIDE, 3), np.uint8), np.zeros((SIDE, SIDE), bool)
-    placed[:, 2] += scale * low
-    whole = np.full(part.shape[:2], 255, np.uint8)
-    inside = cv2.warpAffine(whole, placed, size, flags=cv2.INTER_NEAREST) > 0
-    if scale < 1.0:
-        part = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        placed[:, :2] = np.eye(2)
-    picture = cv2.warpAffine(part, placed, size, borderMode=cv2.BORDER_REPLICATE)
-    return picture, inside
-
-
-def _figure(
-    picture: UInt8[np.ndarray, "s s 3"],
-    inside: Bool[np.ndarray, "s s"],
-    own: Bool[np.ndarray, "s s"],
-    up: Float[np.ndarray, "2"],
-) -> Bool[np.ndarray, "s s"]:
-    """What belongs to the person, of whom the mesh shows `own`."""
-    import cv2
-
-    mm_per_px = WINDOW_MM / SIDE
-    y, x = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2.0
-    height = (x * up[0] + y * up[1]) * mm_per_px
-    away = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) * mm_per_px
-    marks = np.full((SIDE, SIDE), cv2.GC_PR_BGD, np.uint8)
-    marks[(away < NEAR_MM) | (height < SHOULDERS_MM)] = cv2.GC_PR_FGD
-    marks[(away > FAR_MM) & (height > EARS_MM)] = cv2.GC_BGD
-    marks[cv2.erode(own.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0] = cv2.GC_FGD
-    marks[~inside] = cv2.GC_BGD
-    if not (marks == cv2.GC_FGD).any() or not (marks % 2 == 0).any():
-        return own
-    cv2.setRNGSeed(0)
-    models = np.zeros((2, 1, 65))
-    lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB)
-    cv2.grabCut(lab, marks, (0, 0, 1, 1), models[0], models[1], ROUNDS, cv2.GC_INIT_WITH_MASK)
-    return marks % 2 == 1
 
 
 def _edges(
@@ -224,7 +153,7 @@ def _scalp_outline(
     head: PosedHead, middle: Float[np.ndarray, "2"], skull_px: Float[np.ndarray, "a"]
 ) -> Bool[np.ndarray, "a"]:
     """At which angles the outline of the head is scalp, and neither face nor ear."""
-    up, right = _axes(head)
+    up, right = picture_axes(head)
     hairy = head.projected[TextureGuide.of_model(head.model).hairy > 0.5, :2] - middle
     angle = np.arctan2(hairy @ right, hairy @ up)
     nearest = np.rint((angle - ANGLES[0]) / (ANGLES[1] - ANGLES[0])).astype(int)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mlanet.image.srgb import linear_from_srgb, srgb_from_linear
-from mlanet.render.completion import SurfacePlanes
+from mlanet.render.surface_planes import SurfacePlanes
 from mlanet.render.eye_texture import EyeIsland
 from mlanet.render.photo_texels import PhotoTexels
 from mlanet.render.smooth_fields import Plane, extended

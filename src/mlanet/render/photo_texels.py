@@ -113,7 +113,7 @@ class Sight:
             np.float32(GRAZING[0]),
             np.float32(GRAZING[1]),
             np.float32(max(BORDER * max(right - left, bottom - top), 1.0)),
-            self._content,
+            content_box(self.image),
             origin.astype(np.float32),
             found.colors,
             found.weight,
@@ -162,16 +162,6 @@ class Sight:
         return np.ascontiguousarray(part), scale, np.array([left, top], dtype=np.float64)
 
     @cached_property
-    def _content(self) -> Box:
-        """The photo without black or white bars at its border."""
-        image = self.image
-        rows, columns = (
-            _content_span(np.moveaxis(image, axis, 0)[:, :: max(1, image.shape[1 - axis] // 256)])
-            for axis in (0, 1)
-        )
-        return columns[0], rows[0], columns[1], rows[1]
-
-    @cached_property
     def _faces_seen(self) -> Int[np.ndarray, "f"]:
         """0 for triangles that show nothing, else 1 plus the number of their depth map."""
         faces = self.mesh.faces
@@ -215,6 +205,15 @@ def enlarged_rows(
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
+
+
+def content_box(image: UInt8[np.ndarray, "h w 3"]) -> Box:
+    """The photo without black or white bars at its border."""
+    rows, columns = (
+        _content_span(np.moveaxis(image, axis, 0)[:, :: max(1, image.shape[1 - axis] // 256)])
+        for axis in (0, 1)
+    )
+    return columns[0], rows[0], columns[1], rows[1]
 
 
 def _content_span(lines: UInt8[np.ndarray, "n m 3"]) -> tuple[int, int]:

@@ -12,13 +12,14 @@ from mlanet.geometry import Camera, Mesh, MeshTopology
 from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
 from mlanet.render.attributes import viewer_normals
 from mlanet.render.checks import checked_mesh
-from mlanet.render.completion import Completion, SurfacePlanes, complete
+from mlanet.render.completion import Completion, complete
 from mlanet.render.drawing import box_in_picture
 from mlanet.render.eye_texture import complete_eyes
 from mlanet.render.heads import PosedHead
 from mlanet.render.merging import PhotoInUv, merged_texels
 from mlanet.render.photo_texels import PhotoTexels, Sight
 from mlanet.render.sampling import stretch
+from mlanet.render.surface_planes import SurfacePlanes
 from mlanet.render.texture_guide import TextureGuide
 
 SCALE_SAMPLES = 5_000
@@ -287,6 +288,7 @@ def _shares(
         guide.tongue,
         guide.lips,
         guide.lit,
+        guide.crown,
     )
     planes = vertex_attributes_to_uv(atlas, topology.faces, np.column_stack(shares))
     return tuple(np.ascontiguousarray(planes[..., k]) for k in range(len(shares)))

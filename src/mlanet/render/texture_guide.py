@@ -30,6 +30,9 @@ the ears' axis and height."""
 HAIRLINE_WIDTH_MM = 11.0
 """Half the width of the fade along the hairline."""
 
+CROWN_MM = (50.0, 95.0)
+"""Heights between which the sides of the scalp become its top."""
+
 FRINGE_MM = 45.0
 """How far below the hairline hair of the head may hang into the forehead and temples."""
 
@@ -86,6 +89,7 @@ class TextureGuide:
         teeth: teeth and gums.
         tongue: the tongue.
         lips: the lips.
+        crown: the top of the scalp, which may be bald where its sides are not.
         lit: brightness in ambient light over that of the middle of the face; may exceed 1.
         eyes: eyeballs' places in the texture.
     """
@@ -102,6 +106,7 @@ class TextureGuide:
     teeth: Float[np.ndarray, "v"]
     tongue: Float[np.ndarray, "v"]
     lips: Float[np.ndarray, "v"]
+    crown: Float[np.ndarray, "v"]
     lit: Float[np.ndarray, "v"]
     eyes: tuple[EyeIsland, ...] = ()
 
@@ -109,7 +114,7 @@ class TextureGuide:
     def plain(cls, count: int) -> "TextureGuide":
         """Of a surface of which nothing is known: all of it is trusted skin."""
         one, none = np.ones(count, dtype=np.float32), np.zeros(count, dtype=np.float32)
-        return cls(one, one, none, one, none, none, none, none, none, none, none, none, one)
+        return cls(one, one, none, one, none, none, none, none, none, none, none, none, none, one)
 
     @classmethod
     def of_model(cls, model: MorphableModel) -> "TextureGuide":
@@ -150,6 +155,7 @@ def _guide(model: MorphableModel) -> TextureGuide:
         teeth=_of_parts(model, "teeth_upper", "teeth_lower"),
         tongue=_of_parts(model, "tongue"),
         lips=(model.region("lips") * skin).astype(np.float32),
+        crown=_ramp(height, *CROWN_MM).astype(np.float32),
         lit=_lit(model, skin * (1.0 - IN_FACE * trusted) * (1.0 - sharp), face),
         eyes=tuple(_eye_islands(model)),
     )

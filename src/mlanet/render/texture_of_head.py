@@ -12,6 +12,7 @@ from mlanet.errors import RenderError
 from mlanet.morphable import MorphableModel
 from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
 from mlanet.render.folded_lids import folded, lid_planes, unfolded
+from mlanet.render.head_figure import HeadFigure
 from mlanet.render.heads import PosedHead
 from mlanet.render.lid_texture import LidPlanes, finish_lids
 from mlanet.render.mouth_shade import MouthShade, mouth_light, shade_mouth
@@ -83,11 +84,20 @@ AS_PHOTOGRAPHED = TextureChoice()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadInPhoto:
-    """A photo, where it shows a head, and heads of other people that may be in front of it."""
+    """A photo, and where it shows a head.
+
+    Attributes:
+        image: the photo.
+        head: where it shows the head, with its hair.
+        before: heads of other people that may be in front of it.
+        figure: which part of the photo is the person, so that hair takes no colour of what lies
+            behind it; without it, all that the head covers.
+    """
 
     image: UInt8[np.ndarray, "h w 3"]
     head: PosedHead
     before: Iterable[PosedHead] = ()
+    figure: HeadFigure | None = None
 
 
 def head_texture(
@@ -138,8 +148,12 @@ def head_texture(
 def _placed(photo: HeadInPhoto) -> MeshInPhoto:
     head = photo.head
     guide = TextureGuide.of_model(head.model)
-    lids = unfolded(head.model, head.projected, head.mm_per_px)
-    return MeshInPhoto(photo.image, head.points, head.camera, guide, photo.before, lids)
+    allowed = unfolded(head.model, head.projected, head.mm_per_px)
+    if photo.figure is not None:
+        hair = np.flatnonzero(guide.may_be_hairy > 0.0)
+        trust = photo.figure.trust(head.projected[hair, :2])
+        allowed[hair] *= 1.0 - guide.may_be_hairy[hair] * (1.0 - trust)
+    return MeshInPhoto(photo.image, head.points, head.camera, guide, photo.before, allowed)
 
 
 def texture_size(side_px: float) -> int:
