@@ -9,6 +9,7 @@ from mlanet.render.drawing import composite, render_mesh
 from mlanet.render.fragments import Fragments
 from mlanet.render.hair import hair_offsets
 from mlanet.render.heads import PosedHead, UnbuiltHead, far_to_near, mm_per_px
+from mlanet.render.long_hair import LongHair, long_hair
 from mlanet.render.lookup import sample_texture, texel_distance
 from mlanet.render.naive import rasterize_naive
 from mlanet.render.parts import PART_COLORS, PartMasks, face_mask, part_masks
@@ -49,6 +50,7 @@ __all__ = [
     "PICTURES",
     "Fragments",
     "HeadInPhoto",
+    "LongHair",
     "MeshInPhoto",
     "PartMasks",
     "PosedHead",
@@ -74,6 +76,7 @@ __all__ = [
     "head_texture",
     "headlight",
     "interpolate",
+    "long_hair",
     "mm_per_px",
     "part_masks",
     "project_photos",

@@ -179,8 +179,9 @@ def warped(
     from_photo: Float[np.ndarray, "2 3"],
     size: tuple[int, int] = (COLUMNS, ROWS),
 ) -> tuple[UInt8[np.ndarray, "r c 3"], Bool[np.ndarray, "r c"]]:
-    """A part of the photo in a picture of a width and height, and where that shows the photo,
-    without bars around it.
+    """A part of the photo in a picture of a width and height, and where that shows the photo.
+
+    Bars around the photo are left out.
     """
     import cv2
 

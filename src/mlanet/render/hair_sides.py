@@ -162,8 +162,9 @@ def _length(side: _Side) -> Length:
 
 
 def _run(line: Bool[np.ndarray, "c"], edge: int) -> tuple[int, int]:
-    """The first column of the hair near the mesh's edge, and the first beyond it; small gaps are
-    closed.
+    """The first column of the hair near the mesh's edge, and the first beyond it.
+
+    Small gaps are closed.
     """
     first = max(edge - round(INSIDE_MM / MM_PER_PX), 0)
     last = min(edge + round(GAP_MM / MM_PER_PX), len(line) - 1)
