@@ -123,7 +123,7 @@ class Reconstruction(PickledFields):
 
     @cached_property
     def long_hair(self) -> "rendering.LongHair | None":
-        """Hair that falls beside the head (`mlanet.render.long_hair`); raises what `texture` does."""
+        """Hair that falls (`mlanet.render.long_hair`), if it does; raises what `texture` does."""
         if self.texture_source is not None:
             return self.texture_source.long_hair
         return rendering.long_hair(self.image, self.head, self.hair, self.texture.image)

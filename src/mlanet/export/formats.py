@@ -48,7 +48,8 @@ class PhotoPlacement:
 class AvatarShape:
     """Whose head an avatar is: a model of which `can_be_avatar` holds, and coefficients.
 
-    `detail` is the normal map of its skin, if it has one; `hair` stands off so far, and `long_hair` falls.
+    `detail` is the normal map of its skin, if it has one; `hair` stands off so far, and
+    `long_hair` falls.
     """
 
     model: MorphableModel

@@ -128,7 +128,11 @@ def _grid_normals(grid: Float[np.ndarray, "r c 3"]) -> Float[np.ndarray, "r c 3"
     down, across = (np.gradient(grid, axis=axis) for axis in (0, 1))
     normals = np.cross(across, down)
     normals[0] = normals[1]
-    return normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-6)
+    length = np.linalg.norm(normals, axis=-1, keepdims=True)
+    away = grid - [0.0, 0.0, AXIS_Z_MM]
+    away[..., 1] = 0.0
+    away /= np.linalg.norm(away, axis=-1, keepdims=True)
+    return np.where(length > 1e-3, normals / np.maximum(length, 1e-3), away)
 
 
 @lru_cache(maxsize=2)

@@ -10,7 +10,7 @@ from mlanet.render.hair_in_photo import MM_PER_PX, HairInPhoto, warped
 from mlanet.render.heads import PosedHead
 from mlanet.render.smooth_fields import extended, ramp
 
-HEIGHT, WIDTH = 320, 320
+HEIGHT, WIDTH = 256, 512
 """Of the texture, texels."""
 
 MM_PER_TEXEL = 1.2
@@ -28,8 +28,11 @@ SURELY = 0.3, 2.0
 HIDDEN_MM = 4.0
 """How far behind the head's mesh hair is hidden."""
 
-AS_SCALP, FROM_SCALP = 0.12, 0.25
-"""Share of the height over which tones begin as the scalp's, and the weight of these."""
+AS_SCALP = 0.3
+"""Share of the height over which hidden tones begin as the scalp's."""
+
+MIRRORED = 0.3
+"""Weight of what the photo shows of the other side, where it does not show this one."""
 
 STRANDS = ((14, 2, 0.5), (44, 3, 0.8), (120, 5, 0.9), (300, 8, 0.6))
 """Cells across and down of locks and strands, and their amplitudes."""
@@ -133,9 +136,12 @@ def _tone(
     colors = cv2.resize(seen * weight[..., None], small, interpolation=cv2.INTER_AREA)
     rim = np.ascontiguousarray(np.repeat(scalp[None].astype(np.float32), 2, axis=0))
     rim = cv2.resize(rim, small, interpolation=cv2.INTER_LINEAR)
-    share = FROM_SCALP * ramp(np.linspace(0.0, 1.0, TONE), AS_SCALP, 0.0)[:, None]
-    total = (known + share).astype(np.float32)
-    colors = (colors + share[..., None] * rim) / np.maximum(total, 1e-6)[..., None]
+    other = MIRRORED * known[:, ::-1] * (1.0 - known)
+    share = ramp(np.linspace(0.0, 1.0, TONE), AS_SCALP, 0.0)[:, None] * (1.0 - known - other)
+    total = (known + other + share).astype(np.float32)
+    mirrored = colors[:, ::-1] * (MIRRORED * (1.0 - known))[..., None]
+    colors = colors + mirrored + share[..., None] * rim
+    colors /= np.maximum(total, 1e-6)[..., None]
     tone = extended(colors.astype(np.float32), np.minimum(total, 1.0))
     tone = cv2.GaussianBlur(tone, (0, 0), 1.5, borderType=cv2.BORDER_REPLICATE)
     return cv2.resize(tone, size, interpolation=cv2.INTER_LINEAR)

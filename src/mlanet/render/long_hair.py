@@ -31,10 +31,30 @@ class LongHair:
     uv: Float[np.ndarray, "n 2"]
     texture: UInt8[np.ndarray, "t s 3"]
 
-    @property
-    def mesh(self) -> Mesh:
-        """For pictures."""
-        return Mesh(self.vertices, self.faces, uv=self.uv, uv_faces=self.faces)
+    def beside(
+        self, head: Mesh, texture: UInt8[np.ndarray, "s s 3"]
+    ) -> tuple[Mesh, UInt8[np.ndarray, "h s 3"]]:
+        """A head's mesh and its texture with the hair's, for pictures; the hair comes last."""
+        import cv2
+
+        assert head.uv is not None
+        assert head.uv_faces is not None
+        side = len(texture)
+        high, wide = self.texture.shape[:2]
+        wide = min(wide, side)
+        below = np.zeros((high, side, 3), np.uint8)
+        below[:, :wide] = cv2.resize(self.texture, (wide, high), interpolation=cv2.INTER_AREA)
+        share = high / (side + high)
+        uv = np.concatenate(
+            [head.uv * [1.0, 1.0 - share] + [0.0, share], self.uv * [wide / side, share]]
+        )
+        mesh = Mesh(
+            np.concatenate([head.vertices, self.vertices]),
+            np.concatenate([head.faces, self.faces + np.int32(len(head.vertices))]),
+            uv=uv,
+            uv_faces=np.concatenate([head.uv_faces, self.faces + np.int32(len(head.uv))]),
+        )
+        return mesh, np.concatenate([texture, below])
 
 
 def long_hair(
