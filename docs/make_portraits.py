@@ -98,11 +98,7 @@ class Tile:
         place = np.array([0.0, 0.0, DISTANCE_MM]) - rotation @ CENTRE_MM
         height, width = SUPERSAMPLING * self.height, SUPERSAMPLING * self.width
         camera = Camera(width * DISTANCE_MM / self.shown_mm, (width / 2, height / 2))
-        texture = None if clay else face.texture.image
-        if clay:
-            mesh = Mesh(mesh.vertices, mesh.faces)
-        else:
-            mesh = replace(mesh, vertices=mesh.vertices + face.hair)
+        mesh, texture = dressed(face, mesh, clay)
         picture = composite(
             render_mesh(mesh, Pose(rotation, place), camera, (height, width), texture=texture),
             np.full((height, width, 3), BACKGROUND, np.uint8),
@@ -110,6 +106,17 @@ class Tile:
         return np.asarray(
             Image.fromarray(picture).resize((self.width, self.height), Image.Resampling.BOX)
         )
+
+
+def dressed(face: Reconstruction, mesh: Mesh, clay: bool) -> tuple[Mesh, np.ndarray | None]:
+    """A mesh of the face with its hair, and its texture unless it is of clay."""
+    falls = face.long_hair
+    if not clay or falls is not None:
+        mesh = replace(mesh, vertices=mesh.vertices + face.hair)
+    texture = face.texture.image
+    if falls is not None:
+        mesh, texture = falls.beside(mesh, texture)
+    return (Mesh(mesh.vertices, mesh.faces), None) if clay else (mesh, texture)
 
 
 def photo_tile(face: Reconstruction) -> np.ndarray:

@@ -126,6 +126,13 @@ class Reconstruction(PickledFields):
         """Which part of the photo around the head belongs to the person."""
         return rendering.HeadFigure.of_photo(self.image, self.head)
 
+    @cached_property
+    def long_hair(self) -> "rendering.LongHair | None":
+        """Hair that falls (`mlanet.render.long_hair`), if it does; raises what `texture` does."""
+        if self.texture_source is not None:
+            return self.texture_source.long_hair
+        return rendering.long_hair(self.image, self.head, self.hair, self.texture.image)
+
     @property
     def unbuilt(self) -> "rendering.UnbuiltHead":
         """The head without its mesh."""
@@ -276,7 +283,7 @@ class Reconstruction(PickledFields):
             formats: names of `mlanet.export.FORMATS` (docs/reference/output.md); without them GLB
                 and JSON.
             extent: what meshes show: the whole head, or the face alone with eyes and teeth.
-            texture: which textures, how large, and whether hair stands off the head.
+            texture: which textures, how large, and whether there is hair beyond the head's mesh.
 
         Raises:
             UsageError: there is no such format, or its extra is not installed.
@@ -301,7 +308,8 @@ class Reconstruction(PickledFields):
         if textured and export.can_be_avatar(self.model):
             shape = self.coefficients.identity, self.coefficients.expression
             detail = self.detail if texture.detail else None
-            avatar = export.AvatarShape(self.model, *shape, extent, detail, stands_off)
+            falls = None if stands_off is None else self.long_hair
+            avatar = export.AvatarShape(self.model, *shape, extent, detail, stands_off, falls)
         made = None
         if textured or texture.has_pictures:
             made = self.texture if texture.size is None else self.texture_of(texture.size)

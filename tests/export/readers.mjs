@@ -28,14 +28,14 @@ scene.traverse((node) => {
   if (!node.isMesh) return;
   const count = node.geometry.attributes.position.count;
   // Farthest that each target alone moves a vertex, and the middle of the mesh as it is shown.
-  const shown = [...node.morphTargetInfluences];
+  const shown = [...(node.morphTargetInfluences ?? [])]; // hair has none
   const at = (weights) => {
-    node.morphTargetInfluences.splice(0, weights.length, ...weights);
+    node.morphTargetInfluences?.splice(0, weights.length, ...weights);
     return Array.from({ length: count }, (_, i) => node.getVertexPosition(i, point).clone());
   };
   const rest = at(shown.map(() => 0));
   const reach = {};
-  for (const [name, index] of Object.entries(node.morphTargetDictionary)) {
+  for (const [name, index] of Object.entries(node.morphTargetDictionary ?? {})) {
     const moved = at(shown.map((_, i) => Number(i === index)));
     reach[name] = Math.max(...moved.map((p, i) => p.distanceTo(rest[i])));
   }

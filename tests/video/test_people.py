@@ -78,7 +78,7 @@ def test_the_texture_is_of_frames_from_different_sides(person):
     assert np.ptp(yaw) > 20.0
     same = person.identity.astype(np.float32)
     assert all((face.coefficients.identity == same).all() for face in faces)
-    whole, single = person.studied.texture(), faces[0].texture
+    whole, single = person.studied.worn()(None, None), faces[0].texture
     assert (whole.visibility > 0.5).mean() > 1.05 * (single.visibility > 0.5).mean()
 
 

@@ -19,6 +19,7 @@ from mlanet.export.formats import (
     write_formats,
 )
 from mlanet.export.glb import write_glb
+from mlanet.export.hair import HairPart
 from mlanet.export.in_trimesh import mesh_to_trimesh
 from mlanet.export.obj import write_obj
 from mlanet.export.ply import write_ply
@@ -34,6 +35,7 @@ __all__ = [
     "Extent",
     "FaceContent",
     "FileFormat",
+    "HairPart",
     "PhotoPlacement",
     "SplitMesh",
     "can_be_avatar",

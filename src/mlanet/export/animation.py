@@ -63,7 +63,8 @@ def add_animation(
     weights = _sampler(tracks, times, buffer.add(expression.reshape(-1), "keys"))
     held = {child for joint in EYE_JOINTS for child in gltf.nodes[nodes[joint]].children}
     for index, node in enumerate(gltf.nodes):
-        if node.mesh is not None and index not in held:
+        mesh = None if node.mesh is None else gltf.meshes[node.mesh]
+        if mesh is not None and mesh.primitives[0].targets and index not in held:
             _channel(tracks, weights, index, "weights")
     turns = _quaternions(animation.rotation)
     _channel(tracks, _sampler(tracks, times, buffer.add(turns, "keys")), nodes["Head"], "rotation")

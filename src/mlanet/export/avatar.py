@@ -12,6 +12,7 @@ from mlanet.export.animation import Animation, add_animation
 from mlanet.export.corners import joined_corners, tangents, unit
 from mlanet.export.cut import Cut, cut_above, face_height
 from mlanet.export.gltf import METRES_PER_MM, GltfBuffer, SparseOffsets, from_upper_left, in_metres
+from mlanet.export.hair import HairPart, add_hair
 from mlanet.export.lashes import lashes_of
 from mlanet.export.simplify import (
     IN_REGION,
@@ -87,11 +88,13 @@ def write_avatar(
     animation: Animation | None = None,
     detail: UInt8[np.ndarray, "k k 3"] | None = None,
     hair: Float[np.ndarray, "w 3"] | None = None,
+    long_hair: HairPart | None = None,
 ) -> None:
     """Write a person's head with all expressions as morph targets, in metres.
 
     The base is the neutral person; the default weights are `expression`, so that readers show it
-    at first. Every mesh has all targets in the model's order, so one weight vector drives all.
+    at first. Every mesh but long hair has all targets in the model's order, so one weight vector
+    drives all.
 
     Args:
         path: where to; replaced only when the new file is whole.
@@ -105,6 +108,7 @@ def write_avatar(
         detail: normal map of the skin in tangent space (`mlanet.render.detail_normals`); left out
             if it is the same everywhere.
         hair: how far it stands off the head, mm (`mlanet.render.hair_offsets`).
+        long_hair: what falls beside the head (`mlanet.render.long_hair`).
 
     Raises:
         ValueError: the model lacks something, a coefficient is not finite, or texture or
@@ -159,6 +163,8 @@ def write_avatar(
             )
         )
     _add_nodes(gltf, name, joints, (*SURFACES, LASHES) if lashes else SURFACES)
+    if long_hair is not None:
+        add_hair(gltf, buffer, long_hair)
     if animation is not None:
         add_animation(gltf, buffer, animation, model)
     buffer.write(path)

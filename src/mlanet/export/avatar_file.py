@@ -25,7 +25,7 @@ WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AvatarFile:
-    """A head as `write_avatar` writes it: one mesh of all its surfaces but the lashes.
+    """A head as `write_avatar` writes it: one mesh of all its surfaces but lashes and long hair.
 
     Vertices that seams of the texture double are one again.
 
@@ -74,7 +74,7 @@ class AvatarFile:
         buffer = GltfBuffer(gltf, _without_animations(gltf))
         first = np.clip(animation.expression[0], 0.0, 1.0).astype(float).tolist()
         joints = {surface.name: surface.joint for surface in SURFACES}
-        for mesh in gltf.meshes:
+        for mesh in (each for each in gltf.meshes if each.primitives[0].targets):
             turned = joints.get(mesh.name) in EYE_JOINTS
             mesh.weights = [0.0] * len(first) if turned else first
         add_animation(gltf, buffer, animation, self.model)

@@ -15,6 +15,7 @@ from mlanet.errors import UsageError, did_you_mean
 from mlanet.export.avatar import write_avatar
 from mlanet.export.blender import write_blender_camera
 from mlanet.export.glb import write_glb
+from mlanet.export.hair import HairPart
 from mlanet.export.obj import write_obj
 from mlanet.export.ply import write_ply
 from mlanet.export.pts import write_pts
@@ -47,7 +48,8 @@ class PhotoPlacement:
 class AvatarShape:
     """Whose head an avatar is: a model of which `can_be_avatar` holds, and coefficients.
 
-    `detail` is the normal map of its skin, if it has one; `hair` stands off so far.
+    `detail` is the normal map of its skin, if it has one; `hair` stands off so far, and
+    `long_hair` falls.
     """
 
     model: MorphableModel
@@ -56,6 +58,7 @@ class AvatarShape:
     extent: Extent = "head"
     detail: UInt8[np.ndarray, "k k 3"] | None = None
     hair: Float[np.ndarray, "w 3"] | None = None
+    long_hair: HairPart | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,6 +170,7 @@ def _glb(path: Path, content: FaceContent) -> list[Path]:
             extent=avatar.extent,
             detail=avatar.detail,
             hair=avatar.hair,
+            long_hair=avatar.long_hair,
         )
     return [path]
 

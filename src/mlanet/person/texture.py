@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.reconstruction import Reconstruction
-from mlanet.render import HeadInPhoto, Texture, head_texture
+from mlanet.render import HeadInPhoto, LongHair, Texture, head_texture, long_hair
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,6 +24,12 @@ class PersonTexture:
     def hair(self) -> Float[np.ndarray, "v 3"]:
         """As the first photo shows it (`mlanet.render.hair_offsets`)."""
         return self.faces[0].hair
+
+    @property
+    def long_hair(self) -> LongHair | None:
+        """As the first photo shows it (`mlanet.render.long_hair`)."""
+        face = self.faces[0]
+        return long_hair(face.image, face.head, self.hair, self(None, None).image)
 
     def __call__(self, size: int | None, blank: tuple[int, int, int] | None) -> Texture:
         """The texture, as `Reconstruction.texture_of` says."""

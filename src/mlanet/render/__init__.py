@@ -10,6 +10,7 @@ from mlanet.render.fragments import Fragments
 from mlanet.render.hair import hair_offsets
 from mlanet.render.head_figure import HeadFigure
 from mlanet.render.heads import PosedHead, UnbuiltHead, far_to_near, mm_per_px
+from mlanet.render.long_hair import LongHair, long_hair
 from mlanet.render.lookup import sample_texture, texel_distance
 from mlanet.render.naive import rasterize_naive
 from mlanet.render.parts import PART_COLORS, PartMasks, face_mask, part_masks
@@ -51,6 +52,7 @@ __all__ = [
     "Fragments",
     "HeadFigure",
     "HeadInPhoto",
+    "LongHair",
     "MeshInPhoto",
     "PartMasks",
     "PosedHead",
@@ -76,6 +78,7 @@ __all__ = [
     "head_texture",
     "headlight",
     "interpolate",
+    "long_hair",
     "mm_per_px",
     "part_masks",
     "project_photos",

@@ -15,6 +15,7 @@ from mlanet.render.folded_lids import folded, lid_planes, unfolded
 from mlanet.render.head_figure import HeadFigure
 from mlanet.render.heads import PosedHead
 from mlanet.render.lid_texture import LidPlanes, finish_lids
+from mlanet.render.long_hair import LongHair
 from mlanet.render.mouth_shade import MouthShade, mouth_light, shade_mouth
 from mlanet.render.strands import strand_plane
 from mlanet.render.texture import MeshInPhoto, Texture, project_photos
@@ -35,6 +36,11 @@ class TextureSource(Protocol):
         """`hair_offsets` of the person."""
         ...
 
+    @property
+    def long_hair(self) -> LongHair | None:
+        """`mlanet.render.long_hair` of the person."""
+        ...
+
     def __call__(self, size: int | None, blank: tuple[int, int, int] | None) -> Texture:
         """Of a size (None: its own) with a colour for what is hidden (None: it is completed)."""
         ...
@@ -50,7 +56,8 @@ class TextureChoice:
         mask: whether the visibility is written, too.
         size: in texels, `LEAST_TEXTURE` to `MOST_TEXTURE`; None is the photo's own.
         detail: whether avatars have a normal map of what is finer than the mesh.
-        hair: whether hair stands off textured heads; without it, they are the face model's.
+        hair: whether textured heads have hair that stands off or falls; without it, they are the
+            face model's.
     """
 
     light: Literal["lit", "delit", "both"] = "lit"

@@ -11,7 +11,6 @@ from mlanet.geometry import Pose, matrix_from_vector, vector_from_matrix
 from mlanet.image import Crop, square_transform
 from mlanet.person import PersonTexture, with_shape
 from mlanet.reconstruction import Reconstruction
-from mlanet.render import Texture
 from mlanet.video.reading import Frame
 
 MOST_FRAMES = 5
@@ -92,14 +91,9 @@ class Studied:
         """Coefficients."""
         return self.faces[0].coefficients.albedo.astype(np.float64)
 
-    def texture(self) -> Texture:
-        """Of all frames, in the light of the best."""
-        return PersonTexture(self.faces)(None, None)
-
-    @property
-    def hair(self) -> Float[np.ndarray, "v 3"]:
-        """As the best frame shows it (`mlanet.render.hair_offsets`)."""
-        return PersonTexture(self.faces).hair
+    def worn(self) -> PersonTexture:
+        """What makes the texture of all frames, in the light of the best, and tells the hair."""
+        return PersonTexture(self.faces)
 
 
 def choose_frames(

@@ -73,15 +73,17 @@ def write_person(
     """
     write_live_link(folder / f"{person.name}.csv", person)
     write_table(folder / f"{person.name}.parquet", person, recording, described)
+    worn = person.studied.worn()
     write_avatar(
         folder / f"{person.name}.glb",
         person.model,
         person.identity,
         person.motion.expression[0],
-        person.studied.texture().image,
+        worn(None, None).image,
         name=person.name,
         animation=animation_of(person),
-        hair=person.studied.hair,
+        hair=worn.hair,
+        long_hair=worn.long_hair,
     )
 
 

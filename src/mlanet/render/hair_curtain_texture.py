@@ -1,0 +1,185 @@
+"""The colours of hair that falls: the photo's where it shows it, elsewhere strands in its tone."""
+
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from mlanet.render.hair_curtain import INNER_SHARE, Curtain
+from mlanet.render.hair_in_photo import MM_PER_PX, HairInPhoto, warped
+from mlanet.render.heads import PosedHead
+from mlanet.render.smooth_fields import extended, ramp
+
+HEIGHT, WIDTH = 256, 512
+"""Of the texture, texels."""
+
+MM_PER_TEXEL = 1.2
+"""Of the photo that is looked at."""
+
+TONE = 64
+"""Side of the plane of tones."""
+
+FACING = 0.2, 0.5
+"""Cosines to the camera between which the photo begins to count."""
+
+SURELY = 0.3, 2.0
+"""Odds of hair between which it does."""
+
+HIDDEN_MM = 4.0
+"""How far behind the head's mesh hair is hidden."""
+
+AS_SCALP = 0.3
+"""Share of the height over which hidden tones begin as the scalp's."""
+
+MIRRORED = 0.3
+"""Weight of what the photo shows of the other side, where it does not show this one."""
+
+STRANDS = ((14, 2, 0.5), (44, 3, 0.8), (120, 5, 0.9), (300, 8, 0.6))
+"""Cells across and down of locks and strands, and their amplitudes."""
+
+WAVES = 5, 4, 5.0
+"""Cells of the same kind, and the texels by which strands wave."""
+
+CONTRAST = 0.05, 0.2
+"""Limits of the deviation of hidden hair over its brightness."""
+
+SHADE = 0.42
+"""Brightness of the inner side over the outer one's."""
+
+
+def curtain_texture(
+    image: UInt8[np.ndarray, "h w 3"],
+    head: PosedHead,
+    found: HairInPhoto,
+    curtain: Curtain,
+    scalp: Float[np.ndarray, "c 3"],
+) -> UInt8[np.ndarray, "t s 3"]:
+    """The texture of a curtain; its first row is v = 1.
+
+    Args:
+        image: the photo.
+        head: where it shows the head.
+        found: where it shows hair.
+        curtain: the surface.
+        scalp: colours, 0 to 255, of the scalp's hair along the upper rim.
+    """
+    import cv2
+
+    high = round(HEIGHT * (1.0 - INNER_SHARE))
+    size = WIDTH, high
+    columns = np.stack([curtain.outer, _facing(curtain, head)], axis=2)
+    planes = cv2.resize(
+        columns.reshape(*curtain.outer.shape[:2], 6), size, interpolation=cv2.INTER_LINEAR
+    )
+    seen, weight = _photographed(image, head, found, planes[..., :3], planes[..., 3])
+    tone = _tone(seen, weight, scalp, size)
+    noise = _noise(high)
+    contrast = _contrast(seen, weight)
+    made = tone * (1.0 + contrast * noise[..., None])
+    share = cv2.GaussianBlur(cv2.erode(weight, np.ones((3, 3), np.uint8)), (0, 0), 2.0)[..., None]
+    outer = made + share * (seen - made)
+    inner = cv2.resize(made, (WIDTH, HEIGHT - high), interpolation=cv2.INTER_AREA) * SHADE
+    return np.clip(np.rint(np.concatenate([outer, inner])), 0, 255).astype(np.uint8)
+
+
+def _facing(curtain: Curtain, head: PosedHead) -> Float[np.ndarray, "r c 3"]:
+    """In the first channel, the cosine between normals and the direction to the camera."""
+    rows, columns = curtain.outer.shape[:2]
+    normals = curtain.normals[: rows * columns] @ head.pose.rotation.T
+    places = head.pose.apply(curtain.outer.reshape(-1, 3))
+    cosine = -(normals * places).sum(axis=1) / np.linalg.norm(places, axis=1)
+    return np.repeat(cosine[:, None], 3, axis=1).reshape(rows, columns, 3)
+
+
+def _photographed(
+    image: UInt8[np.ndarray, "h w 3"],
+    head: PosedHead,
+    found: HairInPhoto,
+    places: Float[np.ndarray, "h w 3"],
+    facing: Float[np.ndarray, "h w"],
+) -> tuple[Float[np.ndarray, "h w 3"], Float[np.ndarray, "h w"]]:
+    """The photo's colours at points of the model frame, and how far they are hair's."""
+    import cv2
+
+    finer = MM_PER_PX / MM_PER_TEXEL
+    rows, columns = found.hair.shape
+    picture, _ = warped(
+        image, found.from_photo * finer, (round(columns * finer), round(rows * finer))
+    )
+    shape = places.shape[:2]
+    projected = head.camera.project(head.pose.apply(places.reshape(-1, 3)))
+    at = (projected[:, :2] @ found.from_photo[:, :2].T + found.from_photo[:, 2]).astype(np.float32)
+    x, y = np.moveaxis(at.reshape(*shape, 2), -1, 0)
+    seen = cv2.remap(
+        picture, x * finer, y * finer, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    certain = ramp(found.odds, *SURELY) * found.hair * found.inside
+    share = cv2.remap(certain.astype(np.float32), x - 0.5, y - 0.5, cv2.INTER_LINEAR)
+    behind = cv2.remap(found.depth_mm, x - 0.5, y - 0.5, cv2.INTER_NEAREST)
+    depth = projected[:, 2].reshape(shape)
+    visible = (behind == 0.0) | (depth < behind + HIDDEN_MM)
+    weight = share * ramp(facing, *FACING) * visible
+    return seen.astype(np.float32), weight.astype(np.float32)
+
+
+def _tone(
+    seen: Float[np.ndarray, "h w 3"],
+    weight: Float[np.ndarray, "h w"],
+    scalp: Float[np.ndarray, "c 3"],
+    size: tuple[int, int],
+) -> Float[np.ndarray, "h w 3"]:
+    """Colours without strands, smoothly continued from the photo's and the scalp's."""
+    import cv2
+
+    small = (TONE, TONE)
+    known = cv2.resize(weight, small, interpolation=cv2.INTER_AREA)
+    colors = cv2.resize(seen * weight[..., None], small, interpolation=cv2.INTER_AREA)
+    rim = np.ascontiguousarray(np.repeat(scalp[None].astype(np.float32), 2, axis=0))
+    rim = cv2.resize(rim, small, interpolation=cv2.INTER_LINEAR)
+    other = MIRRORED * known[:, ::-1] * (1.0 - known)
+    share = ramp(np.linspace(0.0, 1.0, TONE), AS_SCALP, 0.0)[:, None] * (1.0 - known - other)
+    total = (known + other + share).astype(np.float32)
+    mirrored = colors[:, ::-1] * (MIRRORED * (1.0 - known))[..., None]
+    colors = colors + mirrored + share[..., None] * rim
+    colors /= np.maximum(total, 1e-6)[..., None]
+    tone = extended(colors.astype(np.float32), np.minimum(total, 1.0))
+    tone = cv2.GaussianBlur(tone, (0, 0), 1.5, borderType=cv2.BORDER_REPLICATE)
+    return cv2.resize(tone, size, interpolation=cv2.INTER_LINEAR)
+
+
+def _contrast(seen: Float[np.ndarray, "h w 3"], weight: Float[np.ndarray, "h w"]) -> float:
+    """Deviation of fine detail where the photo shows hair, over its brightness."""
+    import cv2
+
+    light = seen.mean(axis=-1)
+    smooth = cv2.GaussianBlur(light, (0, 0), 6.0)
+    sure = weight > 0.8
+    if sure.sum() < 200:
+        return 0.5 * sum(CONTRAST)
+    ratio = light[sure] / np.maximum(smooth[sure], 4.0) - 1.0
+    return float(np.clip(1.2 * np.std(np.clip(ratio, -0.6, 0.6)), *CONTRAST))
+
+
+@lru_cache(maxsize=2)
+def _noise(height: int) -> Float[np.ndarray, "h w"]:
+    """Strands that run down; unit variance."""
+    import cv2
+
+    rng = np.random.default_rng(4)
+    size = WIDTH, height
+
+    def cells(across: int, down: int) -> Float[np.ndarray, "h w"]:
+        values = rng.normal(size=(down, across)).astype(np.float32)
+        return cv2.resize(values, size, interpolation=cv2.INTER_CUBIC)
+
+    total = sum(amplitude * cells(across, down) for across, down, amplitude in STRANDS)
+    across, down, turn = WAVES
+    x, y = np.meshgrid(np.arange(WIDTH, dtype=np.float32), np.arange(height, dtype=np.float32))
+    bent = cv2.remap(
+        np.asarray(total, np.float32),
+        x + turn * cells(across, down),
+        y,
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REFLECT,
+    )
+    return bent / bent.std()

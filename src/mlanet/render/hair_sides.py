@@ -1,0 +1,229 @@
+"""Whether hair falls below the ears, how far, and how wide it is there, in a photo."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from mlanet.render.hair_in_photo import COLUMNS, MM_PER_PX, HairInPhoto, across_of, heights_mm
+from mlanet.render.heads import PosedHead
+
+JAW_MM = -60.0, -15.0
+"""Heights over the model's origin, between the lobes of the ears and the chin, where long hair is
+seen beside the head."""
+
+ENOUGH, ROWS_SEEN = 0.75, 8
+"""Share of the rows there that must have hair, and the fewest that the photo must show."""
+
+LEAST_MM = 15.0
+"""Its least width, of which `OUTSIDE_MM` are beside the mesh."""
+
+OUTSIDE_MM, INSIDE_MM = 9.0, 24.0
+
+GAP_MM = 18.0
+"""Most that may lie between it and the mesh."""
+
+WIDEST_MM, WIDE_ROWS = 90.0, 0.25
+"""Distance from the mesh that hair does not exceed, but at this share of the rows; what does is
+something behind the head."""
+
+BESIDE_MM = 45.0
+"""Width of the zone beside the mesh that tells that there is no hair."""
+
+NOT_HAIR, SHORT = -1.5, 0.5
+"""Odds of what is certainly not hair, and the share of it in the zone where hair is short."""
+
+TURNED_SINE, PROFILE_COSINE = 0.42, 0.4
+"""Of the turn beyond which only the side that faces the camera tells, and of that beyond which
+nothing does."""
+
+FROM_MM, DOWN_TO_MM = 60.0, -165.0
+"""Heights between which hair is measured."""
+
+ENDS_MM = 12.0
+"""Height of a gap in the hair's colour that ends it."""
+
+SMOOTH_MM = 15.0
+"""Half the height over which widths are steadied."""
+
+
+class Length(Enum):
+    """What a side of the head tells."""
+
+    LONG = "long"
+    SHORT = "short"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FallingHair:
+    """How hair falls beside a head, of its right side (x below 0) and its left one.
+
+    Attributes:
+        heights: over the model's origin, mm, descending.
+        outer: distance in the picture of hair's outline from the model's origin, mm.
+        inner: the same of its edge towards the face and the neck.
+        hem: heights where it ends.
+        cut: whether the photo ends before the hair does.
+        sine, cosine: of the angle by which the head is turned, as the picture shows it: of the
+            model's z and of its x to the picture's right.
+        right: 1 if the model's x points to the right in the picture, else -1.
+    """
+
+    heights: Float[np.ndarray, "k"]
+    outer: Float[np.ndarray, "2 k"]
+    inner: Float[np.ndarray, "2 k"]
+    hem: Float[np.ndarray, "2"]
+    cut: tuple[bool, bool]
+    sine: float
+    cosine: float
+    right: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Side:
+    """The half of the picture on one side of the origin; the first column is at it."""
+
+    hair: Bool[np.ndarray, "r c"]
+    odds: Float[np.ndarray, "r c"]
+    inside: Bool[np.ndarray, "r c"]
+    edge: Float[np.ndarray, "r"]
+    """Column where the mesh ends; -1 where it is not."""
+
+
+def falling_hair(found: HairInPhoto, head: PosedHead) -> FallingHair | None:
+    """The hair that hangs below the ears; None if it is short, or if that cannot be told."""
+    axis = across_of(head)[0] @ head.pose.rotation[:2]
+    right, cosine, sine = (1 if axis[0] > 0.0 else -1), abs(float(axis[0])), float(axis[2])
+    if cosine < PROFILE_COSINE:
+        return None
+    sides = [_side(found, sign * right) for sign in (-1, 1)]
+    lengths = [_length(side) for side in sides]
+    near = 1 if -sine * right > 0.0 else 0  # the side that the face does not point to
+    turned = abs(sine) > TURNED_SINE
+    if turned:
+        if lengths[near] is not Length.LONG:
+            return None
+    elif Length.LONG not in lengths or Length.SHORT in lengths:
+        return None
+    used = [near] if turned else [k for k in (0, 1) if lengths[k] is Length.LONG]
+    rows = (heights_mm() <= FROM_MM) & (heights_mm() >= DOWN_TO_MM)
+    heights = heights_mm()[rows]
+    profiles = {k: _profile(sides[k], rows, heights) for k in used}
+    first, second = (profiles.get(k, profiles[used[0]]) for k in (0, 1))
+    return FallingHair(
+        heights=heights,
+        outer=np.stack([first[0], second[0]]),
+        inner=np.stack([first[1], second[1]]),
+        hem=np.array([first[2], second[2]]),
+        cut=(first[3], second[3]),
+        sine=sine,
+        cosine=cosine,
+        right=right,
+    )
+
+
+def _side(found: HairInPhoto, sign: int) -> _Side:
+    half = COLUMNS // 2
+
+    def one(plane: np.ndarray) -> np.ndarray:
+        return plane[:, half:] if sign > 0 else plane[:, half - 1 :: -1]
+
+    mesh = one(found.mesh)
+    edge = np.where(mesh.any(axis=1), half - 1 - np.argmax(mesh[:, ::-1], axis=1), -1)
+    return _Side(one(found.hair), one(found.odds), one(found.inside), edge.astype(float))
+
+
+def _length(side: _Side) -> Length:
+    height = heights_mm()
+    band = np.flatnonzero((height >= JAW_MM[0]) & (height <= JAW_MM[1]) & (side.edge >= 0.0))
+    seen = good = wide = 0
+    clear: list[float] = []
+    for row in band:
+        edge = int(side.edge[row]) + 1
+        zone = slice(edge, edge + round(BESIDE_MM / MM_PER_PX))
+        inside = side.inside[row, zone]
+        if inside.sum() * MM_PER_PX < LEAST_MM:
+            continue
+        seen += 1
+        clear.append(float((side.odds[row, zone][inside] < NOT_HAIR).mean()))
+        start, end = _run(side.hair[row], edge)
+        outside = (end - max(start, edge)) * MM_PER_PX
+        good += (end - start) * MM_PER_PX >= LEAST_MM and outside >= OUTSIDE_MM
+        wide += (end - edge) * MM_PER_PX > WIDEST_MM
+    if seen < ROWS_SEEN:
+        return Length.UNKNOWN
+    if wide > WIDE_ROWS * seen:
+        return Length.SHORT
+    if good >= ENOUGH * seen:
+        return Length.LONG
+    return Length.SHORT if np.mean(clear) > SHORT else Length.UNKNOWN
+
+
+def _run(line: Bool[np.ndarray, "c"], edge: int) -> tuple[int, int]:
+    """The first column of the hair near the mesh's edge, and the first beyond it.
+
+    Small gaps are closed.
+    """
+    first = max(edge - round(INSIDE_MM / MM_PER_PX), 0)
+    last = min(edge + round(GAP_MM / MM_PER_PX), len(line) - 1)
+    near = np.flatnonzero(line[first : last + 1])
+    if not len(near):
+        return edge, edge
+    padded = np.concatenate([line, [False, False]])
+    closed = padded[:-2] | padded[1:-1] | padded[2:]
+    start = end = first + int(near[-1])
+    while start > 0 and closed[start - 1]:
+        start -= 1
+    while end < len(closed) and closed[end]:
+        end += 1
+    return start, end
+
+
+def _profile(
+    side: _Side, rows: Bool[np.ndarray, "r"], heights: Float[np.ndarray, "k"]
+) -> tuple[Float[np.ndarray, "k"], Float[np.ndarray, "k"], float, bool]:
+    """Outline, inner edge, the height where hair ends, and whether the photo ends before it."""
+    outer = np.full(len(heights), np.nan)
+    inner = np.full(len(heights), np.nan)
+    hem, cut, missing = heights[-1], False, 0.0
+    edge = 0
+    for k, row in enumerate(np.flatnonzero(rows)):
+        edge = int(side.edge[row]) + 1 if side.edge[row] >= 0.0 else edge
+        edge = min(edge, round(75.0 / MM_PER_PX))  # shoulders
+        near = side.inside[row, max(edge - 4, 0) : edge + 4]
+        if not near.any():
+            if heights[k] < JAW_MM[1]:
+                hem, cut = heights[k], True
+                break
+            continue
+        start, end = _run(side.hair[row], edge)
+        if (end - start) * MM_PER_PX >= OUTSIDE_MM:
+            inner[k] = start * MM_PER_PX
+            if end < len(side.inside[row]) and side.inside[row, end]:
+                outer[k] = end * MM_PER_PX
+            else:
+                outer[k] = np.nan
+            missing = 0.0
+        elif heights[k] < JAW_MM[1]:
+            missing += MM_PER_PX
+            if missing > ENDS_MM:
+                hem = heights[k] + missing
+                break
+    return _steadied(outer), _steadied(inner), float(hem), cut
+
+
+def _steadied(values: Float[np.ndarray, "k"]) -> Float[np.ndarray, "k"]:
+    """Gaps filled from what is near, single rows ignored, and smooth; NaN if nothing is known."""
+    known = np.isfinite(values)
+    if not known.any():
+        return values
+    places = np.arange(len(values))
+    filled = np.interp(places, places[known], values[known])
+    reach = round(SMOOTH_MM / MM_PER_PX)
+    padded = np.pad(filled, reach, mode="edge")
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
+    middle = np.median(around, axis=1)
+    padded = np.pad(middle, reach, mode="edge")
+    return np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1).mean(axis=1)
