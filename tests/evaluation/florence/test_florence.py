@@ -4,6 +4,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("with_scipy")
+
 import cv2
 import numpy as np
 import pytest

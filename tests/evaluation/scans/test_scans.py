@@ -3,6 +3,8 @@ import os
 from dataclasses import asdict, replace
 from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("with_scipy")
+
 import numpy as np
 import pytest
 
