@@ -4,8 +4,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-pytestmark = pytest.mark.usefixtures("with_scipy")
-
 import cv2
 import numpy as np
 import pytest
@@ -46,6 +44,8 @@ from mlanet.morphable import AlbedoModel, load_model
 from mlanet.morphable.readers.wavefront import ObjMesh
 from mlanet.reconstructor import Reconstructor
 from mlanet.render import composite, headlight, render_mesh
+
+pytestmark = pytest.mark.usefixtures("with_scipy")
 
 SIZE = 240
 data = os.environ.get("MLANET_DATA")

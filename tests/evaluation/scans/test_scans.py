@@ -3,8 +3,6 @@ import os
 from dataclasses import asdict, replace
 from pathlib import Path
 
-pytestmark = pytest.mark.usefixtures("with_scipy")
-
 import numpy as np
 import pytest
 
@@ -56,6 +54,8 @@ from mlanet.image import read_image
 from mlanet.metrics import Surface
 from mlanet.morphable import AlbedoModel, load_model
 from mlanet.reconstructor import Reconstructor
+
+pytestmark = pytest.mark.usefixtures("with_scipy")
 
 ANGLES = ("", ", |yaw| <= 30", ", |yaw| > 30")
 
