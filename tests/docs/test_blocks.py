@@ -35,7 +35,7 @@ SMALL = {
 }
 """Options that make a command short."""
 
-PACKAGES = {"bulk": "pyarrow", "train": "torch"}
+PACKAGES = {"bulk": "pyarrow", "models": "h5py", "train": "torch"}
 """One that tells whether an extra is installed."""
 
 LAUNCHERS = ("accelerate launch", "torchrun")

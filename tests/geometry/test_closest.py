@@ -1,8 +1,11 @@
+import sys
+
 import numpy as np
 import pytest
 import trimesh
 from scipy.spatial import KDTree
 
+from mlanet.errors import ConfigurationError
 from mlanet.geometry import (
     MeshTopology,
     SurfaceIndex,
@@ -23,7 +26,7 @@ def points():
     return np.random.default_rng(0).normal(scale=45.0, size=(200, 3))
 
 
-def test_the_index_finds_what_looking_at_all_triangles_finds(sphere, points):
+def test_the_index_finds_what_looking_at_all_triangles_finds(sphere, points, with_scipy):
     vertices, faces = sphere
     found = SurfaceIndex(vertices, MeshTopology(faces, len(vertices))).query(points)
     slow = closest_points_naive(points, vertices, faces)
@@ -65,7 +68,7 @@ def test_points_beyond_edges_and_corners_and_degenerate_triangles():
     np.testing.assert_allclose(flat.points[0], [1, 0, 0])
 
 
-def test_points_beyond_a_border_are_told():
+def test_points_beyond_a_border_are_told(with_scipy):
     """A square of four triangles around its middle: beyond it, at its corner, and above it."""
     vertices = np.array([[0.0, 0, 0], [2, 0, 0], [2, 2, 0], [0, 2, 0], [1, 1, 0]])
     topology = MeshTopology(np.array([[0, 1, 4], [1, 2, 4], [2, 3, 4], [3, 0, 4]]), 5)
@@ -80,3 +83,12 @@ def test_the_nearest_of_a_few_points_is_as_far_as_scipy_says():
     expected, _ = KDTree(others).query(points)
     np.testing.assert_allclose(distance_to_nearest(points, others), expected, rtol=1e-14)
     assert distance_to_nearest(points[:0], others).shape == (0,)
+
+
+def test_without_scipy_one_line_says_what_to_install(sphere, monkeypatch):
+    vertices, faces = sphere
+    monkeypatch.setitem(sys.modules, "scipy.spatial", None)
+    with pytest.raises(
+        ConfigurationError, match=r"comparing surfaces .* pip install .*\[evaluate\]"
+    ):
+        SurfaceIndex(vertices, MeshTopology(faces, len(vertices)))

@@ -4,6 +4,8 @@ import pytest
 from mlanet.geometry import Similarity
 from mlanet.metrics import Surface, nme_interocular_icp
 
+pytestmark = pytest.mark.usefixtures("with_scipy")
+
 STILL = Similarity(1.0, np.eye(3), np.zeros(3))
 
 

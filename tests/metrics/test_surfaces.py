@@ -22,6 +22,8 @@ from mlanet.metrics import (
 )
 from mlanet.metrics.surfaces import DirectedDistance
 
+pytestmark = pytest.mark.usefixtures("with_scipy")
+
 STILL = Similarity(1.0, np.eye(3), np.zeros(3))
 
 

@@ -101,7 +101,7 @@ def borders(faces):
     return loops
 
 
-def test_parts_are_separate_meshes_open_at_the_neck_alone(model):
+def test_parts_are_separate_meshes_open_at_the_neck_alone(model, with_scipy):
     assert model.part_names[:3] == ("skin", "eye_left", "eye_right")
     assert {"teeth_upper", "teeth_lower", "tongue"} <= set(model.part_names)
     faces, count = model.topology.faces, model.topology.num_vertices

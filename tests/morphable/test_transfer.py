@@ -68,7 +68,7 @@ def other(model):
 
 
 @pytest.fixture(scope="module")
-def connected(model, other):
+def connected(model, other, with_scipy):
     return connect(model, other[0])
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mlanet.errors import ConfigurationError
 from mlanet.morphable import LinearShape, Transfer, load_model
 from mlanet.morphable.correspondence import Correspondence
 from mlanet.render import transfer_texture
@@ -73,3 +74,13 @@ def test_a_mesh_with_coordinates_gets_the_texture_resampled(model, texture):
     centres = model.uv[model.uv_faces[front]].mean(axis=1)
     column, row = ((1.0 - centres) * [SIZE, -SIZE] + [0, SIZE]).astype(int).T
     np.testing.assert_allclose(found.texture[row, column, :2] / 255.0, centres, atol=0.02)
+
+
+def test_without_scipy_one_line_says_what_to_install(model, monkeypatch):
+    whole = other_model(model, model.uv, model.uv_faces)
+    covered = np.arange(whole.num_base_vertices) > 0
+    link = replace(whole.correspondence, covered=covered)
+    monkeypatch.setattr("mlanet.morphable.transfer.find_spec", lambda _: None)
+    Transfer(model, whole)
+    with pytest.raises(ConfigurationError, match=r"other face models .* pip install .*\[models\]"):
+        Transfer(model, replace(whole, correspondence=link))

@@ -122,7 +122,7 @@ def require_torch() -> None:
 
 def require_surfaces() -> None:
     """`require_extra` of what compares surfaces."""
-    require_extra("distances between surfaces", "scipy", extra="evaluate")
+    require_extra("comparing surfaces", "scipy", extra="evaluate")
 
 
 def check_folder(name: str, folder: Path) -> None:

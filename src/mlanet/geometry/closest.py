@@ -51,7 +51,7 @@ class SurfaceIndex:
             from scipy.spatial import KDTree
         except ImportError as error:
             needed = install_command("evaluate")
-            raise ConfigurationError(f"distances between surfaces need: {needed}") from error
+            raise ConfigurationError(f"comparing surfaces needs: {needed}") from error
         self._vertices = np.asarray(vertices, dtype=np.float64)
         self._faces = topology.faces
         used = np.unique(topology.faces)

@@ -77,7 +77,6 @@ class Transfer:
             AssetError: the other model has none, or one to another version of the embedded model.
             ConfigurationError: scipy is not installed.
         """
-        _need_scipy()
         link = other.correspondence
         if link is None:
             raise AssetError(
@@ -96,6 +95,8 @@ class Transfer:
         self.covered = link.covered
         self._corners = embedded.topology.faces[link.face_index]
         self._weights = link.barycentric
+        if not link.covered.all():
+            _need_scipy()
 
     def values(self, values: Float[np.ndarray, "w c"]) -> Float[np.ndarray, "v c"]:
         """Values at the embedded model's vertices carried to the other model's.

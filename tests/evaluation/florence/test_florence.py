@@ -45,6 +45,8 @@ from mlanet.morphable.readers.wavefront import ObjMesh
 from mlanet.reconstructor import Reconstructor
 from mlanet.render import composite, headlight, render_mesh
 
+pytestmark = pytest.mark.usefixtures("with_scipy")
+
 SIZE = 240
 data = os.environ.get("MLANET_DATA")
 needs_data = pytest.mark.skipif(data is None, reason="MLANET_DATA is not set")

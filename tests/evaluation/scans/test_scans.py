@@ -55,6 +55,8 @@ from mlanet.metrics import Surface
 from mlanet.morphable import AlbedoModel, load_model
 from mlanet.reconstructor import Reconstructor
 
+pytestmark = pytest.mark.usefixtures("with_scipy")
+
 ANGLES = ("", ", |yaw| <= 30", ", |yaw| > 30")
 
 data = os.environ.get("MLANET_DATA")

@@ -17,6 +17,7 @@ from mlanet.evaluation.submissions.realy import (
 )
 from mlanet.evaluation.submissions.submission import COLUMNS
 from mlanet.export import write_obj
+from mlanet.extras import install_command
 from mlanet.geometry import Mesh, SurfaceIndex
 from mlanet.image import read_image, write_image
 from mlanet.morphable.readers.wavefront import read_obj
@@ -35,7 +36,7 @@ def extra(model):
 
 
 @pytest.fixture
-def reference(model, extra, tmp_path):
+def reference(model, extra, tmp_path, with_scipy):
     """A template of another head, scaled and turned, and its 85 keypoints."""
     rng = np.random.default_rng(3)
     identity = (0.6 * rng.normal(size=model.layout.identity)).astype(np.float32)
@@ -154,3 +155,13 @@ def test_the_spline_is_scipys():
     expected = RBFInterpolator(known, values, kernel="thin_plate_spline", smoothing=SMOOTHING)
     np.testing.assert_allclose(thin_plate_spline(known, values, asked), expected(asked), atol=1e-9)
     np.testing.assert_allclose(thin_plate_spline(known, values, known), values, atol=1e-4)
+
+
+def test_keypoints_without_scipy_are_one_clear_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("mlanet.cli.common.find_spec", lambda _: None)
+    options = ("--images", tmp_path, "--out", tmp_path / "out", "--reference", tmp_path / "HIFI3D")
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "realy", *map(str, options)])
+    assert stop.value.code == 2
+    expected = f"mlanet: comparing surfaces needs: {install_command('evaluate')}"
+    assert capsys.readouterr().err.splitlines() == [expected]

@@ -184,7 +184,7 @@ def test_objects_are_never_unpickled(small_face, gnm):
     assert not attacked.exists()
 
 
-def test_the_command_converts_it(gnm, landmarks, tmp_path, capsys):
+def test_the_command_converts_it(gnm, landmarks, tmp_path, capsys, with_scipy):
     """A face of 160 x 190 mm without ears suffices for registration."""
     out = tmp_path / "converted.npz"
     with pytest.raises(SystemExit) as stop:
