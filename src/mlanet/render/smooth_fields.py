@@ -55,7 +55,10 @@ def repeated(plane: Plane, count: int) -> Float[np.ndarray, "t t c"]:
 
 def alike(values: Float[np.ndarray, "t t c"], back: Plane) -> Float[np.ndarray, "t t c"]:
     """Left and right of one value where they meet at the back."""
-    return values + 0.5 * back[..., None] * (values[:, ::-1] - values)
+    import cv2
+
+    other = cv2.flip(values, 1).reshape(values.shape)
+    return values + repeated(0.5 * back, values.shape[-1]) * (other - values)
 
 
 def surely(share: Plane) -> Plane:
