@@ -41,6 +41,7 @@ def test_what_a_photo_shows_of_an_open_mouth_keeps_its_light():
     red, green, blue = image[25, 35]
     assert 40 <= green == blue < red < 70
     assert (image[50, 50] == 200).all()
+    assert MouthShade.of_light(np.ones((64, 64), np.float32)) is None
 
 
 def test_a_glimpse_is_not_believed():

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mlanet.render.smooth_fields import Plane, extended, middle, ramp
+from mlanet.render.smooth_fields import Plane, extended, middle, ramp, repeated
 
 SIDE = 48
 """Texels across at which the colour of the skin around an eye is continued over its lids."""
@@ -25,10 +25,11 @@ ASTRAY = 9.0
 DARKER_COUNTS = 1.6
 """What its being darker counts more: lashes, shadows, brows and hair are near."""
 
-KEPT_DARKER, KEPT_LIGHTER = np.array([10.0, 6.0, 6.0]), np.array([13.0, 7.0, 7.0])
+KEPT_DARKER = np.array([10.0, 6.0, 6.0], dtype=np.float32)
+KEPT_LIGHTER = np.array([13.0, 7.0, 7.0], dtype=np.float32)
 """CIELAB differences from the skin around them that lids keep of the photo."""
 
-LASHES = np.array([0.24, 0.20, 0.19])
+LASHES = np.array([0.24, 0.20, 0.19], dtype=np.float32)
 """What is left of the colour of skin under lashes that stand close."""
 
 
@@ -70,19 +71,25 @@ def finish_lids(
     import cv2
 
     place = planes.rows, planes.columns
-    own = cv2.cvtColor(image[place].astype(np.float32) / np.float32(255.0), cv2.COLOR_RGB2LAB)
-    around = _around(own, planes.around * (0.1 + visibility[place]))
+    colors = image[place].astype(np.float32) * np.float32(1.0 / 255.0)
+    lab = cv2.cvtColor(colors, cv2.COLOR_RGB2LAB)
+    around = _around(lab, planes.around * (0.1 + visibility[place]))
     if around is None:
         return
-    tinted = cv2.cvtColor(around, cv2.COLOR_LAB2RGB) * planes.tint
-    skin = cv2.cvtColor(tinted.astype(np.float32), cv2.COLOR_RGB2LAB)
-    seen = visibility[place][..., None]
+    used = np.flatnonzero((planes.lid > 0.0) | (planes.lashes > 0.0))
+    own, around, tint = (plane.reshape(1, -1, 3)[:, used] for plane in (lab, around, planes.tint))
+    lid, lashes, seen = (
+        plane.reshape(1, -1, 1)[:, used] for plane in (planes.lid, planes.lashes, visibility[place])
+    )
+    skin = cv2.cvtColor(cv2.cvtColor(around, cv2.COLOR_LAB2RGB) * tint, cv2.COLOR_RGB2LAB)
     clean = skin + seen * np.clip(own - skin, -KEPT_DARKER, KEPT_LIGHTER)
-    mended = 1.0 - seen[..., 0] * (1.0 - folded)
-    own += (mended * planes.lid)[..., None] * (clean - own)
-    drawn = cv2.cvtColor(own.astype(np.float32), cv2.COLOR_LAB2RGB)
-    drawn *= 1.0 - (folded * planes.lashes)[..., None] * (1.0 - LASHES)
-    image[place] = np.rint(np.clip(drawn, 0.0, 1.0) * 255.0).astype(np.uint8)
+    mended = 1.0 - seen * np.float32(1.0 - folded)
+    own += mended * lid * (clean - own)
+    drawn = cv2.cvtColor(own, cv2.COLOR_LAB2RGB)
+    drawn *= 1.0 - np.float32(folded) * lashes * (1.0 - LASHES)
+    finished = image[place].reshape(-1, 3)
+    finished[used] = np.rint(np.clip(drawn[0], 0.0, 1.0) * np.float32(255.0))
+    image[place] = finished.reshape(lab.shape)
 
 
 def _around(own: Float[np.ndarray, "h w 3"], weight: Plane) -> Float[np.ndarray, "h w 3"] | None:
@@ -91,7 +98,7 @@ def _around(own: Float[np.ndarray, "h w 3"], weight: Plane) -> Float[np.ndarray,
 
     weighted, known = (
         cv2.resize(plane.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-        for plane in (own * weight[..., None], weight)
+        for plane in (own * repeated(weight, 3), weight)
     )
     if known.sum() < LEAST_AROUND:
         return None

@@ -42,12 +42,13 @@ def fit_lighting(
     basis = harmonics_basis(normals.reshape(-1, 3)[used].astype(np.float64))[:, :ORDERS]
     basis = basis * np.array(COSINE_LOBE[:ORDERS])
     trust = weight.reshape(-1)[used].astype(np.float64)
-    plain = np.zeros(3)
-    for channel in range(3):
-        shown = albedo[..., channel].reshape(-1)[used]
-        target = photo[..., channel].reshape(-1)[used].astype(np.float64)
-        lighting[:ORDERS, channel] = _robust(basis * shown[:, None], target, trust)
-        plain[channel] = AMBIENT_WHITE * np.median(target) / max(float(np.median(shown)), 1e-3)
+    shown, target = (
+        np.ascontiguousarray(colors.reshape(-1, 3)[used].T, dtype=np.float64)
+        for colors in (albedo, photo)
+    )
+    lighting[:ORDERS] = _robust(basis, shown, target, trust).T
+    usual = np.maximum(np.median(shown, axis=1), 1e-3)
+    plain = AMBIENT_WHITE * np.median(target, axis=1) / usual
     if (lighting[0] < LEAST_AMBIENT * plain).any():  # shadows only: they say nothing of the rest
         lighting[:ORDERS] = 0.0
         lighting[0] = plain
@@ -59,17 +60,26 @@ def fit_lighting(
 
 
 def _robust(
-    rows: Float[np.ndarray, "n k"], target: Float[np.ndarray, "n"], trust: Float[np.ndarray, "n"]
-) -> Float[np.ndarray, "k"]:
-    """Huber's estimate by iteratively re-weighted least squares."""
-    weight = trust
-    solution = np.zeros(rows.shape[1])
+    basis: Float[np.ndarray, "n k"],
+    shown: Float[np.ndarray, "c n"],
+    target: Float[np.ndarray, "c n"],
+    trust: Float[np.ndarray, "n"],
+) -> Float[np.ndarray, "c k"]:
+    """Huber's estimates of `basis` times `shown`, by iteratively re-weighted least squares."""
+    count = basis.shape[1]
+    products = (basis[:, :, None] * basis[:, None, :]).reshape(len(basis), -1)
+    squared, both = shown * shown, shown * target
+    weight = np.broadcast_to(trust, shown.shape)
+    solution = np.zeros((len(shown), count))
+    diagonal = np.arange(count)
     for _ in range(6):
-        normal = rows.T @ (rows * weight[:, None])
-        damping = np.full(len(normal), RIDGE * normal[0, 0])
-        damping[0] = 0.0
+        normal = ((weight * squared) @ products).reshape(-1, count, count)
+        damping = np.repeat(RIDGE * normal[:, :1, 0], count, axis=1)
+        damping[:, 0] = 0.0
         damping += 1e-6 * trust.sum()  # a channel may be black everywhere
-        solution = np.linalg.solve(normal + np.diag(damping), rows.T @ (target * weight))
-        residual = np.abs(rows @ solution - target)
+        normal[:, diagonal, diagonal] += damping
+        right = (weight * both) @ basis
+        solution = np.linalg.solve(normal, right[..., None])[..., 0]
+        residual = np.abs((solution @ basis.T) * shown - target)
         weight = trust * np.minimum(1.0, HUBER / np.maximum(residual, 1e-9))
     return solution

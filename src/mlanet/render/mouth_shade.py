@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, UInt8
 
 from mlanet.morphable import MorphableModel
-from mlanet.render.smooth_fields import Plane, ramp
+from mlanet.render.smooth_fields import Plane, ramp, repeated
 
 TEETH_MM, TEETH_LIGHT = (3.0, 28.0), 0.12
 """Distances behind the incisors between which teeth darken, and the light that is left at the end:
@@ -75,19 +75,29 @@ class MouthShade:
     """A part of the mouth in a texture: the same for all photos.
 
     Attributes:
-        places: flat indices of texels that not all light reaches.
-        taken: share, 0 to 1, that is taken there from each channel.
+        rows: of the texture.
+        columns: of the texture.
+        count: how many texels not all light reaches.
+        taken: share, 0 to 1, that is taken from each channel; 0 where all light reaches.
     """
 
-    places: Int[np.ndarray, "n"]
-    taken: Float[np.ndarray, "n 3"]
+    rows: slice
+    columns: slice
+    count: int
+    taken: Float[np.ndarray, "h w 3"]
 
     @classmethod
-    def of_light(cls, light: Plane) -> "MouthShade":
-        """Of the share of light that reaches each texel."""
-        places = np.flatnonzero(light < 0.996)
-        left = light.reshape(-1)[places].astype(np.float32)
-        return cls(places, np.float32(1.0) - left[:, None] ** WARMTH)
+    def of_light(cls, light: Plane) -> "MouthShade | None":
+        """Of the share of light that reaches each texel; None if all of it reaches all."""
+        dark = light < 0.996
+        if not dark.any():
+            return None
+        rows, columns = (
+            slice(int(found[0]), int(found[-1]) + 1)
+            for found in (np.flatnonzero(dark.any(axis=axis)) for axis in (1, 0))
+        )
+        own = np.where(dark, light, np.float32(1.0))[rows, columns].astype(np.float32)
+        return cls(rows, columns, int(dark.sum()), np.float32(1.0) - own[..., None] ** WARMTH)
 
 
 def shade_mouth(
@@ -96,14 +106,12 @@ def shade_mouth(
     shades: Sequence[MouthShade],
 ) -> None:
     """Darken in a texture, in place, what the photo does not show of the parts of the mouth."""
-    colors, seen = image.reshape(-1, 3), visibility.reshape(-1)
     for shade in shades:
-        own = np.asarray(seen[shade.places], dtype=np.float32)
-        if not len(own):
-            continue
-        hidden = 1.0 - own * np.float32(ramp(own.mean(), *SEEN))
-        kept = 1.0 - hidden[:, None] * shade.taken
-        colors[shade.places] = colors[shade.places] * kept + np.float32(0.5)
+        place = shade.rows, shade.columns
+        own = np.asarray(visibility[place], dtype=np.float32)
+        share = float(own[shade.taken[..., 0] > 0.0].sum()) / shade.count
+        hidden = repeated(1.0 - own * np.float32(ramp(share, *SEEN)), 3)
+        image[place] = image[place] * (1.0 - hidden * shade.taken) + np.float32(0.5)
 
 
 def _less(share: Float[np.ndarray, "n"], left: float) -> Float[np.ndarray, "n"]:

@@ -19,38 +19,46 @@ def faded(
 
     unknown = (weight < 0.2).astype(np.uint8)
     away = cv2.distanceTransform(unknown, cv2.DIST_L2, 3) / np.float32(reach * len(weight))
-    return extended(values, weight) * np.exp(-away)[..., None]
+    return extended(values, weight) * repeated(np.exp(-away), values.shape[-1])
 
 
 def extended(values: Float[np.ndarray, "t t c"], weight: Plane) -> Float[np.ndarray, "t t c"]:
     """Values as they are where they have weight, elsewhere smoothly continued."""
     import cv2
 
-    levels: list[np.ndarray] = []
-    level = np.concatenate([values * weight[..., None], weight[..., None]], axis=-1)
-    while True:
-        levels.append(level)
-        side = len(level)
-        if side <= 2:
-            break
-        half = (side + 1) // 2
-        level = cv2.resize(level, (half, half), interpolation=cv2.INTER_AREA)
+    count = values.shape[-1]
+    weights = repeated(np.ascontiguousarray(weight, dtype=np.float32), count)
+    levels = [cv2.merge([np.multiply(values, weights, dtype=np.float32), weights[..., 0]])]
+    while len(levels[-1]) > 2:
+        half = (len(levels[-1]) + 1) // 2
+        levels.append(cv2.resize(levels[-1], (half, half), interpolation=cv2.INTER_AREA))
     total = levels[-1].sum(axis=(0, 1))
-    mean = total[:-1] / max(float(total[-1]), 1e-6)
-    result = np.broadcast_to(mean, (*levels[-1].shape[:2], len(mean))).astype(np.float32)
-    for level in reversed(levels):
-        side = len(level)
-        wide = cv2.resize(result, (side, side), interpolation=cv2.INTER_LINEAR)
-        wide = wide.reshape(side, side, -1)
-        known = np.minimum(level[..., -1:], 1.0)
-        own = level[..., :-1] / np.maximum(level[..., -1:], 1e-6)
-        result = wide + known * (own - wide)
-    return result
+    result = np.empty_like(levels[-1])
+    result[:] = total / max(float(total[-1]), 1e-6)
+    for level in reversed(levels[1:]):
+        result = cv2.resize(result, level.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        known = np.minimum(level[..., -1], 1.0)
+        own = known / np.maximum(level[..., -1], np.float32(1e-6))
+        result = result * repeated(1.0 - known, count + 1) + level * repeated(own, count + 1)
+    result = np.ascontiguousarray(result[..., :-1])
+    wide = cv2.resize(result, weight.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    wide = wide.reshape(values.shape)
+    return wide + np.minimum(weights, 1.0) * (values - wide)
+
+
+def repeated(plane: Plane, count: int) -> Float[np.ndarray, "t t c"]:
+    """A plane for each of some channels: several times as fast to calculate with as one."""
+    import cv2
+
+    return cv2.merge([plane] * count).reshape(*plane.shape, count)
 
 
 def alike(values: Float[np.ndarray, "t t c"], back: Plane) -> Float[np.ndarray, "t t c"]:
     """Left and right of one value where they meet at the back."""
-    return values + 0.5 * back[..., None] * (values[:, ::-1] - values)
+    import cv2
+
+    other = cv2.flip(values, 1).reshape(values.shape)
+    return values + repeated(0.5 * back, values.shape[-1]) * (other - values)
 
 
 def surely(share: Plane) -> Plane:

@@ -305,7 +305,7 @@ def _composed(
     from mlanet.render._numba.texels import compose
 
     size = len(photo.weight)
-    image = np.zeros((size, size, 3), dtype=np.uint8)
+    image = photo.colors.copy()
     visibility = np.zeros((size, size), dtype=np.float32)
     planes = completion.fields
     if blank is not None:

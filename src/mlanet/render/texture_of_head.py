@@ -189,7 +189,8 @@ def _mouth_shades(model: MorphableModel, size: int) -> list[MouthShade]:
     atlas = texture_atlas(model, min(size, TEXTURE_SIZES[-1]))
     planes = vertex_attributes_to_uv(atlas, model.topology.faces, light)
     planes = cv2.resize(planes, (size, size), interpolation=cv2.INTER_LINEAR)
-    return [MouthShade.of_light(planes[..., k]) for k in range(planes.shape[-1])]
+    shades = (MouthShade.of_light(planes[..., k]) for k in range(planes.shape[-1]))
+    return [shade for shade in shades if shade is not None]
 
 
 @lru_cache(maxsize=4)

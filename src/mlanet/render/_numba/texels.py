@@ -183,7 +183,9 @@ def compose(
     texture: Any,
     visibility: Any,
 ) -> None:
-    """Write the `texture` (s, s, 3) and its `visibility` (s, s) in `spans` (s, 2) of its rows.
+    """Complete a `texture` (s, s, 3), which is the photo, in `spans` (s, 2) of its rows.
+
+    Its `visibility` (s, s) is written.
 
     `fields` (t, t, 9) of any coarser size are read between their texels: skin that completes the
     photo (3, 0 to 255), how far the mirrored photo is added to it, the fade of `weight`, how far
@@ -236,8 +238,6 @@ def compose(
                     own *= (fade + fade_on * dx) / WHITE
                 visibility[i, j] = own
                 if own > WHOLLY:
-                    for k in range(3):
-                        texture[i, j, k] = photo[i, j, k]
                     continue
                 vary = ZERO
                 if has_detail:
