@@ -368,7 +368,22 @@ def test_scripts_read_a_line_of_json_for_each_photo(photo, tmp_path, capsys):
     assert captured.err == f"mlanet: {failed['error']}\n"
     assert run(*words, "--quiet") == 1
     skipped, failed = (json.loads(line) for line in capsys.readouterr().out.splitlines())
-    assert skipped == {"photo": str(good), "status": "skipped", "folder": done["folder"]}
+    (before,) = skipped.pop("faces")
+    assert before.pop("box_px") == face.pop("box_px")
+    assert before == pytest.approx(face, abs=0.011)  # rounded once more
+    assert skipped == {key: done[key] for key in skipped} | {"status": "skipped"}
+    assert run(*words[:2], *words[3:]) == 0
+    assert json.loads(capsys.readouterr().out)["files"] == done["files"]
+
+
+def test_faces_of_a_skipped_photo_are_counted_without_their_numbers(photo, tmp_path, capsys):
+    words = ["reconstruct", save(photo, tmp_path / "me.png"), "-o", tmp_path, "--formats", "obj"]
+    assert run(*words) == run(*words, "--json") == run(*words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (face,) = json.loads(lines[1])["faces"]
+    assert set(face) == {"score", "confidence", "box_px", "yaw_deg", "pitch_deg", "roll_deg"}
+    assert set(face.values()) == {None}
+    assert "me.png: 1 face, already done, skipped" in lines[2]
 
 
 def test_quiet_says_nothing_but_failures(photo, tmp_path, capsys):

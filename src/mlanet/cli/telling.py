@@ -90,13 +90,23 @@ class PhotoLines:
             )
 
     def skipped(self, photo: Photo, folder: Path) -> None:
-        """Tell that a photo's very result is there already.
+        """Tell that a photo's very result is there already, and what it holds.
 
         Raises:
             BrokenPipeError: nobody reads standard output any more.
         """
-        line = f"{photo.name}: already done, skipped (--overwrite does it again) -> {folder}"
-        self._tell(line, photo=photo.name, status="skipped", folder=str(folder))
+        manifest = read_manifest(folder)
+        names = sorted(manifest.names) if manifest is not None else []
+        faces = sorted({name.split(".")[0] for name in names if name.startswith("face_")})
+        done = f"{counted(len(faces), 'face')}, " if faces else ""
+        self._tell(
+            f"{photo.name}: {done}already done, skipped (--overwrite does it again) -> {folder}",
+            photo=photo.name,
+            status="skipped",
+            folder=str(folder),
+            files=names,
+            faces=[saved_numbers(folder / f"{face}.json") for face in faces] * self._as_json,
+        )
 
     def failure(self, photo: Photo, error: Exception) -> None:
         """Name a photo's failure on standard error, too.
@@ -166,6 +176,24 @@ def numbers_of(face: "Reconstruction") -> dict[str, Any]:
         "yaw_deg": round(float(yaw), 2),
         "pitch_deg": round(float(pitch), 2),
         "roll_deg": round(float(roll), 2),
+    }
+
+
+def saved_numbers(file: Path) -> dict[str, Any]:
+    """`numbers_of` a face, as an earlier run wrote it; all None where it wrote no such file."""
+    try:
+        content = json.loads(file.read_bytes())
+    except OSError:
+        content = {}
+    found, pose = content.get("detection") or {}, content.get("pose", {})
+    return {
+        "score": found.get("score"),
+        "confidence": content.get("confidence"),
+        "box_px": found.get("box_px"),
+        **{
+            name: round(pose[name], 2) if name in pose else None
+            for name in ("yaw_deg", "pitch_deg", "roll_deg")
+        },
     }
 
 

@@ -234,7 +234,7 @@ class Viewer {
       { class: "sheet" },
       make("section", {}, from.row, brightness.row, ...(head.hasDetail ? [this.detailSwitch(head)] : [])),
       ...(this.viewed.photo ? [make("p", { class: "hint" }, words)] : []),
-      keysHelp(),
+      keysHelp(head, this.viewed.photo !== undefined),
     );
   }
 
@@ -317,15 +317,15 @@ function addTabs(sheets: [string, HTMLElement][]): void {
   choose(0);
 }
 
-function keysHelp(): HTMLElement {
-  const keys = [
+function keysHelp(head: Head, photo: boolean): HTMLElement {
+  const keys: string[][] = [
     ["Drag, arrow keys", "turn"],
     ["Wheel, pinch, + −", "zoom"],
     ["Right drag, two fingers", "move"],
     ["0", "first view"],
-    ["1 to 5", "what is shown"],
-    ["Space", "play or pause a film"],
-    ["P", "play all expressions"],
+    [photo ? "1 to 5" : "2 to 5", "what is shown"],
+    ...(head.duration_s ? [["Space", "play or pause"]] : []),
+    ...(head.names.length ? [["P", "play all expressions"]] : []),
     ["T", "turn by itself"],
     ["D", "dark or light"],
   ];
