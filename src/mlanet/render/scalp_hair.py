@@ -32,6 +32,9 @@ DARKER, DARKER_SPREAD = 0.26, 0.11
 """Logarithm of lightness (offset by `BLACK`) by which shaded skin may be darker than the skin
 beside it, and what is a standard deviation beyond."""
 
+PALER = (8.0, 16.0)
+"""By how much lighter than skin hair is that has no other sign."""
+
 PURE = 2.5
 """Deviations beyond which no skin shines through hair."""
 
@@ -52,6 +55,9 @@ MIXED = 0.35
 
 LEAST_HUE = 8.0
 """Distance of skin's and hair's a and b from which they tell mixed texels."""
+
+SIDES = (0.1, 0.6)
+"""Shares of usual hair between which the sides of the head become hair."""
 
 STRANGE = (2.5, 4.0)
 """Deviations from hair's colour between which what is seen on the scalp is something else."""
@@ -115,6 +121,9 @@ def hair_of_scalp(
     """
     scalp = share * surface.hairy * np.maximum(surface.cosine, 0.0)
     no_skin = _no_skin(found, skin)
+    pale = ramp(found[..., 0] - skin[..., 0], *PALER)
+    if (scalp * pale).sum() > MOST * scalp.sum():  # highlights are smaller
+        no_skin = np.maximum(no_skin, PURE * pale)
     hairlike = ramp(no_skin, *NO_SKIN)
     top = _share(scalp * surface.crown, hairlike)
     sides = _share(scalp * (1.0 - surface.crown), hairlike)
@@ -130,7 +139,7 @@ def hair_of_scalp(
     apart = deviations(found, color, spread)
     possible = surface.may_be_hairy
     likely = 1.0 / (1.0 + np.exp(np.clip(apart - from_skin, -20.0, 20.0)))
-    sides = surface.hairy * (1.0 - surface.crown) * grown[1]
+    sides = ramp(surface.hairy, *SIDES) * (1.0 - surface.crown) * grown[1]
     here = np.maximum(softened(likely * possible) * possible, sides)
     sure = hairlike * (1.0 - ramp(apart, *STRANGE))
     rough = contrast(found[..., 0], share * here, HAIR_CONTRAST)
