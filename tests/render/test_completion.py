@@ -1,6 +1,7 @@
 import numpy as np
 
-from mlanet.render.completion import SurfacePlanes, complete, to_lab
+from mlanet.render.completion import complete, to_lab
+from mlanet.render.surface_planes import SurfacePlanes
 
 SIZE = 64
 SKIN, HAIR, COAT = (200, 150, 120), (60, 40, 30), (40, 60, 160)
@@ -17,6 +18,7 @@ def surface(**planes):
     known = {"skin": ones, "trusted": trusted, "hairy": hairy, "may_be_hairy": hairy}
     known |= {"lit": ones, "cosine": ones}
     known |= dict.fromkeys(("neck", "sharp", "back", "teeth", "tongue", "lips"), none)
+    known["crown"] = hairy
     albedo = np.full((SIZE, SIZE, 3), 0.6, np.float32)
     return SurfacePlanes(albedo, normal, **(known | planes))
 
@@ -141,6 +143,7 @@ def test_light_that_falls_from_the_side_is_told_from_the_albedo():
         planes.skin,
         planes.skin,
         *[0.0 * planes.skin] * 8,
+        planes.skin,
         planes.skin,
     )
     photo = np.rint(255 * 0.6 * (0.7 + 0.3 * normal[..., :1])).repeat(3, -1).astype(np.uint8)

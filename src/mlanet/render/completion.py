@@ -69,7 +69,7 @@ REACH = 0.14
 """How far from the photo's border a local deviation of skin's colour sinks to 1/e, of the
 texture's size."""
 
-HAIR_REACH = 0.3
+HAIR_REACH = 0.2
 """The same of hair, whose colour varies more."""
 
 BORDER_REACH = 0.06
@@ -150,7 +150,7 @@ def complete(
     foreign = softened(grown(foreign * (fade > 0.0)))
     skin = robust(found, skin_sure, SKIN_SPREAD)[0]
     mouth = mouth_colors(found, model, share, skin, (surface.teeth, surface.tongue, surface.lips))
-    fade *= (1.0 - foreign) * mouth.own
+    fade *= (1.0 - foreign) * (1.0 - hair.astray) * mouth.own
     fade *= trust_at_angle(surface.cosine, from_skin, surface.skin)
     share = fade * (weight / np.float32(255.0))
 
@@ -167,7 +167,8 @@ def complete(
     skin_color = model + change
     lightness = model[..., :1] - float((model[..., 0] * near).sum() / max(near.sum(), 1e-3))
     plain = np.concatenate([0.4 * lightness, np.zeros_like(model[..., 1:])], axis=-1) + hair.color
-    sure = share * hair.here * np.exp(-0.5 * (hair.deviations / TYPICAL) ** 2)
+    sure = share * trust_in_doubt(surface.cosine)
+    sure *= hair.here * hair.sure * np.exp(-0.5 * (hair.deviations / TYPICAL) ** 2)
     hair_change = faded(found - plain, sure, HAIR_REACH)
     hair_color = plain + alike(hair_change, surface.back)
     covered = hair.covered[..., None]

@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mlanet.image.srgb import linear_from_srgb, srgb_from_linear
-from mlanet.render.surface_planes import SurfacePlanes
 from mlanet.render.eye_texture import EyeIsland
 from mlanet.render.photo_texels import PhotoTexels
 from mlanet.render.smooth_fields import Plane, extended
+from mlanet.render.surface_planes import SurfacePlanes
 
 SHARPNESS = 4.0
 """Power of a photo's quality: a texel is nearly one photo's alone; nothing is seen twice."""

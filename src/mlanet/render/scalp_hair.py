@@ -25,11 +25,18 @@ HUE_SPREAD = 3.2
 """Standard deviation in a and b of skin's colour around what its lightness lets expect."""
 
 PALE_HUE = 0.4
-"""What another hue counts of what is lighter than skin: highlights are clipped one channel first."""
+"""What another hue counts of what is lighter than skin: highlights are clipped in one channel
+first."""
 
 DARKER, DARKER_SPREAD = 0.26, 0.11
 """Logarithm of lightness (offset by `BLACK`) by which shaded skin may be darker than the skin
 beside it, and what is a standard deviation beyond."""
+
+PALER = (8.0, 16.0)
+"""By how much lighter than skin hair is that has no other sign."""
+
+PURE = 2.5
+"""Deviations beyond which no skin shines through hair."""
 
 BLACK, WHITE = 8.0, 100.0
 """Lightnesses added to what is dark, and at which highlights have no hue."""
@@ -37,10 +44,10 @@ BLACK, WHITE = 8.0, 100.0
 NO_SKIN = (1.2, 2.2)
 """Deviations between which what is seen on the scalp becomes hair."""
 
-HAIR_SHARE = (0.22, 0.3)
+HAIR_SHARE = (0.19, 0.22)
 """Shares of the seen scalp that must be hair for the rest to have some, and to have all."""
 
-LEAST_SEEN = 0.0015
+LEAST_SEEN = 0.0006
 """Share of the texture that must show the top or the sides for them to be judged."""
 
 MIXED = 0.35
@@ -49,8 +56,18 @@ MIXED = 0.35
 LEAST_HUE = 8.0
 """Distance of skin's and hair's a and b from which they tell mixed texels."""
 
-SMOOTH = 0.05
-"""Deviations from skin times contrast below which what was taken for hair is skin in its light."""
+SIDES = (0.1, 0.6)
+"""Shares of usual hair between which the sides of the head become hair."""
+
+STRANGE = (2.5, 4.0)
+"""Deviations from hair's colour between which what is seen on the scalp is something else."""
+
+LEAST_ROUGH, SMOOTH = 0.026, 0.056
+"""Contrast, and deviations from skin times contrast, below which what was taken for hair is skin
+in its light, unless most of the scalp is so."""
+
+MOST = 0.6
+"""Share of it that is most."""
 
 HAIR_CONTRAST = (0.02, 0.16)
 """Limits of the standard deviation of completed hair over its brightness."""
@@ -68,6 +85,9 @@ class ScalpHair:
         deviations: from hair's colour.
         color: of hair, CIELAB.
         here: how far a texel that is seen is hair.
+        sure: how far its colour is hair's and not skin's.
+        astray: how far it is no hair where the sides of the head have some, or no skin where the
+            head is bald.
         covered: how far hair covers the skin, everywhere.
         contrast: standard deviation of its brightness over that.
     """
@@ -75,14 +95,16 @@ class ScalpHair:
     deviations: Plane
     color: Float[np.ndarray, "3"]
     here: Plane
+    sure: Plane
+    astray: Plane
     covered: Plane
     contrast: float
 
     @classmethod
-    def none(cls, like: Plane) -> "ScalpHair":
+    def none(cls, astray: Plane) -> "ScalpHair":
         """Of a bald head."""
-        nothing = np.zeros_like(like)
-        return cls(np.full_like(like, 1e3), np.zeros(3, np.float32), nothing, nothing, 0.0)
+        nothing, far = np.zeros_like(astray), np.full_like(astray, 1e3)
+        return cls(far, np.zeros(3, np.float32), nothing, nothing, astray, nothing, 0.0)
 
 
 def hair_of_scalp(
@@ -99,29 +121,36 @@ def hair_of_scalp(
     """
     scalp = share * surface.hairy * np.maximum(surface.cosine, 0.0)
     no_skin = _no_skin(found, skin)
+    pale = ramp(found[..., 0] - skin[..., 0], *PALER)
+    if (scalp * pale).sum() > MOST * scalp.sum():  # highlights are smaller
+        no_skin = np.maximum(no_skin, PURE * pale)
     hairlike = ramp(no_skin, *NO_SKIN)
     top = _share(scalp * surface.crown, hairlike)
     sides = _share(scalp * (1.0 - surface.crown), hairlike)
+    foreign = surface.hairy * ramp(no_skin, *NO_SKIN)
     if top is None and sides is None:
-        return ScalpHair.none(share)
+        return ScalpHair.none(foreign)
     top = sides if top is None else top
-    sides = max(top or 0.0, sides or 0.0)  # nobody is bald at the sides alone
-    grown = [float(ramp(value, *HAIR_SHARE)) for value in (top, sides)]
+    share_of_sides = max(top or 0.0, sides or 0.0)  # nobody is bald at the sides alone
+    grown = [float(ramp(value, *HAIR_SHARE)) for value in (top, share_of_sides)]
     if max(grown) <= 0.0:
-        return ScalpHair.none(share)
+        return ScalpHair.none(foreign)
     color, spread, apart_from_skin = _color(found, no_skin, scalp * hairlike)
     apart = deviations(found, color, spread)
     possible = surface.may_be_hairy
     likely = 1.0 / (1.0 + np.exp(np.clip(apart - from_skin, -20.0, 20.0)))
-    here = softened(likely * possible) * possible
+    sides = ramp(surface.hairy, *SIDES) * (1.0 - surface.crown) * grown[1]
+    here = np.maximum(softened(likely * possible) * possible, sides)
+    sure = hairlike * (1.0 - ramp(apart, *STRANGE))
     rough = contrast(found[..., 0], share * here, HAIR_CONTRAST)
-    if apart_from_skin * rough < SMOOTH:
-        return ScalpHair.none(share)
+    smooth = rough < LEAST_ROUGH or apart_from_skin * rough < SMOOTH
+    if smooth and share_of_sides < MOST:
+        return ScalpHair.none(foreign)
     prior = surface.hairy * (grown[1] + surface.crown * (grown[0] - grown[1]))
     known = surely(share) * (surface.skin > 0.5)
     change = faded((here - prior)[..., None], known, COVER_REACH)[..., 0]
     covered = np.clip(prior + change * np.maximum(possible, prior), 0.0, 1.0)
-    return ScalpHair(apart, color, here, covered, rough)
+    return ScalpHair(apart, color, here, sure, sides * (1.0 - sure), covered, rough)
 
 
 def _no_skin(found: Colors, skin: Colors) -> Plane:
@@ -148,10 +177,9 @@ def _share(scalp: Plane, hairlike: Plane) -> float | None:
 def _color(
     found: Colors, no_skin: Plane, hair: Plane
 ) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"], float]:
-    """Median of that half of the hair which skin shines through the least; spread; deviations
-    from skin."""
+    """Median of hair through which little skin shines, spread of all, deviations from skin."""
     among = hair > 0.02
     values, weight, apart = found[among], hair[among], no_skin[among]
-    usual = weighted_median(apart[:, None], weight)[0]
-    color = weighted_median(values, weight * (apart >= usual))
-    return color.astype(np.float32), robust(found, 1.0 * among, HAIR_SPREAD)[1], float(usual)
+    usual = float(weighted_median(apart[:, None], weight)[0])
+    color = weighted_median(values, weight * (apart >= min(usual, PURE)))
+    return color.astype(np.float32), robust(found, 1.0 * among, HAIR_SPREAD)[1], usual

@@ -13,25 +13,36 @@ from mlanet.render.occlusion import ambient_light_reaching
 from mlanet.render.parts import ear_weights
 
 HAIRLINE_MM = (
-    (-90.0, -52.0),
-    (-30.0, -34.0),
+    (-90.0, -56.0),
+    (-30.0, -36.0),
     (-8.0, -14.0),
-    (12.0, 6.0),
-    (26.0, 20.0),
-    (36.0, 30.0),
-    (46.0, 40.0),
-    (60.0, 46.0),
+    (12.0, 0.0),
+    (22.0, 12.0),
+    (36.0, 29.0),
+    (46.0, 39.0),
+    (60.0, 47.0),
     (80.0, 64.0),
     (95.0, 78.0),
 )
-"""Points of the usual hairline on the mean head, from the nape to the forehead: distance before
-the ears' axis and height."""
+"""Points of the usual hairline on the mean head, from the nape over the sideburns to the forehead:
+distance before the ears' axis and height."""
+
+NAPE_MM, NAPE_RISE_MM, NAPE_WIDTH_MM = (-20.0, -60.0), 16.0, 55.0
+"""Distances before the ears' axis between which the nape begins, and by how much its hairline
+rises from the middle to this distance beside it."""
 
 HAIRLINE_WIDTH_MM = 11.0
 """Half the width of the fade along the hairline."""
 
+NAPE_FADE_MM = 18.0
+"""The same at the nape, where hair is cut shorter and shorter."""
+
 CROWN_MM = (50.0, 95.0)
 """Heights between which the sides of the scalp become its top."""
+
+CORNERS_MM = (44.0, 62.0)
+"""Distances before the ears' axis between which they become the corners of the forehead, which
+recede with the top."""
 
 FRINGE_MM = 45.0
 """How far below the hairline hair of the head may hang into the forehead and temples."""
@@ -58,7 +69,7 @@ BACK_MM = (40.0, 0.0)
 LIP_STEPS = (1.0, 1.0, 0.6, 0.6)
 """What is left after each edge away from lips of how sharply the photo ends where it is hidden."""
 
-EAR_STEPS = (1.0, 0.6)
+EAR_STEPS = (0.6,)
 """The same of ears, which hair does not cover."""
 
 LIT_EXPONENT, LEAST_LIT = 0.5, 0.55
@@ -89,7 +100,7 @@ class TextureGuide:
         teeth: teeth and gums.
         tongue: the tongue.
         lips: the lips.
-        crown: the top of the scalp, which may be bald where its sides are not.
+        crown: the scalp's top and the forehead's corners, which may be bald if its sides are not.
         lit: brightness in ambient light over that of the middle of the face; may exceed 1.
         eyes: eyeballs' places in the texture.
     """
@@ -139,7 +150,8 @@ def _guide(model: MorphableModel) -> TextureGuide:
     trusted = np.maximum.reduce([whole * (1.0 - side) * (1.0 - high), inner, lids])
     above = above_hairline(mean)
     on_head = (1.0 - ears) * skin
-    hairy = _ramp(above, -HAIRLINE_WIDTH_MM, HAIRLINE_WIDTH_MM) * on_head
+    wide = HAIRLINE_WIDTH_MM + (NAPE_FADE_MM - HAIRLINE_WIDTH_MM) * _ramp(front, *NAPE_MM)
+    hairy = _ramp(above / wide, -1.0, 1.0) * on_head
     near = np.maximum(high, side * _ramp(height, *SIDEBURN_MM)) * (above > -FRINGE_MM) * on_head
     sharp = np.maximum(_grown(model.region("lips"), model, LIP_STEPS), lids) * skin
     return TextureGuide(
@@ -155,7 +167,7 @@ def _guide(model: MorphableModel) -> TextureGuide:
         teeth=_of_parts(model, "teeth_upper", "teeth_lower"),
         tongue=_of_parts(model, "tongue"),
         lips=(model.region("lips") * skin).astype(np.float32),
-        crown=_ramp(height, *CROWN_MM).astype(np.float32),
+        crown=np.maximum(_ramp(height, *CROWN_MM), _ramp(front, *CORNERS_MM)).astype(np.float32),
         lit=_lit(model, skin * (1.0 - IN_FACE * trusted) * (1.0 - sharp), face),
         eyes=tuple(_eye_islands(model)),
     )
@@ -164,7 +176,9 @@ def _guide(model: MorphableModel) -> TextureGuide:
 def above_hairline(mean: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v"]:
     """How far above the usual hairline vertices of the mean head (model frame, mm) lie."""
     line_front, line_height = np.array(HAIRLINE_MM).T
-    return mean[:, 1] - np.interp(mean[:, 2], line_front, line_height)
+    beside = np.minimum(np.abs(mean[:, 0]) / NAPE_WIDTH_MM, 1.0) ** 2
+    rise = NAPE_RISE_MM * beside * _ramp(mean[:, 2], *NAPE_MM)
+    return mean[:, 1] - np.interp(mean[:, 2], line_front, line_height) - rise
 
 
 def _lit(
