@@ -61,6 +61,12 @@ HAIR_APART = 2.5
 HAIR_QUANTILE = 0.6
 """Share of that hair, the nearest to skin, that has no say in the hair's colour."""
 
+STEEP_SCALP = (0.3, 0.5)
+"""Cosines of the angle of sight between which scalp ceases to be doubted."""
+
+ALL_HAIR = 2.0
+"""Deviations that are added to those from skin where hair covers most heads."""
+
 MIXED = 0.35
 """Share of skin, by its hue, beyond which a texel of hair is mixed with it."""
 
@@ -106,7 +112,7 @@ HAIR_REACH = 0.3
 COVER_REACH = 0.12
 """The same of how far hair covers the skin."""
 
-BORDER_REACH = 0.06
+BORDER_REACH = 0.08
 """The same of whatever else the photo shows at its border: shadows, beards, single strands."""
 
 NEARBY_SIDE, NEARBY_REACH = 40, 0.4
@@ -206,6 +212,7 @@ def complete(
     astray = ramp(from_skin - hair.deviations, *HAIRLIKE)
     foreign = np.maximum(ramp(doubt, *FOREIGN), astray)
     foreign *= (1.0 - surface.trusted) * (1.0 - surface.may_be_hairy) * surface.skin
+    foreign = np.maximum(foreign, _beside_hair(hair, from_skin, surface))
     foreign = softened(grown(foreign * (fade > 0.0)))
     skin = _robust(found, skin_sure, SKIN_SPREAD)[0]
     mouth = mouth_colors(found, model, share, skin, (surface.teeth, surface.tongue, surface.lips))
@@ -233,7 +240,7 @@ def complete(
     plausible = skin_color + covered * (hair_color - skin_color)
     soft = np.minimum(1.0 - surface.sharp + surface.teeth, 1.0)
     step = np.clip(found - plausible, -MOST_BORDER, MOST_BORDER)
-    border = soft[..., None] * alike(faded(step, share * soft, BORDER_REACH), surface.back)
+    border = soft[..., None] * alike(faded(step, share * soft, BORDER_REACH, 2), surface.back)
     skin_rgb, hair_rgb = to_rgb(skin_color + border), to_rgb(hair_color + border)
     mirrored, covering = np.zeros_like(share), hair.covered
     if symmetric:
@@ -302,6 +309,15 @@ def _hair(found: Colors, from_skin: Plane, share: Plane, surface: SurfacePlanes)
     covered = np.clip(prior + change * reach, 0.0, 1.0)
     rough = contrast(found[..., 0], share * here, HAIR_CONTRAST)
     return _Hair(deviations, color, here, covered, rough)
+
+
+def _beside_hair(hair: _Hair, from_skin: Plane, surface: SurfacePlanes) -> Plane:
+    """How far steep scalp shows neither hair nor skin, but what lies behind the head's outline."""
+    if not hair.covered.any():
+        return np.zeros_like(from_skin)
+    neither = np.minimum(hair.deviations, from_skin + ALL_HAIR * surface.hairy)
+    steep = 1.0 - ramp(surface.cosine, *STEEP_SCALP)
+    return ramp(neither, *FOREIGN) * steep * surface.hairy * surface.skin
 
 
 def contrast(lightness: Plane, weight: Plane, limits: tuple[float, float]) -> float:
