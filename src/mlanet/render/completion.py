@@ -64,6 +64,9 @@ HAIR_QUANTILE = 0.6
 STEEP_SCALP = (0.3, 0.5)
 """Cosines of the angle of sight between which scalp ceases to be doubted."""
 
+BESIDE_HAIR = (1.3, 2.3)
+"""Deviations from hair and skin between which it is background."""
+
 ALL_HAIR = 2.0
 """Deviations that are added to those from skin where hair covers most heads."""
 
@@ -317,7 +320,7 @@ def _beside_hair(hair: _Hair, from_skin: Plane, surface: SurfacePlanes) -> Plane
         return np.zeros_like(from_skin)
     neither = np.minimum(hair.deviations, from_skin + ALL_HAIR * surface.hairy)
     steep = 1.0 - ramp(surface.cosine, *STEEP_SCALP)
-    return ramp(neither, *FOREIGN) * steep * surface.hairy * surface.skin
+    return ramp(neither, *BESIDE_HAIR) * steep * surface.hairy * surface.skin
 
 
 def contrast(lightness: Plane, weight: Plane, limits: tuple[float, float]) -> float:
