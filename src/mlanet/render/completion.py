@@ -43,13 +43,13 @@ HAIR_SPREAD = (10.0, 6.0, 6.0)
 MOST_SPREAD = 1.6
 """Largest standard deviations over the least ones: a face may be half in the shade."""
 
-FOREIGN = (2.3, 3.6)
+FOREIGN = (2.6, 3.9)
 """Deviations from skin's colour between which a texel becomes foreign."""
 
-HAIRLIKE = (0.5, 2.0)
+HAIRLIKE = (1.0, 2.5)
 """Deviations by which colours must be nearer to hair than to skin to be hair on the cheeks."""
 
-NECK_DOUBT = 1.8
+NECK_DOUBT = 2.1
 """What deviations count more on the neck, where clothes begin."""
 
 SHADOW, MOST_SHADOW = 0.4, 20.0
