@@ -16,7 +16,7 @@ from mlanet.render.color_statistics import SKIN_SPREAD, Colors, contrast, deviat
 from mlanet.render.light_fit import fit_lighting
 from mlanet.render.mouth_colors import mouth_colors
 from mlanet.render.outlines import trust_at_angle, trust_in_doubt
-from mlanet.render.scalp_hair import hair_of_scalp
+from mlanet.render.scalp_hair import ScalpHair, hair_of_scalp
 from mlanet.render.smooth_fields import (
     Plane,
     alike,
@@ -33,17 +33,26 @@ HIDDEN_LIGHT, FACE_LIGHT, SEEN_LIGHT = (0.75, 1.06), (0.93, 1.05), (0.4, 1.6)
 """Limits of the fitted light, relative to its mean: on what is completed, the same in the middle of
 the face (below a nose light is thrown back), and on the photo's own where it is divided out."""
 
-FOREIGN = (2.3, 3.6)
+FOREIGN = (2.6, 3.9)
 """Deviations from skin's colour between which a texel becomes foreign."""
 
-HAIRLIKE = (0.5, 2.0)
+HAIRLIKE = (1.0, 2.5)
 """Deviations by which colours must be nearer to hair than to skin to be hair on the cheeks."""
 
-NECK_DOUBT = 1.8
+NECK_DOUBT = 2.1
 """What deviations count more on the neck, where clothes begin."""
 
 SHADOW, MOST_SHADOW = 0.4, 20.0
 """What darkness counts there, below the chin, of lightness up to this one; black is no shadow."""
+
+STEEP_SCALP = (0.3, 0.5)
+"""Cosines of the angle of sight between which scalp ceases to be doubted."""
+
+BESIDE_HAIR = (1.3, 2.3)
+"""Deviations from hair and skin between which it is background."""
+
+ALL_HAIR = 2.0
+"""Deviations that are added to those from skin where hair covers most heads."""
 
 SKIN_CONTRAST = (0.0, 0.011)
 """Limits of the standard deviation of completed skin over its brightness."""
@@ -72,7 +81,7 @@ texture's size."""
 HAIR_REACH = 0.2
 """The same of hair, whose colour varies more."""
 
-BORDER_REACH = 0.06
+BORDER_REACH = 0.08
 """The same of whatever else the photo shows at its border: shadows, beards, single strands."""
 
 NEARBY_SIDE, NEARBY_REACH = 40, 0.4
@@ -147,6 +156,7 @@ def complete(
     astray = ramp(from_skin - hair.deviations, *HAIRLIKE)
     foreign = np.maximum(ramp(doubt, *FOREIGN), astray)
     foreign *= (1.0 - surface.trusted) * (1.0 - surface.may_be_hairy) * surface.skin
+    foreign = np.maximum(foreign, _beside_hair(hair, from_skin, surface))
     foreign = softened(grown(foreign * (fade > 0.0)))
     skin = robust(found, skin_sure, SKIN_SPREAD)[0]
     mouth = mouth_colors(found, model, share, skin, (surface.teeth, surface.tongue, surface.lips))
@@ -175,7 +185,7 @@ def complete(
     plausible = skin_color + covered * (hair_color - skin_color)
     soft = np.minimum(1.0 - surface.sharp + surface.teeth, 1.0)
     step = np.clip(found - plausible, -MOST_BORDER, MOST_BORDER)
-    border = soft[..., None] * alike(faded(step, share * soft, BORDER_REACH), surface.back)
+    border = soft[..., None] * alike(faded(step, share * soft, BORDER_REACH, 2), surface.back)
     skin_rgb, hair_rgb = to_rgb(skin_color + border), to_rgb(hair_color + border)
     mirrored, covering = np.zeros_like(share), hair.covered
     if symmetric:
@@ -194,6 +204,15 @@ def complete(
     brightness /= mean if mean > 0.0 else float(brightness.mean())
     grain = contrast(found[..., 0], near * surface.trusted, SKIN_CONTRAST)
     return Completion(fields.astype(np.float32), brightness, (grain, hair.contrast))
+
+
+def _beside_hair(hair: ScalpHair, from_skin: Plane, surface: SurfacePlanes) -> Plane:
+    """How far steep scalp shows neither hair nor skin, but what lies behind the head's outline."""
+    if not hair.covered.any():
+        return np.zeros_like(from_skin)
+    neither = np.minimum(hair.deviations, from_skin + ALL_HAIR * surface.hairy)
+    steep = 1.0 - ramp(surface.cosine, *STEEP_SCALP)
+    return ramp(neither, *BESIDE_HAIR) * steep * surface.hairy * surface.skin
 
 
 def to_lab(colors: Colors) -> Colors:

@@ -8,7 +8,7 @@ from mlanet.render.smooth_fields import Plane, grown, ramp
 DOUBTED_GRAZING = (0.15, 0.45)
 """Cosines of the angle of sight instead of `GRAZING` where colours differ from skin's."""
 
-AGREEING = (1.0, 2.2)
+AGREEING = (2.2, 3.8)
 """Deviations from skin's colour between which they begin to, and do."""
 
 
