@@ -152,9 +152,12 @@ def hair_in_photo(
     inner = _inner(sure)
     sure = inner if inner.sum() > FEWEST else sure
     odds = _odds(lab, sure, skin, of_behind, own.mask)
-    hair = (odds > 0.0) & inside & ~skin
-    hair = cv2.morphologyEx(hair.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
-    hair = _connected(hair, hair | (own.mask & (planes[..., 2] > 0.4)), sure)
+    ear = (own.mask & (planes[..., 2] > 0.4)).astype(np.uint8)
+    ear = cv2.dilate(ear, np.ones((5, 5), np.uint8))
+    hair = _connected(odds, inside & ~skin, ear, sure)
+    learnt = sure | (hair & (odds > 2.0) & (height > -30.0))
+    odds = _odds(lab, learnt, skin, of_behind, own.mask)
+    hair = _connected(odds, inside & ~skin, ear, sure)
     return HairInPhoto(picture, inside, own.mask, hair, odds, own.depth, from_photo)
 
 
@@ -298,11 +301,16 @@ def _density(colors: list[_Color], lab: Float[np.ndarray, "r c 3"]) -> Float[np.
 
 
 def _connected(
-    hair: Bool[np.ndarray, "r c"], bridged: Bool[np.ndarray, "r c"], seeds: Bool[np.ndarray, "r c"]
+    odds: Float[np.ndarray, "r c"],
+    possible: Bool[np.ndarray, "r c"],
+    bridges: UInt8[np.ndarray, "r c"],
+    seeds: Bool[np.ndarray, "r c"],
 ) -> Bool[np.ndarray, "r c"]:
-    """Those parts of the hair that the bridges connect with seeds."""
+    """What is likely hair, not thinner than three pixels, and connected with seeds or bridged."""
     import cv2
 
-    _, labels = cv2.connectedComponents(bridged.astype(np.uint8), connectivity=4)
+    likely = ((odds > 0.0) & possible).astype(np.uint8)
+    hair = cv2.morphologyEx(likely, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+    _, labels = cv2.connectedComponents(likely | bridges, connectivity=4)
     kept = np.unique(labels[seeds & hair])
     return hair & np.isin(labels, kept[kept > 0])
