@@ -63,6 +63,9 @@ where the photo shows less scalp than the mesh has."""
 SKIN_BESIDE = -4.0
 """Logarithm of how much rarer skin is beside the head than on it."""
 
+LIKELY, LEARNT_ABOVE_MM = 2.0, -30.0
+"""Odds and height of hair beside the head from which more of its colours are learnt."""
+
 CLEAR = 4.0
 """Logarithm of the odds beyond which they do not count more."""
 
@@ -151,12 +154,14 @@ def hair_in_photo(
         return None
     inner = _inner(sure)
     sure = inner if inner.sum() > FEWEST else sure
-    odds = _odds(lab, sure, skin, of_behind, own.mask)
+    other = _anything_else(lab, skin, of_behind, own.mask)
+    barred = skin | (lab[..., 0] > WHITE)
+    odds = _odds(lab, sure, other, barred)
     ear = (own.mask & (planes[..., 2] > 0.4)).astype(np.uint8)
     ear = cv2.dilate(ear, np.ones((5, 5), np.uint8))
     hair = _connected(odds, inside & ~skin, ear, sure)
-    learnt = sure | (hair & (odds > 2.0) & (height > -30.0))
-    odds = _odds(lab, learnt, skin, of_behind, own.mask)
+    learnt = sure | (hair & (odds > LIKELY) & (height > LEARNT_ABOVE_MM))
+    odds = _odds(lab, learnt, other, barred)
     hair = _connected(odds, inside & ~skin, ear, sure)
     return HairInPhoto(picture, inside, own.mask, hair, odds, own.depth, from_photo)
 
@@ -244,28 +249,36 @@ def _from_skin(
     return np.linalg.norm((lab - usual) / spread, axis=-1)
 
 
-def _odds(
+def _anything_else(
     lab: Float[np.ndarray, "r c 3"],
-    sure: Bool[np.ndarray, "r c"],
     skin: Bool[np.ndarray, "r c"],
     of_behind: Float[np.ndarray, "r c"],
     mesh: Bool[np.ndarray, "r c"],
 ) -> Float[np.ndarray, "r c"]:
-    """Logarithms of hair's odds against skin, what is behind the head, and anything else."""
+    """Logarithms of the density of skin, of what is behind the head, and of anything else."""
     import cv2
 
     of_skin = lab[skin]
     lit = _density(_colors(of_skin, "skin"), lab)
-    shaded = _density(_colors(of_skin * np.float32(SHADED), "skin"), lab)
+    shaded = _density(_colors(of_skin * np.float32(SHADED), "skin"), lab) - np.float32(np.log(3.0))
     shaded[heights_mm() > SHADED_BELOW_MM] = -np.inf
-    beside = np.where(
-        cv2.dilate(mesh.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0, 0.0, SKIN_BESIDE
-    )
-    other = np.logaddexp(np.logaddexp(lit, shaded - np.float32(np.log(3.0))) + beside, ANYTHING)
-    other = np.logaddexp(other, of_behind)
+    near = cv2.dilate(mesh.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    of_skin = np.logaddexp(lit, shaded) + np.where(near, 0.0, SKIN_BESIDE)
+    return np.logaddexp(np.logaddexp(of_skin, ANYTHING), of_behind)
+
+
+def _odds(
+    lab: Float[np.ndarray, "r c 3"],
+    sure: Bool[np.ndarray, "r c"],
+    other: Float[np.ndarray, "r c"],
+    barred: Bool[np.ndarray, "r c"],
+) -> Float[np.ndarray, "r c"]:
+    """Logarithms of the odds of hair, whose colours are those at the sure places."""
+    import cv2
+
     odds = _density(_colors(lab[sure], "hair"), lab) - other
     odds = np.clip(odds, -CLEAR, CLEAR).astype(np.float32)
-    odds[skin | (lab[..., 0] > WHITE)] = -CLEAR
+    odds[barred] = -CLEAR
     return cv2.bilateralFilter(odds, *SMOOTHING)
 
 
