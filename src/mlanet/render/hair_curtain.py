@@ -74,6 +74,13 @@ DEG_PER_COLUMN, MM_PER_ROW = 3.0, 3.0
 MAP_DEG, MAP_TOP_MM, MAP_BOTTOM_MM = 165.0, 84.0, -186.0
 """Of the map of the head's distances from the axis."""
 
+EARS_MM, AROUND = 44.0, (5, 5)
+"""Height below which there are ears and shoulders, and rows and columns of the map over which they
+keep the hair away."""
+
+EDGE_STEPS = 4.0
+"""Of the heights at which edges are found, over which these are steadied."""
+
 FAR_MM = 1000.0
 
 
@@ -180,14 +187,16 @@ def curtain_of(
     radius = _section(np.radians(angle), at(across), np.interp(-height, -heights, behind))
     signed = np.where(side, angle, -angle)
     own = _looked_up(shell, signed, height)
+    clear = np.maximum(own, _looked_up(_around(shell), signed, np.minimum(height, EARS_MM)))
+    clear = np.where(height < EARS_MM, clear, own)
     held = ramp(height, FREE_BELOW_MM, HANGS_FROM_MM - 6.0)
     radius = radius + held * (own + 1.0 - radius)
     radius = np.maximum(
-        _smooth(np.maximum(radius, own + CLEAR_MM)), own + CLEAR_MM * (1.0 - held) + 0.8
+        _smooth(np.maximum(radius, clear + CLEAR_MM)), clear + CLEAR_MM * (1.0 - held) + 0.8
     )
     radius[0] = own[0] - RIM_MM
     outer = _rolled(_points(radius, signed, height), radius, signed, height, own)
-    lined = np.maximum(radius - BEHIND_MM, np.minimum(own + 0.3, radius - 0.3))
+    lined = np.maximum(radius - BEHIND_MM, np.minimum(clear + 0.3, radius - 0.3))
     inner = _points(lined, signed, height)[::2, ::2]
     return Curtain(outer, inner)
 
@@ -265,6 +274,8 @@ def _edge(
     shell: Float[np.ndarray, "h a"],
 ) -> Float[np.ndarray, "k"]:
     """Angle from the back, in degrees, of one edge at the heights."""
+    from scipy.ndimage import gaussian_filter1d
+
     sign = (-1, 1)[side]
     lean = sign * fall.right * fall.sine
     degrees = np.arange(EDGE_DEG[0], EDGE_DEG[1] + 1.0, 1.0)
@@ -280,7 +291,7 @@ def _edge(
     inner = np.interp(-heights, -fall.heights, fall.inner[side])
     ends = (z > FRONTMOST_MM) | (seen < np.where(np.isfinite(inner), inner, 75.0)[:, None])
     found = np.where(ends.any(axis=1), degrees[np.argmax(ends, axis=1)], degrees[-1])
-    return _smooth(found[None])[0]
+    return gaussian_filter1d(found, EDGE_STEPS, mode="nearest")
 
 
 def _rolled(
@@ -328,6 +339,13 @@ def _distances(
     points = np.column_stack([column, row, FAR_MM - np.hypot(x, z)])
     depth = rasterize(points, faces[near], size).depth
     return np.where(depth > 0.0, FAR_MM - depth, 0.0).astype(np.float32)
+
+
+def _around(distances: Float[np.ndarray, "h a"]) -> Float[np.ndarray, "h a"]:
+    """The largest distance near by: what is finer than the grid, as ears, must not stick out."""
+    import cv2
+
+    return cv2.dilate(distances, np.ones(AROUND, np.uint8))
 
 
 def _looked_up(

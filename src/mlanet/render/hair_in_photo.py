@@ -63,6 +63,9 @@ where the photo shows less scalp than the mesh has."""
 SKIN_BESIDE = -4.0
 """Logarithm of how much rarer skin is beside the head than on it."""
 
+LIKELY, LEARNT_ABOVE_MM = 2.0, -30.0
+"""Odds and height of hair beside the head from which more of its colours are learnt."""
+
 CLEAR = 4.0
 """Logarithm of the odds beyond which they do not count more."""
 
@@ -151,10 +154,15 @@ def hair_in_photo(
         return None
     inner = _inner(sure)
     sure = inner if inner.sum() > FEWEST else sure
-    odds = _odds(lab, sure, skin, of_behind, own.mask)
-    hair = (odds > 0.0) & inside & ~skin
-    hair = cv2.morphologyEx(hair.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
-    hair = _connected(hair, hair | (own.mask & (planes[..., 2] > 0.4)), sure)
+    other = _anything_else(lab, skin, of_behind, own.mask)
+    barred = skin | (lab[..., 0] > WHITE)
+    odds = _odds(lab, sure, other, barred)
+    ear = (own.mask & (planes[..., 2] > 0.4)).astype(np.uint8)
+    ear = cv2.dilate(ear, np.ones((5, 5), np.uint8))
+    hair = _connected(odds, inside & ~skin, ear, sure)
+    learnt = sure | (hair & (odds > LIKELY) & (height > LEARNT_ABOVE_MM))
+    odds = _odds(lab, learnt, other, barred)
+    hair = _connected(odds, inside & ~skin, ear, sure)
     return HairInPhoto(picture, inside, own.mask, hair, odds, own.depth, from_photo)
 
 
@@ -241,28 +249,36 @@ def _from_skin(
     return np.linalg.norm((lab - usual) / spread, axis=-1)
 
 
-def _odds(
+def _anything_else(
     lab: Float[np.ndarray, "r c 3"],
-    sure: Bool[np.ndarray, "r c"],
     skin: Bool[np.ndarray, "r c"],
     of_behind: Float[np.ndarray, "r c"],
     mesh: Bool[np.ndarray, "r c"],
 ) -> Float[np.ndarray, "r c"]:
-    """Logarithms of hair's odds against skin, what is behind the head, and anything else."""
+    """Logarithms of the density of skin, of what is behind the head, and of anything else."""
     import cv2
 
     of_skin = lab[skin]
     lit = _density(_colors(of_skin, "skin"), lab)
-    shaded = _density(_colors(of_skin * np.float32(SHADED), "skin"), lab)
+    shaded = _density(_colors(of_skin * np.float32(SHADED), "skin"), lab) - np.float32(np.log(3.0))
     shaded[heights_mm() > SHADED_BELOW_MM] = -np.inf
-    beside = np.where(
-        cv2.dilate(mesh.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0, 0.0, SKIN_BESIDE
-    )
-    other = np.logaddexp(np.logaddexp(lit, shaded - np.float32(np.log(3.0))) + beside, ANYTHING)
-    other = np.logaddexp(other, of_behind)
+    near = cv2.dilate(mesh.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    of_skin = np.logaddexp(lit, shaded) + np.where(near, 0.0, SKIN_BESIDE)
+    return np.logaddexp(np.logaddexp(of_skin, ANYTHING), of_behind)
+
+
+def _odds(
+    lab: Float[np.ndarray, "r c 3"],
+    sure: Bool[np.ndarray, "r c"],
+    other: Float[np.ndarray, "r c"],
+    barred: Bool[np.ndarray, "r c"],
+) -> Float[np.ndarray, "r c"]:
+    """Logarithms of the odds of hair, whose colours are those at the sure places."""
+    import cv2
+
     odds = _density(_colors(lab[sure], "hair"), lab) - other
     odds = np.clip(odds, -CLEAR, CLEAR).astype(np.float32)
-    odds[skin | (lab[..., 0] > WHITE)] = -CLEAR
+    odds[barred] = -CLEAR
     return cv2.bilateralFilter(odds, *SMOOTHING)
 
 
@@ -298,11 +314,16 @@ def _density(colors: list[_Color], lab: Float[np.ndarray, "r c 3"]) -> Float[np.
 
 
 def _connected(
-    hair: Bool[np.ndarray, "r c"], bridged: Bool[np.ndarray, "r c"], seeds: Bool[np.ndarray, "r c"]
+    odds: Float[np.ndarray, "r c"],
+    possible: Bool[np.ndarray, "r c"],
+    bridges: UInt8[np.ndarray, "r c"],
+    seeds: Bool[np.ndarray, "r c"],
 ) -> Bool[np.ndarray, "r c"]:
-    """Those parts of the hair that the bridges connect with seeds."""
+    """What is likely hair, not thinner than three pixels, and connected with seeds or bridged."""
     import cv2
 
-    _, labels = cv2.connectedComponents(bridged.astype(np.uint8), connectivity=4)
+    likely = ((odds > 0.0) & possible).astype(np.uint8)
+    hair = cv2.morphologyEx(likely, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+    _, labels = cv2.connectedComponents(likely | bridges, connectivity=4)
     kept = np.unique(labels[seeds & hair])
     return hair & np.isin(labels, kept[kept > 0])

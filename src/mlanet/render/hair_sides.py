@@ -21,6 +21,10 @@ LEAST_MM = 15.0
 
 OUTSIDE_MM, INSIDE_MM = 9.0, 24.0
 
+FALLS_MM, CLEARLY, CLEARLY_MM = -95.0, 0.85, 20.0
+"""Height down to which hair is followed, the share of the rows, and its median width outside the
+mesh, where one side alone tells that hair is long: it may all lie there."""
+
 GAP_MM = 18.0
 """Most that may lie between it and the mesh."""
 
@@ -52,6 +56,7 @@ class Length(Enum):
     """What a side of the head tells."""
 
     LONG = "long"
+    CLEAR = "clearly long"
     SHORT = "short"
     UNKNOWN = "unknown"
 
@@ -102,12 +107,13 @@ def falling_hair(found: HairInPhoto, head: PosedHead) -> FallingHair | None:
     lengths = [_length(side) for side in sides]
     near = 1 if -sine * right > 0.0 else 0  # the side that the face does not point to
     turned = abs(sine) > TURNED_SINE
+    long = [length in (Length.LONG, Length.CLEAR) for length in lengths]
     if turned:
-        if lengths[near] is not Length.LONG:
+        if not long[near]:
             return None
-    elif Length.LONG not in lengths or Length.SHORT in lengths:
+    elif not any(long) or (Length.SHORT in lengths and Length.CLEAR not in lengths):
         return None
-    used = [near] if turned else [k for k in (0, 1) if lengths[k] is Length.LONG]
+    used = [near] if turned else [k for k in (0, 1) if long[k]]
     rows = (heights_mm() <= FROM_MM) & (heights_mm() >= DOWN_TO_MM)
     heights = heights_mm()[rows]
     profiles = {k: _profile(sides[k], rows, heights) for k in used}
@@ -137,27 +143,33 @@ def _side(found: HairInPhoto, sign: int) -> _Side:
 
 def _length(side: _Side) -> Length:
     height = heights_mm()
-    band = np.flatnonzero((height >= JAW_MM[0]) & (height <= JAW_MM[1]) & (side.edge >= 0.0))
-    seen = good = wide = 0
+    band = np.flatnonzero((height >= FALLS_MM) & (height <= JAW_MM[1]) & (side.edge >= 0.0))
+    jaw: list[bool] = []
+    wide: list[bool] = []
     clear: list[float] = []
+    outside: list[float] = []
     for row in band:
         edge = int(side.edge[row]) + 1
         zone = slice(edge, edge + round(BESIDE_MM / MM_PER_PX))
         inside = side.inside[row, zone]
         if inside.sum() * MM_PER_PX < LEAST_MM:
             continue
-        seen += 1
-        clear.append(float((side.odds[row, zone][inside] < NOT_HAIR).mean()))
         start, end = _run(side.hair[row], edge)
-        outside = (end - max(start, edge)) * MM_PER_PX
-        good += (end - start) * MM_PER_PX >= LEAST_MM and outside >= OUTSIDE_MM
-        wide += (end - edge) * MM_PER_PX > WIDEST_MM
-    if seen < ROWS_SEEN:
+        bounded = end < side.inside.shape[1] and bool(side.inside[row, end])
+        outside.append((end - max(start, edge)) * MM_PER_PX * bounded)
+        if height[row] < JAW_MM[0]:
+            continue
+        clear.append(float((side.odds[row, zone][inside] < NOT_HAIR).mean()))
+        beside = (end - max(start, edge)) * MM_PER_PX
+        jaw.append((end - start) * MM_PER_PX >= LEAST_MM and beside >= OUTSIDE_MM)
+        wide.append((end - edge) * MM_PER_PX > WIDEST_MM)
+    if len(jaw) < ROWS_SEEN:
         return Length.UNKNOWN
-    if wide > WIDE_ROWS * seen:
+    if np.mean(wide) > WIDE_ROWS:
         return Length.SHORT
-    if good >= ENOUGH * seen:
-        return Length.LONG
+    if np.mean(jaw) >= ENOUGH:
+        falls = np.mean(np.array(outside) >= OUTSIDE_MM) >= CLEARLY
+        return Length.CLEAR if falls and np.median(outside) >= CLEARLY_MM else Length.LONG
     return Length.SHORT if np.mean(clear) > SHORT else Length.UNKNOWN
 
 

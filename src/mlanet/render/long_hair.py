@@ -11,6 +11,7 @@ from mlanet.render.hair_curtain_texture import curtain_texture
 from mlanet.render.hair_in_photo import hair_in_photo
 from mlanet.render.hair_sides import falling_hair
 from mlanet.render.heads import PosedHead
+from mlanet.render.texture_guide import TextureGuide
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,13 +91,14 @@ def _rim(
     """Colours of the head's texture along the curtain's upper rim."""
     import cv2
 
-    vertices = head.vertices + offsets
     model = head.model
-    nearest = np.linalg.norm(curtain.outer[0, :, None] - vertices[None], axis=-1).argmin(axis=1)
-    uv = np.zeros((len(vertices), 2), np.float32)
+    scalp = np.flatnonzero(TextureGuide.of_model(model).hairy > 0.5)
+    vertices = head.vertices[scalp] + offsets[scalp]
+    apart = (vertices**2).sum(axis=1) - 2.0 * curtain.outer[0] @ vertices.T
+    uv = np.zeros((len(head.vertices), 2), np.float32)
     uv[model.topology.faces] = model.uv[model.uv_faces]
     size = len(texture)
-    at = uv[nearest] * [size, -size] + [0.0, size] - 0.5
+    at = uv[scalp[apart.argmin(axis=1)]] * [size, -size] + [0.0, size] - 0.5
     soft = cv2.blur(texture, (9, 9))
     x, y = at.astype(np.float32).T
     return cv2.remap(soft, x[:, None], y[:, None], cv2.INTER_LINEAR)[:, 0].astype(np.float32)
