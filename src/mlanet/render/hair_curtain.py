@@ -274,7 +274,7 @@ def _edge(
     shell: Float[np.ndarray, "h a"],
 ) -> Float[np.ndarray, "k"]:
     """Angle from the back, in degrees, of one edge at the heights."""
-    from scipy.ndimage import gaussian_filter1d
+    import cv2
 
     sign = (-1, 1)[side]
     lean = sign * fall.right * fall.sine
@@ -291,7 +291,8 @@ def _edge(
     inner = np.interp(-heights, -fall.heights, fall.inner[side])
     ends = (z > FRONTMOST_MM) | (seen < np.where(np.isfinite(inner), inner, 75.0)[:, None])
     found = np.where(ends.any(axis=1), degrees[np.argmax(ends, axis=1)], degrees[-1])
-    return gaussian_filter1d(found, EDGE_STEPS, mode="nearest")
+    smooth = cv2.GaussianBlur(found[:, None], (0, 0), EDGE_STEPS, borderType=cv2.BORDER_REPLICATE)
+    return smooth[:, 0]
 
 
 def _rolled(
