@@ -81,9 +81,8 @@ def test_a_red_rim_of_the_lid_leaves_the_hidden_ball_white():
     complete_eyes(image, whole, seen, ISLANDS)
     for island in ISLANDS:
         x, y = island.offsets_deg(SIZE)
-        below = (
-            (y > 20.0) & (y < 55.0) & (np.abs(x) < 25.0) & (np.hypot(x, y) > 30.0)
-        )  # comes up when the eye looks up
+        # comes up when the eye looks up
+        below = (y > 20.0) & (y < 55.0) & (np.abs(x) < 25.0) & (np.hypot(x, y) > 30.0)
         share = image[island.window(SIZE)][below] / WHITE
         assert share.mean() > 0.85
         assert np.ptp(share.mean(axis=0)) < 0.06
