@@ -230,7 +230,19 @@ def test_the_page_streams_the_picture_and_takes_the_key(page):
         shown = cv2.imdecode(np.frombuffer(stream.read(int(length)), np.uint8), 1)
         assert np.abs(shown[..., ::-1].astype(int) - image).max() < 12
     assert answered(page, "neutral", "POST").status == 200
+    assert answered(page, "alive").status == 200  # which the page asks to tell the end
     assert asked == [True]
+
+
+def test_a_browser_that_hangs_up_is_no_error(page, capfd):
+    page, _ = page
+    for _ in range(20):
+        with socket.create_connection(page.hosts[0].split(":"), timeout=5.0) as asking:
+            asking.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            asking.sendall(f"GET / HTTP/1.1\r\nHost: {page.hosts[0]}\r\n\r\n".encode())
+    assert answered(page, "").status == 200
+    time.sleep(0.2)
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

@@ -71,3 +71,18 @@ def test_skin_on_the_white_is_no_white():
         x, y = island.offsets_deg(SIZE)
         found = image[island.window(SIZE)][(x < -50.0) & (np.abs(y) < 4.0)].astype(float)
         assert np.ptp(found / WHITE, axis=1).max() < 0.05
+
+
+def test_a_red_rim_of_the_lid_leaves_the_hidden_ball_white():
+    whole, seen = eyes(), between_lids()
+    rim = (185, 120, 100)
+    whole[SIZE // 2 + 8 : SIZE // 2 + 13] = rim  # seen on the ball, along the lower lid
+    image = np.where(seen[..., None] > 0, whole, np.array(LID)).astype(np.uint8)
+    complete_eyes(image, whole, seen, ISLANDS)
+    for island in ISLANDS:
+        x, y = island.offsets_deg(SIZE)
+        # comes up when the eye looks up
+        below = (y > 20.0) & (y < 55.0) & (np.abs(x) < 25.0) & (np.hypot(x, y) > 30.0)
+        share = image[island.window(SIZE)][below] / WHITE
+        assert share.mean() > 0.85
+        assert np.ptp(share.mean(axis=0)) < 0.06

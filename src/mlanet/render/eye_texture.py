@@ -32,21 +32,29 @@ LEAST_CONTRAST = 0.15
 LEAST_SEEN = 0.2
 """Share of the disc and of the ring that must be seen."""
 
-MOST_COLOURED = 0.22
+MOST_COLOURED = 0.16
 """Largest difference between the channels of the white, over its largest."""
 
 STRAYING = 0.25
 """How much contrast an iris at the farthest place must have more than one at the pole."""
 
 SHADED_DEG = (40.0, 80.0)
-SHADE = 0.3
+SHADE = 0.12
 """The white darkens by this share between these angles: towards the socket."""
 
-ABOVE_DEG, BELOW_DEG, LID_SHADE = (4.0, 26.0), (20.0, 40.0), (0.42, 0.28)
-"""The same under the upper lid and over the lower one, where lids are at rest."""
+ABOVE_DEG, BELOW_DEG, LID_SHADE = (4.0, 26.0), (20.0, 40.0), (0.42, 0.06)
+"""The same under the upper lid and over the lower one, where lids are at rest. Light comes from
+above, and what the lower lid hides at rest is seen by itself when the eye looks up."""
 
 REACH = 0.12
 """How far what is seen of the white colours what is not, of an eyeball's part of the texture."""
+
+SEAM_REACH = 0.03
+"""The same of all that is seen, rims and corners included: no seam shows beside lids at rest."""
+
+PALE = (0.75, 0.95), (0.0, 0.08)
+"""Brightness, relative to the white's, and excess of saturation between which what is seen of the
+eyeball is taken for its white."""
 
 LID_CHROMA = (18.0, 32.0)
 """How much more coloured (CIELAB a, b) than the white what lies on it is, from which it is lid."""
@@ -119,7 +127,9 @@ def complete_eyes(
         share = ramp(distance, IRIS_DEG - 1.5, IRIS_DEG + 2.5)
         beside = ramp(distance, IRIS_DEG + 2.0, IRIS_DEG + 6.0)
         own = seen * (1.0 - beside * _lid_on(colors, white))
-        around = _continued(white * ball.light[..., None], colors, own * share)
+        around, shown = white * ball.light[..., None], own * share
+        around = _continued(around, colors, shown * _pale(colors, white), REACH)
+        around = _continued(around, colors, shown, SEAM_REACH)
         drawn += share[..., None] * (around - drawn)
         drawn += own[..., None] * (colors - drawn)
         np.clip(drawn, 0.0, 255.0, out=drawn)
@@ -152,6 +162,7 @@ def _continued(
     ball: Float[np.ndarray, "h w 3"],
     photo: Float[np.ndarray, "h w 3"],
     seen: Float[np.ndarray, "h w"],
+    reach: float,
 ) -> Float[np.ndarray, "h w 3"]:
     """The ball's colours, near where the photo's are seen like these."""
     import cv2
@@ -160,8 +171,18 @@ def _continued(
         cv2.resize(plane, (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_AREA)
         for plane in ((photo - ball) * seen[..., None], seen)
     )
-    change = faded(apart / np.maximum(known, 1e-3)[..., None], known, REACH)
+    change = faded(apart / np.maximum(known, 1e-3)[..., None], known, reach)
     return ball + cv2.resize(change, seen.shape[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _pale(
+    photo: Float[np.ndarray, "h w 3"], white: Float[np.ndarray, "3"]
+) -> Float[np.ndarray, "h w"]:
+    """How far what a photo shows of the eyeball is its white; the rest is rims, veins, shade."""
+    most = np.maximum(photo.max(axis=-1), 1.0)
+    colored = photo.min(axis=-1) / most - np.float32(white.min() / white.max())
+    bright, colour = PALE
+    return ramp(most / np.float32(white.max()), *bright) * (1.0 - ramp(-colored, *colour))
 
 
 def _lid_on(
@@ -280,6 +301,6 @@ def _white(
         return np.full(3, 160.0)
     seen = colors[around]
     whiteness = 2.0 * seen.min(axis=1) - seen.max(axis=1)
-    white = middle(seen[whiteness >= np.quantile(whiteness, 0.6)])
+    white = middle(seen[whiteness >= np.quantile(whiteness, 0.9)])
     pale = white.max() * (1.0 - MOST_COLOURED)
     return np.maximum(white, pale)

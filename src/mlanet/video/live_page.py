@@ -21,11 +21,42 @@ IDLE_S = 1.0
 
 PAGE = b"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>mlanet live</title>
-<style>body{margin:0;background:#222;color:#ddd;font:16px sans-serif;text-align:center}
-img{max-width:100vw;max-height:90vh}button{font:inherit;margin:.5em;padding:.3em 1em}</style>
-<img src="/stream" alt="the live picture"><br>
-<button onclick="fetch('/neutral',{method:'POST'})">Neutral face (n)</button>
-<script>onkeydown=e=>{if(e.key=='n')fetch('/neutral',{method:'POST'})}</script></html>
+<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">
+<style>
+html{color-scheme:light dark;background:light-dark(#f4f3f1,#131416)}
+body{margin:0;min-height:100dvh;display:grid;grid-template-rows:1fr auto;
+ font:16px ui-sans-serif,system-ui,sans-serif;color:light-dark(#1d1c1b,#ecebe9)}
+main{position:relative;min-height:0}
+img{position:absolute;inset:0;width:100%;height:100%;object-fit:contain}
+main p{position:absolute;inset:auto 0 50%;margin:0;text-align:center;padding:0 1em}
+footer{display:flex;flex-wrap:wrap;gap:.5em 1em;align-items:center;justify-content:center;
+ padding:.75em}
+footer p{margin:0}
+button{font:inherit;padding:.6em 1.2em;border:0;border-radius:10px;cursor:pointer;
+ background:light-dark(#b4502a,#f0935f);color:light-dark(#fff,#1a120d)}
+button:disabled{opacity:.5;cursor:default}
+</style>
+<main><p id="words" role="status">Waiting for the first picture ...</p>
+<img id="picture" alt=""></main>
+<footer><button id="neutral" title="Key n">This is my neutral face</button>
+<p>Look straight ahead for a second. Weights count from it.</p></footer>
+<script>
+const [words, picture, neutral] = ["words", "picture", "neutral"].map(
+  (id) => document.getElementById(id));
+const end = () => {
+  clearInterval(asking);
+  picture.remove();
+  neutral.disabled = true;
+  words.textContent = "mlanet live has ended. Start it again and reload this page.";
+};
+const ask = () => fetch("/neutral", { method: "POST" }).catch(end);
+neutral.onclick = ask;
+onkeydown = (event) => event.key === "n" && !event.repeat && ask();
+picture.onload = () => (words.textContent = "");
+picture.onerror = end;
+picture.src = "/stream";
+const asking = setInterval(() => fetch("/alive").catch(end), 2000);
+</script></html>
 """
 
 
@@ -110,8 +141,7 @@ class LivePage:
         class Handler(_Handler):
             live = page
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", port), Handler)
         self.hosts = [f"{name}:{self._server.server_port}" for name in ("127.0.0.1", "localhost")]
         self.address = f"http://{self.hosts[0]}/"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -148,6 +178,15 @@ class LivePage:
         self._server.server_close()
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever asked has left; all else is told."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
 class _Handler(BaseHTTPRequestHandler):
     live: LivePage
 
@@ -156,6 +195,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(HTTPStatus.FORBIDDEN)
         elif self.path == "/":
             self._answer(PAGE, "text/html; charset=utf-8")
+        elif self.path == "/alive":
+            self._answer(b"", "text/plain")
         elif self.path == "/stream":
             self._stream()
         else:
