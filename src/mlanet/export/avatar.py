@@ -263,11 +263,12 @@ def _turns(model: MorphableModel, bends: Float[np.ndarray, "k w 3"]) -> Float[np
     """
     seen, faces = _seen(model), model.topology.faces
     near = faces[seen[faces].any(axis=1)]
-    used, corners = np.unique(near, return_inverse=True)
-    corners = np.ascontiguousarray(corners.reshape(-1, 3).T)
+    used = np.zeros(len(seen), dtype=bool)
+    used[near] = True
+    corners = np.ascontiguousarray((np.cumsum(used) - 1)[near].T)
     rest = np.ascontiguousarray(bends[0, used].T)
     flat = _face_normals(rest, corners)
-    before = _at_corners(corners, flat, len(used))
+    before = _at_corners(corners, flat, rest.shape[1])
     directions = _of_length_one(before)
     turns = np.zeros((len(bends) - 1, *bends.shape[1:]), dtype=np.float32)
     for turn, bend in zip(turns, bends[1:], strict=True):
@@ -276,7 +277,7 @@ def _turns(model: MorphableModel, bends: Float[np.ndarray, "k w 3"]) -> Float[np
         own = np.flatnonzero(moved[corners].any(axis=0))
         bent = corners[:, own]
         change = _face_normals(points, bent) - flat[:, own]
-        total = before + _at_corners(bent, change, len(used))
+        total = before + _at_corners(bent, change, rest.shape[1])
         turn[used] = (_of_length_one(total) - directions).T
     turns[:, ~seen] = 0.0
     return turns
