@@ -271,14 +271,14 @@ def _turns(model: MorphableModel, bends: Float[np.ndarray, "k w 3"]) -> Float[np
     before = _at_corners(corners, flat, rest.shape[1])
     directions = _of_length_one(before)
     turns = np.zeros((len(bends) - 1, *bends.shape[1:]), dtype=np.float32)
-    for turn, bend in zip(turns, bends[1:], strict=True):
+    for k, bend in enumerate(bends[1:]):
         points = np.ascontiguousarray(bend[used].T)
-        moved = (np.abs(points - rest) > LEAST_MOVE_MM).any(axis=0)
-        own = np.flatnonzero(moved[corners].any(axis=0))
+        moved = np.abs(points - rest).max(axis=0) > LEAST_MOVE_MM
+        own = np.flatnonzero(np.take(moved, corners).any(axis=0))
         bent = corners[:, own]
         change = _face_normals(points, bent) - flat[:, own]
         total = before + _at_corners(bent, change, rest.shape[1])
-        turn[used] = (_of_length_one(total) - directions).T
+        turns[k, used] = (_of_length_one(total) - directions).T
     turns[:, ~seen] = 0.0
     return turns
 
