@@ -92,6 +92,32 @@ def test_another_process_uses_it_without_a_word(kept, tmp_path):
     assert done.stderr == ""
 
 
+def test_kept_loops_have_memory_and_mathematics_in_a_process_that_compiles_nothing(tmp_path):
+    (tmp_path / "larger.py").write_text(
+        "import numpy as np\n"
+        "from mlanet.geometry.compiling import compiled\n\n"
+        "@compiled\n"
+        "def roots(count):\n"
+        "    found = np.empty(count, dtype=np.float32)\n"
+        "    for i in range(count):\n"
+        "        found[i] = np.sqrt(i) + np.exp(0.0) + np.arctan2(0.0, 1.0)\n"
+        "    return found\n"
+    )
+    code = (
+        "import larger; print(larger.roots(5).sum(), sum(larger.roots.stats.cache_hits.values()))"
+    )
+    run = [sys.executable, "-c", code]
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    printed = [
+        subprocess.run(
+            run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert [hits for _, hits in printed] == ["0", "1"]
+    assert printed[0][0] == printed[1][0]
+
+
 def flipped(content):
     """One bit of the machine code, which numba itself would run as it is."""
     place = len(content) - len(content) // 4

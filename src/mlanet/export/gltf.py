@@ -33,12 +33,12 @@ class SparseOffsets:
     @classmethod
     def of(cls, dense: Float[np.ndarray, "n 3"], least: float) -> "SparseOffsets":
         """The offsets that are longer than `least`; `n` is at most 65,535."""
-        kept = np.linalg.norm(dense, axis=1) > least
+        kept = np.flatnonzero(np.einsum("nk,nk->n", dense, dense) > least * least)
         step = 2.0 ** np.floor(np.log2(least / STEPS_PER_LEAST))
-        rounded = np.round(dense / step) * step
-        left = np.where(kept[:, None], rounded, 0.0).astype(np.float32)
-        vertices = np.flatnonzero(kept).astype(np.uint16)
-        return cls(vertices, left[kept], left.min(axis=0), left.max(axis=0))
+        left = (np.round(dense[kept] / step) * step).astype(np.float32)
+        others = np.zeros((1 if len(kept) < len(dense) else 0, 3), np.float32)
+        bounded = np.concatenate([others, left])
+        return cls(kept.astype(np.uint16), left, bounded.min(axis=0), bounded.max(axis=0))
 
 
 class GltfBuffer:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numba
 from numba.core.caching import FunctionCache
+from numba.core.runtime.nrt import rtsys
 from numba.core.serialize import dumps
 
 from mlanet.errors import CacheWarning
@@ -50,8 +51,13 @@ class LoopCache(FunctionCache):
     """
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """The compiled function of a signature; None if there is none that can be used."""
-        target_context.refresh()
+        """The compiled function of a signature; None if there is none that can be used.
+
+        numba would declare all that it can compile first, which takes longer than all the rest.
+        What is compiled needs its memory alone; loops that hash text or run on threads of numba's
+        would need more.
+        """
+        rtsys.initialize(target_context)
         path = self._path(sig, target_context.codegen())
         if not path.is_file():
             return None

@@ -37,17 +37,26 @@ class MeshTopology:
     @cached_property
     def edges(self) -> Int[np.ndarray, "e 2"]:
         """Unique edges, lower index first."""
-        pairs = np.sort(self.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
-        return np.unique(pairs, axis=0)
+        return self._ends(np.unique(self._edge_numbers))
 
     @cached_property
     def border_vertices(self) -> Bool[np.ndarray, "v"]:
         """Vertices of edges that one triangle alone has."""
-        pairs = np.sort(self.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
-        edges, count = np.unique(pairs, axis=0, return_counts=True)
+        numbers, count = np.unique(self._edge_numbers, return_counts=True)
         found = np.zeros(self.num_vertices, dtype=bool)
-        found[edges[count == 1]] = True
+        found[self._ends(numbers[count == 1])] = True
         return found
+
+    @property
+    def _edge_numbers(self) -> Int[np.ndarray, "k"]:
+        """One number for both ends of each side of the triangles: sorted as pairs would be."""
+        first = self.faces.astype(np.int64)
+        second = np.roll(first, -1, axis=1)
+        number = np.minimum(first, second) * self.num_vertices + np.maximum(first, second)
+        return number.reshape(-1)
+
+    def _ends(self, numbers: Int[np.ndarray, "e"]) -> Int[np.ndarray, "e 2"]:
+        return np.stack(np.divmod(numbers, max(self.num_vertices, 1)), axis=1).astype(np.int32)
 
     @cached_property
     def edge_opposites(self) -> Int[np.ndarray, "e 4"]:

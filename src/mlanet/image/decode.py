@@ -149,7 +149,7 @@ def _open(file: Any, kind: str, name: str) -> "Image.Image":
 
     if kind == "HEIF":
         return _open_heic(file, name)
-    if kind not in _pillow_formats():
+    if not _has_decoder(kind):
         raise ImageError(f"{name}: is {kind}, for which Pillow lacks the decoder; update Pillow")
     with no_warnings():
         return Image.open(file, formats=(kind,))
@@ -163,6 +163,14 @@ def _open_heic(file: Any, name: str) -> "Image.Image":
         raise ImageError(f"{name}: {needed}") from error
     with quiet():
         return HeifImageFile(file)
+
+
+def _has_decoder(kind: str) -> bool:
+    """Whether Pillow can read a kind; what reads the usual ones is there in no time."""
+    from PIL import Image
+
+    Image.preinit()
+    return (kind in Image.OPEN and kind != "AVIF") or kind in _pillow_formats()
 
 
 @cache

@@ -164,10 +164,10 @@ class Sight:
     @cached_property
     def _faces_seen(self) -> Int[np.ndarray, "f"]:
         """0 for triangles that show nothing, else 1 plus the number of their depth map."""
-        faces = self.mesh.faces
+        first, second, third = np.ascontiguousarray(self.mesh.faces.T)
         towards = (self.points[:, 3] > GRAZING[0]) & (self.points[:, 4] > 0.0)
-        inner = (self.inner > 0.5).astype(np.uint8)
-        return towards[faces].any(axis=1) * (1 + inner[faces[:, 0]]).astype(np.uint8)
+        number = 1 + (self.inner > 0.5).astype(np.uint8)
+        return (towards[first] | towards[second] | towards[third]) * number[first]
 
     @cached_property
     def _depth_maps(self) -> tuple[Float[np.ndarray, "2 h w"], float, Float[np.ndarray, "2"]]:
