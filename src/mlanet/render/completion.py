@@ -67,6 +67,9 @@ STEEP_SCALP = (0.3, 0.5)
 BESIDE_HAIR = (1.3, 2.3)
 """Deviations from hair and skin between which it is background."""
 
+NOT_DARKER = (-8.0, 4.0)
+"""Lightness over that of the hair between which this begins to count: hair has shades."""
+
 ALL_HAIR = 2.0
 """Deviations that are added to those from skin where hair covers most heads."""
 
@@ -215,7 +218,7 @@ def complete(
     astray = ramp(from_skin - hair.deviations, *HAIRLIKE)
     foreign = np.maximum(ramp(doubt, *FOREIGN), astray)
     foreign *= (1.0 - surface.trusted) * (1.0 - surface.may_be_hairy) * surface.skin
-    foreign = np.maximum(foreign, _beside_hair(hair, from_skin, surface))
+    foreign = np.maximum(foreign, _beside_hair(found, hair, from_skin, surface))
     foreign = softened(grown(foreign * (fade > 0.0)))
     skin = _robust(found, skin_sure, SKIN_SPREAD)[0]
     mouth = mouth_colors(found, model, share, skin, (surface.teeth, surface.tongue, surface.lips))
@@ -314,13 +317,14 @@ def _hair(found: Colors, from_skin: Plane, share: Plane, surface: SurfacePlanes)
     return _Hair(deviations, color, here, covered, rough)
 
 
-def _beside_hair(hair: _Hair, from_skin: Plane, surface: SurfacePlanes) -> Plane:
+def _beside_hair(found: Colors, hair: _Hair, from_skin: Plane, surface: SurfacePlanes) -> Plane:
     """How far steep scalp shows neither hair nor skin, but what lies behind the head's outline."""
     if not hair.covered.any():
         return np.zeros_like(from_skin)
     neither = np.minimum(hair.deviations, from_skin + ALL_HAIR * surface.hairy)
     steep = 1.0 - ramp(surface.cosine, *STEEP_SCALP)
-    return ramp(neither, *BESIDE_HAIR) * steep * surface.hairy * surface.skin
+    light = ramp(found[..., 0] - hair.color[0], *NOT_DARKER)
+    return ramp(neither, *BESIDE_HAIR) * light * steep * surface.hairy * surface.skin
 
 
 def contrast(lightness: Plane, weight: Plane, limits: tuple[float, float]) -> float:
