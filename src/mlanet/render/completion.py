@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from mlanet.geometry import AMBIENT_WHITE, shading
 from mlanet.render.light_fit import fit_lighting
 from mlanet.render.mouth_colors import mouth_colors
-from mlanet.render.outlines import trust_at_angle, trust_in_doubt
+from mlanet.render.outlines import behind_hair, trust_at_angle, trust_in_doubt
 from mlanet.render.smooth_fields import (
     Plane,
     alike,
@@ -60,18 +60,6 @@ HAIR_APART = 2.5
 
 HAIR_QUANTILE = 0.6
 """Share of that hair, the nearest to skin, that has no say in the hair's colour."""
-
-STEEP_SCALP = (0.3, 0.5)
-"""Cosines of the angle of sight between which scalp ceases to be doubted."""
-
-BESIDE_HAIR = (1.3, 2.3)
-"""Deviations from hair and skin between which it is background."""
-
-NOT_DARKER = (-8.0, 4.0)
-"""Lightness over that of the hair between which this begins to count: hair has shades."""
-
-ALL_HAIR = 2.0
-"""Deviations that are added to those from skin where hair covers most heads."""
 
 MIXED = 0.35
 """Share of skin, by its hue, beyond which a texel of hair is mixed with it."""
@@ -218,7 +206,10 @@ def complete(
     astray = ramp(from_skin - hair.deviations, *HAIRLIKE)
     foreign = np.maximum(ramp(doubt, *FOREIGN), astray)
     foreign *= (1.0 - surface.trusted) * (1.0 - surface.may_be_hairy) * surface.skin
-    foreign = np.maximum(foreign, _beside_hair(found, hair, from_skin, surface))
+    if hair.covered.any():
+        lighter = found[..., 0] - hair.color[0]
+        behind = behind_hair(surface.cosine, hair.deviations, lighter, from_skin, surface.hairy)
+        foreign = np.maximum(foreign, behind * surface.skin)
     foreign = softened(grown(foreign * (fade > 0.0)))
     skin = _robust(found, skin_sure, SKIN_SPREAD)[0]
     mouth = mouth_colors(found, model, share, skin, (surface.teeth, surface.tongue, surface.lips))
@@ -315,16 +306,6 @@ def _hair(found: Colors, from_skin: Plane, share: Plane, surface: SurfacePlanes)
     covered = np.clip(prior + change * reach, 0.0, 1.0)
     rough = contrast(found[..., 0], share * here, HAIR_CONTRAST)
     return _Hair(deviations, color, here, covered, rough)
-
-
-def _beside_hair(found: Colors, hair: _Hair, from_skin: Plane, surface: SurfacePlanes) -> Plane:
-    """How far steep scalp shows neither hair nor skin, but what lies behind the head's outline."""
-    if not hair.covered.any():
-        return np.zeros_like(from_skin)
-    neither = np.minimum(hair.deviations, from_skin + ALL_HAIR * surface.hairy)
-    steep = 1.0 - ramp(surface.cosine, *STEEP_SCALP)
-    light = ramp(found[..., 0] - hair.color[0], *NOT_DARKER)
-    return ramp(neither, *BESIDE_HAIR) * light * steep * surface.hairy * surface.skin
 
 
 def contrast(lightness: Plane, weight: Plane, limits: tuple[float, float]) -> float:
