@@ -126,7 +126,7 @@ def texture_errors(data: Path, count: int) -> dict[str, float]:
     errors: list[tuple[float, ...]] = []
     for photo in photos:
         face = central_face(reconstructor, photo.image)
-        if face is not None:
+        if face is not None and photo.landmarks_px is not None:
             landmarks = photo.landmarks_px[:, :2].astype(np.float64)
             errors.append((*photo_errors(face, landmarks), *seam_errors(face)))
     eye, skin, region, seam, step = np.nanmean(np.array(errors), axis=0).tolist()

@@ -115,7 +115,7 @@ def _skin(picture: Image, points: Points) -> Mask:
     mask[~reach | (away > SURELY_NOT) | _grown(holes, 0.01)] = cv2.GC_BGD
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)
-    cv2.grabCut(picture[..., ::-1].copy(), mask, None, *models, CUTS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(picture[..., ::-1].copy(), mask, (0, 0, 1, 1), *models, CUTS, cv2.GC_INIT_WITH_MASK)
     cut = (mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)
     _, far = _nearby(colors, cut & (away < LIKELY))
     found = cut & (np.minimum(far, away) < LIKELY) & ~_grown(holes, 0.01)
@@ -123,7 +123,7 @@ def _skin(picture: Image, points: Points) -> Mask:
     _, labels = cv2.connectedComponents(found)
     kept = np.bincount(labels[own & (found > 0)], minlength=labels.max() + 1) > 0
     kept[0] = False
-    return kept[labels]
+    return np.take(kept, np.asarray(labels, dtype=np.intp))
 
 
 def _nearby(colors: Float[np.ndarray, "h w 3"], seeds: Mask) -> tuple[Mask, np.ndarray]:
