@@ -288,8 +288,9 @@ def main(options: Options) -> None:
     """Print the table."""
     precision, recall, share = precision_and_recall(known_skin(load_model(), options))
     table = Table(title=f"{options.heads} heads, {share:.0%} of the asked pixels are skin")
-    for column, value in (("precision", precision), ("recall", recall)):
-        table.add_column(f"{column} {value:.3f}")
+    for column in ("precision", "recall"):
+        table.add_column(column, justify="right")
+    table.add_row(f"{precision:.3f}", f"{recall:.3f}")
     Console().print(table)
 
 
