@@ -48,7 +48,7 @@ BARS = {
     "save_ms": 40.0,
     "texture_ms": 40.0,
     "eye_error": 3.8,
-    "photo_error": 2.17,
+    "photo_error": 1.26,
     "seam_error": 3.0,
     "foreign_texels": 2.0,
 }
@@ -123,14 +123,19 @@ def texture_errors(data: Path, count: int) -> dict[str, float]:
     """Means over photos; percentages over composed pairs."""
     reconstructor = Reconstructor.load()
     photos = list(photos_of(data, count))
-    faces = [central_face(reconstructor, photo) for photo in photos]
-    errors = [(*photo_errors(face), *seam_errors(face)) for face in faces if face is not None]
-    eye, skin, seam, step = np.nanmean(np.array(errors), axis=0).tolist()
-    scenes = pairs(reconstructor, photos[::2])
+    errors: list[tuple[float, ...]] = []
+    for photo in photos:
+        face = central_face(reconstructor, photo.image)
+        if face is not None and photo.landmarks_px is not None:
+            landmarks = photo.landmarks_px[:, :2].astype(np.float64)
+            errors.append((*photo_errors(face, landmarks), *seam_errors(face)))
+    eye, skin, region, seam, step = np.nanmean(np.array(errors), axis=0).tolist()
+    scenes = pairs(reconstructor, [photo.image for photo in photos[::2]])
     foreign = [foreign_percent(reconstructor, scene) for scene in scenes]
     return {
         "eye_error": eye,
         "photo_error": skin,
+        "region_error": region,
         "seam_error": seam,
         "seam_step": step,
         "foreign_texels": float(np.nanmean(foreign)),

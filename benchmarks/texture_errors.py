@@ -4,7 +4,9 @@ Colour distances are CIEDE2000 (Sharma, Wu and Dalal, 2005).
 
 - `eye_error`: mean distance between the photo and the textured mesh drawn over it, where the mesh
   shows its eyeballs; mean of the photos.
-- `photo_error`: the same over the skin of the face region.
+- `photo_error`: the same over the face region of the mesh where the photo shows skin, as
+  `visible_skin` judges from the photo and its annotated landmarks alone.
+- `region_error`: the same over all of the face region's skin, hair and hands before it included.
 - `seam_step`: step across the border of the completed part of the skin, but for eyes, lips and
   mouth, whose insides are of another colour: distance between the
   mean colours of its two sides, within `SIDE_SHARE` of the texture's size of each point of the
@@ -23,9 +25,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
+from visible_skin import visible_skin
 
 from mlanet import Reconstruction, Reconstructor
-from mlanet.datasets import AFLW2000
+from mlanet.datasets import AFLW2000, Sample
 from mlanet.render import UvAtlas, render_mesh, vertex_attributes_to_uv
 
 Image = UInt8[np.ndarray, "h w 3"]
@@ -41,11 +44,11 @@ NEARER = 1.7
 """Size of the head in front over that of the head behind."""
 
 
-def photos_of(data: Path, count: int) -> Iterator[Image]:
-    """Photos evenly spread over those of AFLW2000-3D in a folder."""
+def photos_of(data: Path, count: int) -> Iterator[Sample]:
+    """Photos with landmarks, evenly spread over those of AFLW2000-3D in a folder."""
     samples = AFLW2000(data / "aflw2000_dev")
     for index in np.linspace(0, len(samples) - 1, count).astype(int):
-        yield samples[int(index)].image
+        yield samples[int(index)]
 
 
 def central_face(reconstructor: Reconstructor, photo: Image) -> Reconstruction | None:
@@ -55,15 +58,21 @@ def central_face(reconstructor: Reconstructor, photo: Image) -> Reconstruction |
     return min(faces, key=lambda f: np.hypot(*(f.landmarks_px[30, :2] - middle)), default=None)
 
 
-def photo_errors(face: Reconstruction) -> tuple[float, float]:
-    """(inside the eyes, on the face's skin), NaN where there is none."""
+def photo_errors(
+    face: Reconstruction, landmarks: Float[np.ndarray, "68 2"]
+) -> tuple[float, float, float]:
+    """(inside the eyes, on the face's visible skin, on its region), NaN where there is none.
+
+    `landmarks` are the annotated ones, pixels of the photo.
+    """
     model, photo = face.model, face.image
     mesh = replace(face.mesh, vertices=face.vertices + face.hair)
     drawn = render_mesh(mesh, face.pose, face.camera, photo.shape[:2], texture=face.texture.image)
     apart = ciede2000(lab(photo / np.float32(255.0)), lab(drawn.image))
     eyes = _shown(face, _vertices_of(model, "eye_left", "eye_right"))
     skin = _shown(face, _vertices_of(model, "skin") * model.region("face"))
-    return _mean_over(apart, eyes), _mean_over(apart, skin)
+    judged = skin & visible_skin(photo, landmarks)
+    return _mean_over(apart, eyes), _mean_over(apart, judged), _mean_over(apart, skin)
 
 
 def seam_errors(face: Reconstruction) -> tuple[float, float]:

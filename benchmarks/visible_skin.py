@@ -21,12 +21,13 @@ from jaxtyping import Bool, Float, UInt8
 from rich.console import Console
 from rich.table import Table
 
+from mlanet.coefficients import Coefficients
 from mlanet.geometry import Camera, MeshTopology, decode_lighting, decode_pose
 from mlanet.morphable import MorphableModel, load_model
 from mlanet.render import Renderer
 from mlanet.synthesis.heads import HeadsConfig, RenderedHeads
 from mlanet.synthesis.pose import decoded_landmarks
-from mlanet.synthesis.shapes import glasses, glasses_faces, hair, hair_faces
+from mlanet.synthesis.shapes import Shape, glasses, glasses_faces, hair, hair_faces
 from mlanet.synthesis.surroundings import background, camera_flaws, occlude
 
 Image = UInt8[np.ndarray, "h w 3"]
@@ -62,6 +63,9 @@ FIRST, SEED, LIKELY, SURELY_NOT = 2.5, 1.8, 3.0, 5.0
 ROUNDS, CUTS = 6, 3
 
 RANGES = HeadsConfig(center=0.05, log_scale=0.1)
+OFTEN = (0.7, 0.3, 0.4)
+"""Shares of heads with hair, with glasses, and with something before them."""
+
 MISSED = 0.02
 """How far around the face it is asked, of the picture's side."""
 
@@ -111,7 +115,7 @@ def _skin(picture: Image, points: Points) -> Mask:
     mask[~reach | (away > SURELY_NOT) | _grown(holes, 0.01)] = cv2.GC_BGD
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)
-    cv2.grabCut(picture[..., ::-1].copy(), mask, None, *models, CUTS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(picture[..., ::-1].copy(), mask, (0, 0, 1, 1), *models, CUTS, cv2.GC_INIT_WITH_MASK)
     cut = (mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)
     _, far = _nearby(colors, cut & (away < LIKELY))
     found = cut & (np.minimum(far, away) < LIKELY) & ~_grown(holes, 0.01)
@@ -119,7 +123,7 @@ def _skin(picture: Image, points: Points) -> Mask:
     _, labels = cv2.connectedComponents(found)
     kept = np.bincount(labels[own & (found > 0)], minlength=labels.max() + 1) > 0
     kept[0] = False
-    return kept[labels]
+    return np.take(kept, np.asarray(labels, dtype=np.intp))
 
 
 def _nearby(colors: Float[np.ndarray, "h w 3"], seeds: Mask) -> tuple[Mask, np.ndarray]:
@@ -162,7 +166,7 @@ def _grown(mask: Mask, share: float) -> Mask:
     """What lies within a distance, of the landmarks' size."""
     away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
     return away <= share * FACE_PX
-    
+
 
 def _shifted(mask: Mask, share: float) -> Mask:
     """Farther up."""
@@ -192,6 +196,42 @@ class KnownSkin:
     asked: Mask
 
 
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """A head with things around it."""
+
+    model: MorphableModel
+    coefficients: Coefficients
+    vertices: Float[np.ndarray, "v 3"]
+    things: tuple[tuple[Shape, np.ndarray], ...]
+    size: int
+
+    def draw(
+        self,
+        own: Float[np.ndarray, "v 3"],
+        behind: Float[np.ndarray, "h w 3"],
+        *,
+        lit: bool = False,
+        bare: bool = False,
+    ) -> Float[np.ndarray, "h w 3"]:
+        """With colours of the head's vertices; what is not lit shows its things in black."""
+        vertices, colors, faces = [self.vertices], [own], [self.model.topology.faces]
+        for shape, corners in () if bare else self.things:
+            faces.append(corners + np.int32(sum(map(len, vertices))))
+            vertices.append(shape.vertices)
+            colors.append(shape.colors if lit else np.zeros_like(shape.colors))
+        points, found = np.concatenate(vertices), self.coefficients
+        renderer = Renderer(
+            MeshTopology(np.concatenate(faces), len(points)), (self.size, self.size)
+        )
+        light = decode_lighting(found.lighting) if lit else None
+        pose = decode_pose(found.rotation, found.translation)
+        camera = Camera.of_crop(self.size)
+        albedo = np.concatenate(colors)
+        drawn = renderer(points, pose, camera, light, albedo=albedo, background=behind)
+        return np.clip(drawn.image, 0.0, 1.0)
+
+
 def known_skin(model: MorphableModel, options: Options) -> Iterator[KnownSkin]:
     """Heads with hair, glasses and things before them, before backgrounds.
 
@@ -202,48 +242,27 @@ def known_skin(model: MorphableModel, options: Options) -> Iterator[KnownSkin]:
     heads = RenderedHeads(model, size, options.heads, options.seed, config=RANGES)
     own = _vertices_of(model, "skin")
     other = np.maximum(1.0 - own, model.region("eyes", "brows", "lips"))
-    labels = np.stack([own, own * model.region("face"), other], axis=1).astype(np.float32)
+    labels = np.stack([own, own * model.region("face"), other], axis=1)
     reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(MISSED * size) + 1,) * 2)
+    black = np.zeros((size, size, 3), np.float32)
     for index in range(options.heads):
         rng = np.random.default_rng([options.seed, index])
-        coefficients = model.layout.split(heads.coefficients(rng))
-        shape = coefficients.identity, coefficients.expression
-        vertices, points = model.vertices(*shape), model.landmarks(*shape)
-        with_hair, with_glasses, covered = (rng.random(3) < (0.7, 0.3, 0.4)).tolist()
-        things = [hair(vertices, rng)] * with_hair + [glasses(points, rng)] * with_glasses
-        faces = [hair_faces()] * with_hair + [glasses_faces()] * with_glasses
-        pose = decode_pose(coefficients.rotation, coefficients.translation)
-
-        def draw(parts: int, colors: np.ndarray, light: np.ndarray | None, behind: np.ndarray):
-            all_vertices, all_faces = [vertices], [model.topology.faces]
-            for thing, corners in zip(things[:parts], faces[:parts], strict=True):
-                all_faces.append(corners + np.int32(sum(map(len, all_vertices))))
-                all_vertices.append(thing.vertices)
-            count = sum(map(len, all_vertices))
-            renderer = Renderer(MeshTopology(np.concatenate(all_faces), count), (size, size))
-            camera = Camera.of_crop(size)
-            points = np.concatenate(all_vertices)
-            return renderer(points, pose, camera, light, albedo=colors, background=behind).image
-
-        colors = [model.albedo(coefficients.albedo), *(thing.colors for thing in things)]
-        light = decode_lighting(coefficients.lighting)
-        picture = draw(2, np.concatenate(colors), light, background(size, rng))
-        picture = np.clip(picture, 0.0, 1.0)
-        none = np.zeros((size, size, 3), np.float32)
-        shown = draw(
-            2, np.concatenate([labels, *(0.0 * thing.colors for thing in things)]), None, none
-        )
-        bare = draw(0, labels, None, none)
+        found = model.layout.split(heads.coefficients(rng))
+        vertices = model.vertices(found.identity, found.expression)
+        points = model.landmarks(found.identity, found.expression)
+        with_hair, with_glasses, covered = (rng.random(3) < OFTEN).tolist()
+        things = [(hair(vertices, rng), hair_faces())] * with_hair
+        things += [(glasses(points, rng), glasses_faces())] * with_glasses
+        scene = _Scene(model, found, vertices, tuple(things), size)
+        picture = scene.draw(model.albedo(found.albedo), background(size, rng), lit=True)
+        shown, bare = scene.draw(labels, black), scene.draw(labels, black, bare=True)
         skin = (shown[..., 0] > 0.5) & (shown[..., 2] < 0.5)
         asked = cv2.dilate((bare[..., 1] > 0.5).astype(np.uint8), reach) > 0
         asked &= bare[..., 2] < 0.02
         if covered:
-            before = picture
-            picture = occlude(picture, rng)
+            before, picture = picture, occlude(picture, rng)
             skin &= np.abs(picture - before).max(axis=-1) < 0.02
-        landmarks = decoded_landmarks(
-            points, coefficients.rotation, coefficients.translation, size
-        )
+        landmarks = decoded_landmarks(points, found.rotation, found.translation, size)
         yield KnownSkin(camera_flaws(picture, rng), landmarks[:, :2], skin, asked)
 
 
@@ -269,8 +288,9 @@ def main(options: Options) -> None:
     """Print the table."""
     precision, recall, share = precision_and_recall(known_skin(load_model(), options))
     table = Table(title=f"{options.heads} heads, {share:.0%} of the asked pixels are skin")
-    for column, value in (("precision", precision), ("recall", recall)):
-        table.add_column(f"{column} {value:.3f}")
+    for column in ("precision", "recall"):
+        table.add_column(column, justify="right")
+    table.add_row(f"{precision:.3f}", f"{recall:.3f}")
     Console().print(table)
 
 

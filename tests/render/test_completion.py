@@ -195,3 +195,26 @@ def test_whatever_the_photo_shows_at_its_border_fades_there():
     lightness = to_lab(fields[40, None, :, :3] / np.float32(255.0))[0, :, 0]
     assert lightness[60] - lightness[33] > 1.5
     assert np.abs(np.diff(lightness[33:])).max() < 4.0
+
+
+def behind_hair(color, cosine):
+    """Hair on the scalp, with another colour on the columns from 20 to 30, seen at an angle."""
+    photo = painted(HAIR)
+    photo[:16, 20:30] = color
+    angle = np.ones((SIZE, SIZE), np.float32)
+    angle[:16, 20:30] = cosine
+    return completed(photo, left_half(), surface(cosine=angle))
+
+
+def test_light_behind_the_outline_of_hair_is_no_streak_in_it():
+    wall = (215, 225, 235)
+    replaced = behind_hair(wall, 0.25)
+    assert replaced[4, 25, 4] < 0.1
+    assert apart(replaced[4, 25, :3], HAIR) < 8.0
+    assert behind_hair(wall, 0.8)[4, 25, 4] > 0.9  # a ribbon
+
+
+def test_dark_strands_at_an_outline_stay():
+    dark, light = (behind_hair(color, 0.4)[4, 25, 4] for color in ((25, 18, 14), (215, 225, 235)))
+    assert dark > 0.85
+    assert light < 0.6

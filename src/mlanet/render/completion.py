@@ -15,8 +15,8 @@ from mlanet.geometry import AMBIENT_WHITE, shading
 from mlanet.render.color_statistics import SKIN_SPREAD, Colors, contrast, deviations, robust
 from mlanet.render.light_fit import fit_lighting
 from mlanet.render.mouth_colors import mouth_colors
-from mlanet.render.outlines import trust_at_angle, trust_in_doubt
-from mlanet.render.scalp_hair import ScalpHair, hair_of_scalp
+from mlanet.render.outlines import behind_hair, trust_at_angle, trust_in_doubt
+from mlanet.render.scalp_hair import hair_of_scalp
 from mlanet.render.smooth_fields import (
     Plane,
     alike,
@@ -45,14 +45,6 @@ NECK_DOUBT = 2.1
 SHADOW, MOST_SHADOW = 0.4, 20.0
 """What darkness counts there, below the chin, of lightness up to this one; black is no shadow."""
 
-STEEP_SCALP = (0.3, 0.5)
-"""Cosines of the angle of sight between which scalp ceases to be doubted."""
-
-BESIDE_HAIR = (1.3, 2.3)
-"""Deviations from hair and skin between which it is background."""
-
-ALL_HAIR = 2.0
-"""Deviations that are added to those from skin where hair covers most heads."""
 
 SKIN_CONTRAST = (0.0, 0.011)
 """Limits of the standard deviation of completed skin over its brightness."""
@@ -156,7 +148,10 @@ def complete(
     astray = ramp(from_skin - hair.deviations, *HAIRLIKE)
     foreign = np.maximum(ramp(doubt, *FOREIGN), astray)
     foreign *= (1.0 - surface.trusted) * (1.0 - surface.may_be_hairy) * surface.skin
-    foreign = np.maximum(foreign, _beside_hair(hair, from_skin, surface))
+    if hair.covered.any():
+        lighter = found[..., 0] - hair.color[0]
+        behind = behind_hair(surface.cosine, hair.deviations, lighter, from_skin, surface.hairy)
+        foreign = np.maximum(foreign, behind * surface.skin)
     foreign = softened(grown(foreign * (fade > 0.0)))
     skin = robust(found, skin_sure, SKIN_SPREAD)[0]
     mouth = mouth_colors(found, model, share, skin, (surface.teeth, surface.tongue, surface.lips))
@@ -206,13 +201,6 @@ def complete(
     return Completion(fields.astype(np.float32), brightness, (grain, hair.contrast))
 
 
-def _beside_hair(hair: ScalpHair, from_skin: Plane, surface: SurfacePlanes) -> Plane:
-    """How far steep scalp shows neither hair nor skin, but what lies behind the head's outline."""
-    if not hair.covered.any():
-        return np.zeros_like(from_skin)
-    neither = np.minimum(hair.deviations, from_skin + ALL_HAIR * surface.hairy)
-    steep = 1.0 - ramp(surface.cosine, *STEEP_SCALP)
-    return ramp(neither, *BESIDE_HAIR) * steep * surface.hairy * surface.skin
 
 
 def to_lab(colors: Colors) -> Colors:

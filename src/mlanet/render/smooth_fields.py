@@ -10,6 +10,9 @@ Plane = Float[np.ndarray, "t t"]
 FEATHER = 0.006
 """Standard deviation of the fade where the seen part ends, of the texture's size."""
 
+FAR = 9.0
+"""Reaches beyond which nothing is left of a fade."""
+
 
 def faded(
     values: Float[np.ndarray, "t t c"], weight: Plane, reach: float, power: int = 1
@@ -22,7 +25,8 @@ def faded(
 
     unknown = (weight < 0.2).astype(np.uint8)
     away = cv2.distanceTransform(unknown, cv2.DIST_L2, 3) / np.float32(reach * len(weight))
-    return extended(values, weight) * repeated(np.exp(-(away**power)), values.shape[-1])
+    falling = np.exp(-(np.minimum(away, FAR) ** power))
+    return extended(values, weight) * repeated(falling, values.shape[-1])
 
 
 def extended(values: Float[np.ndarray, "t t c"], weight: Plane) -> Float[np.ndarray, "t t c"]:
