@@ -76,8 +76,10 @@ def found_in(picture, head):
 def in_jacket(picture, head):
     """With dark shoulders and a collar up to the jaw's height, as dark as hair."""
     places = np.array(
-        [[-200, -230], [-190, -150], [-75, -118], [-52, -75], [52, -75], [75, -118], [190, -150]]
-        + [[200, -230]],
+        [
+            *([-200, -230], [-190, -150], [-75, -118], [-52, -75]),
+            *([52, -75], [75, -118], [190, -150], [200, -230]),
+        ],
         float,
     )
     points = head.camera.project(head.pose.apply(np.column_stack([places, np.zeros(len(places))])))
