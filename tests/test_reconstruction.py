@@ -259,6 +259,20 @@ def test_an_avatar_with_hair_differs_on_the_scalp_alone(face, tmp_path):
     assert below[0] == below[1]
 
 
+def test_avatars_have_long_hair_unless_it_is_not_wanted(face, tmp_path):
+    from mlanet.render import LongHair
+
+    corners = np.array([[-90.0, 0.0, -90.0], [90.0, 0.0, -90.0], [0.0, -90.0, -90.0]])
+    faces, away = np.arange(3, dtype=np.int32)[None], np.tile([0.0, 0.0, -1.0], (3, 1))
+    falls = LongHair(corners, away, faces, np.zeros((3, 2)), np.zeros((4, 4, 3), np.uint8))
+    worn = replace(face)
+    vars(worn)["long_hair"] = falls
+    for wanted in ({}, {"extent": "face"}, {"texture": TextureChoice(size=128, hair=False)}):
+        (path,) = worn.save(tmp_path, "worn", ("glb",), **wanted)
+        names = {node.name for node in GLTF2().load(str(path)).nodes}
+        assert ("Hair" in names) == (not wanted)
+
+
 def test_the_face_alone_has_no_hair(face, tmp_path):
     import trimesh
 

@@ -76,8 +76,10 @@ def found_in(picture, head):
 def in_jacket(picture, head):
     """With dark shoulders and a collar up to the jaw's height, as dark as hair."""
     places = np.array(
-        [[-200, -230], [-190, -150], [-75, -118], [-52, -75], [52, -75], [75, -118], [190, -150]]
-        + [[200, -230]],
+        [
+            *([-200, -230], [-190, -150], [-75, -118], [-52, -75]),
+            *([52, -75], [75, -118], [190, -150], [200, -230]),
+        ],
         float,
     )
     points = head.camera.project(head.pose.apply(np.column_stack([places, np.zeros(len(places))])))
@@ -89,8 +91,13 @@ def in_jacket(picture, head):
     return jacket
 
 
-@pytest.mark.parametrize("yaw_deg", [0.0, -8.0, 40.0])
-@pytest.mark.parametrize("fall", [(95.0, -70.0), (120.0, -110.0)])
+@pytest.mark.parametrize(
+    ("fall", "yaw_deg"),
+    [
+        *(((95.0, -70.0), yaw) for yaw in (0.0, -8.0)),
+        *(((120.0, -110.0), yaw) for yaw in (0.0, -15.0, 40.0)),
+    ],
+)
 def test_it_is_as_wide_and_as_long_as_the_photo_shows(model, background, fall, yaw_deg):
     head = head_of(model, yaw_deg)
     found = found_in(photo_of(head, background, fall), head)

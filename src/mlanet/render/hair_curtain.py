@@ -64,7 +64,7 @@ HEM_MM = ((5, 7.0), (2, 4.0))
 HEMS_APART_MM = 25.0
 """By how much more hair may fall on one side than on the other: shoulders hide where it ends."""
 
-INNER_SHARE, BEHIND_MM = 0.2, 2.5
+INNER_SHARE, BEHIND_MM = 0.2, 4.5
 """Share of the texture's height that the inner side has, and how far it lies behind."""
 
 RIM_MM = 0.7
@@ -91,7 +91,7 @@ class Curtain:
     Attributes:
         outer: rows from the upper rim to the hem, columns from the right edge (x below 0) around
             the back to the left one; model frame, mm.
-        inner: every second row and column.
+        inner: every second row and column, but not the edges.
     """
 
     outer: Float[np.ndarray, "r c 3"]
@@ -196,8 +196,7 @@ def curtain_of(
     )
     radius[0] = own[0] - RIM_MM
     outer = _rolled(_points(radius, signed, height), radius, signed, height, own)
-    lined = np.maximum(radius - BEHIND_MM, np.minimum(clear + 0.3, radius - 0.3))
-    inner = _points(lined, signed, height)[::2, ::2]
+    inner = _points(radius - BEHIND_MM, signed, height)[::2, 1:-1:2]
     return Curtain(outer, inner)
 
 

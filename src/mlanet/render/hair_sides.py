@@ -109,7 +109,7 @@ def falling_hair(found: HairInPhoto, head: PosedHead) -> FallingHair | None:
     turned = abs(sine) > TURNED_SINE
     long = [length in (Length.LONG, Length.CLEAR) for length in lengths]
     if turned:
-        if not long[near]:
+        if lengths[near] is not Length.CLEAR:
             return None
     elif not any(long) or (Length.SHORT in lengths and Length.CLEAR not in lengths):
         return None
