@@ -44,10 +44,8 @@ def main() -> int:
 
 def problems_of_installation(out: Path) -> list[str]:
     """What is wrong with this environment, and with the example's results in `out`."""
-    problems = []
-    for name in ("torch", "scipy"):
-        if importlib.util.find_spec(name) is not None:
-            problems.append(f"{name} is installed")
+    unwanted = [name for name in ("torch", "scipy") if importlib.util.find_spec(name) is not None]
+    problems = [f"{name} is installed" for name in unwanted]
     packages = Path(sysconfig.get_paths()["purelib"])
     size = sum(path.stat().st_size for path in packages.rglob("*") if path.is_file()) / 1e6
     if size > MAX_INSTALLED_MB:

@@ -53,7 +53,7 @@ def test_a_few_wrong_labels_count_little(model):
     np.testing.assert_allclose(np.delete(found, NOSE_TIP, axis=0), 0, atol=1e-6)
 
 
-def test_landmarks_move_along_the_surface_in_pairs(model):
+def test_landmarks_move_along_the_surface_in_pairs(model, with_scipy):
     from face_model.landmarks import MIRRORED
     from face_model.places import moved, parted_landmarks
 

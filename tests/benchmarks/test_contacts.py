@@ -56,7 +56,7 @@ def test_a_sphere_comes_back_from_a_part_of_it():
     assert found.radius == pytest.approx(12.0)
 
 
-def test_depths_are_signed():
+def test_depths_are_signed(with_scipy):
     ball = trimesh.creation.icosphere(subdivisions=4, radius=12.0)
     part = Part(np.arange(len(ball.vertices)), MeshTopology(ball.faces, len(ball.vertices)))
     points = np.array([[0, 0, 11.5], [0, 0, 12.3], [0, 11.0, 0]])
@@ -65,7 +65,7 @@ def test_depths_are_signed():
     np.testing.assert_allclose(part.distance(vertices, rows), [-0.5, 0.3, -1.0], atol=0.02)
 
 
-def test_what_lies_beyond_a_sharp_edge_is_outside():
+def test_what_lies_beyond_a_sharp_edge_is_outside(with_scipy):
     """Of a thin wedge; its tip's smooth normals and its far side both call points inside."""
     points = np.array([[-1, 0, -8], [1, 0, -8], [0, 0, 0], [-1, 20, -8], [1, 20, -8], [0, 20, 0]])
     hull = trimesh.convex.convex_hull(points)
@@ -120,7 +120,7 @@ class Touching:
         return moved
 
 
-def test_penetration_of_expressions_and_of_people():
+def test_penetration_of_expressions_and_of_people(with_scipy):
     lids_mm, lips_mm = penetration_mm(Touching(), np.array([[0.2], [1.0], [-1.0]], np.float32))
     assert lids_mm == pytest.approx(0.4, abs=0.05)
     assert lips_mm == pytest.approx(1.0, abs=0.05)

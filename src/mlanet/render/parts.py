@@ -229,7 +229,7 @@ def ear_weights(
 
     points = rim[:, ::-1]
     hull = cv2.convexHull(points.astype(np.float32), clockwise=False, returnPoints=False)
-    outline = points[np.asarray(hull)[:, 0]]
+    outline = points[np.asarray(hull, dtype=np.intp)[:, 0]]
     return region * _within(outline, vertices[:, :0:-1], margin_mm=EAR_MARGIN_MM)
 
 

@@ -62,7 +62,7 @@ def files(model, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def protocol(files, model):
+def protocol(files, model, with_scipy):
     return DenseProtocol.load(files.path, model)
 
 
