@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from mlanet.export.avatar import LEAST_TURN, _bends, _seen, _turns
+from mlanet.export.avatar import LEAST_TURN, _bends, _seen
+from mlanet.export.turns import turns_of_normals
 from mlanet.geometry import vertex_normals
 from mlanet.morphable import load_model
 
@@ -14,7 +15,7 @@ def test_they_are_those_of_whole_meshes():
     inside = topology.faces[seen[topology.faces].any(axis=1)]
     whole = np.setdiff1d(np.flatnonzero(seen), np.setdiff1d(topology.faces, inside))
     bends = bends[:5]
-    found = _turns(model, bends)
+    found = turns_of_normals(topology.faces, seen, bends)
     normals = vertex_normals(bends, topology.faces, topology.faces_of_vertex)
     expected = normals[1:] - normals[0]
     assert len(whole) > 5000

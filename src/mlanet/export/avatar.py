@@ -21,13 +21,11 @@ from mlanet.export.simplify import (
     inside_mouth,
     simplified_faces,
 )
+from mlanet.export.turns import turns_of_normals
 from mlanet.morphable import MorphableModel
 
 LEAST_OFFSET_MM = 0.05
 """Offsets of morph targets up to this length are left out."""
-
-LEAST_MOVE_MM = 1e-4
-"""Offsets up to this length turn no triangle."""
 
 LEAST_TURN = 0.1
 """Changes of unit normals up to this length (6°) are left out."""
@@ -206,7 +204,10 @@ def _shells(model: MorphableModel, extent: str) -> tuple[_Shell, ...]:
     """The meshes, over the vertices of `_cut`; made once. Turns of normals are the mean head's."""
     offsets, bends = _bends(model)
     cut = _cut(model, extent)
-    turns, uv = cut.vertices(_turns(model, bends)), cut.coordinates(model.uv)
+    turns, uv = (
+        cut.vertices(turns_of_normals(model.topology.faces, _seen(model), bends)),
+        cut.coordinates(model.uv),
+    )
     offsets = cut.vertices(offsets)
     skin = model.part_names.index("skin")
     parts = np.append(decoded_parts(model), np.full(len(cut.ends), skin))[cut.faces[:, 0]]
@@ -260,54 +261,6 @@ def _bends(
     offsets = model.subdivide(np.moveaxis(model.shape.expression, 2, 0))
     mean = model.subdivide(model.shape.mean)
     return offsets, np.concatenate([mean[None], mean + offsets])
-
-
-def _turns(model: MorphableModel, bends: Float[np.ndarray, "k w 3"]) -> Float[np.ndarray, "e w 3"]:
-    """Change of the unit normals from the first shape to each other one, where it is seen.
-
-    Only triangles that a shape moves are summed anew at their corners.
-    """
-    seen, faces = _seen(model), model.topology.faces
-    near = faces[seen[faces].any(axis=1)]
-    used = np.zeros(len(seen), dtype=bool)
-    used[near] = True
-    corners = np.ascontiguousarray((np.cumsum(used) - 1)[near].T)
-    rest = np.ascontiguousarray(bends[0, used].T)
-    flat = _face_normals(rest, corners)
-    before = _at_corners(corners, flat, rest.shape[1])
-    directions = _of_length_one(before)
-    turns = np.zeros((len(bends) - 1, *bends.shape[1:]), dtype=np.float32)
-    for k, bend in enumerate(bends[1:]):
-        points = np.ascontiguousarray(bend[used].T)
-        moved = np.abs(points - rest).max(axis=0) > LEAST_MOVE_MM
-        own = np.flatnonzero(np.take(moved, corners).any(axis=0))
-        bent = corners[:, own]
-        change = _face_normals(points, bent) - flat[:, own]
-        total = before + _at_corners(bent, change, rest.shape[1])
-        turns[k, used] = (_of_length_one(total) - directions).T
-    turns[:, ~seen] = 0.0
-    return turns
-
-
-def _face_normals(
-    points: Float[np.ndarray, "3 w"], corners: Int[np.ndarray, "3 f"]
-) -> Float[np.ndarray, "3 f"]:
-    """`mlanet.geometry.face_normals` of points in columns: a fraction of its time."""
-    a, b, c = (points[:, corner] for corner in corners)
-    (ux, uy, uz), (vx, vy, vz) = b - a, c - a
-    return np.stack([uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx])
-
-
-def _at_corners(
-    corners: Int[np.ndarray, "3 f"], values: Float[np.ndarray, "3 f"], count: int
-) -> Float[np.ndarray, "3 w"]:
-    """Sums of what triangles have, at their corners."""
-    rows = [[np.bincount(corner, row, count) for corner in corners] for row in values]
-    return np.array(rows).sum(axis=1)
-
-
-def _of_length_one(normals: Float[np.ndarray, "3 w"]) -> Float[np.ndarray, "3 w"]:
-    return normals / np.sqrt((normals * normals).sum(axis=0) + 1e-20)
 
 
 def _seen(model: MorphableModel) -> Bool[np.ndarray, "w"]:
