@@ -71,10 +71,10 @@ CLOSE_PX, CLOSE_FACE_PX = 128, 48
 """Side of the square around a doubtful face as the network sees it, and of the face in it."""
 
 UNDECIDED, LEAST_AGREEMENT = 0.6, 0.65
-"""A face that scores less than the first must get this share of it in one of two closer looks."""
+"""A face that scores less than the first must get this share of it in one of its closer looks."""
 
-CLOSER_PX, CLOSER_FACE_PX = 160, 80
-"""Side of the square around an undecided face, and of the face in it."""
+CLOSER_PX, CLOSER_FACES_PX = (160, 192), (80, 96)
+"""Sides of the squares around an undecided face, and of the face in each."""
 
 NEARLY = 0.2
 """Turns whose score is less than this behind the best one's are compared in the mirror, too."""
@@ -181,17 +181,20 @@ class CenterFace:
         undecided = (found.scores > self.threshold) & (found.scores < UNDECIDED)
         kept = ~undecided
         for index in np.flatnonzero(undecided):
-            closer = self._seen_closer(picture, found.take(np.array([index])))
-            kept[index] = closer >= LEAST_AGREEMENT * found.scores[index]
+            one = found.take(np.array([index]))
+            kept[index] = self._agreed(picture, one, LEAST_AGREEMENT * found.scores[index])
         return found.take(np.flatnonzero(kept))
 
-    def _seen_closer(self, picture: UInt8[np.ndarray, "h w 3"], one: Candidates) -> float:
-        """The better score of a closer look and its mirror image, turned as the points say."""
-        close, _ = _square_around(picture, one, CLOSER_PX, CLOSER_FACE_PX)
+    def _agreed(self, picture: UInt8[np.ndarray, "h w 3"], one: Candidates, least: float) -> bool:
+        """Whether a closer look or its mirror image, turned as the points say, scores `least`."""
         turn = next(iter(_turns_of(one)), 0)
-        upright = np.rot90(close.image, turn)
-        views = [self._middle(view, CLOSER_FACE_PX) for view in (upright, upright[:, ::-1])]
-        return max(float(view.scores.max(initial=0.0)) for view in views)
+        for size_px, face_px in zip(CLOSER_PX, CLOSER_FACES_PX, strict=True):
+            close, _ = _square_around(picture, one, size_px, face_px)
+            upright = np.rot90(close.image, turn)
+            for view in (upright, upright[:, ::-1]):
+                if self._middle(view, face_px).scores.max(initial=0.0) >= least:
+                    return True
+        return False
 
     def _whole(
         self, picture: UInt8[np.ndarray, "h w 3"], turn: int = 0, *, tiled: bool = True
