@@ -195,6 +195,24 @@ def test_a_small_face_beside_it_is_looked_for(detector, astronaut):
     assert sorted(one.size_px for one in found) == pytest.approx([22, 205], rel=0.15)
 
 
+class Faint:
+    """The detector's session, all scores at most 0.55; looks of 160 and 192 pixels see nothing."""
+
+    def __init__(self, session, *, blind):
+        self.session, self.blind = session, blind
+
+    def run(self, names, inputs):
+        heat, *others = self.session.run(names, inputs)
+        blind = self.blind and inputs["image"].shape[2] in (160, 192)
+        return [np.minimum(heat, 0.0 if blind else 0.55), *others]
+
+
+@pytest.mark.parametrize(("blind", "faces"), [(False, 1), (True, 0)])
+def test_an_undecided_face_counts_if_a_closer_look_sees_it(detector, astronaut, blind, faces):
+    found = CenterFace(Faint(detector.session, blind=blind))(astronaut[:300, 80:380])
+    assert len(found) == faces
+
+
 FLOAT = (
     (
         [183.7, 64.8, 269.2, 175.6],

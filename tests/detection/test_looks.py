@@ -5,6 +5,7 @@ from mlanet.detection.looks import (
     TILE_OVERLAP_PX,
     TILE_PX,
     fine_px,
+    glance_px,
     looked_at_px,
     needs_tiles,
     network_input,
@@ -29,6 +30,12 @@ def test_looks_follow_the_pictures_size(size, first, fine, tiled):
     assert looked_at_px(size, 384) == pytest.approx(first)
     assert fine_px(size) == fine
     assert needs_tiles(size) == tiled
+
+
+def test_a_glance_shows_small_pictures_of_all_sizes_about_as_large():
+    longest = range(300, 576)
+    shown = [glance_px((200, side)) / side for side in longest]
+    assert min(shown) >= glance_px((575, 575)) / 575
 
 
 @pytest.mark.parametrize("size", [(1440, 1920), (480, 3840), (2000, 500), (300, 200)])

@@ -13,10 +13,11 @@ from mlanet.detection.looks import (
     FILLS,
     FINEST_PX,
     FIRST_PX,
-    GLANCE_PX,
+    SECOND_GLANCE_PX,
     TILE_OVERLAP_PX,
     Region,
     fine_px,
+    glance_px,
     looked_at_px,
     needs_tiles,
     network_input,
@@ -36,7 +37,7 @@ FILLING_LONG_SIDE_PX = 128
 FILLING_MARGIN_PX = 64
 """Width of that frame."""
 
-LOOKING = 5
+LOOKING = 6
 """Version of the way pictures are looked at: what other versions found is not what this one finds.
 """
 
@@ -68,6 +69,12 @@ INKLING_PX, INKLING_FACE_PX = 64, 32
 
 CLOSE_PX, CLOSE_FACE_PX = 128, 48
 """Side of the square around a doubtful face as the network sees it, and of the face in it."""
+
+UNDECIDED, LEAST_AGREEMENT = 0.6, 0.65
+"""A face that scores less than the first must get this share of it in one of its closer looks."""
+
+CLOSER_PX, CLOSER_FACES_PX = (160, 192), (80, 96)
+"""Sides of the squares around an undecided face, and of the face in each."""
 
 NEARLY = 0.2
 """Turns whose score is less than this behind the best one's are compared in the mirror, too."""
@@ -120,28 +127,39 @@ class CenterFace:
         size = picture.shape[:2]
         if fine_px(size) is not None:
             return None
-        glance_px = looked_at_px(size, GLANCE_PX)
-        seen = self._look(picture, glance_px, least=DOUBT, quick=True)
-        if not len(seen) or seen.sizes[0] < FILLS * max(size):
-            return None
+        for long_side, most_beside in ((glance_px(size), MOST_INKLINGS), (SECOND_GLANCE_PX, 0)):
+            seen = self._look(picture, looked_at_px(size, long_side), least=DOUBT, quick=True)
+            if not len(seen) or seen.sizes[0] < FILLS * max(size):
+                return None
+            if self._stands(picture, seen) and self._is_alone(picture, seen, most_beside):
+                return seen.take(np.array([0]))
+        return None
+
+    def _stands(self, picture: UInt8[np.ndarray, "h w 3"], seen: Candidates) -> bool:
+        """Whether the best of what a glance sees is an upright face."""
         face, score = seen.take(np.array([0])), float(seen.scores[0])
         if score < max(NEARLY_CONVINCING, self.threshold) or not are_upright(face).all():
-            return None
-        if score < CONVINCING:
-            close, _ = _square_around(picture, face, TURNED_PX, TURNED_FACE_PX)
-            upside_down = self._run(network_input(np.rot90(close.image, 2)))
-            if upside_down.scores.max(initial=0.0) >= score:
-                return None
+            return False
+        if score >= CONVINCING:
+            return True
+        close, _ = _square_around(picture, face, TURNED_PX, TURNED_FACE_PX)
+        upside_down = self._run(network_input(np.rot90(close.image, 2)))
+        return bool(upside_down.scores.max(initial=0.0) < score)
+
+    def _is_alone(
+        self, picture: UInt8[np.ndarray, "h w 3"], seen: Candidates, most_beside: int
+    ) -> bool:
+        """Whether few places score outside of the best one's box, and none of them is a face."""
         box, centers = seen.boxes[0], seen.centers
         outside = np.flatnonzero(((centers < box[:2]) | (box[2:] < centers)).any(axis=1))
-        if len(outside) > MOST_INKLINGS:
-            return None
+        if len(outside) > most_beside:
+            return False
         for index in outside:
             place = seen.take(np.array([index]))
             close, _ = _square_around(picture, place, INKLING_PX, INKLING_FACE_PX)
             if len(self._middle(close.image, INKLING_FACE_PX)):
-                return None
-        return face
+                return False
+        return True
 
     def _in_all_looks(self, picture: UInt8[np.ndarray, "h w 3"]) -> Candidates:
         """What is found in a picture of any kind, scores below the threshold included."""
@@ -156,7 +174,27 @@ class CenterFace:
             for index in range(len(filling)):
                 found = found.joined(self._closely(picture, filling.take(np.array([index]))))
             found = suppress(found, MAX_OVERLAP)
-        return found
+        return self._decided(picture, found)
+
+    def _decided(self, picture: UInt8[np.ndarray, "h w 3"], found: Candidates) -> Candidates:
+        """What was found without undecided faces of which a closer look sees little."""
+        undecided = (found.scores > self.threshold) & (found.scores < UNDECIDED)
+        kept = ~undecided
+        for index in np.flatnonzero(undecided):
+            one = found.take(np.array([index]))
+            kept[index] = self._agreed(picture, one, LEAST_AGREEMENT * found.scores[index])
+        return found.take(np.flatnonzero(kept))
+
+    def _agreed(self, picture: UInt8[np.ndarray, "h w 3"], one: Candidates, least: float) -> bool:
+        """Whether a closer look or its mirror image, turned as the points say, scores `least`."""
+        turn = next(iter(_turns_of(one)), 0)
+        for size_px, face_px in zip(CLOSER_PX, CLOSER_FACES_PX, strict=True):
+            close, _ = _square_around(picture, one, size_px, face_px)
+            upright = np.rot90(close.image, turn)
+            for view in (upright, upright[:, ::-1]):
+                if self._middle(view, face_px).scores.max(initial=0.0) >= least:
+                    return True
+        return False
 
     def _whole(
         self, picture: UInt8[np.ndarray, "h w 3"], turn: int = 0, *, tiled: bool = True

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-GLANCE_PX = 160
-"""A small look before the first one, of pictures that have no second one."""
+GLANCE_PX, LARGER_GLANCE_PX, GLANCED_PX = 128, 160, 460
+"""A small look before the first one, of pictures that have no second one; with a longer side above
+the third number it is the larger one, so that both show small faces about as large."""
+
+SECOND_GLANCE_PX = 256
+"""A look after the glance, where a face fills the picture and the glance did not suffice."""
 
 FILLS = 0.3
 """Size over the picture's longer side of a face that fills it: a glance may suffice."""
@@ -59,6 +63,11 @@ def looked_at_px(size_px: tuple[int, int], long_side: int) -> float:
     """
     short, long = sorted(size_px)
     return min(long_side * math.sqrt(max(long / (LONG * short), 1.0)), max(long_side, long))
+
+
+def glance_px(size_px: tuple[int, int]) -> int:
+    """Longer side of the first small look at a picture of this height and width."""
+    return GLANCE_PX if max(size_px) <= GLANCED_PX else LARGER_GLANCE_PX
 
 
 def fine_px(size_px: tuple[int, int]) -> float | None:
