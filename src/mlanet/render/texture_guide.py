@@ -100,7 +100,7 @@ class TextureGuide:
         teeth: teeth and gums.
         tongue: the tongue.
         lips: the lips.
-        crown: the scalp's top and the forehead's corners, which may be bald if its sides are not.
+        crown: what of the scalp may be bald if its sides are not: the top, the forehead's corners.
         lit: brightness in ambient light over that of the middle of the face; may exceed 1.
         eyes: eyeballs' places in the texture.
     """
@@ -167,7 +167,9 @@ def _guide(model: MorphableModel) -> TextureGuide:
         teeth=_of_parts(model, "teeth_upper", "teeth_lower"),
         tongue=_of_parts(model, "tongue"),
         lips=(model.region("lips") * skin).astype(np.float32),
-        crown=np.maximum(_ramp(height, *CROWN_MM), _ramp(front, *CORNERS_MM)).astype(np.float32),
+        crown=np.maximum.reduce([_ramp(height, *CROWN_MM), _ramp(front, *CORNERS_MM), face]).astype(
+            np.float32
+        ),
         lit=_lit(model, skin * (1.0 - IN_FACE * trusted) * (1.0 - sharp), face),
         eyes=tuple(_eye_islands(model)),
     )
