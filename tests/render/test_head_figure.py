@@ -80,7 +80,9 @@ def test_hair_takes_no_colour_of_what_is_behind_it(model, head):
     away = head.vertices - np.array(CENTRE_MM)
     away *= 15.0 * hairy[:, None] / np.linalg.norm(away, axis=1, keepdims=True)
     albedo = np.full((len(hairy), 3), SKIN)
-    scalp = vertex_attributes_to_uv(texture_atlas(model, 256), model.topology.faces, hairy[:, None])
+    beside = hairy * (1.0 - model.region("face"))  # the face's own skin stays as photographed
+    atlas = texture_atlas(model, 256)
+    scalp = vertex_attributes_to_uv(atlas, model.topology.faces, beside[:, None])
 
     def green(figure):
         seen = HeadInPhoto(photo, head.with_hair(away), (), figure)

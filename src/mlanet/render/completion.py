@@ -144,7 +144,7 @@ def complete(
     usual = offset + _nearby(change - offset, core)
     from_skin = deviations(change - usual, ZERO, spread)
     doubt = from_skin + surface.neck * (_beyond_shadow(found, model + usual, spread) - from_skin)
-    astray = ramp(from_skin - hair.deviations, *HAIRLIKE)
+    astray = ramp(from_skin - hair.deviations, *HAIRLIKE) * hair.sure
     foreign = np.maximum(ramp(doubt, *FOREIGN), astray)
     foreign *= (1.0 - surface.trusted) * (1.0 - surface.may_be_hairy) * surface.skin
     foreign = softened(grown(foreign * (fade > 0.0)))
