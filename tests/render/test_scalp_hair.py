@@ -19,7 +19,7 @@ def surface():
     crown[:32] = 1.0
     colors = np.zeros((SIZE, SIZE, 3), np.float32)
     names = ("cosine", "skin", "hairy", "may_be_hairy", "lit")
-    rest = ("trusted", "neck", "sharp", "back", "teeth", "tongue", "lips")
+    rest = ("trusted", "neck", "sharp", "back", "teeth", "tongue", "lips", "face")
     return SurfacePlanes(
         colors, colors, crown=crown, **dict.fromkeys(names, ones), **dict.fromkeys(rest, none)
     )

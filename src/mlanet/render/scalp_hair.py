@@ -139,7 +139,8 @@ def hair_of_scalp(
     apart = deviations(found, color, spread)
     possible = surface.may_be_hairy
     likely = 1.0 / (1.0 + np.exp(np.clip(apart - from_skin, -20.0, 20.0)))
-    sides = ramp(surface.hairy, *SIDES) * (1.0 - surface.crown) * grown[1]
+    sides = ramp(surface.hairy, *SIDES) * (1.0 - np.maximum(surface.crown, surface.face))
+    sides *= grown[1]
     here = np.maximum(softened(likely * possible) * possible, sides)
     sure = hairlike * (1.0 - ramp(apart, *STRANGE))
     rough = contrast(found[..., 0], share * here, HAIR_CONTRAST)
