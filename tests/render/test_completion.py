@@ -18,7 +18,7 @@ def surface(**planes):
     known = {"skin": ones, "trusted": trusted, "hairy": hairy, "may_be_hairy": hairy}
     known |= {"lit": ones, "cosine": ones}
     known |= dict.fromkeys(("neck", "sharp", "back", "teeth", "tongue", "lips"), none)
-    known["crown"] = hairy
+    known |= {"crown": hairy, "face": none}
     albedo = np.full((SIZE, SIZE, 3), 0.6, np.float32)
     return SurfacePlanes(albedo, normal, **(known | planes))
 
@@ -143,6 +143,7 @@ def test_light_that_falls_from_the_side_is_told_from_the_albedo():
         planes.skin,
         planes.skin,
         *[0.0 * planes.skin] * 8,
+        planes.skin,
         planes.skin,
         planes.skin,
     )

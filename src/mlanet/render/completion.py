@@ -145,7 +145,7 @@ def complete(
     usual = offset + _nearby(change - offset, core)
     from_skin = deviations(change - usual, ZERO, spread)
     doubt = from_skin + surface.neck * (_beyond_shadow(found, model + usual, spread) - from_skin)
-    astray = ramp(from_skin - hair.deviations, *HAIRLIKE)
+    astray = ramp(from_skin - hair.deviations, *HAIRLIKE) * hair.sure
     foreign = np.maximum(ramp(doubt, *FOREIGN), astray)
     foreign *= (1.0 - surface.trusted) * (1.0 - surface.may_be_hairy) * surface.skin
     if hair.covered.any():
@@ -172,8 +172,7 @@ def complete(
     skin_color = model + change
     lightness = model[..., :1] - float((model[..., 0] * near).sum() / max(near.sum(), 1e-3))
     plain = np.concatenate([0.4 * lightness, np.zeros_like(model[..., 1:])], axis=-1) + hair.color
-    sure = share * trust_in_doubt(surface.cosine)
-    sure *= hair.here * hair.sure * np.exp(-0.5 * (hair.deviations / TYPICAL) ** 2)
+    sure = share * trust_in_doubt(surface.cosine) * hair.here * hair.sure
     hair_change = faded(found - plain, sure, HAIR_REACH)
     hair_color = plain + alike(hair_change, surface.back)
     covered = hair.covered[..., None]

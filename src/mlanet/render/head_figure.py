@@ -87,7 +87,8 @@ class HeadFigure:
         found = cv2.remap(
             away, x[:, None], y[:, None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
-        return ramp((found[:, 0] - 0.5) * (WINDOW_MM / SIDE), *TRUSTED_MM)
+        within_mm = (np.minimum(found[:, 0], SIDE) - 0.5) * (WINDOW_MM / SIDE)
+        return ramp(within_mm, *TRUSTED_MM)
 
 
 def picture_axes(head: PosedHead) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
@@ -145,7 +146,7 @@ def _parted(
     )
     marks[(deep[1:-1, 1:-1] == 0) & (away > BORDER_FAR_MM) & (height > EARS_MM)] = cv2.GC_BGD
     marks[within > SURE_MM] = cv2.GC_FGD
-    rows, columns = (slice(*_span(inside.any(axis=axis))) for axis in (1, 0))
+    rows, columns = (slice(*_span(np.max(inside, axis=axis))) for axis in (1, 0))
     marks = np.ascontiguousarray(marks[rows, columns])
     if not (marks == cv2.GC_FGD).any() or not (marks % 2 == 0).any():
         return own

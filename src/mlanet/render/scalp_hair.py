@@ -35,6 +35,9 @@ beside it, and what is a standard deviation beyond."""
 PALER = (8.0, 16.0)
 """By how much lighter than skin hair is that has no other sign."""
 
+WHITISH = (-16.0, -10.0)
+"""Negative chroma between which it becomes white."""
+
 PURE = 2.5
 """Deviations beyond which no skin shines through hair."""
 
@@ -122,6 +125,7 @@ def hair_of_scalp(
     scalp = share * surface.hairy * np.maximum(surface.cosine, 0.0)
     no_skin = _no_skin(found, skin)
     pale = ramp(found[..., 0] - skin[..., 0], *PALER)
+    pale *= ramp(-np.linalg.norm(found[..., 1:], axis=-1), *WHITISH)
     if (scalp * pale).sum() > MOST * scalp.sum():  # highlights are smaller
         no_skin = np.maximum(no_skin, PURE * pale)
     hairlike = ramp(no_skin, *NO_SKIN)
@@ -139,7 +143,8 @@ def hair_of_scalp(
     apart = deviations(found, color, spread)
     possible = surface.may_be_hairy
     likely = 1.0 / (1.0 + np.exp(np.clip(apart - from_skin, -20.0, 20.0)))
-    sides = ramp(surface.hairy, *SIDES) * (1.0 - surface.crown) * grown[1]
+    sides = ramp(surface.hairy, *SIDES) * (1.0 - np.maximum(surface.crown, surface.face))
+    sides *= grown[1]
     here = np.maximum(softened(likely * possible) * possible, sides)
     sure = hairlike * (1.0 - ramp(apart, *STRANGE))
     rough = contrast(found[..., 0], share * here, HAIR_CONTRAST)

@@ -27,3 +27,4 @@ class SurfacePlanes:
     lips: Plane
     lit: Plane
     crown: Plane
+    face: Plane

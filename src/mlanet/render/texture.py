@@ -289,6 +289,7 @@ def _shares(
         guide.lips,
         guide.lit,
         guide.crown,
+        guide.face,
     )
     planes = vertex_attributes_to_uv(atlas, topology.faces, np.column_stack(shares))
     return tuple(np.ascontiguousarray(planes[..., k]) for k in range(len(shares)))

@@ -100,7 +100,8 @@ class TextureGuide:
         teeth: teeth and gums.
         tongue: the tongue.
         lips: the lips.
-        crown: the scalp's top and the forehead's corners, which may be bald if its sides are not.
+        crown: what of the scalp may be bald if its sides are not: the top, the forehead's corners.
+        face: the face, where the photo stays beside hair.
         lit: brightness in ambient light over that of the middle of the face; may exceed 1.
         eyes: eyeballs' places in the texture.
     """
@@ -118,6 +119,7 @@ class TextureGuide:
     tongue: Float[np.ndarray, "v"]
     lips: Float[np.ndarray, "v"]
     crown: Float[np.ndarray, "v"]
+    face: Float[np.ndarray, "v"]
     lit: Float[np.ndarray, "v"]
     eyes: tuple[EyeIsland, ...] = ()
 
@@ -125,7 +127,9 @@ class TextureGuide:
     def plain(cls, count: int) -> "TextureGuide":
         """Of a surface of which nothing is known: all of it is trusted skin."""
         one, none = np.ones(count, dtype=np.float32), np.zeros(count, dtype=np.float32)
-        return cls(one, one, none, one, none, none, none, none, none, none, none, none, none, one)
+        return cls(
+            one, one, none, one, none, none, none, none, none, none, none, none, none, none, one
+        )
 
     @classmethod
     def of_model(cls, model: MorphableModel) -> "TextureGuide":
@@ -168,6 +172,7 @@ def _guide(model: MorphableModel) -> TextureGuide:
         tongue=_of_parts(model, "tongue"),
         lips=(model.region("lips") * skin).astype(np.float32),
         crown=np.maximum(_ramp(height, *CROWN_MM), _ramp(front, *CORNERS_MM)).astype(np.float32),
+        face=face.astype(np.float32),
         lit=_lit(model, skin * (1.0 - IN_FACE * trusted) * (1.0 - sharp), face),
         eyes=tuple(_eye_islands(model)),
     )

@@ -156,10 +156,11 @@ def _placed(photo: HeadInPhoto) -> MeshInPhoto:
     head = photo.head
     guide = TextureGuide.of_model(head.model)
     allowed = unfolded(head.model, head.projected, head.mm_per_px)
-    if photo.figure is not None:
-        hair = np.flatnonzero(guide.may_be_hairy > 0.0)
+    if photo.figure is not None and guide.hairy.any():
+        scalp = guide.hairy * (1.0 - head.model.region("face"))
+        hair = np.flatnonzero(scalp > 0.0)
         trust = photo.figure.trust(head.projected[hair, :2])
-        allowed[hair] *= 1.0 - guide.may_be_hairy[hair] * (1.0 - trust)
+        allowed[hair] *= 1.0 - scalp[hair] * (1.0 - trust)
     return MeshInPhoto(photo.image, head.points, head.camera, guide, photo.before, allowed)
 
 
