@@ -200,8 +200,6 @@ def complete(
     return Completion(fields.astype(np.float32), brightness, (grain, hair.contrast))
 
 
-
-
 def to_lab(colors: Colors) -> Colors:
     """CIELAB (D65) of sRGB in [0, 1]."""
     import cv2
