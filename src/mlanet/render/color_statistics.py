@@ -49,8 +49,10 @@ def deviations(
     values: Colors, middle: Float[np.ndarray, "3"], spread: Float[np.ndarray, "3"]
 ) -> Plane:
     """Distance from a colour in standard deviations."""
-    scaled = (values - middle) / spread
-    return np.sqrt(np.einsum("ijk,ijk->ij", scaled, scaled))
+    import cv2
+
+    scaled = cv2.transform(values, np.column_stack([np.diag(1.0 / spread), -middle / spread]))
+    return np.sqrt(cv2.transform(scaled * scaled, np.ones((1, 3))))
 
 
 def contrast(lightness: Plane, weight: Plane, limits: tuple[float, float]) -> float:

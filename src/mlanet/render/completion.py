@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mlanet.geometry import AMBIENT_WHITE, shading
+from mlanet.geometry import AMBIENT_WHITE
 from mlanet.render.color_statistics import SKIN_SPREAD, Colors, contrast, deviations, robust
-from mlanet.render.light_fit import fit_lighting
+from mlanet.render.light_fit import fit_lighting, linear_shading
 from mlanet.render.mouth_colors import mouth_colors
 from mlanet.render.outlines import behind_hair, trust_at_angle, trust_in_doubt
 from mlanet.render.scalp_hair import hair_of_scalp
@@ -24,8 +24,12 @@ from mlanet.render.smooth_fields import (
     faded,
     grown,
     inner_fade,
+    limited,
+    plus,
     ramp,
+    repeated,
     softened,
+    surely,
 )
 from mlanet.render.surface_planes import SurfacePlanes
 
@@ -123,26 +127,31 @@ def complete(
     fade += surface.sharp * (1.0 - fade)
     share = fade * (weight / np.float32(255.0))
     skin_sure = share * surface.skin * surface.trusted
-    albedo = surface.albedo * surface.lit[..., None]
+    albedo = surface.albedo * repeated(surface.lit, 3)
     lighting = fit_lighting(albedo, colors, surface.normal, skin_sure)
-    light = shading(surface.normal, lighting.astype(np.float32))
+    light = linear_shading(surface.normal, lighting)
     limits = [
-        there + surface.trusted[..., None] * (here - there)
+        there + surface.trusted * (here - there)
         for there, here in zip(HIDDEN_LIGHT, FACE_LIGHT, strict=True)
     ]
-    shade = _moderate(light, lighting, surface.skin, limits)
+    ambient = np.maximum(lighting[0], 0.0) / np.float32(AMBIENT_WHITE)
+    shade = _moderate(light, ambient, limits)
+    brightness = _grey(shade)
+    grey = repeated(brightness, 3)
+    shade = grey + repeated(surface.skin, 3) * (shade - grey)
     model = to_lab(np.clip(albedo * shade, 0.0, 1.0))
     found = to_lab(colors)
-    change = found - model
+    apart = change = found - model
     offset, spread = robust(change, skin_sure, SKIN_SPREAD)
     core = skin_sure * np.exp(-0.5 * (deviations(change, offset, spread) / TYPICAL) ** 2)
-    usual = offset + _nearby(change - offset, core)
+    local = plus(change, -offset)
+    usual = plus(_nearby(local, core), offset)
     from_skin = deviations(change - usual, ZERO, spread)
     sure = share * trust_in_doubt(surface.cosine)
     hair = hair_of_scalp(found, model + usual, from_skin, sure, surface)
     likely = share * surface.skin * (1.0 - np.maximum(surface.may_be_hairy, surface.neck))
     core = np.maximum(core, likely * np.exp(-0.5 * (from_skin / GROWING) ** 2))
-    usual = offset + _nearby(change - offset, core)
+    usual = plus(_nearby(local, core), offset)
     from_skin = deviations(change - usual, ZERO, spread)
     doubt = from_skin + surface.neck * (_beyond_shadow(found, model + usual, spread) - from_skin)
     astray = ramp(from_skin - hair.deviations, *HAIRLIKE) * hair.sure
@@ -164,40 +173,40 @@ def complete(
     near *= np.exp(-0.5 * doubtful * (from_skin / TYPICAL) ** 2)
     near *= np.exp(-0.5 * surface.sharp * (from_skin / LASHES) ** 2)
     near *= 1.0 - surface.sharp * surface.skin * (1.0 - surface.lips)
-    local = change - offset
-    local -= doubtful[..., None] * (local - np.clip(local, -MOST_LOCAL, MOST_LOCAL))
-    change = alike(faded(local, near, REACH) + offset, surface.back)
-    change[..., 1:] *= surface.skin[..., None]
-    change += mouth.teeth[..., None] * (mouth.change - change)
+    local -= repeated(doubtful, 3) * (local - limited(local, MOST_LOCAL))
+    change = alike(plus(faded(local, near, REACH), offset), surface.back)
+    change *= _of_hue(surface.skin)
+    if mouth.teeth.any():
+        change += repeated(mouth.teeth, 3) * plus(-change, mouth.change)
     skin_color = model + change
-    lightness = model[..., :1] - float((model[..., 0] * near).sum() / max(near.sum(), 1e-3))
-    plain = np.concatenate([0.4 * lightness, np.zeros_like(model[..., 1:])], axis=-1) + hair.color
+    lightness = np.ascontiguousarray(model[..., 0])
+    lightness -= float((lightness * near).sum() / max(near.sum(), 1e-3))
+    flat = np.zeros_like(lightness)
+    plain = plus(_merged(np.float32(0.4) * lightness, flat, flat), hair.color)
     sure = share * trust_in_doubt(surface.cosine) * hair.here * hair.sure
     hair_change = faded(found - plain, sure, HAIR_REACH)
     hair_color = plain + alike(hair_change, surface.back)
-    covered = hair.covered[..., None]
-    plausible = skin_color + covered * (hair_color - skin_color)
+    plausible = skin_color + repeated(hair.covered, 3) * (hair_color - skin_color)
     soft = np.minimum(1.0 - surface.sharp + surface.teeth, 1.0)
-    step = np.clip(found - plausible, -MOST_BORDER, MOST_BORDER)
-    border = soft[..., None] * alike(faded(step, share * soft, BORDER_REACH, 2), surface.back)
+    step = limited(found - plausible, MOST_BORDER)
+    border = alike(faded(step, share * soft, BORDER_REACH, 2), surface.back) * repeated(soft, 3)
     skin_rgb, hair_rgb = to_rgb(skin_color + border), to_rgb(hair_color + border)
     mirrored, covering = np.zeros_like(share), hair.covered
     if symmetric:
-        other = found[:, ::-1] + model - model[:, ::-1]
-        both = np.minimum(share, share[:, ::-1])
-        other = to_rgb(other + extended(found - other, both))
-        mirrored = np.clip(2.0 * share[:, ::-1] - 1.0, 0.0, 1.0)
-        skin_rgb += mirrored[..., None] * (other - colors[:, ::-1] - skin_rgb)
+        beside = np.ascontiguousarray(share[:, ::-1])
+        other = model + _mirrored(apart)
+        other = to_rgb(other + extended(found - other, np.minimum(share, beside)))
+        mirrored = surely(beside)
+        skin_rgb += repeated(mirrored, 3) * (other - _mirrored(colors) - skin_rgb)
         covering = covering * (1.0 - mirrored)
-    layers = [skin_rgb * 255.0, np.stack([mirrored, fade, covering], -1), hair_rgb * 255.0]
-    fields = np.concatenate(layers, axis=-1)
-    brightness = _grey(shade)
-    own = _grey(_moderate(light, lighting, surface.skin, SEEN_LIGHT))
+    white = np.float32(255.0)
+    fields = _merged(skin_rgb * white, mirrored, fade, covering, hair_rgb * white)
+    own = _grey(_moderate(light, ambient, [np.full_like(fade, limit) for limit in SEEN_LIGHT]))
     brightness += share * (own - brightness)
     mean = float((brightness * skin_sure).sum() / max(float(skin_sure.sum()), 1e-3))
     brightness /= mean if mean > 0.0 else float(brightness.mean())
     grain = contrast(found[..., 0], near * surface.trusted, SKIN_CONTRAST)
-    return Completion(fields.astype(np.float32), brightness, (grain, hair.contrast))
+    return Completion(fields, brightness, (grain, hair.contrast))
 
 
 def to_lab(colors: Colors) -> Colors:
@@ -215,21 +224,34 @@ def to_rgb(colors: Colors) -> Colors:
     return np.clip(rgb, 0.0, 1.0)
 
 
-def _moderate(
-    factor: Colors,
-    lighting: Float[np.ndarray, "9 3"],
-    skin: Plane,
-    limits: Sequence[float | Colors],
-) -> Colors:
-    """The light without extremes; on what is not skin only its brightness."""
-    ambient = np.maximum(lighting[0], 0.0) / np.float32(AMBIENT_WHITE)
-    factor = np.minimum(np.maximum(factor, limits[0] * ambient), limits[1] * ambient)
-    grey = _grey(factor)[..., None]
-    return grey + skin[..., None] * (factor - grey)
+def _moderate(light: Colors, ambient: Float[np.ndarray, "3"], limits: Sequence[Plane]) -> Colors:
+    """The light without extremes, which are times the ambient light."""
+    low, high = (_merged(*(limit * channel for channel in ambient)) for limit in limits)
+    return np.minimum(np.maximum(light, low), high)
 
 
 def _grey(colors: Colors) -> Plane:
-    return (colors[..., 0] + colors[..., 1] + colors[..., 2]) / np.float32(3.0)
+    import cv2
+
+    return cv2.transform(colors, np.full((1, 3), 1.0 / 3.0))
+
+
+def _of_hue(share: Plane) -> Colors:
+    """A share of hue and of none of the lightness."""
+    return _merged(np.ones_like(share), share, share)
+
+
+def _mirrored(colors: Colors) -> Colors:
+    import cv2
+
+    return cv2.flip(colors, 1)
+
+
+def _merged(*planes: np.ndarray) -> Float[np.ndarray, "t t c"]:
+    """The channels of all one after the other, float32."""
+    import cv2
+
+    return cv2.merge([np.asarray(plane, dtype=np.float32) for plane in planes])
 
 
 def _nearby(change: Colors, weight: Plane) -> Colors:
@@ -239,16 +261,19 @@ def _nearby(change: Colors, weight: Plane) -> Colors:
     size, small = weight.shape[::-1], (min(NEARBY_SIDE, weight.shape[1]),) * 2
     weighted, known = (
         cv2.resize(plane, small, interpolation=cv2.INTER_AREA)
-        for plane in (change * weight[..., None], weight)
+        for plane in (change * repeated(weight, 3), weight)
     )
-    field = faded(weighted / np.maximum(known, 1e-3)[..., None], known, NEARBY_REACH)
+    field = faded(weighted / repeated(np.maximum(known, 1e-3), 3), known, NEARBY_REACH)
     return cv2.resize(cv2.GaussianBlur(field, (0, 0), 0.7), size, interpolation=cv2.INTER_LINEAR)
 
 
 def _beyond_shadow(found: Colors, skin: Colors, spread: Float[np.ndarray, "3"]) -> Plane:
     """Deviations on the neck, that of a shadow counting less."""
-    darker = np.clip((found[..., :1] + 16.0) / (skin[..., :1] + 16.0), 0.3, 1.0)
-    lightness = found[..., :1] - skin[..., :1]
-    lightness += (1.0 - SHADOW) * np.clip(-lightness, 0.0, MOST_SHADOW)
-    apart = np.concatenate([lightness, found[..., 1:] - darker * skin[..., 1:]], axis=-1)
-    return NECK_DOUBT * deviations(apart, np.zeros(3, np.float32), spread)
+    import cv2
+
+    (light, a, b), (usual, usual_a, usual_b) = cv2.split(found), cv2.split(skin)
+    darker = np.clip((light + 16.0) / (usual + 16.0), 0.3, 1.0)
+    light -= usual
+    light += (1.0 - SHADOW) * np.clip(-light, 0.0, MOST_SHADOW)
+    apart = _merged(light, a - darker * usual_a, b - darker * usual_b)
+    return NECK_DOUBT * deviations(apart, ZERO, spread)

@@ -39,8 +39,7 @@ def fit_lighting(
     used = used[:: max(1, len(used) // MAX_SAMPLES)]
     if not len(used):
         return lighting
-    basis = harmonics_basis(normals.reshape(-1, 3)[used].astype(np.float64))[:, :ORDERS]
-    basis = basis * np.array(COSINE_LOBE[:ORDERS])
+    basis = _basis(normals.reshape(-1, 3)[used].astype(np.float64))
     trust = weight.reshape(-1)[used].astype(np.float64)
     shown, target = (
         np.ascontiguousarray(colors.reshape(-1, 3)[used].T, dtype=np.float64)
@@ -57,6 +56,20 @@ def fit_lighting(
             axis=1, keepdims=True
         )
     return lighting
+
+
+def linear_shading(
+    normals: Float[np.ndarray, "t t 3"], lighting: Float[np.ndarray, "9 3"]
+) -> Float[np.ndarray, "t t 3"]:
+    """`shading` by what `fit_lighting` finds: linear in the normals."""
+    import cv2
+
+    ambient, *turned = _basis(np.vstack([np.zeros(3), np.eye(3)])) @ lighting[:ORDERS]
+    return cv2.transform(normals, np.column_stack([np.transpose(turned - ambient), ambient]))
+
+
+def _basis(normals: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 4"]:
+    return harmonics_basis(normals)[:, :ORDERS] * np.array(COSINE_LOBE[:ORDERS])
 
 
 def _robust(

@@ -125,13 +125,13 @@ def hair_of_scalp(
     scalp = share * surface.hairy * np.maximum(surface.cosine, 0.0)
     no_skin = _no_skin(found, skin)
     pale = ramp(found[..., 0] - skin[..., 0], *PALER)
-    pale *= ramp(-np.linalg.norm(found[..., 1:], axis=-1), *WHITISH)
+    pale *= ramp(-_chroma(found), *WHITISH)
     if (scalp * pale).sum() > MOST * scalp.sum():  # highlights are smaller
         no_skin = np.maximum(no_skin, PURE * pale)
     hairlike = ramp(no_skin, *NO_SKIN)
     top = _share(scalp * surface.crown, hairlike)
     sides = _share(scalp * (1.0 - surface.crown), hairlike)
-    foreign = surface.hairy * ramp(no_skin, *NO_SKIN)
+    foreign = surface.hairy * hairlike
     if top is None and sides is None:
         return ScalpHair.none(foreign)
     top = sides if top is None else top
@@ -160,17 +160,26 @@ def hair_of_scalp(
 
 def _no_skin(found: Colors, skin: Colors) -> Plane:
     """Deviations of colours from what skin is in any light."""
-    light, usual = found[..., 0], skin[..., 0]
+    import cv2
+
+    (light, a, b), (usual, usual_a, usual_b) = cv2.split(found), cv2.split(skin)
     paler = (WHITE - light) / np.maximum(WHITE - usual, 1.0)
     darker = (light + BLACK) / (usual + BLACK)
-    hue = skin[..., 1:] * np.clip(np.minimum(paler, darker), 0.0, 1.0)[..., None]
-    along = skin[..., 1:] / np.maximum(np.linalg.norm(skin[..., 1:], axis=-1, keepdims=True), 1.0)
-    apart = found[..., 1:] - hue
-    greyer = np.minimum((apart * along).sum(axis=-1), 0.0)
-    across = apart[..., 0] * along[..., 1] - apart[..., 1] * along[..., 0]
+    left = np.clip(np.minimum(paler, darker), 0.0, 1.0)
+    a, b = a - left * usual_a, b - left * usual_b
+    chroma = np.maximum(np.sqrt(usual_a * usual_a + usual_b * usual_b), 1.0)
+    greyer = np.minimum((a * usual_a + b * usual_b) / chroma, 0.0)
+    across = (a * usual_b - b * usual_a) / chroma
     across *= np.where(darker > 1.0, PALE_HUE, 1.0)
     shade = np.maximum(-np.log(np.maximum(darker, 0.05)) - DARKER, 0.0) / DARKER_SPREAD
     return np.sqrt((greyer**2 + across**2) / HUE_SPREAD**2 + shade**2)
+
+
+def _chroma(colors: Colors) -> Plane:
+    import cv2
+
+    _, a, b = cv2.split(colors)
+    return np.sqrt(a * a + b * b)
 
 
 def _share(scalp: Plane, hairlike: Plane) -> float | None:

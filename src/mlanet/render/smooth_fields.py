@@ -60,6 +60,26 @@ def repeated(plane: Plane, count: int) -> Float[np.ndarray, "t t c"]:
     return cv2.merge([plane] * count).reshape(*plane.shape, count)
 
 
+def plus(
+    values: Float[np.ndarray, "t t 3"], color: Float[np.ndarray, "3"]
+) -> Float[np.ndarray, "t t 3"]:
+    """A colour more: several times as fast as a sum of NumPy's."""
+    import cv2
+
+    return cv2.add(values, (*color.tolist(), 0.0))
+
+
+def limited(
+    values: Float[np.ndarray, "t t 3"], most: Float[np.ndarray, "3"]
+) -> Float[np.ndarray, "t t 3"]:
+    """No farther from zero than `most` of each channel."""
+    import cv2
+
+    limit = most.tolist()
+    low, high = (-limit[0], -limit[1], -limit[2], 0.0), (*limit, 0.0)
+    return cv2.min(cv2.max(values, low), high)
+
+
 def alike(values: Float[np.ndarray, "t t c"], back: Plane) -> Float[np.ndarray, "t t c"]:
     """Left and right of one value where they meet at the back."""
     import cv2
