@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from mlanet.render.smooth_fields import faded, middle, ramp
+from mlanet.render.smooth_fields import faded, middle, ramp, repeated
 
 SIDE = 64
 """Texels across an eyeball's part of the texture where the iris is looked for and completed."""
@@ -112,6 +112,8 @@ def complete_eyes(
 
     Where no iris is found, as in closed eyes or behind dark glasses, nothing is changed.
     """
+    import cv2
+
     size = len(image)
     looks = [_look(photo, visibility, island) for island in islands]
     found = _iris(looks)
@@ -127,11 +129,12 @@ def complete_eyes(
         share = ramp(distance, IRIS_DEG - 1.5, IRIS_DEG + 2.5)
         beside = ramp(distance, IRIS_DEG + 2.0, IRIS_DEG + 6.0)
         own = seen * (1.0 - beside * _lid_on(colors, white))
-        around, shown = white * ball.light[..., None], own * share
+        around = cv2.merge([ball.light * channel for channel in white])
+        shown = own * share
         around = _continued(around, colors, shown * _pale(colors, white), REACH)
         around = _continued(around, colors, shown, SEAM_REACH)
-        drawn += share[..., None] * (around - drawn)
-        drawn += own[..., None] * (colors - drawn)
+        drawn += repeated(share, 3) * (around - drawn)
+        drawn += repeated(own, 3) * (colors - drawn)
         np.clip(drawn, 0.0, 255.0, out=drawn)
         image[window] = np.rint(drawn, out=drawn)
 
@@ -169,9 +172,9 @@ def _continued(
 
     apart, known = (
         cv2.resize(plane, (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_AREA)
-        for plane in ((photo - ball) * seen[..., None], seen)
+        for plane in ((photo - ball) * repeated(seen, 3), seen)
     )
-    change = faded(apart / np.maximum(known, 1e-3)[..., None], known, reach)
+    change = faded(apart / repeated(np.maximum(known, 1e-3), 3), known, reach)
     return ball + cv2.resize(change, seen.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
@@ -179,8 +182,12 @@ def _pale(
     photo: Float[np.ndarray, "h w 3"], white: Float[np.ndarray, "3"]
 ) -> Float[np.ndarray, "h w"]:
     """How far what a photo shows of the eyeball is its white; the rest is rims, veins, shade."""
-    most = np.maximum(photo.max(axis=-1), 1.0)
-    colored = photo.min(axis=-1) / most - np.float32(white.min() / white.max())
+    import cv2
+
+    red, green, blue = cv2.split(photo)
+    most = np.maximum(np.maximum(np.maximum(red, green), blue), 1.0)
+    least = np.minimum(np.minimum(red, green), blue)
+    colored = least / most - np.float32(white.min() / white.max())
     bright, colour = PALE
     return ramp(most / np.float32(white.max()), *bright) * (1.0 - ramp(-colored, *colour))
 
@@ -191,11 +198,11 @@ def _lid_on(
     """How far what a photo shows on the white is lid instead, by its colour."""
     import cv2
 
-    lab, own = (
-        cv2.cvtColor(colors * np.float32(1.0 / 255.0), cv2.COLOR_RGB2LAB)
+    (_, a, b), (_, usual_a, usual_b) = (
+        cv2.split(cv2.cvtColor(colors * np.float32(1.0 / 255.0), cv2.COLOR_RGB2LAB))
         for colors in (photo, white[None, None])
     )
-    _, a, b = np.moveaxis(lab - own, -1, 0)
+    a, b = a - usual_a, b - usual_b
     return ramp(np.sqrt(a * a + b * b), *LID_CHROMA)
 
 
@@ -220,9 +227,9 @@ def _look(
     share = np.clip(visibility[window], 0.0, 1.0)
     colors, known = (
         cv2.resize(plane, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-        for plane in (photo[window] * share[..., None], share)
+        for plane in (photo[window] * repeated(share, 3), share)
     )
-    colors = colors / np.maximum(known, 1e-3)[..., None]
+    colors = colors / repeated(np.maximum(known, 1e-3), 3)
     return _Look(colors, known, 2.0 * island.radius_uv * island.deg_per_uv / SIDE)
 
 
@@ -233,7 +240,7 @@ def _iris(looks: Sequence[_Look]) -> tuple[float, float] | None:
     step = looks[0].deg_per_texel
     disc, ring = _disc_and_ring(step)
     known = np.sum([look.known for look in looks], axis=0)
-    light = np.sum([look.colors.mean(axis=-1) * look.known for look in looks], axis=0)
+    light = np.sum([_grey(look.colors) * look.known for look in looks], axis=0)
     sums = [
         cv2.filter2D(plane, -1, kernel, borderType=cv2.BORDER_CONSTANT)
         for plane, kernel in ((light, disc), (known, disc), (light, ring), (known, ring))
@@ -249,6 +256,12 @@ def _iris(looks: Sequence[_Look]) -> tuple[float, float] | None:
     if score[row, column] <= 0.0 or contrast[row, column] < LEAST_CONTRAST:
         return None
     return float(at[column]), float(at[row])
+
+
+def _grey(colors: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
+    import cv2
+
+    return cv2.transform(colors, np.full((1, 3), 1.0 / 3.0))
 
 
 @lru_cache(maxsize=4)

@@ -39,13 +39,13 @@ def fit_lighting(
     used = used[:: max(1, len(used) // MAX_SAMPLES)]
     if not len(used):
         return lighting
-    basis = _basis(normals.reshape(-1, 3)[used].astype(np.float64))
-    trust = weight.reshape(-1)[used].astype(np.float64)
+    basis = _basis(normals.reshape(-1, 3)[used]).astype(np.float32)
+    trust = weight.reshape(-1)[used].astype(np.float32)
     shown, target = (
-        np.ascontiguousarray(colors.reshape(-1, 3)[used].T, dtype=np.float64)
+        np.ascontiguousarray(colors.reshape(-1, 3)[used].T, dtype=np.float32)
         for colors in (albedo, photo)
     )
-    lighting[:ORDERS] = _robust(basis, shown, target, trust).T
+    lighting[:ORDERS] = _robust(np.ascontiguousarray(basis.T), shown, target, trust).T
     usual = np.maximum(np.median(shown, axis=1), 1e-3)
     plain = AMBIENT_WHITE * np.median(target, axis=1) / usual
     if (lighting[0] < LEAST_AMBIENT * plain).any():  # shadows only: they say nothing of the rest
@@ -73,26 +73,26 @@ def _basis(normals: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 4"]:
 
 
 def _robust(
-    basis: Float[np.ndarray, "n k"],
+    basis: Float[np.ndarray, "k n"],
     shown: Float[np.ndarray, "c n"],
     target: Float[np.ndarray, "c n"],
     trust: Float[np.ndarray, "n"],
 ) -> Float[np.ndarray, "c k"]:
     """Huber's estimates of `basis` times `shown`, by iteratively re-weighted least squares."""
-    count = basis.shape[1]
-    products = (basis[:, :, None] * basis[:, None, :]).reshape(len(basis), -1)
+    count = len(basis)
+    products = (basis[:, None] * basis).reshape(count * count, -1)
     squared, both = shown * shown, shown * target
     weight = np.broadcast_to(trust, shown.shape)
     solution = np.zeros((len(shown), count))
     diagonal = np.arange(count)
+    least = 1e-6 * float(trust.sum())  # a channel may be black everywhere
     for _ in range(6):
-        normal = ((weight * squared) @ products).reshape(-1, count, count)
+        normal = ((weight * squared) @ products.T).astype(np.float64).reshape(-1, count, count)
         damping = np.repeat(RIDGE * normal[:, :1, 0], count, axis=1)
         damping[:, 0] = 0.0
-        damping += 1e-6 * trust.sum()  # a channel may be black everywhere
-        normal[:, diagonal, diagonal] += damping
-        right = (weight * both) @ basis
+        normal[:, diagonal, diagonal] += damping + least
+        right = (weight * both) @ basis.T
         solution = np.linalg.solve(normal, right[..., None])[..., 0]
-        residual = np.abs((solution @ basis.T) * shown - target)
-        weight = trust * np.minimum(1.0, HUBER / np.maximum(residual, 1e-9))
+        residual = np.abs((solution.astype(np.float32) @ basis) * shown - target)
+        weight = trust * np.minimum(np.float32(HUBER) / np.maximum(residual, 1e-9), 1.0)
     return solution
