@@ -1,6 +1,9 @@
 import numpy as np
 
+from mlanet.geometry import AMBIENT_WHITE, shading
+from mlanet.render.color_statistics import deviations
 from mlanet.render.completion import complete, to_lab
+from mlanet.render.light_fit import linear_shading
 from mlanet.render.surface_planes import SurfacePlanes
 
 SIZE = 64
@@ -219,3 +222,21 @@ def test_dark_strands_at_an_outline_stay():
     dark, light = (behind_hair(color, 0.4)[4, 25, 4] for color in ((25, 18, 14), (215, 225, 235)))
     assert dark > 0.85
     assert light < 0.6
+
+
+def test_deviations_are_distances_over_each_channels_spread():
+    rng = np.random.default_rng(0)
+    colors = rng.normal(50.0, 20.0, (8, 8, 3)).astype(np.float32)
+    middle, spread = np.array([50, 4, -9], np.float32), np.array([9, 4, 5], np.float32)
+    expected = np.linalg.norm((colors - middle) / spread, axis=-1)
+    np.testing.assert_allclose(deviations(colors, middle, spread), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_light_of_first_order_is_linear_in_normals():
+    rng = np.random.default_rng(0)
+    normals = rng.normal(size=(8, 8, 3)).astype(np.float32)
+    normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
+    lighting = np.zeros((9, 3), np.float32)
+    lighting[0], lighting[1:4] = AMBIENT_WHITE, rng.normal(size=(3, 3))
+    expected = shading(normals, lighting)
+    np.testing.assert_allclose(linear_shading(normals, lighting), expected, atol=1e-5)

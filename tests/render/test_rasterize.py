@@ -6,6 +6,7 @@ import pytest
 
 from mlanet.errors import RenderError
 from mlanet.render import interpolate, rasterize, rasterize_naive
+from mlanet.render.coverage import nearest_depth
 
 from .scenes import triangle_soup
 
@@ -55,6 +56,16 @@ def test_closed_convex_mesh_is_hit_once_from_each_side(sphere, frontal, camera):
     np.testing.assert_array_equal(hits(projected, front, (100, 100)), whole.mask)
     culled = rasterize(projected, sphere.faces, (100, 100), cull_backfaces=True)
     np.testing.assert_array_equal(culled.face_index, whole.face_index)
+
+
+def test_depths_alone_are_those_of_the_nearest_triangles(sphere, frontal, camera):
+    projected = camera.project(frontal.apply(sphere.vertices))
+    faces = sphere.faces[::2].astype(np.int32)  # through the holes the inside is seen
+    whole = rasterize(projected, faces, (100, 100))
+    depth = nearest_depth(projected, faces, (100, 100))
+    assert 0 < whole.mask.sum() < whole.mask.size
+    np.testing.assert_allclose(depth[whole.mask], whole.depth[whole.mask], rtol=1e-3)
+    assert (depth[~whole.mask] > 1e20).all()
 
 
 def test_ties_go_to_the_lower_index():

@@ -173,7 +173,7 @@ def complete(
     near *= np.exp(-0.5 * doubtful * (from_skin / TYPICAL) ** 2)
     near *= np.exp(-0.5 * surface.sharp * (from_skin / LASHES) ** 2)
     near *= 1.0 - surface.sharp * surface.skin * (1.0 - surface.lips)
-    local -= repeated(doubtful, 3) * (local - limited(local, MOST_LOCAL))
+    local -= repeated(doubtful, 3) * (local - limited(local, -MOST_LOCAL, MOST_LOCAL))
     change = alike(plus(faded(local, near, REACH), offset), surface.back)
     change *= _of_hue(surface.skin)
     if mouth.teeth.any():
@@ -188,7 +188,7 @@ def complete(
     hair_color = plain + alike(hair_change, surface.back)
     plausible = skin_color + repeated(hair.covered, 3) * (hair_color - skin_color)
     soft = np.minimum(1.0 - surface.sharp + surface.teeth, 1.0)
-    step = limited(found - plausible, MOST_BORDER)
+    step = limited(found - plausible, -MOST_BORDER, MOST_BORDER)
     border = alike(faded(step, share * soft, BORDER_REACH, 2), surface.back) * repeated(soft, 3)
     skin_rgb, hair_rgb = to_rgb(skin_color + border), to_rgb(hair_color + border)
     mirrored, covering = np.zeros_like(share), hair.covered

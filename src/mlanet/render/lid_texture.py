@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mlanet.render.smooth_fields import Plane, extended, middle, ramp, repeated
+from mlanet.render.smooth_fields import Plane, extended, limited, middle, ramp, repeated
 
 SIDE = 48
 """Texels across at which the colour of the skin around an eye is continued over its lids."""
@@ -77,16 +77,19 @@ def finish_lids(
     if around is None:
         return
     used = np.flatnonzero((planes.lid > 0.0) | (planes.lashes > 0.0))
-    own, around, tint = (plane.reshape(1, -1, 3)[:, used] for plane in (lab, around, planes.tint))
+    own, around, tint = (
+        plane.reshape(1, -1, 3).take(used, axis=1) for plane in (lab, around, planes.tint)
+    )
     lid, lashes, seen = (
-        plane.reshape(1, -1, 1)[:, used] for plane in (planes.lid, planes.lashes, visibility[place])
+        plane.reshape(1, -1)[:, used] for plane in (planes.lid, planes.lashes, visibility[place])
     )
     skin = cv2.cvtColor(cv2.cvtColor(around, cv2.COLOR_LAB2RGB) * tint, cv2.COLOR_RGB2LAB)
-    clean = skin + seen * np.clip(own - skin, -KEPT_DARKER, KEPT_LIGHTER)
+    clean = skin + repeated(seen, 3) * limited(own - skin, -KEPT_DARKER, KEPT_LIGHTER)
     mended = 1.0 - seen * np.float32(1.0 - folded)
-    own += mended * lid * (clean - own)
+    own += repeated(mended * lid, 3) * (clean - own)
     drawn = cv2.cvtColor(own, cv2.COLOR_LAB2RGB)
-    drawn *= 1.0 - np.float32(folded) * lashes * (1.0 - LASHES)
+    taken = np.float32(folded) * lashes
+    drawn *= cv2.merge([1.0 - taken * share for share in 1.0 - LASHES])
     finished = image[place].reshape(-1, 3)
     finished[used] = np.rint(np.clip(drawn[0], 0.0, 1.0) * np.float32(255.0))
     image[place] = finished.reshape(lab.shape)
@@ -102,7 +105,7 @@ def _around(own: Float[np.ndarray, "h w 3"], weight: Plane) -> Float[np.ndarray,
     )
     if known.sum() < LEAST_AROUND:
         return None
-    colors = weighted / np.maximum(known, 1e-3)[..., None]
+    colors = weighted / repeated(np.maximum(known, 1e-3), 3)
     usual = middle(colors[known > 0.3 * known.max()])
     apart = colors - usual
     apart[..., 0] *= np.where(apart[..., 0] < 0.0, DARKER_COUNTS, 1.0)

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int, UInt8
 
 from mlanet.geometry import Camera, Mesh
 from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
+from mlanet.render.coverage import nearest_depth
 from mlanet.render.heads import PosedHead
 from mlanet.render.rasterize import rasterize
 from mlanet.render.renderer import Box
@@ -93,8 +94,6 @@ class Sight:
         if self.box[0] >= self.box[2] or self.box[1] >= self.box[3]:
             return found
         photo, scale, origin = self._reduced(self.pixels_across / size)
-        points = self.points.astype(np.float32)
-        points[:, :2] -= origin
         maps, map_scale, slopes = self._depth_maps
         left, top, right, bottom = self.box
         sample_photo(
@@ -103,7 +102,7 @@ class Sight:
             np.ascontiguousarray(atlas.uv_faces, dtype=np.int32),
             np.ascontiguousarray(self.mesh.faces, dtype=np.int32),
             self._faces_seen,
-            points,
+            self._local_points,
             photo,
             scale.astype(np.float32),
             maps,
@@ -162,6 +161,12 @@ class Sight:
         return np.ascontiguousarray(part), scale, np.array([left, top], dtype=np.float64)
 
     @cached_property
+    def _local_points(self) -> Float[np.ndarray, "v 5"]:
+        """The points from the box's corner, float32."""
+        left, top = self.box[:2]
+        return (self.points - [left, top, 0.0, 0.0, 0.0]).astype(np.float32)
+
+    @cached_property
     def _faces_seen(self) -> Int[np.ndarray, "f"]:
         """0 for triangles that show nothing, else 1 plus the number of their depth map."""
         first, second, third = np.ascontiguousarray(self.mesh.faces.T)
@@ -178,8 +183,8 @@ class Sight:
         scale = min(1.0, MAP_SIDE / max(right - left, bottom - top))
         size = (int(np.ceil((bottom - top) * scale)), int(np.ceil((right - left) * scale)))
         origin, stretched = np.array([left, top, 0.0]), np.array([scale, scale, 1.0])
-        depth = rasterize((self.points[:, :3] - origin) * stretched, self.mesh.faces, size).depth
-        depth[depth == 0] = np.float32(np.finfo(np.float32).max)
+        faces = np.ascontiguousarray(self.mesh.faces, dtype=np.int32)
+        depth = nearest_depth((self.points[:, :3] - origin) * stretched, faces, size)
         pixel_mm = float(np.median(self.points[:, 2])) / (self.camera.focal_length_px * scale)
         radius = int(np.clip(round(OCCLUDER_MARGIN_MM / pixel_mm), 1, 8))
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))

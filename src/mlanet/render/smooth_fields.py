@@ -26,7 +26,9 @@ def faded(
     unknown = (weight < 0.2).astype(np.uint8)
     away = cv2.distanceTransform(unknown, cv2.DIST_L2, 3) / np.float32(reach * len(weight))
     falling = np.exp(-(np.minimum(away, FAR) ** power))
-    return extended(values, weight) * repeated(falling, values.shape[-1])
+    field = extended(values, weight)
+    field *= repeated(falling, values.shape[-1])
+    return field
 
 
 def extended(values: Float[np.ndarray, "t t c"], weight: Plane) -> Float[np.ndarray, "t t c"]:
@@ -46,11 +48,15 @@ def extended(values: Float[np.ndarray, "t t c"], weight: Plane) -> Float[np.ndar
         result = cv2.resize(result, level.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         known = np.minimum(level[..., -1], 1.0)
         own = known / np.maximum(level[..., -1], np.float32(1e-6))
-        result = result * repeated(1.0 - known, count + 1) + level * repeated(own, count + 1)
+        result *= repeated(1.0 - known, count + 1)
+        level *= repeated(own, count + 1)
+        result += level
     result = np.ascontiguousarray(result[..., :-1])
     wide = cv2.resize(result, weight.shape[::-1], interpolation=cv2.INTER_LINEAR)
     wide = wide.reshape(values.shape)
-    return wide + np.minimum(weights, 1.0) * (values - wide)
+    own = values - wide
+    own *= np.minimum(weights, 1.0, out=weights)
+    return np.add(own, wide, out=own)
 
 
 def repeated(plane: Plane, count: int) -> Float[np.ndarray, "t t c"]:
@@ -66,18 +72,21 @@ def plus(
     """A colour more: several times as fast as a sum of NumPy's."""
     import cv2
 
-    return cv2.add(values, (*color.tolist(), 0.0))
+    return cv2.add(values, _scalar(color))
 
 
 def limited(
-    values: Float[np.ndarray, "t t 3"], most: Float[np.ndarray, "3"]
-) -> Float[np.ndarray, "t t 3"]:
-    """No farther from zero than `most` of each channel."""
+    values: Float[np.ndarray, "h w 3"], least: Float[np.ndarray, "3"], most: Float[np.ndarray, "3"]
+) -> Float[np.ndarray, "h w 3"]:
+    """Between limits of each channel."""
     import cv2
 
-    limit = most.tolist()
-    low, high = (-limit[0], -limit[1], -limit[2], 0.0), (*limit, 0.0)
-    return cv2.min(cv2.max(values, low), high)
+    return cv2.min(cv2.max(values, _scalar(least)), _scalar(most))
+
+
+def _scalar(color: Float[np.ndarray, "3"]) -> Any:
+    """A colour as OpenCV takes it instead of a whole plane: a fourth number belongs to it."""
+    return (*color.tolist(), 0.0)
 
 
 def alike(values: Float[np.ndarray, "t t c"], back: Plane) -> Float[np.ndarray, "t t c"]:

@@ -225,7 +225,7 @@ def _seen(
         projected = photo.camera.project(np.asarray(vertices_camera, dtype=np.float64))
     checked_mesh(projected, mesh.faces)
     normals = viewer_normals(vertices_camera, topology)
-    cosine = np.einsum("vk,vk->v", normals, unit(vertices_camera) * np.array([-1.0, 1.0, 1.0]))
+    cosine = _cosine(normals, vertices_camera)
     allowed = guide.allowed if photo.allowed is None else guide.allowed * photo.allowed
     points = np.column_stack([projected, cosine, allowed])
     box = box_in_picture(projected, image.shape[:2])
@@ -241,6 +241,14 @@ def _seen(
         coarse,
         _surface(atlas.coarse, mesh, normals, cosine, coarse, fill, guide, topology),
     )
+
+
+def _cosine(
+    normals: Float[np.ndarray, "v 3"], points: Float[np.ndarray, "v 3"]
+) -> Float[np.ndarray, "v"]:
+    """Of normals (viewer's frame) with lines of sight (camera frame): their y and z differ."""
+    along = np.einsum("vk,vk->v", normals, points) - 2.0 * normals[:, 0] * points[:, 0]
+    return along / np.maximum(np.sqrt(np.einsum("vk,vk->v", points, points)), 1e-12)
 
 
 def unit(vectors: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
@@ -260,7 +268,8 @@ def _surface(
     topology: MeshTopology,
 ) -> SurfacePlanes:
     albedo = np.zeros_like(normals) if fill is None else fill
-    columns = np.column_stack([albedo, normals, cosine]).astype(np.float32)
+    columns = np.empty((len(normals), 7), np.float32)
+    columns[:, :3], columns[:, 3:6], columns[:, 6] = albedo, normals, cosine
     planes = vertex_attributes_to_uv(atlas, mesh.faces, columns)
     colors = np.ascontiguousarray(planes[..., :3])
     if fill is None:
