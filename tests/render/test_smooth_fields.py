@@ -1,6 +1,6 @@
 import numpy as np
 
-from mlanet.render.smooth_fields import faded, limited, plus, repeated
+from mlanet.render.smooth_fields import extended, faded, limited, plus, repeated
 
 
 def test_a_square_fade_holds_near_the_border_and_ends_sooner_far_away():
@@ -23,3 +23,17 @@ def test_sums_limits_and_products_are_those_of_plain_numpy():
     least, most = -np.abs(color), 2.0 * np.abs(color)
     np.testing.assert_array_equal(limited(values, least, most), np.clip(values, least, most))
     np.testing.assert_array_equal(values * repeated(plane, 3), values * plane[..., None])
+
+
+def test_known_values_stay_and_the_rest_lies_between_them():
+    known = np.zeros((50, 50), np.float32)
+    known[:, :5], known[:, 45:] = 1.0, 0.6
+    values = np.zeros((50, 50, 2), np.float32)
+    values[:, :5], values[:, 45:] = (2.0, -1.0), (6.0, -1.0)
+    field = extended(values, known)
+    np.testing.assert_array_equal(field[:, :5], values[:, :5])
+    np.testing.assert_allclose(field[..., 1], -1.0, rtol=1e-5)
+    assert field[..., 0].min() >= 2.0 - 1e-4
+    assert field[..., 0].max() <= 6.0 + 1e-4
+    assert field[25, 10, 0] < 3.0 < 4.0 < field[25, 40, 0]
+    assert (field[:, 45:, 0] > 5.0).all()

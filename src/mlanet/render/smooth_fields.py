@@ -32,7 +32,7 @@ def faded(
 
 
 def extended(values: Float[np.ndarray, "t t c"], weight: Plane) -> Float[np.ndarray, "t t c"]:
-    """Values as they are where they have weight, elsewhere smoothly continued."""
+    """Values as they are where they have weight, 0 to 1, elsewhere smoothly continued."""
     import cv2
 
     count = values.shape[-1]
@@ -46,16 +46,13 @@ def extended(values: Float[np.ndarray, "t t c"], weight: Plane) -> Float[np.ndar
     result[:] = total / max(float(total[-1]), 1e-6)
     for level in reversed(levels[1:]):
         result = cv2.resize(result, level.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        known = np.minimum(level[..., -1], 1.0)
-        own = known / np.maximum(level[..., -1], np.float32(1e-6))
-        result *= repeated(1.0 - known, count + 1)
-        level *= repeated(own, count + 1)
+        result *= repeated(1.0 - level[..., -1], count + 1)
         result += level
     result = np.ascontiguousarray(result[..., :-1])
     wide = cv2.resize(result, weight.shape[::-1], interpolation=cv2.INTER_LINEAR)
     wide = wide.reshape(values.shape)
     own = values - wide
-    own *= np.minimum(weights, 1.0, out=weights)
+    own *= weights
     return np.add(own, wide, out=own)
 
 
