@@ -9,9 +9,10 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int32
+from jaxtyping import Bool, Float, Int32
 
 from mlanet.morphable import MorphableModel
+from mlanet.render.fragments import Fragments
 from mlanet.render.hair_sides import FallingHair
 from mlanet.render.rasterize import rasterize
 from mlanet.render.smooth_fields import ramp
@@ -322,22 +323,39 @@ def _points(
     return np.stack([radius * np.sin(angle), height, AXIS_Z_MM - radius * np.cos(angle)], axis=-1)
 
 
+def seen_from_axis(
+    model: MorphableModel,
+    vertices: Float[np.ndarray, "v 3"],
+    heights: tuple[float, float],
+    cell: tuple[float, float],
+) -> tuple[Fragments, Bool[np.ndarray, "f"]]:
+    """What is farthest from the axis, by height and angle, and which faces were drawn.
+
+    Args:
+        model: the face model.
+        vertices: of its surface.
+        heights: of the upper and lower border of the map, mm.
+        cell: degrees of a column, mm of a row.
+    """
+    x, z = vertices[:, 0], AXIS_Z_MM - vertices[:, 2]
+    degrees = np.degrees(np.arctan2(x, z))
+    column, row = (degrees + MAP_DEG) / cell[0], (heights[0] - vertices[:, 1]) / cell[1]
+    size = round((heights[0] - heights[1]) / cell[1]), round(2.0 * MAP_DEG / cell[0])
+    corners = np.ascontiguousarray(model.topology.faces.T)
+    a, b, c = degrees[corners]
+    near = np.maximum(np.maximum(a, b), c) - np.minimum(np.minimum(a, b), c) < 90.0
+    within = (row > 0.0) & (row < size[0])
+    near &= within[corners].any(axis=0)
+    points = np.column_stack([column, row, FAR_MM - np.hypot(x, z)])
+    return rasterize(points, model.topology.faces[near], size), near
+
+
 def _distances(
     model: MorphableModel, vertices: Float[np.ndarray, "v 3"]
 ) -> Float[np.ndarray, "h a"]:
     """A map of the surface's largest distance from the axis, mm, by height and angle."""
-    x, z = vertices[:, 0], AXIS_Z_MM - vertices[:, 2]
-    degrees = np.degrees(np.arctan2(x, z))
-    column = (degrees + MAP_DEG) / DEG_PER_COLUMN
-    row = (MAP_TOP_MM - vertices[:, 1]) / MM_PER_ROW
-    faces = model.topology.faces
-    corners = degrees[faces]
-    near = (corners.max(axis=1) - corners.min(axis=1) < 90.0) & (
-        vertices[faces, 1].min(axis=1) < MAP_TOP_MM
-    )
-    size = round((MAP_TOP_MM - MAP_BOTTOM_MM) / MM_PER_ROW), round(2.0 * MAP_DEG / DEG_PER_COLUMN)
-    points = np.column_stack([column, row, FAR_MM - np.hypot(x, z)])
-    depth = rasterize(points, faces[near], size).depth
+    borders, cell = (MAP_TOP_MM, MAP_BOTTOM_MM), (DEG_PER_COLUMN, MM_PER_ROW)
+    depth = seen_from_axis(model, vertices, borders, cell)[0].depth
     return np.where(depth > 0.0, FAR_MM - depth, 0.0).astype(np.float32)
 
 

@@ -5,8 +5,9 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mlanet.render.hair_curtain import INNER_SHARE, Curtain
+from mlanet.render.hair_curtain import HANGS_FROM_MM, INNER_SHARE, Curtain
 from mlanet.render.hair_in_photo import MM_PER_PX, HairInPhoto, warped
+from mlanet.render.hair_rim import along_rim, looked_up
 from mlanet.render.heads import PosedHead
 from mlanet.render.smooth_fields import extended, ramp
 
@@ -31,6 +32,12 @@ HIDDEN_MM = 4.0
 AS_SCALP = 0.3
 """Share of the height over which hidden tones begin as the scalp's."""
 
+ROOTS_MM = 50.0, 16.0
+"""How far below the upper rim the scalp's own strands run on, in hidden hair and in the photo's."""
+
+UNEVEN = 0.16
+"""Deviation of that from strand to strand."""
+
 MIRRORED = 0.3
 """Weight of what the photo shows of the other side, where it does not show this one."""
 
@@ -52,7 +59,7 @@ def curtain_texture(
     head: PosedHead,
     found: HairInPhoto,
     curtain: Curtain,
-    scalp: Float[np.ndarray, "c 3"],
+    scalp: Float[np.ndarray, "m a 4"],
 ) -> UInt8[np.ndarray, "t s 3"]:
     """The texture of a curtain; its first row is v = 1.
 
@@ -61,7 +68,7 @@ def curtain_texture(
         head: where it shows the head.
         found: where it shows hair.
         curtain: the surface.
-        scalp: colours, 0 to 255, of the scalp's hair along the upper rim.
+        scalp: `scalp_around_axis` of the head.
     """
     import cv2
 
@@ -72,14 +79,31 @@ def curtain_texture(
         columns.reshape(*curtain.outer.shape[:2], 6), size, interpolation=cv2.INTER_LINEAR
     )
     seen, weight = _photographed(image, head, found, planes[..., :3], planes[..., 3])
-    tone = _tone(seen, weight, scalp, size)
+    tone = _tone(seen, weight, looked_up(along_rim(scalp), planes[:1, :, :3])[0, :, :3], size)
     noise = _noise(high)
     contrast = _contrast(seen, weight)
     made = tone * (1.0 + contrast * noise[..., None])
     share = cv2.GaussianBlur(cv2.erode(weight, np.ones((3, 3), np.uint8)), (0, 0), 2.0)[..., None]
     outer = made + share * (seen - made)
+    _root(outer, share[..., 0], planes[..., :3], scalp)
     inner = cv2.resize(made, (WIDTH, HEIGHT - high), interpolation=cv2.INTER_AREA) * SHADE
     return np.clip(np.rint(np.concatenate([outer, inner])), 0, 255).astype(np.uint8)
+
+
+def _root(
+    colors: Float[np.ndarray, "h w 3"],
+    share: Float[np.ndarray, "h w"],
+    places: Float[np.ndarray, "h w 3"],
+    scalp: Float[np.ndarray, "m a 4"],
+) -> None:
+    """Let colours begin as the scalp's; `share` is the photo's."""
+    below = HANGS_FROM_MM - places[..., 1]
+    rows = int((below.min(axis=1) < ROOTS_MM[0]).sum())
+    own = looked_up(scalp, places[:rows])
+    reach = ROOTS_MM[0] + (ROOTS_MM[1] - ROOTS_MM[0]) * share[:rows]
+    reach *= np.clip(1.0 + UNEVEN * (_noise(len(colors))[0] - 2.0), 0.4, 1.0)
+    weight = (ramp(below[:rows], reach, 0.1 * reach) * own[..., 3])[..., None]
+    colors[:rows] += weight * (own[..., :3] - colors[:rows])
 
 
 def _facing(curtain: Curtain, head: PosedHead) -> Float[np.ndarray, "r c 3"]:
