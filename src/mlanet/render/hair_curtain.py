@@ -68,6 +68,9 @@ HEMS_APART_MM = 25.0
 INNER_SHARE, BEHIND_MM = 0.2, 4.5
 """Share of the texture's height that the inner side has, and how far it lies behind."""
 
+INSET = 0.02
+"""Share of the height of the part of a side that is left free at both ends."""
+
 RIM_MM = 0.7
 """How deep the upper rim lies in the scalp's hair."""
 
@@ -117,6 +120,21 @@ class Curtain:
             [_grid_uv(self.outer, INNER_SHARE, 1.0), _grid_uv(self.inner, 0.0, INNER_SHARE)]
         )
 
+    def grid_places(
+        self, size: tuple[int, int]
+    ) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
+        """Columns and rows of the outer grid at texels of its part of a texture.
+
+        Args:
+            size: width and height of that part.
+        """
+        width, height = size
+        rows, columns = self.outer.shape[:2]
+        across = (np.arange(width) + 0.5) / width * (columns - 1)
+        down = ((np.arange(height) + 0.5) / height - INSET) / (1.0 - 2.0 * INSET) * (rows - 1)
+        x, y = np.meshgrid(across.astype(np.float32), down.astype(np.float32))
+        return x, y
+
     @property
     def normals(self) -> Float[np.ndarray, "n 3"]:
         """Of unit length; at the upper rim as just below it, so that it joins the scalp's hair."""
@@ -126,7 +144,7 @@ class Curtain:
 
 def _grid_uv(grid: Float[np.ndarray, "r c 3"], low: float, high: float) -> Float[np.ndarray, "n 2"]:
     rows, columns = grid.shape[:2]
-    inset = 0.02 * (high - low)
+    inset = INSET * (high - low)
     down, across = np.linspace(high - inset, low + inset, rows), np.linspace(0.0, 1.0, columns)
     v, u = np.meshgrid(down, across, indexing="ij")
     return np.stack([u.ravel(), v.ravel()], axis=1)

@@ -74,9 +74,12 @@ def curtain_texture(
 
     high = round(HEIGHT * (1.0 - INNER_SHARE))
     size = WIDTH, high
-    columns = np.stack([curtain.outer, _facing(curtain, head)], axis=2)
-    planes = cv2.resize(
-        columns.reshape(*curtain.outer.shape[:2], 6), size, interpolation=cv2.INTER_LINEAR
+    attributes = np.concatenate([curtain.outer, _facing(curtain, head)], axis=-1)
+    planes = cv2.remap(
+        attributes.astype(np.float32),
+        *curtain.grid_places(size),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
     )
     seen, weight = _photographed(image, head, found, planes[..., :3], planes[..., 3])
     tone = _tone(seen, weight, looked_up(along_rim(scalp), planes[:1, :, :3])[0, :, :3], size)
@@ -106,13 +109,13 @@ def _root(
     colors[:rows] += weight * (own[..., :3] - colors[:rows])
 
 
-def _facing(curtain: Curtain, head: PosedHead) -> Float[np.ndarray, "r c 3"]:
-    """In the first channel, the cosine between normals and the direction to the camera."""
+def _facing(curtain: Curtain, head: PosedHead) -> Float[np.ndarray, "r c 1"]:
+    """The cosine between normals and the direction to the camera."""
     rows, columns = curtain.outer.shape[:2]
     normals = curtain.normals[: rows * columns] @ head.pose.rotation.T
     places = head.pose.apply(curtain.outer.reshape(-1, 3))
     cosine = -(normals * places).sum(axis=1) / np.linalg.norm(places, axis=1)
-    return np.repeat(cosine[:, None], 3, axis=1).reshape(rows, columns, 3)
+    return cosine.reshape(rows, columns, 1)
 
 
 def _photographed(
