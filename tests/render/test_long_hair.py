@@ -9,7 +9,8 @@ import pytest
 from mlanet.geometry import Camera, Mesh, Pose, matrix_from_euler
 from mlanet.morphable import load_model
 from mlanet.render import PosedHead, TextureGuide, composite, hair_offsets, long_hair, render_mesh
-from mlanet.render.hair_curtain import AXIS_Z_MM, grid_faces
+from mlanet.render.hair_curtain import grid_faces
+from mlanet.render.head_from_axis import AXIS_Z_MM
 from mlanet.render.strands import CENTRE_MM
 
 SIZE = 300, 320

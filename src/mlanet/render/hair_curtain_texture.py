@@ -7,7 +7,7 @@ from jaxtyping import Float, UInt8
 
 from mlanet.render.hair_curtain import HANGS_FROM_MM, INNER_SHARE, Curtain
 from mlanet.render.hair_in_photo import MM_PER_PX, HairInPhoto, warped
-from mlanet.render.hair_rim import along_rim, looked_up
+from mlanet.render.hair_rim import along_rim, scalp_at
 from mlanet.render.heads import PosedHead
 from mlanet.render.smooth_fields import extended, ramp
 
@@ -82,7 +82,7 @@ def curtain_texture(
         borderMode=cv2.BORDER_REPLICATE,
     )
     seen, weight = _photographed(image, head, found, planes[..., :3], planes[..., 3])
-    tone = _tone(seen, weight, looked_up(along_rim(scalp), planes[:1, :, :3])[0, :, :3], size)
+    tone = _tone(seen, weight, scalp_at(along_rim(scalp), planes[:1, :, :3])[0, :, :3], size)
     noise = _noise(high)
     contrast = _contrast(seen, weight)
     made = tone * (1.0 + contrast * noise[..., None])
@@ -102,7 +102,7 @@ def _root(
     """Let colours begin as the scalp's; `share` is the photo's."""
     below = HANGS_FROM_MM - places[..., 1]
     rows = int((below.min(axis=1) < ROOTS_MM[0]).sum())
-    own = looked_up(scalp, places[:rows])
+    own = scalp_at(scalp, places[:rows])
     reach = ROOTS_MM[0] + (ROOTS_MM[1] - ROOTS_MM[0]) * share[:rows]
     reach *= np.clip(1.0 + UNEVEN * (_noise(len(colors))[0] - 2.0), 0.4, 1.0)
     weight = (ramp(below[:rows], reach, 0.1 * reach) * own[..., 3])[..., None]

@@ -5,7 +5,8 @@ from jaxtyping import Float, UInt8
 
 from mlanet.morphable import MorphableModel
 from mlanet.render.attributes import interpolate
-from mlanet.render.hair_curtain import AXIS_Z_MM, HANGS_FROM_MM, MAP_DEG, seen_from_axis
+from mlanet.render.hair_curtain import HANGS_FROM_MM
+from mlanet.render.head_from_axis import AXIS_Z_MM, MAP_DEG, seen_from_axis
 from mlanet.render.smooth_fields import ramp
 from mlanet.render.texture_guide import TextureGuide
 
@@ -45,7 +46,7 @@ def scalp_around_axis(
     return np.concatenate([colors.astype(np.float32), weight], axis=-1)
 
 
-def looked_up(
+def scalp_at(
     scalp: Float[np.ndarray, "h a 4"], places: Float[np.ndarray, "r c 3"]
 ) -> Float[np.ndarray, "r c 4"]:
     """Those at points of the model frame; without weight outside of the map."""

@@ -8,8 +8,8 @@ from jaxtyping import Float, Int32, UInt8
 from mlanet.geometry import Mesh
 from mlanet.render.hair_curtain import curtain_of
 from mlanet.render.hair_curtain_texture import curtain_texture
-from mlanet.render.hair_rim import scalp_around_axis
 from mlanet.render.hair_in_photo import hair_in_photo
+from mlanet.render.hair_rim import scalp_around_axis
 from mlanet.render.hair_sides import falling_hair
 from mlanet.render.heads import PosedHead
 
