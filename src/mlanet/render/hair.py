@@ -39,14 +39,17 @@ NARROW, BROAD, BROAD_SHARE = 12.0, 3.0, 0.02
 """Concentrations of the two von Mises-Fisher kernels on the ball of directions that continue the
 outline, and the weight of the second, which tells where nothing near is known."""
 
-HAIRY = 0.5, 0.95
+HAIRY = 0.35, 0.95
 """Shares of hair between which skin begins to be moved: what is mixed with skin stays, or its
 stripes would be stretched."""
 
-TAPER, NAPE_TAPER = 1.3, 2.2
+TAPER, NAPE_TAPER = 1.5, 2.4
 """Over so many times its thickness hair rises from the hairline, and from the nape."""
 
-EARLY = 0.1
+BELOW_MM = 3.0
+"""How far below the hairline it begins to."""
+
+EARLY = 0.15
 """How much of that it needs for most of its thickness; 1 is even."""
 
 NAPE_MM = (-15.0, -70.0)
@@ -85,7 +88,7 @@ def hair_offsets(
     stands_off = kernel @ thickness / kernel.sum(axis=1)
     above, nape = (plane[scalp] for plane in _places(head.model))
     rise = 1.0 + (TAPER + nape * (NAPE_TAPER - TAPER)) * stands_off
-    stands_off *= ramp(guide.hairy[scalp], *HAIRY) * _risen(above / rise)
+    stands_off *= ramp(guide.hairy[scalp], *HAIRY) * _risen((above + BELOW_MM) / rise)
     offsets[scalp] = stands_off[:, None] * away
     return offsets
 
