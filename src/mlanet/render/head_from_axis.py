@@ -14,6 +14,9 @@ DEG_PER_COLUMN, MM_PER_ROW = 3.0, 3.0
 MAP_DEG, MAP_TOP_MM, MAP_BOTTOM_MM = 165.0, 84.0, -186.0
 """Of the map of the head's distances from the axis."""
 
+MOST_DEG = 162.0
+"""Faces that reach farther forward are left out: they may go from one end to the other."""
+
 AROUND = 5, 5
 """Rows and columns of the map that count as near by."""
 
@@ -38,11 +41,10 @@ def seen_from_axis(
     degrees = np.degrees(np.arctan2(x, z))
     column, row = (degrees + MAP_DEG) / cell[0], (heights[0] - vertices[:, 1]) / cell[1]
     size = round((heights[0] - heights[1]) / cell[1]), round(2.0 * MAP_DEG / cell[0])
-    corners = np.ascontiguousarray(model.topology.faces.T)
-    a, b, c = degrees[corners]
-    near = np.maximum(np.maximum(a, b), c) - np.minimum(np.minimum(a, b), c) < 90.0
+    a, b, c = model.topology.faces.T
+    before = np.abs(degrees) > MOST_DEG
     within = (row > 0.0) & (row < size[0])
-    near &= within[corners].any(axis=0)
+    near = (within[a] | within[b] | within[c]) & ~(before[a] | before[b] | before[c])
     points = np.column_stack([column, row, FAR_MM - np.hypot(x, z)])
     return rasterize(points, model.topology.faces[near], size), near
 
