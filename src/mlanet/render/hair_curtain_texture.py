@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mlanet.render.hair_curtain import HANGS_FROM_MM, INNER_SHARE, Curtain
+from mlanet.render.hair_curtain import HANGS_FROM_MM, INNER_SHARE, INSET, Curtain
 from mlanet.render.hair_in_photo import MM_PER_PX, HairInPhoto, warped
 from mlanet.render.hair_rim import along_rim, scalp_at
 from mlanet.render.heads import PosedHead
@@ -79,7 +79,9 @@ def curtain_texture(
     size = WIDTH, high
     maps = curtain.grid_places(size)
     seen, weight = _photographed(image, found, _in_picture(curtain, head, found), maps)
-    places = _on_grid(curtain.outer, maps)
+    reach = ROOTS_MM[0] / float(HANGS_FROM_MM - curtain.outer[-1, :, 1].max())
+    rows = min(round((1.1 * reach + INSET) * high), high)
+    places = _on_grid(curtain.outer, (maps[0][:rows], maps[1][:rows]))
     tone = _tone(seen, weight, scalp_at(along_rim(scalp), places[:1])[0, :, :3], size)
     strands = 1.0 + _contrast(seen, weight) * _noise(high)
     made = tone * repeated(strands, 3)
@@ -100,16 +102,19 @@ def _on_grid(values: Float[np.ndarray, "r c k"], maps: Maps) -> Float[np.ndarray
 def _root(
     colors: Float[np.ndarray, "h w 3"],
     share: Float[np.ndarray, "h w"],
-    places: Float[np.ndarray, "h w 3"],
+    places: Float[np.ndarray, "t w 3"],
     scalp: Float[np.ndarray, "m a 4"],
 ) -> None:
-    """Let colours begin as the scalp's; `share` is the photo's."""
+    """Let colours begin as the scalp's.
+
+    `share` is the photo's, `places` are those of the first rows.
+    """
     below = HANGS_FROM_MM - places[..., 1]
-    rows = int((below.min(axis=1) < ROOTS_MM[0]).sum())
-    own = scalp_at(scalp, places[:rows])
+    rows = len(places)
+    own = scalp_at(scalp, places)
     reach = ROOTS_MM[0] + (ROOTS_MM[1] - ROOTS_MM[0]) * share[:rows]
     reach *= np.clip(1.0 + UNEVEN * (_noise(len(colors))[0] - 2.0), 0.4, 1.0)
-    weight = (ramp(below[:rows], reach, 0.1 * reach) * own[..., 3])[..., None]
+    weight = repeated(ramp(below, reach, 0.1 * reach) * own[..., 3], 3)
     colors[:rows] += weight * (own[..., :3] - colors[:rows])
 
 
@@ -163,7 +168,7 @@ def _tone(
 
     small = (TONE, TONE)
     known = cv2.resize(weight, small, interpolation=cv2.INTER_AREA)
-    colors = cv2.resize(seen * weight[..., None], small, interpolation=cv2.INTER_AREA)
+    colors = cv2.resize(seen * repeated(weight, 3), small, interpolation=cv2.INTER_AREA)
     rim = np.ascontiguousarray(np.repeat(scalp[None].astype(np.float32), 2, axis=0))
     rim = cv2.resize(rim, small, interpolation=cv2.INTER_LINEAR)
     other = MIRRORED * known[:, ::-1] * (1.0 - known)

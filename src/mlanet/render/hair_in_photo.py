@@ -297,7 +297,8 @@ def _colors(seen: Float[np.ndarray, "n 3"], kind: str) -> list[_Color]:
         own = seen[labels[:, 0] == k]
         spread = np.diag(np.square(least))
         if len(own) > 8:
-            spread = spread + np.cov(own.T)
+            apart = own - own.mean(axis=0)
+            spread = spread + apart.T @ apart / (len(own) - 1)
         factor = -0.5 * np.log(np.linalg.det(spread)) - 1.5 * np.log(2.0 * np.pi)
         found.append((len(own) / len(seen), middles[k], np.linalg.inv(spread), float(factor)))
     return found

@@ -205,19 +205,20 @@ def _profile(
     inner = np.full(len(heights), np.nan)
     hem, cut, missing = heights[-1], False, 0.0
     edge = 0
-    for k, row in enumerate(np.flatnonzero(rows)):
-        edge = int(side.edge[row]) + 1 if side.edge[row] >= 0.0 else edge
+    inside = side.inside.tolist()
+    edges = side.edge.astype(int).tolist()
+    for k, row in enumerate(np.flatnonzero(rows).tolist()):
+        edge = edges[row] + 1 if edges[row] >= 0 else edge
         edge = min(edge, round(75.0 / MM_PER_PX))  # shoulders
-        near = side.inside[row, max(edge - 4, 0) : edge + 4]
-        if not near.any():
+        if not any(inside[row][max(edge - 4, 0) : edge + 4]):
             if heights[k] < JAW_MM[1]:
                 hem, cut = heights[k], True
                 break
             continue
-        start, end = _run(side, int(row), edge)
+        start, end = _run(side, row, edge)
         if (end - start) * MM_PER_PX >= OUTSIDE_MM:
             inner[k] = start * MM_PER_PX
-            if end < len(side.inside[row]) and side.inside[row, end]:
+            if end < len(inside[row]) and inside[row][end]:
                 outer[k] = end * MM_PER_PX
             else:
                 outer[k] = np.nan

@@ -1,7 +1,9 @@
 """The surface of a head as seen from an upright axis within: distances by height and angle."""
 
+from functools import lru_cache
+
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from mlanet.morphable import MorphableModel
 from mlanet.render.fragments import Fragments
@@ -41,12 +43,17 @@ def seen_from_axis(
     degrees = np.degrees(np.arctan2(x, z))
     column, row = (degrees + MAP_DEG) / cell[0], (heights[0] - vertices[:, 1]) / cell[1]
     size = round((heights[0] - heights[1]) / cell[1]), round(2.0 * MAP_DEG / cell[0])
-    a, b, c = model.topology.faces.T
+    a, b, c = _corners(model)
     before = np.abs(degrees) > MOST_DEG
     within = (row > 0.0) & (row < size[0])
     near = (within[a] | within[b] | within[c]) & ~(before[a] | before[b] | before[c])
     points = np.column_stack([column, row, FAR_MM - np.hypot(x, z)])
     return rasterize(points, model.topology.faces[near], size), near
+
+
+@lru_cache(maxsize=4)
+def _corners(model: MorphableModel) -> Int[np.ndarray, "3 f"]:
+    return np.ascontiguousarray(model.topology.faces.T, dtype=np.intp)
 
 
 def distances_of(
