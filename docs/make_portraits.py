@@ -109,14 +109,13 @@ class Tile:
 
 
 def dressed(face: Reconstruction, mesh: Mesh, clay: bool) -> tuple[Mesh, np.ndarray | None]:
-    """A mesh of the face with its hair, and its texture unless it is of clay."""
+    """A mesh of the face with its hair and its texture; in clay the bare head."""
+    if clay:
+        return Mesh(mesh.vertices, mesh.faces), None
+    mesh = replace(mesh, vertices=mesh.vertices + face.hair)
     falls = face.long_hair
-    if not clay or falls is not None:
-        mesh = replace(mesh, vertices=mesh.vertices + face.hair)
     texture = face.texture.image
-    if falls is not None:
-        mesh, texture = falls.beside(mesh, texture)
-    return (Mesh(mesh.vertices, mesh.faces), None) if clay else (mesh, texture)
+    return (mesh, texture) if falls is None else falls.beside(mesh, texture)
 
 
 def photo_tile(face: Reconstruction) -> np.ndarray:

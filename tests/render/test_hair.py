@@ -125,3 +125,16 @@ def test_the_same_picture_gives_the_same_hair(model, scalp, background):
     head = head_of(model)
     picture = photo_of(head, 18.0, scalp, background)
     np.testing.assert_array_equal(hair_offsets(picture, head), hair_offsets(picture, head))
+
+
+@pytest.mark.parametrize("thickness_mm", [12.0, 30.0])
+def test_it_rises_gently_from_the_forehead(model, scalp, background, thickness_mm):
+    head = head_of(model)
+    found = hair_offsets(photo_of(head, thickness_mm, scalp, background), head)
+    stands_off = np.linalg.norm(found, axis=1)
+    corners = model.topology.faces
+    first, second = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]]]).T
+    apart = np.linalg.norm(head.vertices[first] - head.vertices[second], axis=1)
+    before = (head.vertices[first, 2] > 50.0) & (apart > 2.0)
+    slope = np.abs(stands_off[first] - stands_off[second])[before] / apart[before]
+    assert slope.max() < 2.8  # a ledge of full thickness was 5

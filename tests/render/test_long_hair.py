@@ -9,7 +9,8 @@ import pytest
 from mlanet.geometry import Camera, Mesh, Pose, matrix_from_euler
 from mlanet.morphable import load_model
 from mlanet.render import PosedHead, TextureGuide, composite, hair_offsets, long_hair, render_mesh
-from mlanet.render.hair_curtain import AXIS_Z_MM, grid_faces
+from mlanet.render.hair_curtain import grid_faces
+from mlanet.render.head_from_axis import AXIS_Z_MM
 from mlanet.render.strands import CENTRE_MM
 
 SIZE = 300, 320
@@ -200,3 +201,31 @@ def test_the_same_picture_gives_the_same_hair(model, background):
     assert second is not None
     np.testing.assert_array_equal(first.vertices, second.vertices)
     np.testing.assert_array_equal(first.texture, second.texture)
+
+
+def test_at_its_upper_rim_it_looks_as_the_scalp(model, background):
+    head = head_of(model)
+    picture = photo_of(head, background, (110.0, -120.0))
+    strands = cv2.resize(np.random.default_rng(2).normal(0.0, 25.0, (128, 128, 1)), (256, 256))
+    texture = np.clip(np.array([150.0, 90.0, 60.0]) + strands[..., None], 0, 255).astype(np.uint8)
+    found = long_hair(picture, head, hair_offsets(picture, head), texture)
+    assert found is not None
+    behind = found.texture[:, 200:312].astype(float)
+    on_scalp = texture.mean(axis=(0, 1))
+    np.testing.assert_allclose(behind[:8].mean(axis=(0, 1)), on_scalp, atol=12.0)
+    assert behind[:8].mean(axis=2).std() > 8.0
+    # far below, the photo's tone
+    low = behind[170:200].mean(axis=(0, 1))
+    assert np.abs(low - np.array(HAIR) * 255.0).max() < np.abs(low - on_scalp).max()
+
+
+def test_its_hem_differs_from_strand_to_strand(model, background):
+    head = head_of(model)
+    found = found_in(photo_of(head, background, (110.0, -120.0)), head)
+    assert found is not None
+    back = (np.abs(found.vertices[:, 0]) < 60.0) & (found.vertices[:, 2] < -60.0)
+    place, height = found.vertices[back, 0], found.vertices[back, 1]
+    cells = np.floor(place / 10.0)
+    hem = np.array([height[cells == cell].min() for cell in np.unique(cells)])
+    assert 8.0 < np.ptp(hem) < 30.0
+    assert np.abs(np.diff(hem)).mean() > 1.5

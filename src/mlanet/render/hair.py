@@ -39,12 +39,18 @@ NARROW, BROAD, BROAD_SHARE = 12.0, 3.0, 0.02
 """Concentrations of the two von Mises-Fisher kernels on the ball of directions that continue the
 outline, and the weight of the second, which tells where nothing near is known."""
 
-HAIRY = 0.7, 1.0
+HAIRY = 0.35, 0.95
 """Shares of hair between which skin begins to be moved: what is mixed with skin stays, or its
 stripes would be stretched."""
 
-TAPER, NAPE_TAPER = 0.8, 2.0
+TAPER, NAPE_TAPER = 1.5, 2.4
 """Over so many times its thickness hair rises from the hairline, and from the nape."""
+
+BELOW_MM = 3.0
+"""How far below the hairline it begins to."""
+
+EARLY = 0.15
+"""How much of that it needs for most of its thickness; 1 is even."""
 
 NAPE_MM = (-15.0, -70.0)
 """Distances before the ears' axis between which the nape begins."""
@@ -82,7 +88,7 @@ def hair_offsets(
     stands_off = kernel @ thickness / kernel.sum(axis=1)
     above, nape = (plane[scalp] for plane in _places(head.model))
     rise = 1.0 + (TAPER + nape * (NAPE_TAPER - TAPER)) * stands_off
-    stands_off *= ramp(guide.hairy[scalp], *HAIRY) * ramp((above + rise / 3.0) / rise, 0.0, 1.0)
+    stands_off *= ramp(guide.hairy[scalp], *HAIRY) * _risen((above + BELOW_MM) / rise)
     offsets[scalp] = stands_off[:, None] * away
     return offsets
 
@@ -94,6 +100,12 @@ def _places(
     """Heights above the hairline in mm, and how far a vertex belongs to the nape's side."""
     mean = model.subdivide(model.shape.mean)
     return above_hairline(mean), ramp(mean[:, 2], *NAPE_MM)
+
+
+def _risen(share: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+    """A smooth start, soon most of the height, and a long rounded end."""
+    share = np.clip(share, 0.0, 1.0)
+    return share**2 / (share**2 + EARLY * (1.0 - share) ** 2)
 
 
 def _rays(head: PosedHead) -> Float[np.ndarray, "a 2"]:

@@ -13,11 +13,8 @@ from jaxtyping import Float, Int32
 
 from mlanet.morphable import MorphableModel
 from mlanet.render.hair_sides import FallingHair
-from mlanet.render.rasterize import rasterize
+from mlanet.render.head_from_axis import AXIS_Z_MM, around, distances_of, looked_up
 from mlanet.render.smooth_fields import ramp
-
-AXIS_Z_MM = -15.0
-"""Distance of the upright axis before the ears'."""
 
 HANGS_FROM_MM, FREE_BELOW_MM = 64.0, 22.0
 """Heights of its upper rim, which lies on the hair of the scalp, and where it hangs freely."""
@@ -52,14 +49,17 @@ NAPE_SHARE = 0.9
 CLEAR_MM = 3.0
 """Distance from the head."""
 
-ACROSS, DOWN = 18, 17
+ACROSS, DOWN = 30, 17
 """Columns from the back to an edge, and rows."""
 
 EDGE_ROLL_MM = 5.0, 13.0
 """How far it is rolled in at its edges, in two more columns."""
 
-HEM_MM = ((5, 7.0), (2, 4.0))
-"""Columns of the locks that differ in length, and how much they do."""
+HEM_MM = ((9, 6.0), (3, 4.0), (1, 4.0))
+"""Columns of the locks and strands that differ in length, and how much they do."""
+
+LONGER_MM = 12.0
+"""By how much the longest exceeds the hem that the photo shows."""
 
 HEMS_APART_MM = 25.0
 """By how much more hair may fall on one side than on the other: shoulders hide where it ends."""
@@ -67,21 +67,17 @@ HEMS_APART_MM = 25.0
 INNER_SHARE, BEHIND_MM = 0.2, 4.5
 """Share of the texture's height that the inner side has, and how far it lies behind."""
 
+INSET = 0.02
+"""Share of the height of the part of a side that is left free at both ends."""
+
 RIM_MM = 0.7
 """How deep the upper rim lies in the scalp's hair."""
 
-DEG_PER_COLUMN, MM_PER_ROW = 3.0, 3.0
-MAP_DEG, MAP_TOP_MM, MAP_BOTTOM_MM = 165.0, 84.0, -186.0
-"""Of the map of the head's distances from the axis."""
-
-EARS_MM, AROUND = 44.0, (5, 5)
-"""Height below which there are ears and shoulders, and rows and columns of the map over which they
-keep the hair away."""
+EARS_MM = 44.0
+"""Height below which there are ears and shoulders, which keep the hair away from near by."""
 
 EDGE_STEPS = 4.0
 """Of the heights at which edges are found, over which these are steadied."""
-
-FAR_MM = 1000.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,6 +112,21 @@ class Curtain:
             [_grid_uv(self.outer, INNER_SHARE, 1.0), _grid_uv(self.inner, 0.0, INNER_SHARE)]
         )
 
+    def grid_places(
+        self, size: tuple[int, int]
+    ) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
+        """Columns and rows of the outer grid at texels of its part of a texture.
+
+        Args:
+            size: width and height of that part.
+        """
+        width, height = size
+        rows, columns = self.outer.shape[:2]
+        across = (np.arange(width) + 0.5) / width * (columns - 1)
+        down = ((np.arange(height) + 0.5) / height - INSET) / (1.0 - 2.0 * INSET) * (rows - 1)
+        x, y = np.meshgrid(across.astype(np.float32), down.astype(np.float32))
+        return x, y
+
     @property
     def normals(self) -> Float[np.ndarray, "n 3"]:
         """Of unit length; at the upper rim as just below it, so that it joins the scalp's hair."""
@@ -125,7 +136,7 @@ class Curtain:
 
 def _grid_uv(grid: Float[np.ndarray, "r c 3"], low: float, high: float) -> Float[np.ndarray, "n 2"]:
     rows, columns = grid.shape[:2]
-    inset = 0.02 * (high - low)
+    inset = INSET * (high - low)
     down, across = np.linspace(high - inset, low + inset, rows), np.linspace(0.0, 1.0, columns)
     v, u = np.meshgrid(down, across, indexing="ij")
     return np.stack([u.ravel(), v.ravel()], axis=1)
@@ -165,7 +176,7 @@ def curtain_of(
         head: vertices of the head at rest, without hair.
         offsets: how far hair stands off them.
     """
-    shell = _distances(model, head + offsets)
+    shell = distances_of(model, head + offsets)
     hems = _hems(fall)
     heights = np.linspace(HANGS_FROM_MM, float(hems.min()) - 20.0, 48)
     across = _half_widths(fall, shell, heights)
@@ -174,9 +185,8 @@ def curtain_of(
     edges = np.stack([_edge(fall, k, heights, across[k], behind, shell) for k in (0, 1)])
     share = np.abs(columns)
     hem = hems[0] + (hems[1] - hems[0]) * ramp(columns, -0.7, 0.7)
-    hem = hem + _locks(len(columns))
-    down = np.linspace(0.0, 1.0, DOWN)
-    height = HANGS_FROM_MM + down[:, None] * (hem - HANGS_FROM_MM)
+    down = np.linspace(0.0, 1.0, DOWN)[:, None]
+    height = HANGS_FROM_MM + down * (hem - HANGS_FROM_MM) + down**4 * _locks(len(columns))
     side = (columns > 0.0).astype(int)
 
     def at(values: Float[np.ndarray, "2 k"]) -> Float[np.ndarray, "r c"]:
@@ -186,9 +196,10 @@ def curtain_of(
     angle = at(edges) * share
     radius = _section(np.radians(angle), at(across), np.interp(-height, -heights, behind))
     signed = np.where(side, angle, -angle)
-    own = _looked_up(shell, signed, height)
-    clear = np.maximum(own, _looked_up(_around(shell), signed, np.minimum(height, EARS_MM)))
+    own = looked_up(shell, signed, height)
+    clear = np.maximum(own, looked_up(around(shell), signed, np.minimum(height, EARS_MM)))
     clear = np.where(height < EARS_MM, clear, own)
+    clear[-3:] = around(clear)[-3:]  # strands of different length lie beside each other
     held = ramp(height, FREE_BELOW_MM, HANGS_FROM_MM - 6.0)
     radius = radius + held * (own + 1.0 - radius)
     radius = np.maximum(
@@ -212,7 +223,7 @@ def _locks(count: int) -> Float[np.ndarray, "c"]:
     for width, amount in HEM_MM:
         cells = rng.normal(size=count // width + 2)
         total += amount * np.interp(np.arange(count) / width, np.arange(len(cells)), cells)
-    return total
+    return total - (total.min() + LONGER_MM)
 
 
 def _half_widths(
@@ -226,7 +237,7 @@ def _half_widths(
     depth = float(np.interp(-AS_SHELL_MM, -heights, behind))
     for k, sign in enumerate((-1, 1)):
         lean = sign * fall.right * fall.sine
-        own = _looked_up(shell, sign * degrees, at)
+        own = looked_up(shell, sign * degrees, at)
         angle = np.radians(degrees)
         x, z = own * np.sin(angle), AXIS_Z_MM - own * np.cos(angle)
         beside = float(x.max())
@@ -249,7 +260,7 @@ def _back(
     shell: Float[np.ndarray, "h a"], heights: Float[np.ndarray, "k"]
 ) -> Float[np.ndarray, "k"]:
     """Distance of the back of the curtain from the axis: it hangs from the back of the head."""
-    own = _looked_up(shell, np.zeros(len(heights)), heights)
+    own = looked_up(shell, np.zeros(len(heights)), heights)
     top = float(own[heights > 0.0].max()) + 1.0
     return np.maximum(top * (1.0 + (NAPE_SHARE - 1.0) * ramp(heights, 0.0, -90.0)), own + CLEAR_MM)
 
@@ -279,7 +290,7 @@ def _edge(
     lean = sign * fall.right * fall.sine
     degrees = np.arange(EDGE_DEG[0], EDGE_DEG[1] + 1.0, 1.0)
     angle = np.radians(degrees)[None]
-    own = _looked_up(
+    own = looked_up(
         shell,
         np.broadcast_to(sign * degrees, (len(heights), len(degrees))),
         heights[:, None] + 0.0 * degrees,
@@ -322,51 +333,9 @@ def _points(
     return np.stack([radius * np.sin(angle), height, AXIS_Z_MM - radius * np.cos(angle)], axis=-1)
 
 
-def _distances(
-    model: MorphableModel, vertices: Float[np.ndarray, "v 3"]
-) -> Float[np.ndarray, "h a"]:
-    """A map of the surface's largest distance from the axis, mm, by height and angle."""
-    x, z = vertices[:, 0], AXIS_Z_MM - vertices[:, 2]
-    degrees = np.degrees(np.arctan2(x, z))
-    column = (degrees + MAP_DEG) / DEG_PER_COLUMN
-    row = (MAP_TOP_MM - vertices[:, 1]) / MM_PER_ROW
-    faces = model.topology.faces
-    corners = degrees[faces]
-    near = (corners.max(axis=1) - corners.min(axis=1) < 90.0) & (
-        vertices[faces, 1].min(axis=1) < MAP_TOP_MM
-    )
-    size = round((MAP_TOP_MM - MAP_BOTTOM_MM) / MM_PER_ROW), round(2.0 * MAP_DEG / DEG_PER_COLUMN)
-    points = np.column_stack([column, row, FAR_MM - np.hypot(x, z)])
-    depth = rasterize(points, faces[near], size).depth
-    return np.where(depth > 0.0, FAR_MM - depth, 0.0).astype(np.float32)
-
-
-def _around(distances: Float[np.ndarray, "h a"]) -> Float[np.ndarray, "h a"]:
-    """The largest distance near by: what is finer than the grid, as ears, must not stick out."""
-    import cv2
-
-    return cv2.dilate(distances, np.ones(AROUND, np.uint8))
-
-
-def _looked_up(
-    distances: Float[np.ndarray, "h a"],
-    degrees: Float[np.ndarray, "*k"],
-    heights: Float[np.ndarray, "*k"],
-) -> Float[np.ndarray, "*k"]:
-    import cv2
-
-    shape = np.shape(degrees)
-    x = (np.asarray(degrees, np.float32) + MAP_DEG) / DEG_PER_COLUMN - 0.5
-    y = (MAP_TOP_MM - np.asarray(heights, np.float32)) / MM_PER_ROW - 0.5
-    x, y = np.atleast_2d(x), np.atleast_2d(y)
-    return cv2.remap(distances, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).reshape(
-        shape
-    )
-
-
 def _smooth(values: Float[np.ndarray, "r c"]) -> Float[np.ndarray, "r c"]:
     import cv2
 
     return cv2.GaussianBlur(
-        np.asarray(values, np.float64), (7, 5), 0, borderType=cv2.BORDER_REPLICATE
+        np.asarray(values, np.float64), (11, 5), 0, borderType=cv2.BORDER_REPLICATE
     )

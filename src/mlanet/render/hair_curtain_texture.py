@@ -5,10 +5,14 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mlanet.render.hair_curtain import INNER_SHARE, Curtain
+from mlanet.render.hair_curtain import HANGS_FROM_MM, INNER_SHARE, INSET, Curtain
 from mlanet.render.hair_in_photo import MM_PER_PX, HairInPhoto, warped
+from mlanet.render.hair_rim import along_rim, scalp_at
 from mlanet.render.heads import PosedHead
-from mlanet.render.smooth_fields import extended, ramp
+from mlanet.render.smooth_fields import extended, ramp, repeated
+
+Maps = tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]
+"""Columns and rows of a curtain's grid."""
 
 HEIGHT, WIDTH = 256, 512
 """Of the texture, texels."""
@@ -31,6 +35,12 @@ HIDDEN_MM = 4.0
 AS_SCALP = 0.3
 """Share of the height over which hidden tones begin as the scalp's."""
 
+ROOTS_MM = 50.0, 16.0
+"""How far below the upper rim the scalp's own strands run on, in hidden hair and in the photo's."""
+
+UNEVEN = 0.16
+"""Deviation of that from strand to strand."""
+
 MIRRORED = 0.3
 """Weight of what the photo shows of the other side, where it does not show this one."""
 
@@ -52,7 +62,7 @@ def curtain_texture(
     head: PosedHead,
     found: HairInPhoto,
     curtain: Curtain,
-    scalp: Float[np.ndarray, "c 3"],
+    scalp: Float[np.ndarray, "m a 4"],
 ) -> UInt8[np.ndarray, "t s 3"]:
     """The texture of a curtain; its first row is v = 1.
 
@@ -61,44 +71,73 @@ def curtain_texture(
         head: where it shows the head.
         found: where it shows hair.
         curtain: the surface.
-        scalp: colours, 0 to 255, of the scalp's hair along the upper rim.
+        scalp: `scalp_around_axis` of the head.
     """
     import cv2
 
     high = round(HEIGHT * (1.0 - INNER_SHARE))
     size = WIDTH, high
-    columns = np.stack([curtain.outer, _facing(curtain, head)], axis=2)
-    planes = cv2.resize(
-        columns.reshape(*curtain.outer.shape[:2], 6), size, interpolation=cv2.INTER_LINEAR
-    )
-    seen, weight = _photographed(image, head, found, planes[..., :3], planes[..., 3])
-    tone = _tone(seen, weight, scalp, size)
-    noise = _noise(high)
-    contrast = _contrast(seen, weight)
-    made = tone * (1.0 + contrast * noise[..., None])
-    share = cv2.GaussianBlur(cv2.erode(weight, np.ones((3, 3), np.uint8)), (0, 0), 2.0)[..., None]
-    outer = made + share * (seen - made)
+    maps = curtain.grid_places(size)
+    seen, weight = _photographed(image, found, _in_picture(curtain, head, found), maps)
+    reach = ROOTS_MM[0] / float(HANGS_FROM_MM - curtain.outer[-1, :, 1].max())
+    rows = min(round((1.1 * reach + INSET) * high), high)
+    places = _on_grid(curtain.outer, (maps[0][:rows], maps[1][:rows]))
+    tone = _tone(seen, weight, scalp_at(along_rim(scalp), places[:1])[0, :, :3], size)
+    strands = 1.0 + _contrast(seen, weight) * _noise(high)
+    made = tone * repeated(strands, 3)
+    share = cv2.GaussianBlur(cv2.erode(weight, np.ones((3, 3), np.uint8)), (0, 0), 2.0)
+    outer = made + repeated(share, 3) * (seen - made)
+    _root(outer, share, places, scalp)
     inner = cv2.resize(made, (WIDTH, HEIGHT - high), interpolation=cv2.INTER_AREA) * SHADE
     return np.clip(np.rint(np.concatenate([outer, inner])), 0, 255).astype(np.uint8)
 
 
-def _facing(curtain: Curtain, head: PosedHead) -> Float[np.ndarray, "r c 3"]:
-    """In the first channel, the cosine between normals and the direction to the camera."""
+def _on_grid(values: Float[np.ndarray, "r c k"], maps: Maps) -> Float[np.ndarray, "h w k"]:
+    import cv2
+
+    values = np.ascontiguousarray(values, np.float32)
+    return cv2.remap(values, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _root(
+    colors: Float[np.ndarray, "h w 3"],
+    share: Float[np.ndarray, "h w"],
+    places: Float[np.ndarray, "t w 3"],
+    scalp: Float[np.ndarray, "m a 4"],
+) -> None:
+    """Let colours begin as the scalp's.
+
+    `share` is the photo's, `places` are those of the first rows.
+    """
+    below = HANGS_FROM_MM - places[..., 1]
+    rows = len(places)
+    own = scalp_at(scalp, places)
+    reach = ROOTS_MM[0] + (ROOTS_MM[1] - ROOTS_MM[0]) * share[:rows]
+    reach *= np.clip(1.0 + UNEVEN * (_noise(len(colors))[0] - 2.0), 0.4, 1.0)
+    weight = repeated(ramp(below, reach, 0.1 * reach) * own[..., 3], 3)
+    colors[:rows] += weight * (own[..., :3] - colors[:rows])
+
+
+def _in_picture(
+    curtain: Curtain, head: PosedHead, found: HairInPhoto
+) -> Float[np.ndarray, "r c 4"]:
+    """Columns and rows in the picture of the surroundings, depths, and cosines to the camera."""
     rows, columns = curtain.outer.shape[:2]
-    normals = curtain.normals[: rows * columns] @ head.pose.rotation.T
     places = head.pose.apply(curtain.outer.reshape(-1, 3))
+    projected = head.camera.project(places)
+    normals = curtain.normals[: rows * columns] @ head.pose.rotation.T
     cosine = -(normals * places).sum(axis=1) / np.linalg.norm(places, axis=1)
-    return np.repeat(cosine[:, None], 3, axis=1).reshape(rows, columns, 3)
+    at = projected[:, :2] @ found.from_photo[:, :2].T + found.from_photo[:, 2]
+    return np.column_stack([at, projected[:, 2], cosine]).reshape(rows, columns, 4)
 
 
 def _photographed(
     image: UInt8[np.ndarray, "h w 3"],
-    head: PosedHead,
     found: HairInPhoto,
-    places: Float[np.ndarray, "h w 3"],
-    facing: Float[np.ndarray, "h w"],
+    grid: Float[np.ndarray, "r c 4"],
+    maps: Maps,
 ) -> tuple[Float[np.ndarray, "h w 3"], Float[np.ndarray, "h w"]]:
-    """The photo's colours at points of the model frame, and how far they are hair's."""
+    """The photo's colours at texels, and how far they are hair's."""
     import cv2
 
     finer = MM_PER_PX / MM_PER_TEXEL
@@ -106,17 +145,13 @@ def _photographed(
     picture, _ = warped(
         image, found.from_photo * finer, (round(columns * finer), round(rows * finer))
     )
-    shape = places.shape[:2]
-    projected = head.camera.project(head.pose.apply(places.reshape(-1, 3)))
-    at = (projected[:, :2] @ found.from_photo[:, :2].T + found.from_photo[:, 2]).astype(np.float32)
-    x, y = np.moveaxis(at.reshape(*shape, 2), -1, 0)
+    x, y, depth, facing = cv2.split(_on_grid(grid, maps))
     seen = cv2.remap(
         picture, x * finer, y * finer, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     certain = ramp(found.odds, *SURELY) * found.hair * found.inside
     share = cv2.remap(certain.astype(np.float32), x - 0.5, y - 0.5, cv2.INTER_LINEAR)
     behind = cv2.remap(found.depth_mm, x - 0.5, y - 0.5, cv2.INTER_NEAREST)
-    depth = projected[:, 2].reshape(shape)
     visible = (behind == 0.0) | (depth < behind + HIDDEN_MM)
     weight = share * ramp(facing, *FACING) * visible
     return seen.astype(np.float32), weight.astype(np.float32)
@@ -133,7 +168,7 @@ def _tone(
 
     small = (TONE, TONE)
     known = cv2.resize(weight, small, interpolation=cv2.INTER_AREA)
-    colors = cv2.resize(seen * weight[..., None], small, interpolation=cv2.INTER_AREA)
+    colors = cv2.resize(seen * repeated(weight, 3), small, interpolation=cv2.INTER_AREA)
     rim = np.ascontiguousarray(np.repeat(scalp[None].astype(np.float32), 2, axis=0))
     rim = cv2.resize(rim, small, interpolation=cv2.INTER_LINEAR)
     other = MIRRORED * known[:, ::-1] * (1.0 - known)
@@ -151,7 +186,7 @@ def _contrast(seen: Float[np.ndarray, "h w 3"], weight: Float[np.ndarray, "h w"]
     """Deviation of fine detail where the photo shows hair, over its brightness."""
     import cv2
 
-    light = seen.mean(axis=-1)
+    light = cv2.transform(seen, np.full((1, 3), 1.0 / 3.0))
     smooth = cv2.GaussianBlur(light, (0, 0), 6.0)
     sure = weight > 0.8
     if sure.sum() < 200:

@@ -263,8 +263,8 @@ def _anything_else(
     shaded = _density(_colors(of_skin * np.float32(SHADED), "skin"), lab) - np.float32(np.log(3.0))
     shaded[heights_mm() > SHADED_BELOW_MM] = -np.inf
     near = cv2.dilate(mesh.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    of_skin = np.logaddexp(lit, shaded) + np.where(near, 0.0, SKIN_BESIDE)
-    return np.logaddexp(np.logaddexp(of_skin, ANYTHING), of_behind)
+    of_skin = (np.exp(lit) + np.exp(shaded)) * np.exp(np.where(near, 0.0, SKIN_BESIDE))
+    return np.log(of_skin + np.exp(ANYTHING) + np.exp(of_behind)).astype(np.float32)
 
 
 def _odds(
@@ -297,7 +297,8 @@ def _colors(seen: Float[np.ndarray, "n 3"], kind: str) -> list[_Color]:
         own = seen[labels[:, 0] == k]
         spread = np.diag(np.square(least))
         if len(own) > 8:
-            spread = spread + np.cov(own.T)
+            apart = own - own.mean(axis=0)
+            spread = spread + apart.T @ apart / (len(own) - 1)
         factor = -0.5 * np.log(np.linalg.det(spread)) - 1.5 * np.log(2.0 * np.pi)
         found.append((len(own) / len(seen), middles[k], np.linalg.inv(spread), float(factor)))
     return found
@@ -305,12 +306,18 @@ def _colors(seen: Float[np.ndarray, "n 3"], kind: str) -> list[_Color]:
 
 def _density(colors: list[_Color], lab: Float[np.ndarray, "r c 3"]) -> Float[np.ndarray, "r c"]:
     """Logarithm of a mixture's density."""
-    total = np.full(lab.shape[:2], -np.inf, np.float32)
+    planes = np.ascontiguousarray(lab.reshape(-1, 3).T)
+    parts: list[np.ndarray] = []
     for weight, middle, inverse, factor in colors:
-        apart = (lab - middle.astype(np.float32)).reshape(-1, 3)
-        squared = ((apart @ inverse.astype(np.float32)) * apart).sum(axis=1).reshape(total.shape)
-        total = np.logaddexp(total, np.float32(np.log(weight + 0.02) + factor) - 0.5 * squared)
-    return total
+        root = np.linalg.cholesky(inverse).T.astype(np.float32)
+        apart = root @ planes - (root @ middle.astype(np.float32))[:, None]
+        x, y, z = apart * apart
+        parts.append(np.float32(np.log(weight + 0.02) + factor) - np.float32(0.5) * (x + y + z))
+    most = np.maximum.reduce(parts)
+    total = np.zeros_like(most)
+    for part in parts:
+        total += np.exp(part - most)
+    return (most + np.log(total)).reshape(lab.shape[:2])
 
 
 def _connected(

@@ -90,7 +90,9 @@ class FallingHair:
 class _Side:
     """The half of the picture on one side of the origin; the first column is at it."""
 
-    hair: Bool[np.ndarray, "r c"]
+    hair: list[list[bool]]
+    closed: list[list[bool]]
+    """Hair without small gaps."""
     odds: Float[np.ndarray, "r c"]
     inside: Bool[np.ndarray, "r c"]
     edge: Float[np.ndarray, "r"]
@@ -138,7 +140,13 @@ def _side(found: HairInPhoto, sign: int) -> _Side:
 
     mesh = one(found.mesh)
     edge = np.where(mesh.any(axis=1), half - 1 - np.argmax(mesh[:, ::-1], axis=1), -1)
-    return _Side(one(found.hair), one(found.odds), one(found.inside), edge.astype(float))
+    hair = one(found.hair)
+    closed = hair.copy()
+    closed[:, :-1] |= hair[:, 1:]
+    closed[:, :-2] |= hair[:, 2:]
+    return _Side(
+        hair.tolist(), closed.tolist(), one(found.odds), one(found.inside), edge.astype(float)
+    )
 
 
 def _length(side: _Side) -> Length:
@@ -154,7 +162,7 @@ def _length(side: _Side) -> Length:
         inside = side.inside[row, zone]
         if inside.sum() * MM_PER_PX < LEAST_MM:
             continue
-        start, end = _run(side.hair[row], edge)
+        start, end = _run(side, int(row), edge)
         bounded = end < side.inside.shape[1] and bool(side.inside[row, end])
         outside.append((end - max(start, edge)) * MM_PER_PX * bounded)
         if height[row] < JAW_MM[0]:
@@ -173,19 +181,15 @@ def _length(side: _Side) -> Length:
     return Length.SHORT if np.mean(clear) > SHORT else Length.UNKNOWN
 
 
-def _run(line: Bool[np.ndarray, "c"], edge: int) -> tuple[int, int]:
-    """The first column of the hair near the mesh's edge, and the first beyond it.
-
-    Small gaps are closed.
-    """
+def _run(side: _Side, row: int, edge: int) -> tuple[int, int]:
+    """The first column of the hair near the mesh's edge in a row, and the first beyond it."""
+    line, closed = side.hair[row], side.closed[row]
     first = max(edge - round(INSIDE_MM / MM_PER_PX), 0)
     last = min(edge + round(GAP_MM / MM_PER_PX), len(line) - 1)
-    near = np.flatnonzero(line[first : last + 1])
-    if not len(near):
+    near = [column for column in range(first, last + 1) if line[column]]
+    if not near:
         return edge, edge
-    padded = np.concatenate([line, [False, False]])
-    closed = padded[:-2] | padded[1:-1] | padded[2:]
-    start = end = first + int(near[-1])
+    start = end = near[-1]
     while start > 0 and closed[start - 1]:
         start -= 1
     while end < len(closed) and closed[end]:
@@ -201,19 +205,20 @@ def _profile(
     inner = np.full(len(heights), np.nan)
     hem, cut, missing = heights[-1], False, 0.0
     edge = 0
-    for k, row in enumerate(np.flatnonzero(rows)):
-        edge = int(side.edge[row]) + 1 if side.edge[row] >= 0.0 else edge
+    inside = side.inside.tolist()
+    edges = side.edge.astype(int).tolist()
+    for k, row in enumerate(np.flatnonzero(rows).tolist()):
+        edge = edges[row] + 1 if edges[row] >= 0 else edge
         edge = min(edge, round(75.0 / MM_PER_PX))  # shoulders
-        near = side.inside[row, max(edge - 4, 0) : edge + 4]
-        if not near.any():
+        if not any(inside[row][max(edge - 4, 0) : edge + 4]):
             if heights[k] < JAW_MM[1]:
                 hem, cut = heights[k], True
                 break
             continue
-        start, end = _run(side.hair[row], edge)
+        start, end = _run(side, row, edge)
         if (end - start) * MM_PER_PX >= OUTSIDE_MM:
             inner[k] = start * MM_PER_PX
-            if end < len(side.inside[row]) and side.inside[row, end]:
+            if end < len(inside[row]) and inside[row][end]:
                 outer[k] = end * MM_PER_PX
             else:
                 outer[k] = np.nan

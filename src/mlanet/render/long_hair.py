@@ -6,12 +6,12 @@ import numpy as np
 from jaxtyping import Float, Int32, UInt8
 
 from mlanet.geometry import Mesh
-from mlanet.render.hair_curtain import Curtain, curtain_of
+from mlanet.render.hair_curtain import curtain_of
 from mlanet.render.hair_curtain_texture import curtain_texture
 from mlanet.render.hair_in_photo import hair_in_photo
+from mlanet.render.hair_rim import scalp_around_axis
 from mlanet.render.hair_sides import falling_hair
 from mlanet.render.heads import PosedHead
-from mlanet.render.texture_guide import TextureGuide
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,28 +77,6 @@ def long_hair(
     if found is None or fall is None:
         return None
     curtain = curtain_of(fall, head.model, head.vertices, offsets)
-    scalp = _rim(curtain, head, offsets, texture)
+    scalp = scalp_around_axis(head.model, head.vertices + offsets, texture)
     colors = curtain_texture(image, head, found, curtain, scalp)
     return LongHair(curtain.vertices, curtain.normals, curtain.faces, curtain.uv, colors)
-
-
-def _rim(
-    curtain: Curtain,
-    head: PosedHead,
-    offsets: Float[np.ndarray, "v 3"],
-    texture: UInt8[np.ndarray, "s s 3"],
-) -> Float[np.ndarray, "c 3"]:
-    """Colours of the head's texture along the curtain's upper rim."""
-    import cv2
-
-    model = head.model
-    scalp = np.flatnonzero(TextureGuide.of_model(model).hairy > 0.5)
-    vertices = head.vertices[scalp] + offsets[scalp]
-    apart = (vertices**2).sum(axis=1) - 2.0 * curtain.outer[0] @ vertices.T
-    uv = np.zeros((len(head.vertices), 2), np.float32)
-    uv[model.topology.faces] = model.uv[model.uv_faces]
-    size = len(texture)
-    at = uv[scalp[apart.argmin(axis=1)]] * [size, -size] + [0.0, size] - 0.5
-    soft = cv2.blur(texture, (9, 9))
-    x, y = at.astype(np.float32).T
-    return cv2.remap(soft, x[:, None], y[:, None], cv2.INTER_LINEAR)[:, 0].astype(np.float32)

@@ -113,7 +113,7 @@ def middle(values: Float[np.ndarray, "n c"]) -> Float[np.ndarray, "c"]:
     return np.partition(values, half, axis=0)[half]
 
 
-def ramp(values: Any, start: float, end: float) -> Any:
+def ramp(values: Any, start: Any, end: Any) -> Any:
     """0 before `start`, 1 after `end`, smooth between them."""
     share = np.clip((values - start) / (end - start), 0.0, 1.0)
     return share * share * (3.0 - 2.0 * share)
