@@ -55,6 +55,7 @@ def samples() -> dict[str, Any]:
             {
                 "height": size[0],
                 "width": size[1],
+                "glance": looks.glance_px(size),
                 "first": looks.looked_at_px(size, looks.FIRST_PX),
                 "fine": looks.fine_px(size),
                 "tiles": len(list(looks.tiles(size))) if looks.needs_tiles(size) else 0,
