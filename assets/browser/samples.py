@@ -21,7 +21,7 @@ from mlanet.image import crop_square
 
 FILE = Path(__file__).resolve().parents[2] / "web/face/tests/fixtures/samples.json"
 SIZES = ((450, 450), (120, 2000), (1000, 750), (4000, 3000))
-RESIZED = ((5, 4, False), (29, 24, False), (6, 5, True))
+RESIZED = ((5, 4, False), (18, 15, False), (29, 24, False), (6, 5, True))
 """Rows, columns, and whether quickly."""
 
 SQUARE = (-2.5, 1.25, 14.5, 18.25)
