@@ -22,7 +22,8 @@ interface Taps {
   weights: Float32Array[];
 }
 
-function averaged(picture: Picture, rows: number, columns: number): Picture {
+/** Each pixel is the mean of what it covers. */
+export function averaged(picture: Picture, rows: number, columns: number): Picture {
   const [timesAcross, timesDown] = [picture.width / columns, picture.height / rows];
   const whole = Number.isInteger(timesAcross) && Number.isInteger(timesDown); // then OpenCV adds first and divides once
   const [across, down] = [areaTaps(picture.width, columns, whole), areaTaps(picture.height, rows, whole)];
@@ -112,7 +113,7 @@ function pairsOf(from: number, to: number, beyond: boolean): Pairs {
 }
 
 /** Linear in whole numbers, with OpenCV's order of shifts. */
-function interpolated(picture: Picture, rows: number, columns: number): Picture {
+export function interpolated(picture: Picture, rows: number, columns: number): Picture {
   const [across, down] = [pairsOf(picture.width, columns, false), pairsOf(picture.height, rows, true)];
   const result = blank(columns, rows);
   const whole = 1 << WEIGHT_BITS;
