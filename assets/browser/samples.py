@@ -2,7 +2,7 @@
 
     python assets/browser/samples.py
 
-writes `web/face/tests/fixtures/samples.json`: pictures in other sizes, a crop, looks at pictures of
+writes `web/face/tests/fixtures/samples.json`: pictures in other sizes, crops, looks at pictures of
 several sizes, rotations, and which of overlapping boxes stay.
 """
 
@@ -21,10 +21,10 @@ from mlanet.image import crop_square
 
 FILE = Path(__file__).resolve().parents[2] / "web/face/tests/fixtures/samples.json"
 SIZES = ((450, 450), (120, 2000), (1000, 750), (4000, 3000))
-RESIZED = ((5, 4, False), (29, 24, False), (6, 5, True))
+RESIZED = ((5, 4, False), (18, 15, False), (29, 24, False), (6, 5, True))
 """Rows, columns, and whether quickly."""
 
-SQUARE = (-2.5, 1.25, 14.5, 18.25)
+SQUARES = ((-2.5, 1.25, 14.5, 18.25), (1.0, 2.0, 15.0, 16.0), (3.0, 1.0, 10.0, 8.0))
 SIX = ((1.0, 0.0, 0.0, 0.0, 1.0, 0.0), (0.9, 0.2, -0.3, 0.1, 0.8, 0.4))
 BOXES = ((0.0, 0.0, 10.0, 10.0), (1.0, 1.0, 11.0, 11.0), (20.0, 0.0, 30.0, 10.0))
 SCORES = (0.6, 0.9, 0.5)
@@ -47,14 +47,18 @@ def samples() -> dict[str, Any]:
             {"rows": rows, "columns": cols, "quick": quick, "data": made.reshape(-1).tolist()}
             for (rows, cols, quick), made in zip(RESIZED, resized, strict=True)
         ],
-        "crop": {
-            "square": SQUARE,
-            "data": crop_square(picture(), np.array(SQUARE), 8).image.reshape(-1).tolist(),
-        },
+        "crops": [
+            {
+                "square": square,
+                "data": crop_square(picture(), np.array(square), 8).image.reshape(-1).tolist(),
+            }
+            for square in SQUARES
+        ],
         "looks": [
             {
                 "height": size[0],
                 "width": size[1],
+                "glance": looks.glance_px(size),
                 "first": looks.looked_at_px(size, looks.FIRST_PX),
                 "fine": looks.fine_px(size),
                 "tiles": len(list(looks.tiles(size))) if looks.needs_tiles(size) else 0,

@@ -8,9 +8,10 @@ import {
   FILLS,
   FINEST_PX,
   FIRST_PX,
-  GLANCE_PX,
+  SECOND_GLANCE_PX,
   TILE_OVERLAP_PX,
   finePx,
+  glancePx,
   lookedAtPx,
   needsTiles,
   networkInput,
@@ -42,6 +43,13 @@ const [INKLING_PX, INKLING_FACE_PX] = [64, 32];
 /** Side of the square around a doubtful face as the network sees it, and of the face in it. */
 const CLOSE_PX = 128;
 const CLOSE_FACE_PX = 48;
+/** A face that scores less than the first must get this share of it in one of its closer looks. */
+const [UNDECIDED, LEAST_AGREEMENT] = [0.6, 0.65];
+/** Sides of the squares around an undecided face, and of the face in each. */
+const CLOSER = [
+  [160, 80],
+  [192, 96],
+] as const;
 /** Turns whose score is less than this behind the best one's are compared in the mirror, too. */
 const NEARLY = 0.2;
 /** Places of a picture that are looked at again at most, the best first. */
@@ -73,29 +81,42 @@ export class CenterFace {
   /** The one face that fills a small picture; undefined if there is more to look at. */
   private async atAGlance(picture: Picture): Promise<Candidate[] | undefined> {
     if (finePx(picture) !== undefined) return undefined;
-    const glancePx = lookedAtPx(picture, GLANCE_PX);
-    const seen = await this.look(picture, glancePx, { least: DOUBT, quick: true });
-    const [face] = seen;
-    if (!face || sizeOf(face) < FILLS * Math.max(picture.width, picture.height)) return undefined;
-    if (face.score < NEARLY_CONVINCING || !isUpright(face)) return undefined;
-    if (face.score < CONVINCING) {
-      const { image } = cropSquare(picture, squareAround(face, TURNED_PX, TURNED_FACE_PX), TURNED_PX);
-      const upsideDown = await this.run(networkInput(turned(image, 2)));
-      if (bestScore(upsideDown) >= face.score) return undefined;
+    for (const [longSide, mostBeside] of [
+      [glancePx(picture), MOST_INKLINGS],
+      [SECOND_GLANCE_PX, 0],
+    ] as const) {
+      const seen = await this.look(picture, lookedAtPx(picture, longSide), { least: DOUBT, quick: true });
+      const [face] = seen;
+      if (!face || sizeOf(face) < FILLS * Math.max(picture.width, picture.height)) return undefined;
+      if ((await this.stands(picture, face)) && (await this.isAlone(picture, face, seen, mostBeside))) return [face];
     }
+    return undefined;
+  }
+
+  /** Whether the best of what a glance sees is an upright face. */
+  private async stands(picture: Picture, face: Candidate): Promise<boolean> {
+    if (face.score < NEARLY_CONVINCING || !isUpright(face)) return false;
+    if (face.score >= CONVINCING) return true;
+    const { image } = cropSquare(picture, squareAround(face, TURNED_PX, TURNED_FACE_PX), TURNED_PX);
+    return bestScore(await this.run(networkInput(turned(image, 2)))) < face.score;
+  }
+
+  /** Whether few places score outside of the best one's box, and none of them is a face. */
+  private async isAlone(picture: Picture, face: Candidate, seen: readonly Candidate[], mostBeside: number): Promise<boolean> {
     const [left, top, right, bottom] = face.box;
     const outside = seen.filter((each) => {
       const [x, y] = centerOf(each);
       return x < left || right < x || y < top || bottom < y;
     });
-    if (outside.length > MOST_INKLINGS) return undefined;
+    if (outside.length > mostBeside) return false;
     for (const place of outside) {
       const { image } = cropSquare(picture, squareAround(place, INKLING_PX, INKLING_FACE_PX), INKLING_PX);
-      if ((await this.middle(image, INKLING_FACE_PX)).length) return undefined;
+      if ((await this.middle(image, INKLING_FACE_PX)).length) return false;
     }
-    return [face];
+    return true;
   }
 
+  /** What is found in a picture of any kind, scores below the threshold included. */
   private async inAllLooks(picture: Picture): Promise<Candidate[]> {
     let found = await this.confirmed(picture, await this.whole(picture));
     const faces = found.filter(({ score }) => score > SCORE_THRESHOLD);
@@ -108,7 +129,29 @@ export class CenterFace {
       for (const one of filling) found = [...found, ...(await this.closely(picture, one))];
       found = suppress(found, MAX_OVERLAP);
     }
-    return found;
+    return this.decided(picture, found);
+  }
+
+  /** What was found without undecided faces of which a closer look sees little. */
+  private async decided(picture: Picture, found: readonly Candidate[]): Promise<Candidate[]> {
+    const kept: Candidate[] = [];
+    for (const one of found) {
+      const undecided = one.score > SCORE_THRESHOLD && one.score < UNDECIDED;
+      if (!undecided || (await this.agreed(picture, one, LEAST_AGREEMENT * one.score))) kept.push(one);
+    }
+    return kept;
+  }
+
+  /** Whether a closer look or its mirror image, turned as the points say, scores `least`. */
+  private async agreed(picture: Picture, one: Candidate, least: number): Promise<boolean> {
+    const turn = turnsToUpright(one.points);
+    for (const [sizePx, facePx] of CLOSER) {
+      const { image } = cropSquare(picture, squareAround(one, sizePx, facePx), sizePx);
+      const upright = turned(image, turn);
+      for (const view of [upright, mirrored(upright)])
+        if (bestScore(await this.middle(view, facePx)) >= least) return true;
+    }
+    return false;
   }
 
   /** What looks of all sizes propose, in the picture turned by quarters or as it is. */

@@ -2,8 +2,13 @@
 import { roundHalfToEven } from "../geometry/rounding";
 import type { Box, Picture } from "../image/picture";
 
-/** A small look before the first one, of pictures that have no second one. */
-export const GLANCE_PX = 160;
+/**
+ * A small look before the first one, of pictures that have no second one; with a longer side above
+ * the third number it is the larger one, so that both show small faces about as large.
+ */
+const [GLANCE_PX, LARGER_GLANCE_PX, GLANCED_PX] = [128, 160, 460];
+/** A look after the glance, where a face fills the picture and the glance did not suffice. */
+export const SECOND_GLANCE_PX = 256;
 /** Size over the picture's longer side of a face that fills it: a glance may suffice. */
 export const FILLS = 0.3;
 /** First look: the picture's longer side as the network sees it. */
@@ -32,6 +37,11 @@ export interface Size {
 export function lookedAtPx({ width, height }: Size, longSide: number): number {
   const [short, long] = [Math.min(width, height), Math.max(width, height)];
   return Math.min(longSide * Math.sqrt(Math.max(long / (LONG * short), 1)), Math.max(longSide, long));
+}
+
+/** Longer side of the first small look at a picture. */
+export function glancePx({ width, height }: Size): number {
+  return Math.max(width, height) <= GLANCED_PX ? GLANCE_PX : LARGER_GLANCE_PX;
 }
 
 /** Longer side of the second look; undefined if it would see nothing new. */

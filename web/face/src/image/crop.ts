@@ -1,12 +1,16 @@
 /** Square crops (mlanet.image.crop). */
 import { roundHalfToEven } from "../geometry/rounding";
-import { blank, type Box, type Picture, type Point } from "./picture";
+import { blank, part, type Box, type Picture, type Point } from "./picture";
+import { averaged, interpolated } from "./resize";
 
 /** Side of a crop over the longer side of the 68 landmarks' bounding box. */
 export const SQUARE_PER_LANDMARKS = Math.SQRT2;
 
 /** Side of the finest grid on which a crop is sampled before it is averaged. */
 const MAX_SUPERSAMPLED_PX = 4096;
+
+/** How far a crop's borders may be off whole pixels, to be cut there. */
+const WHOLE_PX = 1e-6;
 
 /** Pixels of the picture to pixels of a crop: x and y times `scale`, plus the shift. */
 export interface CropTransform {
@@ -40,7 +44,26 @@ export function squareOf(transform: CropTransform, size: number): Box {
 /** The square box cut out and resampled; outside of the picture lies black. */
 export function cropSquare(picture: Picture, box: Box, size: number): Crop {
   const cropFromImage = squareTransform(box, size);
-  return { image: resample(picture, cropFromImage, size), cropFromImage };
+  const whole = wholeBox(picture, box);
+  const image = whole ? resizedPart(part(picture, whole), size, finerOf(cropFromImage.scale, size)) : resample(picture, cropFromImage, size);
+  return { image, cropFromImage };
+}
+
+/** The same in whole pixels, if it is such a box inside of the picture. */
+function wholeBox({ width, height }: Picture, box: Box): Box | undefined {
+  const whole = box.map(roundHalfToEven) as unknown as Box;
+  const inside = Math.min(whole[0], whole[1]) >= 0 && whole[2] <= width && whole[3] <= height;
+  return inside && whole.every((value, k) => Math.abs(value - box[k]!) <= WHOLE_PX) ? whole : undefined;
+}
+
+/** How many samples a pixel of the crop has in each direction. */
+function finerOf(scale: number, size: number): number {
+  return Math.min(Math.max(roundHalfToEven(1 / scale), 1), Math.max(Math.floor(MAX_SUPERSAMPLED_PX / size), 1));
+}
+
+function resizedPart(shown: Picture, size: number, finer: number): Picture {
+  const samples = interpolated(shown, finer * size, finer * size);
+  return finer === 1 ? samples : averaged(samples, size, size);
 }
 
 /** For each sample of a side: index of the pixel before it, and the next one's share. */
@@ -55,7 +78,7 @@ interface Samples {
  * order of operations: one level of one pixel would move what the detector sees by a per cent.
  */
 function resample(picture: Picture, { scale, shift }: CropTransform, size: number): Picture {
-  const finer = Math.min(Math.max(roundHalfToEven(1 / scale), 1), Math.max(Math.floor(MAX_SUPERSAMPLED_PX / size), 1));
+  const finer = finerOf(scale, size);
   const across = samples(size, finer, scale, shift[0], true);
   const down = samples(size, finer, scale, shift[1], false);
   const result = blank(size, size);

@@ -22,10 +22,13 @@ interface Taps {
   weights: Float32Array[];
 }
 
-function averaged(picture: Picture, rows: number, columns: number): Picture {
-  const [across, down] = [areaTaps(picture.width, columns), areaTaps(picture.height, rows)];
-  const halved = picture.width === 2 * columns && picture.height === 2 * rows;
-  const rounded = halved ? (value: number) => Math.floor(value + 0.5) : roundHalfToEven;
+/** Each pixel is the mean of what it covers. */
+export function averaged(picture: Picture, rows: number, columns: number): Picture {
+  const [timesAcross, timesDown] = [picture.width / columns, picture.height / rows];
+  const whole = Number.isInteger(timesAcross) && Number.isInteger(timesDown); // then OpenCV adds first and divides once
+  const [across, down] = [areaTaps(picture.width, columns, whole), areaTaps(picture.height, rows, whole)];
+  const share = whole ? Math.fround(1 / (timesAcross * timesDown)) : 1;
+  const rounded = timesAcross === 2 && timesDown === 2 ? (value: number) => Math.floor(value + 0.5) : roundHalfToEven;
   const result = blank(columns, rows);
   const sums = new Float32Array(3 * columns);
   const row = new Float32Array(3 * columns);
@@ -33,16 +36,17 @@ function averaged(picture: Picture, rows: number, columns: number): Picture {
     sums.fill(0);
     down.weights[y]!.forEach((weight, k) => {
       acrossRow(picture, down.first[y]! + k, across, row);
-      for (let i = 0; i < row.length; i++) sums[i]! += weight * row[i]!;
+      for (let i = 0; i < row.length; i++) sums[i]! += Math.fround(weight * row[i]!);
     });
     for (let x = 0, from = 0, to = 4 * y * columns; x < columns; x++, from += 3, to += 4) {
-      for (let c = 0; c < 3; c++) result.data[to + c] = rounded(sums[from + c]!);
+      for (let c = 0; c < 3; c++) result.data[to + c] = rounded(Math.fround(sums[from + c]! * share));
       result.data[to + 3] = 255;
     }
   }
   return result;
 }
 
+/** In single precision, step by step as OpenCV adds: a sum that is half a level must not round to the other side. */
 function acrossRow(picture: Picture, y: number, { first, weights }: Taps, row: Float32Array): void {
   const { data, width } = picture;
   for (let x = 0; x < weights.length; x++) {
@@ -50,9 +54,9 @@ function acrossRow(picture: Picture, y: number, { first, weights }: Taps, row: F
     let [r, g, b] = [0, 0, 0];
     for (let k = 0, at = 4 * (y * width + first[x]!); k < own.length; k++, at += 4) {
       const weight = own[k]!;
-      r += weight * data[at]!;
-      g += weight * data[at + 1]!;
-      b += weight * data[at + 2]!;
+      r = Math.fround(r + Math.fround(weight * data[at]!));
+      g = Math.fround(g + Math.fround(weight * data[at + 1]!));
+      b = Math.fround(b + Math.fround(weight * data[at + 2]!));
     }
     row[3 * x] = r;
     row[3 * x + 1] = g;
@@ -60,17 +64,20 @@ function acrossRow(picture: Picture, y: number, { first, weights }: Taps, row: F
   }
 }
 
-/** Each place is the mean of what it covers. */
-function areaTaps(from: number, to: number): Taps {
+/** OpenCV leaves out pixels of which a place covers less. */
+const LEAST_COVERED = 1e-3;
+
+/** Each place is the mean of what it covers, or the sum. */
+function areaTaps(from: number, to: number, sum: boolean): Taps {
   const scale = from / to;
   const first = new Int32Array(to);
   const weights = Array.from({ length: to }, (_, i) => {
     const [start, end] = [i * scale, Math.min((i + 1) * scale, from)];
-    first[i] = Math.floor(start + 1e-6);
-    const last = Math.min(Math.ceil(end - 1e-6), from);
+    first[i] = Math.floor(start + LEAST_COVERED);
+    const last = Math.min(Math.ceil(end - LEAST_COVERED), from);
     return Float32Array.from({ length: last - first[i]! }, (_, k) => {
       const pixel = first[i]! + k;
-      return (Math.min(pixel + 1, end) - Math.max(pixel, start)) / (end - start);
+      return sum ? 1 : (Math.min(pixel + 1, end) - Math.max(pixel, start)) / (end - start);
     });
   });
   return { first, weights };
@@ -106,7 +113,7 @@ function pairsOf(from: number, to: number, beyond: boolean): Pairs {
 }
 
 /** Linear in whole numbers, with OpenCV's order of shifts. */
-function interpolated(picture: Picture, rows: number, columns: number): Picture {
+export function interpolated(picture: Picture, rows: number, columns: number): Picture {
   const [across, down] = [pairsOf(picture.width, columns, false), pairsOf(picture.height, rows, true)];
   const result = blank(columns, rows);
   const whole = 1 << WEIGHT_BITS;

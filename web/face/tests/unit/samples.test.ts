@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { suppress, type Candidate } from "../../src/detection/candidates";
-import { FIRST_PX, finePx, lookedAtPx, needsTiles, tiles } from "../../src/detection/looks";
+import { FIRST_PX, finePx, glancePx, lookedAtPx, needsTiles, tiles } from "../../src/detection/looks";
 import { eulerDeg, matrixFrom6d, type SixNumbers } from "../../src/geometry/rotation";
 import { cropSquare } from "../../src/image/crop";
 import { blank, mirrored, turned, type Box, type Picture } from "../../src/image/picture";
@@ -27,9 +27,10 @@ describe("pictures", () => {
       expect(toRgb(resized(picture, rows, columns, quick))).toEqual(data);
     });
 
-  test("cut out and resampled", () => {
-    expect(toRgb(cropSquare(picture, samples.crop.square as Box, 8).image)).toEqual(samples.crop.data);
-  });
+  for (const { square, data } of samples.crops)
+    test(`cut out and resampled: ${square}`, () => {
+      expect(toRgb(cropSquare(picture, square as Box, 8).image)).toEqual(data);
+    });
 
   test("turned four times, and mirrored twice, are the same", () => {
     const round = [1, 1, 1, 1].reduce((seen, turn) => turned(seen, turn), picture);
@@ -40,8 +41,9 @@ describe("pictures", () => {
 });
 
 test("looks at pictures of several sizes", () => {
-  for (const { height, width, first, fine, tiles: count } of samples.looks) {
+  for (const { height, width, glance, first, fine, tiles: count } of samples.looks) {
     const size = { width, height };
+    expect(glancePx(size)).toBe(glance);
     expect(lookedAtPx(size, FIRST_PX)).toBeCloseTo(first, 9);
     if (fine === null) expect(finePx(size)).toBeUndefined();
     else expect(finePx(size)).toBeCloseTo(fine, 9);
