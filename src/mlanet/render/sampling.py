@@ -70,6 +70,7 @@ def stretch(
 def signed_areas(points: Float[Array, "*b v 2"], faces: Int[Array, "f 3"]) -> Float[Array, "*b f"]:
     """Twice the areas of triangles in a plane; positive if counter-clockwise with y down."""
     xp = array_namespace(points)
-    a, b, c = (xp.take(points, faces[:, k], axis=-2) for k in range(3))
-    ab, ac = b - a, c - a
-    return ab[..., 1] * ac[..., 0] - ab[..., 0] * ac[..., 1]
+    (ax, bx, cx), (ay, by, cy) = (
+        [xp.take(points[..., axis], faces[:, k], axis=-1) for k in range(3)] for axis in range(2)
+    )
+    return (by - ay) * (cx - ax) - (bx - ax) * (cy - ay)
