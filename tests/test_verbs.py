@@ -33,8 +33,14 @@ NEED_EXTRA = {
     "train": ("train", "--data DATA --out OUT"),
     "video": ("video", "film.mp4 --out OUT"),
 }
+NEED_SCIPY = {
+    "evaluate scans": ("evaluate", "--data DATA --out OUT"),
+    "models convert": ("models", "DATA/model.npz --out OUT.npz"),
+}
+NEED_EXTRA |= NEED_SCIPY
 PACKAGES = {"bulk": "pyarrow", "train": "torch", "video": "av", "web": "uvicorn"}
-"""One that tells whether an extra is installed."""
+PACKAGES |= {"evaluate": "h5py", "models": "h5py"}
+"""One that tells whether an extra is installed; the tests themselves have scipy."""
 RUNS = {
     "reconstruct": "--example --out OUT --threads 1",
     "doctor": "",
@@ -43,7 +49,6 @@ RUNS = {
     "label": "--data DATA/crops --out OUT/labels.npz --processes 1",
     "evaluate aflw2000": "--data DATA/aflw2000 --annotations DATA/annotations.npz --out OUT",
     "evaluate florence": "--data DATA/florence --write-pictures OUT",
-    "evaluate scans": "--data DATA --out OUT",
     "evaluate identity": "--data DATA/crops --out OUT",
     "evaluate occlusion": "--data DATA/aflw2000 --out OUT --shares 0.1",
     "evaluate expressions": "--data DATA/aflw2000 --annotations DATA/annotations.npz "
@@ -58,7 +63,6 @@ RUNS = {
     "dataset shards": "--data DATA/crops --out OUT",
     "models list": "",
     "models info": "embedded",
-    "models convert": "DATA/model.npz --out OUT.npz",
     "models sheet": "embedded --out OUT.png",
     "models verify": "",
 }
@@ -247,6 +251,13 @@ def test_no_verb_is_forgotten():
 def test_verbs_run_without_extras(verb, data, tmp_path, one_scan, capsys):
     with pytest.raises(SystemExit) as stop:
         main(words_of(verb, RUNS[verb], data, tmp_path / "out"))
+    assert stop.value.code == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", NEED_SCIPY)
+def test_verbs_run_with_scipy(verb, data, tmp_path, one_scan, with_scipy, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(words_of(verb, NEED_SCIPY[verb][1], data, tmp_path / "out"))
     assert stop.value.code == 0, capsys.readouterr().err
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from mlanet.cli.common import EXIT_FAILED, EXIT_OK, OutPath, SomePath
+from mlanet.cli.common import EXIT_FAILED, EXIT_OK, OutPath, SomePath, require_extra
 from mlanet.errors import AssetError, UsageError
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def convert(
         raise UsageError(f"--out must end in .npz, got {out}")
     if str(source) == EMBEDDED:
         raise UsageError("the embedded model needs no conversion")
+    require_extra("mlanet models convert", "scipy", extra="models")
     from mlanet.morphable import load_model, save_model
     from mlanet.morphable.transfer import connect
 

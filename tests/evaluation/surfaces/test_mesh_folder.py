@@ -9,6 +9,8 @@ from mlanet.export import write_obj
 from mlanet.geometry import Mesh
 from mlanet.metrics import Surface
 
+pytestmark = pytest.mark.usefixtures("with_scipy")
+
 NAMES = ["a", "b/c"]
 
 
