@@ -24,8 +24,9 @@ def faded(
     import cv2
 
     unknown = (weight < 0.2).astype(np.uint8)
-    away = cv2.distanceTransform(unknown, cv2.DIST_L2, 3) / np.float32(reach * len(weight))
-    falling = np.exp(-(np.minimum(away, FAR) ** power))
+    away = cv2.distanceTransform(unknown, cv2.DIST_L2, 3)
+    one_reach = np.float32(reach * len(weight))
+    falling = np.exp(-((np.minimum(away, FAR * one_reach) / one_reach) ** power))
     field = extended(values, weight)
     field *= repeated(falling, values.shape[-1])
     return field
