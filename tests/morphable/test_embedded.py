@@ -87,6 +87,16 @@ def test_triangles_are_counter_clockwise_seen_from_outside(model, face_with):
     assert model.normals(fine)[tip, 2] > 0.9
 
 
+@pytest.mark.parametrize("shape", [(4955, 3), (4955, 1), (2, 3, 4955, 2), (9, 4955, 3)])
+def test_values_are_carried_to_new_vertices_one_by_one_or_many_at_once(model, shape):
+    assert model.num_base_vertices == 4955
+    values = np.random.default_rng(0).normal(size=shape)
+    around = values[..., model.midpoint_index, :]
+    middle = (around * model.midpoint_weight[:, :, None]).sum(axis=-2)
+    expected = np.concatenate([values, middle], axis=-2)
+    assert np.abs(model.subdivide(values) - expected).max() < 1e-6
+
+
 def borders(faces):
     """Number of closed chains of border edges; triangles must be consistently turned."""
     directed = Counter(map(tuple, faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2).tolist()))

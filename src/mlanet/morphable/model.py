@@ -24,8 +24,8 @@ FACE_REGIONS = ("face", "eyes", "mouth")
 UNKNOWN = -1
 """Face index of a landmark whose place on a model is not known."""
 
-_ROWS = 1024
-"""New vertices that are worked out at a time."""
+_FEW, _ROWS = 12, 256
+"""Columns of values up to which each is looked up by itself, and else rows that are at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,7 +250,7 @@ class MorphableModel(PickledFields):
         if not self.subdivided:
             return values
         if isinstance(values, np.ndarray):
-            return self._subdivided_by_rows(values)
+            return self._subdivided(values)
         xp, place = array_namespace(values), device(values)
         index = xp.asarray(self.midpoint_index, device=place)
         weight = xp.asarray(self.midpoint_weight, dtype=values.dtype, device=place)
@@ -259,21 +259,28 @@ class MorphableModel(PickledFields):
         middle = xp.matmul(weight[:, None, :], xp.reshape(around, shape))[..., 0, :]
         return xp.concat([values, middle], axis=-2)
 
-    def _subdivided_by_rows(self, values: Float[np.ndarray, "*b v c"]) -> np.ndarray:
-        """As `subdivide`: all columns of the batch, as many rows at a time as caches hold."""
+    def _subdivided(self, values: Float[np.ndarray, "*b v c"]) -> np.ndarray:
+        """As `subdivide`: a batch row by row, a single mesh column by column."""
         columns = np.moveaxis(values, -2, 0)
-        base = columns.reshape(len(columns), -1)
-        count = len(base) + len(self.midpoint_index)
-        every = np.empty((count, base.shape[1]), np.result_type(values, self.midpoint_weight))
+        base = np.ascontiguousarray(columns.reshape(len(columns), -1))
+        index, weight = self._midpoints
+        every = np.empty((len(base) + len(index), base.shape[1]), np.result_type(base, weight))
         every[: len(base)] = base
-        for start in range(0, count - len(base), _ROWS):
-            rows = slice(start, start + _ROWS)
-            index, weight = self.midpoint_index[rows].T, self.midpoint_weight[rows].T
-            middle = every[len(base) :][rows]
-            middle[:] = base[index[0]] * weight[0, :, None]
-            for place, share in zip(index[1:], weight[1:], strict=True):
-                middle += base[place] * share[:, None]
-        return np.moveaxis(every.reshape(count, *columns.shape[1:]), 0, -2)
+        middle = every[len(base) :]
+        if base.shape[1] <= _FEW:
+            for column, old in zip(middle.T, np.ascontiguousarray(base.T), strict=True):
+                column[:] = np.einsum("me,me->m", np.take(old, index, mode="clip"), weight)
+        else:
+            for start in range(0, len(index), _ROWS):
+                rows = slice(start, start + _ROWS)
+                around = np.take(base, index[rows], axis=0, mode="clip")
+                np.matmul(weight[rows, None], around, out=middle[rows, None])
+        return np.moveaxis(every.reshape(-1, *columns.shape[1:]), 0, -2)
+
+    @cached_property
+    def _midpoints(self) -> tuple[Int[np.ndarray, "m 8"], Float[np.ndarray, "m 8"]]:
+        """Indices, which are known to fit, and weights of the midpoints."""
+        return self.midpoint_index.astype(np.intp), self.midpoint_weight
 
     def region(self, *names: str) -> Float[np.ndarray, "w"]:
         """Largest of some regions' masks on the decoded mesh, in [0, 1].
