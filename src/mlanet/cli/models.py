@@ -85,11 +85,11 @@ def convert(
         raise UsageError(f"--out must end in .npz, got {out}")
     if str(source) == EMBEDDED:
         raise UsageError("the embedded model needs no conversion")
-    require_extra("mlanet models convert", "scipy", extra="models")
     from mlanet.morphable import load_model, save_model
     from mlanet.morphable.transfer import connect
 
     model = load(source, landmarks)
+    require_extra("mlanet models convert", "scipy", extra="models")
     if model.subdivided:
         raise AssetError(f"{source}: models that are subdivided cannot be converted")
     if modes is not None:
