@@ -53,12 +53,6 @@ HAIR_SHARE = (0.19, 0.22)
 LEAST_SEEN = 0.0006
 """Share of the texture that must show the top or the sides for them to be judged."""
 
-MIXED = 0.35
-"""Share of skin, by its hue, beyond which a texel of hair is mixed with it."""
-
-LEAST_HUE = 8.0
-"""Distance of skin's and hair's a and b from which they tell mixed texels."""
-
 SIDES = (0.1, 0.6)
 """Shares of usual hair between which the sides of the head become hair."""
 
