@@ -24,18 +24,15 @@ from scipy.spatial.transform import Rotation
 from mlanet.geometry import Camera, Pose, decode_lighting, shading
 from mlanet.morphable import MorphableModel, load_model
 from mlanet.render import (
-    HeadInPhoto,
     PosedHead,
-    Texture,
     UvAtlas,
-    detail_normals,
-    head_texture,
     interpolate,
     rasterize,
     sample_texture,
     vertex_attributes_to_uv,
 )
 from mlanet.synthesis.lighting import random_lighting
+from mlanet.texturing import HeadInPhoto, Texture, detail_normals, head_texture
 
 BAKED, SIZE = 1024, 512
 """Texels across of what is rendered, and of the texture that is made of the photo."""

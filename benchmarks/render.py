@@ -28,15 +28,8 @@ from rich.table import Table
 
 from mlanet.geometry import Camera, Mesh, MeshTopology, Pose, matrix_from_euler
 from mlanet.morphable import load_model
-from mlanet.render import (
-    Renderer,
-    UvAtlas,
-    composite,
-    headlight,
-    project_texture,
-    rasterize,
-    render_mesh,
-)
+from mlanet.render import Renderer, UvAtlas, composite, headlight, rasterize, render_mesh
+from mlanet.texturing import project_texture
 
 THREADS = 2
 BARS = {

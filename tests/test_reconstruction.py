@@ -12,7 +12,8 @@ from mlanet import Reconstructor
 from mlanet.assets import verified_path
 from mlanet.image import read_image
 from mlanet.reconstruction import draw_faces
-from mlanet.render import PICTURES, TextureChoice, composite, render_mesh
+from mlanet.render import PICTURES, composite, render_mesh
+from mlanet.texturing import TextureChoice
 
 
 @pytest.fixture(scope="module")
@@ -260,7 +261,7 @@ def test_an_avatar_with_hair_differs_on_the_scalp_alone(face, tmp_path):
 
 
 def test_avatars_have_long_hair_unless_it_is_not_wanted(face, tmp_path):
-    from mlanet.render import LongHair
+    from mlanet.texturing import LongHair
 
     corners = np.array([[-90.0, 0.0, -90.0], [90.0, 0.0, -90.0], [0.0, -90.0, -90.0]])
     faces, away = np.arange(3, dtype=np.int32)[None], np.tile([0.0, 0.0, -1.0], (3, 1))

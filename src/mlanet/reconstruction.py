@@ -20,12 +20,12 @@ from mlanet.morphable import FACE_REGIONS, MorphableModel
 from mlanet.pickling import PickledFields
 
 if TYPE_CHECKING:
-    from mlanet import export, viewing
+    from mlanet import export, texturing, viewing
     from mlanet import render as rendering
     from mlanet.morphable import Transfer
 else:  # what draws and writes is imported when something is drawn or written
-    export, rendering, viewing = map(
-        LazyModule, ("mlanet.export", "mlanet.render", "mlanet.viewing")
+    export, rendering, texturing, viewing = map(
+        LazyModule, ("mlanet.export", "mlanet.render", "mlanet.texturing", "mlanet.viewing")
     )
 
 SCHEMA_VERSION = 1
@@ -61,7 +61,7 @@ class Reconstruction(PickledFields):
     before: "tuple[rendering.UnbuiltHead, ...]" = ()
     confidence: float | None = None
     landmark_confidence: Float[np.ndarray, "68"] | None = None
-    texture_source: "rendering.TextureSource | None" = None
+    texture_source: "texturing.TextureSource | None" = None
 
     def __repr__(self) -> str:
         height, width = self.image.shape[:2]
@@ -116,22 +116,22 @@ class Reconstruction(PickledFields):
 
     @cached_property
     def hair(self) -> Float[np.ndarray, "w 3"]:
-        """How far hair stands off the mesh's vertices (`mlanet.render.hair_offsets`), mm."""
+        """How far hair stands off the mesh's vertices (`mlanet.texturing.hair_offsets`), mm."""
         if self.texture_source is not None:
             return self.texture_source.hair
-        return rendering.hair_offsets(self.image, self.head, self.figure)
+        return texturing.hair_offsets(self.image, self.head, self.figure)
 
     @cached_property
-    def figure(self) -> "rendering.HeadFigure | None":
+    def figure(self) -> "texturing.HeadFigure | None":
         """Which part of the photo around the head belongs to the person."""
-        return rendering.HeadFigure.of_photo(self.image, self.head)
+        return texturing.HeadFigure.of_photo(self.image, self.head)
 
     @cached_property
-    def long_hair(self) -> "rendering.LongHair | None":
-        """Hair that falls (`mlanet.render.long_hair`), if it does; raises what `texture` does."""
+    def long_hair(self) -> "texturing.LongHair | None":
+        """Hair that falls (`mlanet.texturing.long_hair`); raises what `texture` does."""
         if self.texture_source is not None:
             return self.texture_source.long_hair
-        return rendering.long_hair(self.image, self.head, self.hair, self.texture.image)
+        return texturing.long_hair(self.image, self.head, self.hair, self.texture.image)
 
     @property
     def unbuilt(self) -> "rendering.UnbuiltHead":
@@ -156,7 +156,7 @@ class Reconstruction(PickledFields):
         return len(self.model.uv) > 0 and self.model.has_albedo
 
     @cached_property
-    def texture(self) -> "rendering.Texture":
+    def texture(self) -> "texturing.Texture":
         """The photo's colours in UV, as `texture_of` makes them at the photo's own detail.
 
         It raises what that does.
@@ -165,7 +165,7 @@ class Reconstruction(PickledFields):
 
     def texture_of(
         self, size: int | None = None, *, blank: tuple[int, int, int] | None = None
-    ) -> "rendering.Texture":
+    ) -> "texturing.Texture":
         """The photo's colours in UV, completed where the photo does not show the head.
 
         Args:
@@ -186,20 +186,20 @@ class Reconstruction(PickledFields):
         assert colors is not None
         head = self.head.with_hair(self.hair)
         before = (other.build() for other in self.before)
-        photo = rendering.HeadInPhoto(self.image, head, before, self.figure)
-        return rendering.head_texture([photo], colors, size or self.own_texture_size, blank=blank)
+        photo = texturing.HeadInPhoto(self.image, head, before, self.figure)
+        return texturing.head_texture([photo], colors, size or self.own_texture_size, blank=blank)
 
     @cached_property
     def detail(self) -> UInt8[np.ndarray, "k k 3"]:
-        """`mlanet.render.detail_normals` of this photo; raises what `texture` does."""
+        """`mlanet.texturing.detail_normals` of this photo; raises what `texture` does."""
         own = self if self.texture_source is None else replace(self, texture_source=None)
         colors = self.model.albedo(self.coefficients.albedo)
-        return rendering.detail_normals(own.texture, self.head, colors)
+        return texturing.detail_normals(own.texture, self.head, colors)
 
     @property
     def own_texture_size(self) -> int:
         """The smallest texture that does not lose the photo's detail, in texels across."""
-        return rendering.texture_size(float(self.crop.size / self.crop.crop_from_image[0, 0]))
+        return texturing.texture_size(float(self.crop.size / self.crop.crop_from_image[0, 0]))
 
     def render(
         self,
@@ -269,7 +269,7 @@ class Reconstruction(PickledFields):
         formats: Sequence[str] | None = None,
         *,
         extent: "export.Extent" = "head",
-        texture: "rendering.TextureChoice | None" = None,
+        texture: "texturing.TextureChoice | None" = None,
     ) -> list[Path]:
         """Write `name`.glb, `name`.json, ... into a folder; returns the paths.
 
@@ -293,7 +293,7 @@ class Reconstruction(PickledFields):
             OSError, ImageError: something cannot be written.
         """
         formats = export.DEFAULT_FORMATS if formats is None else formats
-        texture = texture or rendering.AS_PHOTOGRAPHED
+        texture = texture or texturing.AS_PHOTOGRAPHED
         export.check_formats(formats)
         textured = self.has_texture and export.needs_texture(formats)
         mesh = (
@@ -325,7 +325,7 @@ class Reconstruction(PickledFields):
     ) -> "viewing.ViewedHead":
         """The head for a page (`mlanet.viewing.write_page`); with a normal map of its detail."""
         photo = viewing.photo_view(self.image, self.crop.square_px, self.camera, self.pose)
-        choice = rendering.TextureChoice(detail=detail, hair=hair)
+        choice = texturing.TextureChoice(detail=detail, hair=hair)
         save = partial(self.save, name=name, formats=("glb",), texture=choice)
         glb = viewing.content_of(lambda path: save(path.parent)[0].replace(path))
         return viewing.ViewedHead(name, glb, photo, export.identity_offsets(self.model))
@@ -339,12 +339,12 @@ class Reconstruction(PickledFields):
         return export.mesh_to_trimesh(self.mesh, self.texture.image if self.has_texture else None)
 
     def in_topology(
-        self, transfer: "Transfer", texture: "rendering.TextureChoice | None" = None
-    ) -> "rendering.TexturedMesh":
+        self, transfer: "Transfer", texture: "texturing.TextureChoice | None" = None
+    ) -> "texturing.TexturedMesh":
         """The textured mesh with another model's vertices and triangles, model frame, mm."""
-        texture = texture or rendering.AS_PHOTOGRAPHED
+        texture = texture or texturing.AS_PHOTOGRAPHED
         made = self.texture if texture.size is None else self.texture_of(texture.size)
-        return rendering.transfer_texture(transfer, self.mesh.vertices, texture.colors(made))
+        return texturing.transfer_texture(transfer, self.mesh.vertices, texture.colors(made))
 
     def save_topology(
         self,
@@ -353,7 +353,7 @@ class Reconstruction(PickledFields):
         name: str = "face_00",
         formats: Sequence[str] | None = None,
         *,
-        texture: "rendering.TextureChoice | None" = None,
+        texture: "texturing.TextureChoice | None" = None,
     ) -> list[Path]:
         """Write the mesh in another model's topology, and its coefficients; returns the paths.
 
@@ -364,7 +364,7 @@ class Reconstruction(PickledFields):
             OSError: the folder cannot be written to.
         """
         formats = export.DEFAULT_FORMATS if formats is None else formats
-        texture = texture or rendering.AS_PHOTOGRAPHED
+        texture = texture or texturing.AS_PHOTOGRAPHED
         export.check_formats(formats)
         carried = self.in_topology(transfer, texture)
         shape = self.coefficients.identity, self.coefficients.expression

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mlanet.morphable import load_model
-from mlanet.render import detail_normals
+from mlanet.texturing import detail_normals
 
 
 @pytest.fixture(scope="module")

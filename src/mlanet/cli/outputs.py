@@ -10,7 +10,7 @@ from mlanet.errors import UsageError
 
 if TYPE_CHECKING:
     from mlanet.morphable import MorphableModel
-    from mlanet.render import TextureChoice
+    from mlanet.texturing import TextureChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Outputs:
     @property
     def texture_choice(self) -> "TextureChoice":
         """The textures that are wanted."""
-        from mlanet.render import TextureChoice
+        from mlanet.texturing import TextureChoice
 
         return TextureChoice(
             self.texture, self.texture_mask, self.texture_size, self.detail, self.hair
@@ -76,7 +76,8 @@ class Outputs:
                 the size is out of range.
         """
         from mlanet.export import FORMATS, check_formats
-        from mlanet.render import LEAST_TEXTURE, MOST_TEXTURE, PICTURES
+        from mlanet.render import PICTURES
+        from mlanet.texturing import LEAST_TEXTURE, MOST_TEXTURE
 
         size = self.texture_size
         if size is not None and not LEAST_TEXTURE <= size <= MOST_TEXTURE:
@@ -100,7 +101,7 @@ class Outputs:
             UsageError: it has not.
         """
         from mlanet.export import face_height
-        from mlanet.render import AS_PHOTOGRAPHED
+        from mlanet.texturing import AS_PHOTOGRAPHED
 
         if replace(self.texture_choice, hair=True) != AS_PHOTOGRAPHED and not (
             len(model.uv) and model.has_albedo

@@ -105,10 +105,10 @@ def write_avatar(
         name: of the root node.
         extent: the whole head, or the face alone (`face_height`) with eyes, teeth and tongue.
         animation: what the head does; eyeballs then turn about their joints, and not by targets.
-        detail: normal map of the skin in tangent space (`mlanet.render.detail_normals`); left out
-            if it is the same everywhere.
-        hair: how far it stands off the head, mm (`mlanet.render.hair_offsets`).
-        long_hair: what falls beside the head (`mlanet.render.long_hair`).
+        detail: normal map of the skin in tangent space (`mlanet.texturing.detail_normals`); left
+            out if it is the same everywhere.
+        hair: how far it stands off the head, mm (`mlanet.texturing.hair_offsets`).
+        long_hair: what falls beside the head (`mlanet.texturing.long_hair`).
 
     Raises:
         ValueError: the model lacks something, a coefficient is not finite, or texture or

@@ -12,7 +12,7 @@ HAIR, ROUGHNESS = "Hair", 0.8
 
 
 class HairPart(Protocol):
-    """A mesh that follows the head and has no expressions, as `mlanet.render.LongHair` is."""
+    """A mesh that follows the head and has no expressions, as `mlanet.texturing.LongHair` is."""
 
     @property
     def vertices(self) -> Float[np.ndarray, "n 3"]:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mlanet.reconstruction import Reconstruction
-from mlanet.render import HeadInPhoto, LongHair, Texture, head_texture, long_hair
+from mlanet.texturing import HeadInPhoto, LongHair, Texture, head_texture, long_hair
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,12 +22,12 @@ class PersonTexture:
 
     @property
     def hair(self) -> Float[np.ndarray, "v 3"]:
-        """As the first photo shows it (`mlanet.render.hair_offsets`)."""
+        """As the first photo shows it (`mlanet.texturing.hair_offsets`)."""
         return self.faces[0].hair
 
     @property
     def long_hair(self) -> LongHair | None:
-        """As the first photo shows it (`mlanet.render.long_hair`)."""
+        """As the first photo shows it (`mlanet.texturing.long_hair`)."""
         face = self.faces[0]
         return long_hair(face.image, face.head, self.hair, self(None, None).image)
 
