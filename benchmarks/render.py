@@ -28,7 +28,7 @@ from rich.table import Table
 
 from mlanet.geometry import Camera, Mesh, MeshTopology, Pose, matrix_from_euler
 from mlanet.morphable import load_model
-from mlanet.render import Renderer, UvAtlas, composite, headlight, rasterize, render_mesh
+from mlanet.render import Renderer, UvAtlas, composite, key_light, rasterize, render_mesh
 from mlanet.texturing import project_texture
 
 THREADS = 2
@@ -107,7 +107,7 @@ def our_step(size: int = 224) -> Callable[[], object]:
     renderer = Renderer(topology, (size, size), normals=False)
     vertices = torch.from_numpy(mesh.vertices).float()
     colors = torch.full_like(vertices, 0.6)
-    lighting = torch.from_numpy(headlight())
+    lighting = torch.from_numpy(key_light())
     motion = Pose(
         torch.from_numpy(pose.rotation).float(), torch.from_numpy(pose.translation).float()
     )
@@ -170,7 +170,7 @@ def batch_step(count: int, size: int = 128) -> Callable[[], object]:
     translation = torch.tensor([0.0, 0.0, 1000.0]).repeat(count, 1)
     pose = Pose(torch.from_numpy(rotation).float(), translation)
     albedo = torch.from_numpy(model.albedo(np.zeros((count, layout.albedo)))).float()
-    lighting = torch.from_numpy(np.tile(headlight(), (count, 1, 1)))
+    lighting = torch.from_numpy(np.tile(key_light(), (count, 1, 1)))
     renderer = Renderer(model.topology, (size, size), normals=False)
     weights = torch.rand((count, size, size, 3), generator=torch.Generator().manual_seed(0))
 

@@ -34,7 +34,7 @@ from mlanet.geometry import Pose
 from mlanet.image import crop_square, draw_points, draw_polylines, read_image
 from mlanet.morphable import AlbedoModel, MorphableModel, load_model
 from mlanet.reconstructor import Reconstructor
-from mlanet.render import AXIS_COLORS, PICTURES, Renderer, headlight
+from mlanet.render import AXIS_COLORS, PICTURES, Renderer, key_light
 from mlanet.synthesis import RenderedHeads, fit_face, turn_face
 
 GALLERY_TILE = 240
@@ -192,7 +192,7 @@ def draw_renderer(model: MorphableModel) -> None:
     albedo = torch.from_numpy(model.albedo(np.zeros(layout.albedo))).double()
     pose = FACE.pose((0.0, 30.0, 0.0))
     rotation, start = torch.from_numpy(pose.rotation), torch.from_numpy(pose.translation)
-    light = torch.from_numpy(headlight()).double()
+    light = torch.from_numpy(key_light()).double()
 
     def drawn(shift_mm: torch.Tensor, samples: int = 1, *, soft: bool = True) -> torch.Tensor:
         size = side * samples

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mlanet.geometry import Camera, Mesh, Pose, matrix_from_euler
 from mlanet.image import write_image
 from mlanet.morphable import MorphableModel
-from mlanet.render import composite, headlight, render_mesh
+from mlanet.render import composite, key_light, render_mesh
 
 FOLDER = Path(__file__).resolve().parent / "images"
 DISTANCE_MM = 1500.0
@@ -84,7 +84,7 @@ def head(
         framing.pose(angles_deg),
         framing.camera(large),
         (large, large),
-        brightness * headlight(),
+        brightness * key_light(),
     )
     image = composite(drawn, np.full((large, large, 3), BACKGROUND, np.uint8))
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BOX))

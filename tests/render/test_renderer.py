@@ -8,8 +8,8 @@ from mlanet.render import (
     Renderer,
     ambient_light,
     antialias,
-    headlight,
     interpolate,
+    key_light,
     rasterize,
     render_mesh,
     shade,
@@ -25,7 +25,7 @@ def renderer(sphere):
 def test_a_batch_is_its_pictures(sphere, camera, renderer):
     turn = np.diag([1.0, -1.0, -1.0])
     places = np.array([[0.0, 0.0, 1000.0], [30.0, -20.0, 900.0]])
-    lights = np.stack([headlight(), ambient_light()])
+    lights = np.stack([key_light(), ambient_light()])
     heads = np.stack([sphere.vertices, sphere.vertices * 1.1])
     colors = np.stack([sphere.colors, 1.0 - sphere.colors])
     batch = renderer(heads, Pose(np.stack([turn] * 2), places), camera, lights, albedo=colors)
@@ -151,7 +151,7 @@ def test_bad_textures_are_named(sphere, frontal, camera):
 def test_one_albedo_serves_a_batch(sphere, frontal, camera, renderer, lit):
     heads = np.stack([sphere.vertices, 0.9 * sphere.vertices])
     pose = Pose(np.stack([frontal.rotation] * 2), np.stack([frontal.translation] * 2))
-    light = headlight() if lit else None
+    light = key_light() if lit else None
     batch = renderer(heads, pose, camera, light, albedo=sphere.colors)
     alone = renderer(heads[1], frontal, camera, light, albedo=sphere.colors)
     np.testing.assert_allclose(batch.image[1], alone.image, atol=1e-6)
@@ -218,7 +218,7 @@ def test_normals_of_a_batch_of_arrays(sphere, frontal):
 
 def test_pictures_keep_to_their_range(sphere, frontal, camera):
     bright = render_mesh(
-        Mesh(sphere.vertices, sphere.faces), frontal, camera, (100, 100), 3.0 * headlight()
+        Mesh(sphere.vertices, sphere.faces), frontal, camera, (100, 100), 3.0 * key_light()
     )
     assert bright.image.max() == 1.0
     assert bright.mask.max() <= 1.0

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch", reason="needs the extra train")
 
 from mlanet.errors import RenderError
 from mlanet.geometry import MeshTopology, Pose
-from mlanet.render import Renderer, headlight, interpolate, rasterize, viewer_normals
+from mlanet.render import Renderer, interpolate, key_light, rasterize, viewer_normals
 
 PLACES = torch.tensor([[0, 0, 1.0], [9, 1, 2.0], [1, 9, 3.0]])
 FACE = np.array([[0, 1, 2]])
@@ -19,7 +19,7 @@ def renderer(sphere):
 
 
 def test_arrays_and_tensors_give_one_picture(sphere, frontal, camera, renderer):
-    light = headlight()
+    light = key_light()
     array = renderer(sphere.vertices, frontal, camera, light, albedo=sphere.colors)
     pose = Pose(torch.from_numpy(frontal.rotation), torch.from_numpy(frontal.translation))
     tensor = renderer(

@@ -5,8 +5,8 @@ from mlanet.errors import RenderError
 from mlanet.geometry import AMBIENT_WHITE, Camera, Mesh, MeshTopology, Pose
 from mlanet.render import (
     composite,
-    headlight,
     interpolate,
+    key_light,
     rasterize,
     render_mesh,
     sample_image,
@@ -108,7 +108,7 @@ def test_clay_is_lit_from_above(sphere, frontal, camera):
     clay = render_mesh(Mesh(sphere.vertices, sphere.faces), frontal, camera, (100, 100))
     assert clay.image[35, 55].mean() > 0.8
     assert 0.2 < clay.image[65, 40].mean() < 0.6
-    assert headlight().shape == (9, 3)
+    assert key_light().shape == (9, 3)
 
 
 def test_texture_is_the_right_way_up(plane, frontal, camera):

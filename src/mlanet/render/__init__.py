@@ -21,7 +21,7 @@ from mlanet.render.pose_box import AXIS_COLORS
 from mlanet.render.rasterize import rasterize
 from mlanet.render.renderer import Renderer, Rendering
 from mlanet.render.sampling import sample_image
-from mlanet.render.shade import ambient_light, headlight, shade
+from mlanet.render.shade import ambient_light, key_light, shade
 
 __all__ = [
     "AXIS_COLORS",
@@ -44,8 +44,8 @@ __all__ = [
     "draw_picture",
     "face_mask",
     "far_to_near",
-    "headlight",
     "interpolate",
+    "key_light",
     "mm_per_px",
     "part_masks",
     "rasterize",

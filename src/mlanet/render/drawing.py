@@ -10,7 +10,7 @@ from mlanet.geometry import Camera, Mesh, MeshTopology, Pose
 from mlanet.render.checks import checked_mesh, checked_size
 from mlanet.render.renderer import Box, Renderer, Rendering
 from mlanet.render.rules import NEAR_DEPTH_MM
-from mlanet.render.shade import CLAY, headlight
+from mlanet.render.shade import CLAY, key_light
 
 MARGIN_PX = 1
 """Pixels drawn around a mesh's box: its outline is blended with their colours."""
@@ -38,7 +38,7 @@ def render_mesh(
         camera: in pixels of the picture.
         image_size: height and width of the picture in pixels.
         lighting: harmonics in the viewer's frame. Without it, colours and clay are lit by
-            `headlight` and a texture is shown as it is.
+            `key_light` and a texture is shown as it is.
         texture: replaces the colours; `uint8` or floats in [0, 1], its first row at v = 1.
         topology: of the mesh, for callers who draw it often.
         soft_outlines: anti-alias outlines.
@@ -70,7 +70,7 @@ def render_mesh(
         if texture is None:
             albedo = np.broadcast_to(CLAY, mesh.vertices.shape)
             albedo = albedo if mesh.colors is None else mesh.colors
-            light = headlight() if lighting is None else lighting
+            light = key_light() if lighting is None else lighting
             found = renderer(mesh.vertices, pose, local, light, albedo=albedo)
         else:
             white = np.float32(255.0 if texture.dtype == np.uint8 else 1.0)

@@ -18,7 +18,7 @@ from mlanet.render.heads import PosedHead, UnbuiltHead, far_to_near
 from mlanet.render.layers import Paint, canvas_of, head_layer
 from mlanet.render.parts import draw_parts
 from mlanet.render.pose_box import draw_pose
-from mlanet.render.shade import CLAY, headlight, shade
+from mlanet.render.shade import CLAY, key_light, shade
 
 OVERLAY_OPACITY = 0.72
 
@@ -49,7 +49,7 @@ def draw_overlay(
 def draw_shape(
     image: UInt8[np.ndarray, "h w 3"], heads: Sequence[PosedHead]
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """The shape alone: grey clay under one neutral light (`headlight`)."""
+    """The shape alone: grey clay under one neutral light (`key_light`)."""
     return _draw(image, heads, _clay)
 
 
@@ -182,7 +182,7 @@ def _draw(
 
 
 def _clay(head: PosedHead) -> Float[np.ndarray, "v 3"]:
-    return shade(np.array(CLAY), head.normals, headlight())
+    return shade(np.array(CLAY), head.normals, key_light())
 
 
 def _grey_of_depth(

@@ -41,16 +41,17 @@ def shade(
     return albedo * shading(normals, lighting)
 
 
-def headlight() -> Float[np.ndarray, "9 3"]:
-    """A neutral light from above the viewer's right shoulder over a soft ambient one.
+def key_light() -> Float[np.ndarray, "9 3"]:
+    """A neutral light from high beside the viewer's right shoulder over a dim ambient one.
 
-    A surface that faces the light shows its albedo unchanged.
+    It grazes what faces the viewer, so that a shape can be read: such a surface shows three
+    quarters of its albedo, one that faces the light a tenth more than all of it.
     """
-    direction = np.array([[0.30, 0.45, 0.84]])
-    ambient = 0.38
+    direction = np.array([[0.50, 0.55, 0.67]])
+    ambient, key = 0.22, 0.88
     lobe = harmonics_basis(direction / np.linalg.norm(direction))[0]
     # shading() of a unit light at a surface that faces it: (1 + 2 + 5/4) / 4π.
-    lighting = (1.0 - ambient) * lobe * (4.0 * np.pi / 4.25)
+    lighting = key * lobe * (4.0 * np.pi / 4.25)
     lighting[0] += ambient * AMBIENT_WHITE
     return np.repeat(lighting[:, None], 3, axis=1).astype(np.float32)
 

@@ -43,7 +43,7 @@ from mlanet.metrics import Surface
 from mlanet.morphable import AlbedoModel, load_model
 from mlanet.morphable.readers.wavefront import ObjMesh
 from mlanet.reconstructor import Reconstructor
-from mlanet.render import composite, headlight, render_mesh
+from mlanet.render import composite, key_light, render_mesh
 
 pytestmark = pytest.mark.usefixtures("with_scipy")
 
@@ -84,7 +84,7 @@ def picture(mesh, yaw):
     rotation = matrix_from_euler(np.radians([0.0, yaw, 0.0]))
     pose = Pose(rotation, np.array([0.0, 0.0, 1000.0]))
     camera = Camera(600.0, (SIZE / 2, SIZE / 2))
-    drawn = render_mesh(mesh, pose, camera, (SIZE, SIZE), headlight())
+    drawn = render_mesh(mesh, pose, camera, (SIZE, SIZE), key_light())
     under = np.full((SIZE, SIZE, 3), 0.6, dtype=np.float32)
     return (composite(drawn, under) * 255).astype(np.uint8)
 
