@@ -40,9 +40,9 @@ class Outputs:
     """Give GLB files and the page a normal map of what is finer than the mesh, such as wrinkles,
     from the photo's shading."""
 
-    hair: bool = True
-    """Let hair stand off the head as far as the photo shows; without, it is painted on the face
-    model's mesh."""
+    no_hair: Flag = False
+    """Leave the face model's mesh as it is, and paint hair on it, instead of letting hair stand off
+    and fall as far as the photo shows."""
 
     draw: Annotated[str, tyro.conf.arg(metavar="NAMES", help_behavior_hint="")] = ""
     """More pictures, separated by commas: shape, depth, normal, uv, pncc, parts, parts-whole, pose,
@@ -65,7 +65,7 @@ class Outputs:
         from mlanet.texturing import TextureChoice
 
         return TextureChoice(
-            self.texture, self.texture_mask, self.texture_size, self.detail, self.hair
+            self.texture, self.texture_mask, self.texture_size, self.detail, not self.no_hair
         )
 
     def check(self) -> None:

@@ -349,7 +349,7 @@ def write_faces(
         write_image(folder / f"{kind}.png", draw_faces(faces, kind))
     shown = faces if len(faces) == 1 else (replace(face) for face in faces)
     heads = [
-        face.viewed(f"face_{number:02d}", detail=outputs.detail, hair=outputs.hair)
+        face.viewed(f"face_{number:02d}", detail=outputs.detail, hair=not outputs.no_hair)
         for number, face in enumerate(islice(shown, MAX_HEADS))
     ]
     write_page(folder / "view.html", heads, title)

@@ -162,7 +162,9 @@ def write_person(
         for kind in outputs.pictures:
             write_image(folder / f"{kind}-{name}.png", face.draw(kind))
     shown = list(zip(faces, names, strict=True))[:MAX_HEADS]
-    heads = [face.viewed(name, detail=outputs.detail, hair=outputs.hair) for face, name in shown]
+    heads = [
+        face.viewed(name, detail=outputs.detail, hair=not outputs.no_hair) for face, name in shown
+    ]
     write_page(folder / "view.html", heads, title)
 
 
