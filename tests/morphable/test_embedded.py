@@ -97,6 +97,15 @@ def test_values_are_carried_to_new_vertices_one_by_one_or_many_at_once(model, sh
     assert np.abs(model.subdivide(values) - expected).max() < 1e-6
 
 
+@pytest.mark.parametrize("columns", [1, 3, 4, 5])
+def test_single_precision_is_carried_as_double_precision_is(model, columns):
+    values = 100.0 * np.random.default_rng(1).normal(size=(model.num_base_vertices, columns))
+    found = model.subdivide(values.astype(np.float32))
+    assert found.dtype == np.float32
+    assert found.flags.c_contiguous
+    assert np.abs(found - model.subdivide(values)).max() < 1e-3
+
+
 def borders(faces):
     """Number of closed chains of border edges; triangles must be consistently turned."""
     directed = Counter(map(tuple, faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2).tolist()))

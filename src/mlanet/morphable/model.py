@@ -24,8 +24,9 @@ FACE_REGIONS = ("face", "eyes", "mouth")
 UNKNOWN = -1
 """Face index of a landmark whose place on a model is not known."""
 
-_FEW, _ROWS = 12, 256
-"""Columns of values up to which each is looked up by itself, and else rows that are at a time."""
+_PACKED, _FEW, _ROWS = 4, 12, 256
+"""Columns of values up to which a row is looked up in one piece, or each column by itself, and else
+rows that are at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,14 +261,16 @@ class MorphableModel(PickledFields):
         return xp.concat([values, middle], axis=-2)
 
     def _subdivided(self, values: Float[np.ndarray, "*b v c"]) -> np.ndarray:
-        """As `subdivide`: a batch row by row, a single mesh column by column."""
+        """As `subdivide`: a batch row by row, a single mesh in larger pieces."""
         columns = np.moveaxis(values, -2, 0)
         base = np.ascontiguousarray(columns.reshape(len(columns), -1))
         index, weight = self._midpoints
         every = np.empty((len(base) + len(index), base.shape[1]), np.result_type(base, weight))
         every[: len(base)] = base
         middle = every[len(base) :]
-        if base.shape[1] <= _FEW:
+        if base.shape[1] <= _PACKED and every.dtype == np.float32:
+            self._fill_packed(middle, every[: len(base)])
+        elif base.shape[1] <= _FEW:
             for column, old in zip(middle.T, np.ascontiguousarray(base.T), strict=True):
                 column[:] = np.einsum("me,me->m", np.take(old, index, mode="clip"), weight)
         else:
@@ -277,10 +280,38 @@ class MorphableModel(PickledFields):
                 np.matmul(weight[rows, None], around, out=middle[rows, None])
         return np.moveaxis(every.reshape(-1, *columns.shape[1:]), 0, -2)
 
+    def _fill_packed(
+        self, middle: Float[np.ndarray, "m c"], base: Float[np.ndarray, "v c"]
+    ) -> None:
+        """Midpoints of up to four columns: a vertex is looked up as one number of 16 bytes.
+
+        All are computed with the weights that most of them have, then the others once more.
+        """
+        by_neighbour, common, others = self._common_midpoints
+        packed = np.zeros((len(base), _PACKED), np.float32)
+        for k, column in enumerate(base.T):
+            packed[:, k] = column
+        around = np.take(packed.view(np.complex128)[:, 0], by_neighbour, mode="clip")
+        weighted = (common @ around.view(np.float32)).reshape(-1, _PACKED)
+        for k, column in enumerate(middle.T):
+            column[:] = weighted[:, k]
+        index, weight = (of_all[others] for of_all in self._midpoints)
+        middle[others] = np.einsum("mec,me->mc", base[index], weight)
+
     @cached_property
     def _midpoints(self) -> tuple[Int[np.ndarray, "m 8"], Float[np.ndarray, "m 8"]]:
         """Indices, which are known to fit, and weights of the midpoints."""
         return self.midpoint_index.astype(np.intp), self.midpoint_weight
+
+    @cached_property
+    def _common_midpoints(
+        self,
+    ) -> tuple[Int[np.ndarray, "8 m"], Float[np.ndarray, "8"], Int[np.ndarray, "k"]]:
+        """The indices by neighbour, the weights of most midpoints, and which have others."""
+        index, weight = self._midpoints
+        kinds, kind, counts = np.unique(weight, axis=0, return_inverse=True, return_counts=True)
+        most = int(counts.argmax())
+        return np.ascontiguousarray(index.T), kinds[most], np.flatnonzero(kind.ravel() != most)
 
     def region(self, *names: str) -> Float[np.ndarray, "w"]:
         """Largest of some regions' masks on the decoded mesh, in [0, 1].
