@@ -2,6 +2,7 @@ import json
 import struct
 
 import numpy as np
+import pygltflib
 import pytest
 import trimesh
 
@@ -45,6 +46,14 @@ def morphs(tetrahedron):
     jaw = np.zeros_like(tetrahedron.vertices)
     jaw[2, 1] = -10.0
     return {"jawOpen": jaw, "mouthSmileLeft": -2.0 * jaw}
+
+
+def test_json_is_what_pygltflib_writes(tmp_path, tetrahedron, quadrants, morphs):
+    path = tmp_path / "face.glb"
+    write_glb(path, tetrahedron, quadrants, morph_targets=morphs)
+    again = pygltflib.GLTF2.load_binary(str(path))
+    theirs = b"".join(again.save_to_bytes())
+    assert theirs == path.read_bytes()
 
 
 def test_layout_follows_the_specification(tmp_path, tetrahedron, quadrants, morphs):

@@ -113,6 +113,8 @@ def vertex_normals(
 
     `faces` and `faces_of_vertex` (`MeshTopology`) must be of the vertices' array library.
     """
+    if isinstance(vertices, np.ndarray) and vertices.ndim == 2:
+        return _normals_of_array(vertices, faces)
     xp = array_namespace(vertices)
     normals = face_normals(vertices, faces)
     nothing = xp.zeros_like(normals[..., :1, :])
@@ -121,6 +123,22 @@ def vertex_normals(
     around = xp.take(padded, xp.reshape(faces_of_vertex, (-1,)), axis=-2)
     total = xp.sum(xp.reshape(around, (*vertices.shape[:-2], count, width, 3)), axis=-2)
     return total / xp.sqrt(xp.sum(total * total, axis=-1, keepdims=True) + 1e-20)
+
+
+def _normals_of_array(
+    vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"]
+) -> Float[np.ndarray, "v 3"]:
+    """`vertex_normals` in a fraction of the time: coordinates apart, summed corner by corner."""
+    columns, corners = np.ascontiguousarray(vertices.T), np.ascontiguousarray(faces.T)
+    a, b, c = (columns.take(corner, axis=1) for corner in corners)
+    (ux, uy, uz), (vx, vy, vz) = b - a, c - a
+    normals = (uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx)
+    total = np.array(
+        [sum(np.bincount(corner, row, len(vertices)) for corner in corners) for row in normals]
+    )
+    return (total / np.sqrt((total * total).sum(axis=0) + 1e-20)).T.astype(
+        vertices.dtype, order="C"
+    )
 
 
 def subdivide_faces(
