@@ -265,7 +265,7 @@ def test_avatars_have_long_hair_unless_it_is_not_wanted(face, tmp_path):
 
     corners = np.array([[-90.0, 0.0, -90.0], [90.0, 0.0, -90.0], [0.0, -90.0, -90.0]])
     faces, away = np.arange(3, dtype=np.int32)[None], np.tile([0.0, 0.0, -1.0], (3, 1))
-    falls = LongHair(corners, away, faces, np.zeros((3, 2)), np.zeros((4, 4, 3), np.uint8))
+    falls = LongHair(corners, away, faces, np.zeros((3, 2)), np.zeros((4, 4, 4), np.uint8))
     worn = replace(face)
     vars(worn)["long_hair"] = falls
     for wanted in ({}, {"extent": "face"}, {"texture": TextureChoice(size=128, hair=False)}):

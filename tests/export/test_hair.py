@@ -1,5 +1,6 @@
 """Hair as a part of an avatar's file."""
 
+import io
 import json
 import os
 import shutil
@@ -9,9 +10,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 from pygltflib import GLTF2
 
 from mlanet.export import Animation, read_avatar, write_avatar
+from mlanet.export.hair import palette_png
 from mlanet.morphable import load_model
 
 READERS = Path(__file__).with_name("readers.mjs")
@@ -33,7 +36,7 @@ def hair():
         normals=np.tile([0.0, 0.0, -1.0], (20, 1)),
         faces=np.concatenate([np.stack([a, b, c], 1), np.stack([b, d, c], 1)]).astype(np.int32),
         uv=np.stack([(x.ravel() + 80.0) / 160.0, (y.ravel() + 120.0) / 160.0], axis=1),
-        texture=np.full((8, 16, 3), (90, 60, 40), np.uint8),
+        texture=np.concatenate([np.full((8, 16, 4), (90, 60, 40, a), np.uint8) for a in (255, 0)]),
     )
 
 
@@ -58,6 +61,7 @@ def test_it_hangs_from_the_head(path, hair):
     material = document.materials[primitive.material]
     assert material.doubleSided
     assert material.pbrMetallicRoughness.roughnessFactor > 0.6
+    assert (material.alphaMode, material.alphaCutoff) == ("MASK", 0.5)
     assert not primitive.targets
     place = document.accessors[primitive.attributes.POSITION]
     np.testing.assert_allclose(place.min, hair.vertices.min(axis=0) / 1000.0, atol=1e-6)
@@ -90,3 +94,17 @@ def test_node_readers_open_it(path):
     found = json.loads(done.stdout)
     assert not any(found["issues"][f"num{kind}"] for kind in ("Errors", "Warnings", "Infos"))
     assert found["meshes"]["Hair"]["parent"] == "Head"
+
+
+def test_few_colours_keep_the_picture():
+    x, y = np.meshgrid(np.linspace(0.0, 1.0, 96), np.linspace(0.0, 1.0, 64))
+    noise = np.random.default_rng(0).normal(0.0, 3.0, x.shape)
+    colors = np.clip(
+        np.stack([140 * y + 40, 90 * y + 30, 60 * y + 20], -1) + noise[..., None], 0, 255
+    )
+    cover = np.clip(800.0 * (0.7 - x), 0.0, 255.0)
+    texture = np.dstack([colors, cover]).astype(np.uint8)
+    read = np.asarray(Image.open(io.BytesIO(palette_png(texture))).convert("RGBA")).astype(int)
+    shown = texture[..., 3] > 127
+    np.testing.assert_array_equal(read[..., 3] > 127, shown)
+    assert np.abs(read[shown][:, :3] - texture[shown][:, :3]).mean() < 4.0

@@ -131,7 +131,6 @@ class GltfBuffer:
 
         Channels of `normals` are no colours, and are kept apart.
         """
-        import pygltflib
         from PIL import Image
 
         encoded = io.BytesIO()
@@ -140,7 +139,13 @@ class GltfBuffer:
         if normals:
             options = {"quality": NORMALS_QUALITY, "subsampling": 0}
         picture.save(encoded, format=texture_format, **options)
-        view = self._add_view(encoded.getvalue(), None)
+        return self.add_picture(encoded.getvalue(), texture_format)
+
+    def add_picture(self, encoded: bytes, texture_format: Literal["jpeg", "png"]) -> Any:
+        """The same of the bytes of a picture's file."""
+        import pygltflib
+
+        view = self._add_view(encoded, None)
         gltf = self._gltf
         gltf.images.append(pygltflib.Image(bufferView=view, mimeType=f"image/{texture_format}"))
         gltf.samplers = [

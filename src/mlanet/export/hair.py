@@ -1,5 +1,6 @@
 """Hair that falls beside a head: a mesh of its own in an avatar's file."""
 
+import io
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,6 +10,13 @@ from mlanet.export.gltf import GltfBuffer, from_upper_left, in_metres
 
 HAIR, ROUGHNESS = "Hair", 0.8
 """Name of the node, the mesh and the material."""
+
+TONES, TONES_EVERY = 62, 4
+"""Colours of pictures with transparency, and the texels in each direction of which one is looked
+at for them."""
+
+COVERS = (0, 88, 168, 255)
+"""Opacities of these; readers cut at the half."""
 
 
 class HairPart(Protocol):
@@ -35,8 +43,8 @@ class HairPart(Protocol):
         ...
 
     @property
-    def texture(self) -> UInt8[np.ndarray, "t s 3"]:
-        """Its first row is v = 1."""
+    def texture(self) -> UInt8[np.ndarray, "t s c"]:
+        """RGB or RGBA; its first row is v = 1. What is less than half covered is cut out."""
         ...
 
 
@@ -44,11 +52,18 @@ def add_hair(gltf: Any, buffer: GltfBuffer, hair: HairPart) -> None:
     """Add the mesh under the node Head of an avatar's document."""
     from pygltflib import Attributes, Material, Mesh, Node, PbrMetallicRoughness, Primitive
 
-    picture = buffer.add_texture(hair.texture, "jpeg")
+    cut_out = hair.texture.shape[-1] == 4
+    if cut_out:
+        picture = buffer.add_picture(palette_png(hair.texture), "png")
+    else:
+        picture = buffer.add_texture(hair.texture, "jpeg")
     surface = PbrMetallicRoughness(
         metallicFactor=0.0, roughnessFactor=ROUGHNESS, baseColorTexture=picture
     )
-    gltf.materials.append(Material(name=HAIR, pbrMetallicRoughness=surface, doubleSided=True))
+    material = Material(name=HAIR, pbrMetallicRoughness=surface, doubleSided=True)
+    if cut_out:
+        material.alphaMode, material.alphaCutoff = "MASK", 0.5
+    gltf.materials.append(material)
     primitive = Primitive(
         attributes=Attributes(
             POSITION=buffer.add(in_metres(hair.vertices), "bounded"),
@@ -62,3 +77,24 @@ def add_hair(gltf: Any, buffer: GltfBuffer, hair: HairPart) -> None:
     head = next(node for node in gltf.nodes if node.name == "Head")
     head.children = [*head.children, len(gltf.nodes)]
     gltf.nodes.append(Node(name=HAIR, mesh=len(gltf.meshes) - 1))
+
+
+def palette_png(texture: UInt8[np.ndarray, "t s 4"]) -> bytes:
+    """A PNG file of few colours, half as large as one of all."""
+    from PIL import Image
+
+    colors, cover = np.ascontiguousarray(texture[..., :3]), texture[..., 3]
+    plain = Image.Dither.NONE
+    few = np.ascontiguousarray(colors[::TONES_EVERY, ::TONES_EVERY])
+    chosen = Image.fromarray(few).quantize(TONES, Image.Quantize.MEDIANCUT, dither=plain)
+    tones = np.array(chosen.getpalette(), np.uint8)[: 3 * TONES].reshape(-1, 3)
+    tone = np.asarray(Image.fromarray(colors).quantize(palette=chosen, dither=plain))
+    level = np.searchsorted(np.array(COVERS[1:]) - 40, cover, side="right").astype(np.uint8)
+    nearest = np.argmin(np.abs(tones - few.mean(axis=(0, 1))).sum(axis=1))
+    tone = np.where(level > 0, np.minimum(tone, len(tones) - 1), nearest)
+    picture = Image.fromarray((level * len(tones) + tone).astype(np.uint8), "P")
+    picture.putpalette(np.tile(tones, (len(COVERS), 1)).tobytes())
+    encoded = io.BytesIO()
+    opacities = bytes(np.repeat(np.array(COVERS, np.uint8), len(tones)))
+    picture.save(encoded, "png", transparency=opacities, compress_level=4)
+    return encoded.getvalue()

@@ -75,6 +75,14 @@ def found_in(picture, head):
     return long_hair(picture, head, hair_offsets(picture, head), texture)
 
 
+def visible(found):
+    """Vertices of what is not cut out."""
+    high, wide = found.texture.shape[:2]
+    column, row = found.uv[:, 0] * (wide - 1), (1.0 - found.uv[:, 1]) * (high - 1)
+    shown = found.texture[np.rint(row).astype(int), np.rint(column).astype(int), 3] > 127
+    return found.vertices[shown]
+
+
 def in_jacket(picture, head):
     """With dark shoulders and a collar up to the jaw's height, as dark as hair."""
     places = np.array(
@@ -104,11 +112,13 @@ def test_it_is_as_wide_and_as_long_as_the_photo_shows(model, background, fall, y
     head = head_of(model, yaw_deg)
     found = found_in(photo_of(head, background, fall), head)
     assert found is not None
-    low = found.vertices[:, 1].min()
+    vertices = visible(found)
+    cells = np.floor(np.degrees(np.arctan2(vertices[:, 0], AXIS_Z_MM - vertices[:, 2])) / 6.0)
+    low = np.median([vertices[cells == cell, 1].min() for cell in np.unique(cells)])
     assert low == pytest.approx(fall[1], abs=22.0)
-    near = np.abs(found.vertices[:, 1] + 30.0) < 12.0
+    near = np.abs(vertices[:, 1] + 30.0) < 12.0
     for sign in (-1.0, 1.0):
-        wide = (sign * found.vertices[near, 0]).max()
+        wide = (sign * vertices[near, 0]).max()
         assert wide == pytest.approx(fall[0], abs=10.0 if yaw_deg == 0.0 else 18.0)
 
 
@@ -145,9 +155,10 @@ def test_it_covers_the_ears_and_cuts_into_nothing(model, background):
     assert found is not None
     skin = model.region("face", "ears", "neck") > 0.3
     normals = model.normals(head.vertices)[skin]
-    distance, nearest = KDTree(head.vertices[skin]).query(found.vertices)
-    below = (found.vertices[:, 1] < 40.0) & (distance < 25.0)
-    apart = found.vertices[below] - head.vertices[skin][nearest[below]]
+    vertices = visible(found)
+    distance, nearest = KDTree(head.vertices[skin]).query(vertices)
+    below = (vertices[:, 1] < 40.0) & (distance < 25.0)
+    apart = vertices[below] - head.vertices[skin][nearest[below]]
     depth = np.einsum("ni,ni->n", apart, normals[nearest[below]])
     assert (depth > -1.0).mean() > 0.99
     # from the side, it is before the ears
@@ -167,9 +178,10 @@ def test_its_colours_are_the_hairs(model, background):
     found = found_in(photo_of(head, background, (110.0, -120.0)), head)
     assert found is not None
     assert found.texture.dtype == np.uint8
-    outer = found.texture[: len(found.texture) * 3 // 4].astype(float).mean(axis=(0, 1))
+    colors = found.texture[..., :3]
+    outer = colors[: len(colors) * 3 // 4].astype(float).mean(axis=(0, 1))
     np.testing.assert_allclose(outer, np.array(HAIR) * 255.0, atol=12.0)
-    assert np.ptp(found.texture[:100].astype(int), axis=(0, 1)).max() < 110  # no skin, no wall
+    assert np.ptp(colors[:100].astype(int), axis=(0, 1)).max() < 110  # no skin, no wall
     np.testing.assert_allclose(np.linalg.norm(found.normals, axis=1), 1.0, atol=1e-5)
     assert found.uv.min() >= 0.0
     assert found.uv.max() <= 1.0
@@ -211,7 +223,7 @@ def test_at_its_upper_rim_it_looks_as_the_scalp(model, background):
     texture = np.clip(np.array([150.0, 90.0, 60.0]) + strands[..., None], 0, 255).astype(np.uint8)
     found = long_hair(picture, head, hair_offsets(picture, head), texture)
     assert found is not None
-    behind = found.texture[:, 200:312].astype(float)
+    behind = found.texture[:, 200:312, :3].astype(float)
     on_scalp = texture.mean(axis=(0, 1))
     np.testing.assert_allclose(behind[:8].mean(axis=(0, 1)), on_scalp, atol=12.0)
     assert behind[:8].mean(axis=2).std() > 8.0
@@ -224,9 +236,32 @@ def test_its_hem_differs_from_strand_to_strand(model, background):
     head = head_of(model)
     found = found_in(photo_of(head, background, (110.0, -120.0)), head)
     assert found is not None
-    back = (np.abs(found.vertices[:, 0]) < 60.0) & (found.vertices[:, 2] < -60.0)
-    place, height = found.vertices[back, 0], found.vertices[back, 1]
-    cells = np.floor(place / 10.0)
-    hem = np.array([height[cells == cell].min() for cell in np.unique(cells)])
-    assert 8.0 < np.ptp(hem) < 30.0
-    assert np.abs(np.diff(hem)).mean() > 1.5
+    cover = found.texture[: len(found.texture) * 3 // 4, 150:362, 3] > 127
+    assert cover[: len(cover) // 2].all()
+    assert not cover[-1].all()
+    length = cover.sum(axis=0) * (np.ptp(found.vertices[:, 1]) / (len(found.texture) * 0.8))
+    assert 8.0 < np.ptp(length) < 45.0
+    assert np.abs(np.diff(length)).mean() > 0.5
+
+
+def test_its_edges_beside_the_face_end_in_strands(model, background):
+    head = head_of(model)
+    found = found_in(photo_of(head, background, (110.0, -120.0)), head)
+    assert found is not None
+    outer = found.texture[40:150, :, 3] > 127
+    for side in (outer, outer[:, ::-1]):
+        first = np.argmax(side, axis=1)
+        assert first.max() < 60
+        assert np.ptp(first) > 2
+        assert len(np.unique(np.diff(first))) > 2  # no straight line
+
+
+def test_without_transparency_what_is_cut_out_is_left_out(model, background):
+    head = head_of(model)
+    found = found_in(photo_of(head, background, (110.0, -120.0)), head)
+    assert found is not None
+    bare = model.mesh_of(head.vertices)
+    mesh, texture = found.beside(bare, np.zeros((64, 64, 3), np.uint8))
+    own = len(mesh.faces) - len(bare.faces)
+    assert 0.5 * len(found.faces) < own < len(found.faces)
+    assert texture.shape[-1] == 3

@@ -49,17 +49,21 @@ NAPE_SHARE = 0.9
 CLEAR_MM = 3.0
 """Distance from the head."""
 
-ACROSS, DOWN = 30, 17
+ACROSS, DOWN = 60, 15
 """Columns from the back to an edge, and rows."""
 
-EDGE_ROLL_MM = 5.0, 13.0
-"""How far it is rolled in at its edges, in two more columns."""
+WISPS_MM, ENDS_MM = 9.0, 18.0
+"""How far it goes on beyond the edges and the hem that the photo shows: single strands do."""
 
-HEM_MM = ((9, 6.0), (3, 4.0), (1, 4.0))
-"""Columns of the locks and strands that differ in length, and how much they do."""
+BENT_MM, BENT_SHARE = 16.0, 0.72
+"""How far it turns in towards the face, at most, and the share of the way to an edge from which it
+does."""
 
-LONGER_MM = 12.0
-"""By how much the longest exceeds the hem that the photo shows."""
+LOCKS = ((3, 1.5), (7, 2.6), (16, 2.2))
+"""Columns of the locks that stand out from each other, and their deviations, mm."""
+
+LOCK_ROWS, LOCKS_FROM_MM = 4, (2.0, 50.0)
+"""Along their length, and the distances from the upper rim between which they begin to."""
 
 HEMS_APART_MM = 25.0
 """By how much more hair may fall on one side than on the other: shoulders hide where it ends."""
@@ -76,8 +80,12 @@ RIM_MM = 0.7
 EARS_MM = 44.0
 """Height below which there are ears and shoulders, which keep the hair away from near by."""
 
-EDGE_STEPS = 4.0
-"""Of the heights at which edges are found, over which these are steadied."""
+EDGE_STEPS = 5.0, 1.2
+"""Of the heights at which edges are found, over which these are steadied: away from the edge, and
+at it."""
+
+AT_EDGE = 5.0
+"""Exponent with which strands follow the edge's own waves towards it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,11 +95,16 @@ class Curtain:
     Attributes:
         outer: rows from the upper rim to the hem, columns from the right edge (x below 0) around
             the back to the left one; model frame, mm.
-        inner: every second row and column, but not the edges.
+        inner: every second row and fourth column, but not the edges.
+        within: distances in mm from the nearer edge and from the hem that the photo shows, at the
+            outer grid; below zero beyond them.
+        locks: how far locks stand out there, mm; their mean is zero.
     """
 
     outer: Float[np.ndarray, "r c 3"]
     inner: Float[np.ndarray, "s d 3"]
+    within: Float[np.ndarray, "r c 2"]
+    locks: Float[np.ndarray, "r c"]
 
     @property
     def vertices(self) -> Float[np.ndarray, "n 3"]:
@@ -182,33 +195,40 @@ def curtain_of(
     across = _half_widths(fall, shell, heights)
     behind = _back(shell, heights)
     columns = np.linspace(-1.0, 1.0, 2 * ACROSS + 1)
-    edges = np.stack([_edge(fall, k, heights, across[k], behind, shell) for k in (0, 1)])
+    edges = [_edge(fall, k, heights, across[k], behind, shell) for k in (0, 1)]
+    even, wavy = (np.stack([_steady(each, steps) for each in edges]) for steps in EDGE_STEPS)
     share = np.abs(columns)
     hem = hems[0] + (hems[1] - hems[0]) * ramp(columns, -0.7, 0.7)
     down = np.linspace(0.0, 1.0, DOWN)[:, None]
-    height = HANGS_FROM_MM + down * (hem - HANGS_FROM_MM) + down**4 * _locks(len(columns))
+    height = HANGS_FROM_MM + down * (hem - ENDS_MM - HANGS_FROM_MM)
     side = (columns > 0.0).astype(int)
 
     def at(values: Float[np.ndarray, "2 k"]) -> Float[np.ndarray, "r c"]:
         both = [np.interp(-height, -heights, each) for each in values]
         return np.where(side, both[1], both[0])
 
-    angle = at(edges) * share
-    radius = _section(np.radians(angle), at(across), np.interp(-height, -heights, behind))
+    width, depth = at(across), np.interp(-height, -heights, behind)
+    edge = at(even) + share**AT_EDGE * (at(wavy) - at(even))
+    edge += np.degrees(WISPS_MM / _section(np.radians(edge), width, depth))
+    angle = edge * share
+    radius = _section(np.radians(angle), width, depth)
     signed = np.where(side, angle, -angle)
     own = looked_up(shell, signed, height)
     clear = np.maximum(own, looked_up(around(shell), signed, np.minimum(height, EARS_MM)))
     clear = np.where(height < EARS_MM, clear, own)
-    clear[-3:] = around(clear)[-3:]  # strands of different length lie beside each other
     held = ramp(height, FREE_BELOW_MM, HANGS_FROM_MM - 6.0)
     radius = radius + held * (own + 1.0 - radius)
-    radius = np.maximum(
-        _smooth(np.maximum(radius, clear + CLEAR_MM)), clear + CLEAR_MM * (1.0 - held) + 0.8
-    )
+    locks = _locks(DOWN, len(columns)) * ramp(HANGS_FROM_MM - height, *LOCKS_FROM_MM)
+    off = 0.8 + (CLEAR_MM - 0.8) * (1.0 - held)
+    stands_off = radius - clear - off
+    bent = np.clip(stands_off, 0.0, BENT_MM) * ramp(share, BENT_SHARE, 1.0) ** 2
+    radius = _smooth(np.maximum(radius - bent, clear + off)) + locks
+    radius = np.maximum(radius, clear + off)
     radius[0] = own[0] - RIM_MM
-    outer = _rolled(_points(radius, signed, height), radius, signed, height, own)
-    inner = _points(radius - BEHIND_MM, signed, height)[::2, 1:-1:2]
-    return Curtain(outer, inner)
+    outer = _points(radius, signed, height)
+    inner = _points(radius - BEHIND_MM, signed, height)[::2, 2:-2:4]
+    beside = np.radians(edge - angle) * radius - WISPS_MM
+    return Curtain(outer, inner, np.stack([beside, height - hem], axis=-1), locks)
 
 
 def _hems(fall: FallingHair) -> Float[np.ndarray, "2"]:
@@ -216,14 +236,17 @@ def _hems(fall: FallingHair) -> Float[np.ndarray, "2"]:
     return np.maximum(np.minimum(hems, hems.min() + HEMS_APART_MM), LOWEST_MM)
 
 
-def _locks(count: int) -> Float[np.ndarray, "c"]:
-    """Differences of length along the hem, mm: the same for everybody."""
+@lru_cache(maxsize=2)
+def _locks(rows: int, columns: int) -> Float[np.ndarray, "r c"]:
+    """How far locks stand out, mm: the same for everybody."""
+    import cv2
+
     rng = np.random.default_rng(5)
-    total = np.zeros(count)
-    for width, amount in HEM_MM:
-        cells = rng.normal(size=count // width + 2)
-        total += amount * np.interp(np.arange(count) / width, np.arange(len(cells)), cells)
-    return total - (total.min() + LONGER_MM)
+    total = np.zeros((rows, columns))
+    for width, amount in LOCKS:
+        cells = rng.normal(size=(LOCK_ROWS, columns // width + 1))
+        total += amount * cv2.resize(cells, (columns, rows), interpolation=cv2.INTER_CUBIC)
+    return total - total.mean()
 
 
 def _half_widths(
@@ -284,8 +307,6 @@ def _edge(
     shell: Float[np.ndarray, "h a"],
 ) -> Float[np.ndarray, "k"]:
     """Angle from the back, in degrees, of one edge at the heights."""
-    import cv2
-
     sign = (-1, 1)[side]
     lean = sign * fall.right * fall.sine
     degrees = np.arange(EDGE_DEG[0], EDGE_DEG[1] + 1.0, 1.0)
@@ -300,28 +321,14 @@ def _edge(
     seen = x * fall.cosine + z * lean
     inner = np.interp(-heights, -fall.heights, fall.inner[side])
     ends = (z > FRONTMOST_MM) | (seen < np.where(np.isfinite(inner), inner, 75.0)[:, None])
-    found = np.where(ends.any(axis=1), degrees[np.argmax(ends, axis=1)], degrees[-1])
-    smooth = cv2.GaussianBlur(found[:, None], (0, 0), EDGE_STEPS, borderType=cv2.BORDER_REPLICATE)
+    return np.where(ends.any(axis=1), degrees[np.argmax(ends, axis=1)], degrees[-1])
+
+
+def _steady(values: Float[np.ndarray, "k"], steps: float) -> Float[np.ndarray, "k"]:
+    import cv2
+
+    smooth = cv2.GaussianBlur(values[:, None], (0, 0), steps, borderType=cv2.BORDER_REPLICATE)
     return smooth[:, 0]
-
-
-def _rolled(
-    grid: Float[np.ndarray, "r c 3"],
-    radius: Float[np.ndarray, "r c"],
-    signed: Float[np.ndarray, "r c"],
-    height: Float[np.ndarray, "r c"],
-    own: Float[np.ndarray, "r c"],
-) -> Float[np.ndarray, "r d 3"]:
-    """With columns at both edges that turn inwards, so that these look thick."""
-    parts = [grid]
-    for column, before in ((0, True), (-1, False)):
-        for roll in EDGE_ROLL_MM:
-            inwards = np.minimum(
-                radius[:, column], np.maximum(radius[:, column] - roll, own[:, column] + 0.5)
-            )
-            line = _points(inwards[:, None], signed[:, [column]], height[:, [column]])
-            parts = [line, *parts] if before else [*parts, line]
-    return np.concatenate(parts, axis=1)
 
 
 def _points(
@@ -337,5 +344,5 @@ def _smooth(values: Float[np.ndarray, "r c"]) -> Float[np.ndarray, "r c"]:
     import cv2
 
     return cv2.GaussianBlur(
-        np.asarray(values, np.float64), (11, 5), 0, borderType=cv2.BORDER_REPLICATE
+        np.asarray(values, np.float64), (21, 5), 0, borderType=cv2.BORDER_REPLICATE
     )

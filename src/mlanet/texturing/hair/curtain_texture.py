@@ -1,21 +1,17 @@
 """The colours of hair that falls: the photo's where it shows it, elsewhere strands in its tone."""
 
-from functools import lru_cache
-
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from mlanet.render.heads import PosedHead
 from mlanet.texturing.hair.curtain import HANGS_FROM_MM, INNER_SHARE, INSET, Curtain
+from mlanet.texturing.hair.curtain_strands import HEIGHT, WIDTH, covered, locks_and_strands
 from mlanet.texturing.hair.in_photo import MM_PER_PX, HairInPhoto, warped
 from mlanet.texturing.hair.rim import along_rim, scalp_at
 from mlanet.texturing.smooth_fields import extended, ramp, repeated
 
 Maps = tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]
 """Columns and rows of a curtain's grid."""
-
-HEIGHT, WIDTH = 256, 512
-"""Of the texture, texels."""
 
 MM_PER_TEXEL = 1.2
 """Of the photo that is looked at."""
@@ -44,11 +40,8 @@ UNEVEN = 0.16
 MIRRORED = 0.3
 """Weight of what the photo shows of the other side, where it does not show this one."""
 
-STRANDS = ((14, 2, 0.5), (44, 3, 0.8), (120, 5, 0.9), (300, 8, 0.6))
-"""Cells across and down of locks and strands, and their amplitudes."""
-
-WAVES = 5, 4, 5.0
-"""Cells of the same kind, and the texels by which strands wave."""
+GROOVE = 0.055
+"""By how much hidden hair is brighter where locks stand out by a millimetre."""
 
 CONTRAST = 0.05, 0.2
 """Limits of the deviation of hidden hair over its brightness."""
@@ -63,8 +56,8 @@ def curtain_texture(
     found: HairInPhoto,
     curtain: Curtain,
     scalp: Float[np.ndarray, "m a 4"],
-) -> UInt8[np.ndarray, "t s 3"]:
-    """The texture of a curtain; its first row is v = 1.
+) -> UInt8[np.ndarray, "t s 4"]:
+    """The texture of a curtain, with how far it is covered; its first row is v = 1.
 
     Args:
         image: the photo.
@@ -83,16 +76,20 @@ def curtain_texture(
     rows = min(round((1.1 * reach + INSET) * high), high)
     places = _on_grid(curtain.outer, (maps[0][:rows], maps[1][:rows]))
     tone = _tone(seen, weight, scalp_at(along_rim(scalp), places[:1])[0, :, :3], size)
-    strands = 1.0 + _contrast(seen, weight) * _noise(high)
+    strands = 1.0 + _contrast(seen, weight) * locks_and_strands(high)
+    strands *= 1.0 + GROOVE * np.clip(_on_grid(curtain.locks, maps), -3.0, 3.0)
     made = tone * repeated(strands, 3)
     share = cv2.GaussianBlur(cv2.erode(weight, np.ones((3, 3), np.uint8)), (0, 0), 2.0)
     outer = made + repeated(share, 3) * (seen - made)
     _root(outer, share, places, scalp)
     inner = cv2.resize(made, (WIDTH, HEIGHT - high), interpolation=cv2.INTER_AREA) * SHADE
-    return np.clip(np.rint(np.concatenate([outer, inner])), 0, 255).astype(np.uint8)
+    colors = np.clip(np.rint(np.concatenate([outer, inner])), 0, 255).astype(np.uint8)
+    cover = covered(*cv2.split(_on_grid(curtain.within, maps)))
+    behind = cv2.resize(cv2.erode(cover, np.ones((1, 9), np.uint8)), (WIDTH, HEIGHT - high))
+    return np.dstack([colors, np.concatenate([cover, behind])])
 
 
-def _on_grid(values: Float[np.ndarray, "r c k"], maps: Maps) -> Float[np.ndarray, "h w k"]:
+def _on_grid(values: Float[np.ndarray, "r c *k"], maps: Maps) -> Float[np.ndarray, "h w *k"]:
     import cv2
 
     values = np.ascontiguousarray(values, np.float32)
@@ -113,7 +110,7 @@ def _root(
     rows = len(places)
     own = scalp_at(scalp, places)
     reach = ROOTS_MM[0] + (ROOTS_MM[1] - ROOTS_MM[0]) * share[:rows]
-    reach *= np.clip(1.0 + UNEVEN * (_noise(len(colors))[0] - 2.0), 0.4, 1.0)
+    reach *= np.clip(1.0 + UNEVEN * (locks_and_strands(len(colors))[0] - 2.0), 0.4, 1.0)
     weight = repeated(ramp(below, reach, 0.1 * reach) * own[..., 3], 3)
     colors[:rows] += weight * (own[..., :3] - colors[:rows])
 
@@ -193,28 +190,3 @@ def _contrast(seen: Float[np.ndarray, "h w 3"], weight: Float[np.ndarray, "h w"]
         return 0.5 * sum(CONTRAST)
     ratio = light[sure] / np.maximum(smooth[sure], 4.0) - 1.0
     return float(np.clip(1.2 * np.std(np.clip(ratio, -0.6, 0.6)), *CONTRAST))
-
-
-@lru_cache(maxsize=2)
-def _noise(height: int) -> Float[np.ndarray, "h w"]:
-    """Strands that run down; unit variance."""
-    import cv2
-
-    rng = np.random.default_rng(4)
-    size = WIDTH, height
-
-    def cells(across: int, down: int) -> Float[np.ndarray, "h w"]:
-        values = rng.normal(size=(down, across)).astype(np.float32)
-        return cv2.resize(values, size, interpolation=cv2.INTER_CUBIC)
-
-    total = sum(amplitude * cells(across, down) for across, down, amplitude in STRANDS)
-    across, down, turn = WAVES
-    x, y = np.meshgrid(np.arange(WIDTH, dtype=np.float32), np.arange(height, dtype=np.float32))
-    bent = cv2.remap(
-        np.asarray(total, np.float32),
-        x + turn * cells(across, down),
-        y,
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REFLECT,
-    )
-    return bent / bent.std()

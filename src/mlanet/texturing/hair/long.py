@@ -13,6 +13,9 @@ from mlanet.texturing.hair.in_photo import hair_in_photo
 from mlanet.texturing.hair.rim import scalp_around_axis
 from mlanet.texturing.hair.sides import falling_hair
 
+CUTOFF = 0.5
+"""Least cover of what is shown."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LongHair:
@@ -23,19 +26,22 @@ class LongHair:
         normals: of unit length.
         faces: triangles, counter-clockwise.
         uv: of the vertices, origin at the lower left.
-        texture: its first row is v = 1.
+        texture: RGBA, its first row is v = 1; what is less than half covered is cut out.
     """
 
     vertices: Float[np.ndarray, "n 3"]
     normals: Float[np.ndarray, "n 3"]
     faces: Int32[np.ndarray, "f 3"]
     uv: Float[np.ndarray, "n 2"]
-    texture: UInt8[np.ndarray, "t s 3"]
+    texture: UInt8[np.ndarray, "t s 4"]
 
     def beside(
         self, head: Mesh, texture: UInt8[np.ndarray, "s s 3"]
     ) -> tuple[Mesh, UInt8[np.ndarray, "h s 3"]]:
-        """A head's mesh and its texture with the hair's, for pictures; the hair comes last."""
+        """A head's mesh and its texture with the hair's, without transparency; the hair comes last.
+
+        Of the hair, triangles whose middle is covered are left.
+        """
         import cv2
 
         assert head.uv is not None
@@ -44,18 +50,27 @@ class LongHair:
         high, wide = self.texture.shape[:2]
         wide = min(wide, side)
         below = np.zeros((high, side, 3), np.uint8)
-        below[:, :wide] = cv2.resize(self.texture, (wide, high), interpolation=cv2.INTER_AREA)
+        below[:, :wide] = cv2.resize(
+            self.texture[..., :3], (wide, high), interpolation=cv2.INTER_AREA
+        )
         share = high / (side + high)
         uv = np.concatenate(
             [head.uv * [1.0, 1.0 - share] + [0.0, share], self.uv * [wide / side, share]]
         )
+        faces = self.faces[self._cover_at(self.uv[self.faces].mean(axis=1)) >= CUTOFF]
         mesh = Mesh(
             np.concatenate([head.vertices, self.vertices]),
-            np.concatenate([head.faces, self.faces + np.int32(len(head.vertices))]),
+            np.concatenate([head.faces, faces + np.int32(len(head.vertices))]),
             uv=uv,
-            uv_faces=np.concatenate([head.uv_faces, self.faces + np.int32(len(head.uv))]),
+            uv_faces=np.concatenate([head.uv_faces, faces + np.int32(len(head.uv))]),
         )
         return mesh, np.concatenate([texture, below])
+
+    def _cover_at(self, uv: Float[np.ndarray, "k 2"]) -> Float[np.ndarray, "k"]:
+        high, wide = self.texture.shape[:2]
+        column = np.clip(uv[:, 0] * wide, 0, wide - 1).astype(int)
+        row = np.clip((1.0 - uv[:, 1]) * high, 0, high - 1).astype(int)
+        return self.texture[row, column, 3] / 255.0
 
 
 def long_hair(
