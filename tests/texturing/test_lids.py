@@ -42,6 +42,20 @@ def test_unseen_lids_take_the_colour_around_them():
     assert np.abs(image[80, 70].astype(int) - SKIN).max() <= 3
 
 
+def test_what_a_blink_unfolds_is_no_patch():
+    """Lids darker than the skin around them go on where the photo does not show them."""
+    y, x = np.mgrid[:SIZE, :SIZE]
+    distance = np.hypot(x - 69.5, y - 79.5)
+    image = np.tile(SKIN, (SIZE, SIZE, 1))
+    image[distance < 26.0] = SKIN - np.array([24, 20, 18], np.uint8)
+    seen = np.ones((SIZE, SIZE), np.float32)
+    seen[distance < 14.0], image[distance < 14.0] = 0.0, 90
+    finish_lids(image, seen, planes(), 1.0)
+    light = image[80, 50:90].mean(axis=-1)
+    assert np.abs(np.diff(light)).max() <= 5.0
+    assert light[20] > light[2] + 4.0  # in the middle it is the skin's
+
+
 def test_closed_eyes_and_eyes_without_skin_stay_as_they_are():
     for share, around in ((0.0, 1.0), (1.0, 0.0)):
         image, eye = photo(), planes(lashes=1.0)

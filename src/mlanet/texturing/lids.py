@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mlanet.texturing.smooth_fields import Plane, extended, limited, middle, ramp, repeated
+from mlanet.texturing.smooth_fields import Plane, extended, faded, limited, middle, ramp, repeated
 
 SIDE = 48
 """Texels across at which the colour of the skin around an eye is continued over its lids."""
@@ -28,6 +28,12 @@ DARKER_COUNTS = 1.6
 KEPT_DARKER = np.array([10.0, 6.0, 6.0], dtype=np.float32)
 KEPT_LIGHTER = np.array([13.0, 7.0, 7.0], dtype=np.float32)
 """CIELAB differences from the skin around them that lids keep of the photo."""
+
+CARRIED_DARKER = np.array([9.0, 2.5, 2.5], dtype=np.float32)
+"""The same of what a blink unfolds: lashes, and the white of the eye, are greyer than skin."""
+
+REACH = 0.08
+"""How far that fades into what the photo does not show, of the eye's part of the texture."""
 
 LASHES = np.array([0.24, 0.20, 0.19], dtype=np.float32)
 """What is left of the colour of skin under lashes that stand close."""
@@ -76,15 +82,17 @@ def finish_lids(
     around = _around(lab, planes.around * (0.1 + visibility[place]))
     if around is None:
         return
+    carried = _carried(lab - around, visibility[place])
     used = np.flatnonzero((planes.lid > 0.0) | (planes.lashes > 0.0))
-    own, around, tint = (
-        plane.reshape(1, -1, 3).take(used, axis=1) for plane in (lab, around, planes.tint)
+    own, around, tint, carried = (
+        plane.reshape(1, -1, 3).take(used, axis=1) for plane in (lab, around, planes.tint, carried)
     )
     lid, lashes, seen = (
         plane.reshape(1, -1)[:, used] for plane in (planes.lid, planes.lashes, visibility[place])
     )
     skin = cv2.cvtColor(cv2.cvtColor(around, cv2.COLOR_LAB2RGB) * tint, cv2.COLOR_RGB2LAB)
-    clean = skin + repeated(seen, 3) * limited(own - skin, -KEPT_DARKER, KEPT_LIGHTER)
+    kept = limited(own - skin, -KEPT_DARKER, KEPT_LIGHTER) - carried
+    clean = skin + carried + repeated(seen, 3) * kept
     mended = 1.0 - seen * np.float32(1.0 - folded)
     own += repeated(mended * lid, 3) * (clean - own)
     drawn = cv2.cvtColor(own, cv2.COLOR_LAB2RGB)
@@ -93,6 +101,25 @@ def finish_lids(
     finished = image[place].reshape(-1, 3)
     finished[used] = np.rint(np.clip(drawn[0], 0.0, 1.0) * np.float32(255.0))
     image[place] = finished.reshape(lab.shape)
+
+
+def _carried(apart: Float[np.ndarray, "h w 3"], seen: Plane) -> Float[np.ndarray, "h w 3"]:
+    """What lids keep of the photo where it shows them, fading into what it does not show.
+
+    Without it, what a blink unfolds would be a patch of one colour in a ring of another.
+    """
+    import cv2
+
+    apart, weight = (
+        cv2.resize(plane, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        for plane in (apart * repeated(seen, 3), seen)
+    )
+    apart /= repeated(np.maximum(weight, 1e-3), 3)
+    kept = limited(apart, -CARRIED_DARKER, KEPT_LIGHTER)
+    foreign = cv2.transform((apart - kept) ** 2, np.ones((1, 3), np.float32))
+    weight *= np.exp(foreign * np.float32(-0.5 / ASTRAY**2))
+    smooth = cv2.GaussianBlur(faded(kept, weight, REACH), (0, 0), 1.0)
+    return cv2.resize(smooth, seen.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def _around(own: Float[np.ndarray, "h w 3"], weight: Plane) -> Float[np.ndarray, "h w 3"] | None:
