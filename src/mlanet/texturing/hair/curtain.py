@@ -77,6 +77,9 @@ INSET = 0.02
 RIM_MM = 0.7
 """How deep the upper rim lies in the scalp's hair."""
 
+ABOVE_MM = 10.0
+"""How far above it the scalp's hair tells the direction in which that faces."""
+
 EARS_MM = 44.0
 """Height below which there are ears and shoulders, which keep the hair away from near by."""
 
@@ -99,12 +102,14 @@ class Curtain:
         within: distances in mm from the nearer edge and from the hem that the photo shows, at the
             outer grid; below zero beyond them.
         locks: how far locks stand out there, mm; their mean is zero.
+        normals: of the vertices, of unit length; at the upper rim those of the scalp's hair.
     """
 
     outer: Float[np.ndarray, "r c 3"]
     inner: Float[np.ndarray, "s d 3"]
     within: Float[np.ndarray, "r c 2"]
     locks: Float[np.ndarray, "r c"]
+    normals: Float[np.ndarray, "n 3"]
 
     @property
     def vertices(self) -> Float[np.ndarray, "n 3"]:
@@ -140,12 +145,6 @@ class Curtain:
         x, y = np.meshgrid(across.astype(np.float32), down.astype(np.float32))
         return x, y
 
-    @property
-    def normals(self) -> Float[np.ndarray, "n 3"]:
-        """Of unit length; at the upper rim as just below it, so that it joins the scalp's hair."""
-        found = [_grid_normals(self.outer), -_grid_normals(self.inner)]
-        return np.concatenate([each.reshape(-1, 3) for each in found]).astype(np.float32)
-
 
 def _grid_uv(grid: Float[np.ndarray, "r c 3"], low: float, high: float) -> Float[np.ndarray, "n 2"]:
     rows, columns = grid.shape[:2]
@@ -158,7 +157,6 @@ def _grid_uv(grid: Float[np.ndarray, "r c 3"], low: float, high: float) -> Float
 def _grid_normals(grid: Float[np.ndarray, "r c 3"]) -> Float[np.ndarray, "r c 3"]:
     down, across = (np.gradient(grid, axis=axis) for axis in (0, 1))
     normals = np.cross(across, down)
-    normals[0] = normals[1]
     length = np.linalg.norm(normals, axis=-1, keepdims=True)
     away = grid - [0.0, 0.0, AXIS_Z_MM]
     away[..., 1] = 0.0
@@ -228,7 +226,17 @@ def curtain_of(
     outer = _points(radius, signed, height)
     inner = _points(radius - BEHIND_MM, signed, height)[::2, 2:-2:4]
     beside = np.radians(edge - angle) * radius - WISPS_MM
-    return Curtain(outer, inner, np.stack([beside, height - hem], axis=-1), locks)
+    with_above = np.concatenate([height[:1] + ABOVE_MM, height])
+    twice = np.concatenate([signed[:1], signed])
+    shell_there = _smooth(np.maximum(looked_up(shell, twice, with_above), 1.0))
+    on_scalp = _grid_normals(_points(shell_there, twice, with_above))[1:]
+    normals = _grid_normals(outer)
+    normals += held[..., None] * (on_scalp - normals)
+    normals[0] = on_scalp[0]
+    normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
+    both = np.concatenate([normals.reshape(-1, 3), -_grid_normals(inner).reshape(-1, 3)])
+    within = np.stack([beside, height - hem], axis=-1)
+    return Curtain(outer, inner, within, locks, both.astype(np.float32))
 
 
 def _hems(fall: FallingHair) -> Float[np.ndarray, "2"]:

@@ -5,6 +5,8 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from mlanet.texturing.smooth_fields import ramp
+
 HEIGHT, WIDTH = 256, 512
 """Of the texture, texels."""
 
@@ -17,18 +19,22 @@ WAVES = 5, 4, 5.0
 AT_EDGE_MM = ((60, 4, 3.0), (170, 5, 3.0))
 """Cells of strands that leave the edges beside the face, and how far they do."""
 
-AT_HEM_MM = ((13, 2, 5.0), (60, 2, 5.0), (220, 2, 6.0))
+AT_HEM_MM = ((13, 2, 4.5), (60, 2, 4.5), (220, 2, 5.5))
 """The same of the hem."""
+
+BLUNT_MM, BLUNT = (90.0, 190.0), 0.45
+"""Lengths between which hair begins to end so unevenly, and how unevenly shorter hair ends."""
 
 SOFT_MM = 1.5
 """Half the width over which what is covered ends."""
 
 
 def covered(
-    edge_mm: Float[np.ndarray, "h w"], hem_mm: Float[np.ndarray, "h w"]
+    edge_mm: Float[np.ndarray, "h w"], hem_mm: Float[np.ndarray, "h w"], length_mm: float
 ) -> UInt8[np.ndarray, "h w"]:
     """How far texels are hair, 0 to 255, by their distances within edges and hem."""
     beside, below = _ends(len(edge_mm))
+    below = (BLUNT + (1.0 - BLUNT) * float(ramp(length_mm, *BLUNT_MM))) * below
     within = np.minimum(edge_mm + beside, hem_mm + below)
     return np.clip(127.5 + within * (127.5 / SOFT_MM), 0.0, 255.0).astype(np.uint8)
 

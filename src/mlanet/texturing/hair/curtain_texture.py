@@ -84,7 +84,8 @@ def curtain_texture(
     _root(outer, share, places, scalp)
     inner = cv2.resize(made, (WIDTH, HEIGHT - high), interpolation=cv2.INTER_AREA) * SHADE
     colors = np.clip(np.rint(np.concatenate([outer, inner])), 0, 255).astype(np.uint8)
-    cover = covered(*cv2.split(_on_grid(curtain.within, maps)))
+    edge, hem = cv2.split(_on_grid(curtain.within, maps))
+    cover = covered(edge, hem, float(curtain.within[0, :, 1].mean()))
     behind = cv2.resize(cv2.erode(cover, np.ones((1, 9), np.uint8)), (WIDTH, HEIGHT - high))
     return np.dstack([colors, np.concatenate([cover, behind])])
 

@@ -13,7 +13,7 @@ from mlanet.morphable import MorphableModel
 from mlanet.render.heads import PosedHead
 from mlanet.texturing.guide import TextureGuide, above_hairline
 from mlanet.texturing.hair.figure import SIDE, WINDOW_MM, HeadFigure, picture_axes
-from mlanet.texturing.hair.strands import CENTRE_MM
+from mlanet.texturing.hair.strands import CENTRE_MM, locks_at
 from mlanet.texturing.smooth_fields import ramp
 
 ANGLES = np.radians(np.arange(-120.0, 121.0, 4.0))
@@ -43,14 +43,25 @@ HAIRY = 0.35, 0.95
 """Shares of hair between which skin begins to be moved: what is mixed with skin stays, or its
 stripes would be stretched."""
 
-TAPER, NAPE_TAPER = 1.5, 2.4
+TAPER, NAPE_TAPER = 2.0, 2.6
 """Over so many times its thickness hair rises from the hairline, and from the nape."""
 
 BELOW_MM = 3.0
 """How far below the hairline it begins to."""
 
-EARLY = 0.15
+EARLY = 0.4
 """How much of that it needs for most of its thickness; 1 is even."""
+
+LOCKS = ((22, 3, 0.1), (44, 4, 0.1))
+"""Cells of locks around the crown and from it down to the neck, and the shares of the thickness
+that they stand out."""
+
+MOST_OUT_MM = 1.7
+"""The most that a deviation of them is."""
+
+HAIRLINE, WAVES = ((16, 2, 1.0), (40, 2, 0.7)), (0.0, 0.24)
+"""The same of the hairline's waves, and the least and most of them, as shares of the width over
+which hair rises."""
 
 NAPE_MM = (-15.0, -70.0)
 """Distances before the ears' axis between which the nape begins."""
@@ -86,20 +97,27 @@ def hair_offsets(
     apart = 1.0 - away @ rays.T
     kernel = (np.exp(-NARROW * apart) + BROAD_SHARE * np.exp(-BROAD * apart)) * known
     stands_off = kernel @ thickness / kernel.sum(axis=1)
-    above, nape = (plane[scalp] for plane in _places(head.model))
+    above, nape, locks, waves = (plane[scalp] for plane in _places(head.model))
     rise = 1.0 + (TAPER + nape * (NAPE_TAPER - TAPER)) * stands_off
-    stands_off *= ramp(guide.hairy[scalp], *HAIRY) * _risen((above + BELOW_MM) / rise)
+    stands_off += locks * np.minimum(stands_off, MOST_OUT_MM / LOCKS[0][2])
+    stands_off *= ramp(guide.hairy[scalp], *HAIRY) * _risen((above + BELOW_MM) / rise + waves)
     offsets[scalp] = stands_off[:, None] * away
     return offsets
 
 
 @lru_cache(maxsize=4)
-def _places(
-    model: MorphableModel,
-) -> tuple[Float[np.ndarray, "v"], Float[np.ndarray, "v"]]:
-    """Heights above the hairline in mm, and how far a vertex belongs to the nape's side."""
+def _places(model: MorphableModel) -> tuple[Float[np.ndarray, "v"], ...]:
+    """What is the same on all heads.
+
+    Of vertices: heights above the hairline in mm, how far they belong to the nape's side, how far
+    locks stand out, and what the hairline's waves add.
+    """
     mean = model.subdivide(model.shape.mean)
-    return above_hairline(mean), ramp(mean[:, 2], *NAPE_MM)
+    on_ball = mean - np.array(CENTRE_MM)
+    nape = ramp(mean[:, 2], *NAPE_MM)
+    waves = sum(WAVES) / 2.0 + np.ptp(WAVES) / 2.0 * np.tanh(locks_at(on_ball, HAIRLINE, 8))
+    waves *= 1.0 - nape
+    return above_hairline(mean), nape, locks_at(on_ball, LOCKS, 7), waves
 
 
 def _risen(share: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:

@@ -45,13 +45,7 @@ def strand_plane(model: MorphableModel, atlas: UvAtlas) -> Int8[np.ndarray, "s s
     columns = np.column_stack([mean - np.array(CENTRE_MM), hair])
     planes = vertex_attributes_to_uv(atlas, model.topology.faces, columns)
     places, hairy = planes[..., :3], planes[..., 3]
-    crown = np.array(CROWN) / np.linalg.norm(CROWN)
-    right = np.cross(crown, [0.0, 0.0, 1.0])
-    right /= np.linalg.norm(right)
-    axes = np.stack([right, np.cross(right, crown), crown]).astype(np.float32)
-    x, y, z = np.moveaxis(places @ axes.T, -1, 0)
-    around = np.arctan2(y, x) / (2.0 * np.pi) + 0.5
-    down = np.arctan2(np.hypot(x, y), z) / np.pi
+    around, down = from_crown(places)
     width, height = NOISE_SIDES
     noise = _noise(atlas.size)
     # from one cell to the next, so that the picture closes around the crown
@@ -59,6 +53,47 @@ def strand_plane(model: MorphableModel, atlas: UvAtlas) -> Int8[np.ndarray, "s s
     found = cv2.remap(noise, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
     found = hairy * found + (1.0 - hairy) * _mottled(places)
     return np.clip(np.rint(found * (127.0 / 3.0)), -127, 127).astype(np.int8)
+
+
+def from_crown(
+    places: Float[np.ndarray, "*k 3"],
+) -> tuple[Float[np.ndarray, "*k"], Float[np.ndarray, "*k"]]:
+    """Turns around the axis through the crown, 0 to 1, and half turns from it; of the ball."""
+    crown = np.array(CROWN) / np.linalg.norm(CROWN)
+    right = np.cross(crown, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right)
+    axes = np.stack([right, np.cross(right, crown), crown]).astype(np.float32)
+    x, y, z = np.moveaxis(places @ axes.T, -1, 0)
+    return np.arctan2(y, x) / (2.0 * np.pi) + 0.5, np.arctan2(np.hypot(x, y), z) / np.pi
+
+
+def locks_at(
+    places: Float[np.ndarray, "k 3"], kinds: tuple[tuple[int, int, float], ...], seed: int
+) -> Float[np.ndarray, "k"]:
+    """Noise of locks that run from the crown, at places of the ball.
+
+    Args:
+        places: relative to its middle, mm.
+        kinds: cells around and from the crown to the neck, and the deviation.
+        seed: of the noise.
+    """
+    import cv2
+
+    rng = np.random.default_rng(seed)
+    around, down = from_crown(places)
+    total = np.zeros(len(places))
+    for cells, along, amplitude in kinds:
+        values = rng.normal(size=(along + 1, cells)).astype(np.float32)
+        x, y = (cells * around).astype(np.float32), (along * down).astype(np.float32)
+        found = cv2.remap(
+            np.pad(values, ((0, 0), (1, 2)), mode="wrap"),
+            x[:, None] + 1.0,
+            y[:, None],
+            cv2.INTER_CUBIC,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        total += amplitude * found[:, 0]
+    return total
 
 
 def _mottled(places: Float[np.ndarray, "s s 3"]) -> Float[np.ndarray, "s s"]:
