@@ -218,3 +218,17 @@ def test_nothing_is_asked_of_the_system_that_windows_lacks():
             ]
             assert not set(top) & set(POSIX_ONLY), path
     assert sorted(guarded) == ["plan.py", "results.py", "work.py"]
+
+
+def test_the_package_has_one_number_and_the_weights_have_theirs():
+    from mlanet import __version__
+
+    def first(pattern, *place):
+        return re.search(pattern, ROOT.joinpath(*place).read_text(encoding="utf-8"), re.M)[1]
+
+    assert first(r'^version = "(.+)"', "pyproject.toml") == __version__
+    assert first(r"^version: (.+)", "CITATION.cff") == __version__
+    assert first(r"^## ([\d.]+)", "CHANGELOG.md") == __version__
+    weights = asset_records()["mobile"].version
+    assert first(r"weights ([\d.]+\d), which", "docs", "model-card.md") == weights
+    assert f"| {weights} |" in (ROOT / "docs/records/weights.md").read_text(encoding="utf-8")

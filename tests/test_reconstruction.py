@@ -183,7 +183,7 @@ def test_a_notebook_shows_the_head(face):
 
 
 def test_trimesh_gets_the_textured_mesh_in_mm(face):
-    surface = face.to_trimesh()
+    surface = face.to_trimesh(hair=False)
     corners = face.mesh.vertices[face.mesh.faces]
     np.testing.assert_allclose(surface.vertices[surface.faces], corners, atol=1e-3)
     picture = np.asarray(surface.visual.material.baseColorTexture)
@@ -260,18 +260,58 @@ def test_an_avatar_with_hair_differs_on_the_scalp_alone(face, tmp_path):
     assert below[0] == below[1]
 
 
-def test_avatars_have_long_hair_unless_it_is_not_wanted(face, tmp_path):
+@pytest.fixture
+def worn(face):
+    """The face with a brown triangle beside its cheek, 40 mm before the head's middle."""
     from mlanet.texturing import LongHair
 
-    corners = np.array([[-90.0, 0.0, -90.0], [90.0, 0.0, -90.0], [0.0, -90.0, -90.0]])
-    faces, away = np.arange(3, dtype=np.int32)[None], np.tile([0.0, 0.0, -1.0], (3, 1))
-    falls = LongHair(corners, away, faces, np.zeros((3, 2)), np.zeros((4, 4, 4), np.uint8))
+    corners = np.array([[-130.0, 60.0, 40.0], [-90.0, -60.0, 40.0], [-90.0, 60.0, 40.0]])
+    faces, ahead = np.arange(3, dtype=np.int32)[None], np.tile([0.0, 0.0, 1.0], (3, 1))
+    brown = np.full((4, 4, 4), (90, 60, 40, 255), np.uint8)
     worn = replace(face)
-    vars(worn)["long_hair"] = falls
+    vars(worn)["long_hair"] = LongHair(corners, ahead, faces, np.full((3, 2), 0.5), brown)
+    return worn
+
+
+def test_avatars_have_long_hair_unless_it_is_not_wanted(worn, tmp_path):
     for wanted in ({}, {"extent": "face"}, {"texture": TextureChoice(size=128, hair=False)}):
         (path,) = worn.save(tmp_path, "worn", ("glb",), **wanted)
         names = {node.name for node in GLTF2().load(str(path)).nodes}
         assert ("Hair" in names) == (not wanted)
+
+
+def test_meshes_have_long_hair_unless_it_is_not_wanted(worn, tmp_path):
+    import trimesh
+
+    whole = worn.vertices + worn.hair
+    for number, wanted in enumerate(
+        ({}, {"extent": "face"}, {"texture": TextureChoice(size=128, hair=False)})
+    ):
+        obj, *others, ply = worn.save(tmp_path, f"worn{number}", ("obj", "ply"), **wanted)
+        assert ("o Hair" in obj.read_text().splitlines()) == (not wanted)
+        assert any(path.name == f"worn{number}.Hair.png" for path in others) == (not wanted)
+        points = trimesh.load(ply, process=False).vertices
+        if not wanted:
+            expected = np.concatenate([whole, worn.long_hair.vertices])
+            np.testing.assert_allclose(points, expected, atol=1e-3)
+    surface = worn.to_trimesh()
+    np.testing.assert_allclose(surface.vertices[surface.faces[-1]], worn.long_hair.vertices)
+    colors = surface.visual.material.to_color(surface.visual.uv[surface.faces[-1]])
+    np.testing.assert_array_equal(colors[:, :3], np.tile([90, 60, 40], (3, 1)))
+    assert len(surface.faces) == len(worn.to_trimesh(hair=False).faces) + 1
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_pictures_of_the_surface_show_long_hair(worn, kind):
+    black = np.zeros_like(worn.image)
+    middle = worn.long_hair.vertices.mean(axis=0, keepdims=True)
+    x, y = worn.camera.project(worn.pose.apply(middle))[0, :2].astype(int)
+    dressed, bare = worn.draw(kind, black), worn.draw(kind, black, hair=False)
+    if kind in ("shape", "depth", "normal"):
+        assert dressed[y, x].any()
+        assert not bare[y, x].any()
+    else:
+        np.testing.assert_array_equal(dressed, bare)
 
 
 def test_the_face_alone_has_no_hair(face, tmp_path):

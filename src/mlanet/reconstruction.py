@@ -92,6 +92,12 @@ class Reconstruction(PickledFields):
         return np.asarray(self.pose.euler_deg)
 
     @property
+    def placement(self) -> "export.PhotoPlacement":
+        """How the photo shows the head, for files."""
+        size_px = self.image.shape[1], self.image.shape[0]
+        return export.PhotoPlacement(self.camera, self.pose, self.landmarks_px, size_px)
+
+    @property
     def landmarks_px(self) -> Float[np.ndarray, "68 3"]:
         """The 68 landmarks: x, y in pixels of the photo, z in the same scale, near is large."""
         points = self.model.landmarks(self.coefficients.identity, self.coefficients.expression)
@@ -132,6 +138,12 @@ class Reconstruction(PickledFields):
         if self.texture_source is not None:
             return self.texture_source.long_hair
         return texturing.long_hair(self.image, self.head, self.hair, self.texture.image)
+
+    @cached_property
+    def dressed(self) -> "texturing.TexturedMesh":
+        """The textured mesh and its hair as one, the model's vertices first; as `texture`."""
+        mesh = replace(self.mesh, vertices=self.mesh.vertices + self.hair)
+        return texturing.TexturedMesh(mesh, self.texture.image).with_hair(self.long_hair)
 
     @property
     def unbuilt(self) -> "rendering.UnbuiltHead":
@@ -214,10 +226,15 @@ class Reconstruction(PickledFields):
         return rendering.draw_overlay(under, [self.head], opacity=share, landmarks=landmarks)
 
     def draw(
-        self, kind: str, background: UInt8[np.ndarray, "h w 3"] | None = None
+        self, kind: str, background: UInt8[np.ndarray, "h w 3"] | None = None, *, hair: bool = True
     ) -> UInt8[np.ndarray, "h w 3"]:
         """`draw_faces` of this one (docs/reference/output.md)."""
-        return draw_faces([self], kind, background)
+        head = self.head
+        if hair and self.has_texture and kind in rendering.OF_SURFACE:
+            mesh = self.dressed.mesh
+            head = replace(head, vertices=mesh.vertices, faces=mesh.faces)
+        under = self.image if background is None else background
+        return rendering.draw_picture(kind, under, [head])
 
     def mask(self, *regions: str) -> Float[np.ndarray, "h w"]:
         """Share, 0 to 1, of each pixel that shows regions of the face model; by default the face's.
@@ -229,37 +246,20 @@ class Reconstruction(PickledFields):
 
     def as_dict(self) -> dict[str, Any]:
         """Everything but the mesh as plain values: the content of the JSON file."""
-        height, width = self.image.shape[:2]
-        pitch, yaw, roll = (float(angle) for angle in self.euler_deg)
-        detection, coefficients = self.detection, self.coefficients
+        detection, coefficients, rounded = self.detection, self.coefficients, export.rounded
         sure = {"confidence": self.confidence, "landmark_confidence": self.landmark_confidence}
         return {
             "schema": SCHEMA_VERSION,
-            "image_size": {"width": width, "height": height},
-            "detection": None
-            if detection is None
-            else {
-                "box_px": _rounded(detection.box_px, 2),
-                "landmarks_px": _rounded(detection.landmarks_px, 2),
-                "score": round(float(detection.score), 4),
-            },
-            **{k: _rounded(value, 4) for k, value in sure.items() if value is not None},
-            "crop_from_image": _rounded(self.crop.crop_from_image, 6),
+            "detection": None if detection is None else detection.as_dict(),
+            **{k: rounded(value, 4) for k, value in sure.items() if value is not None},
+            "crop_from_image": rounded(self.crop.crop_from_image, 6),
             "crop_size_px": self.crop.size,
-            "camera": {"intrinsics_px": _rounded(self.camera.matrix, 4)},
-            "pose": {
-                "rotation": _rounded(self.pose.rotation, 7),
-                "translation_mm": _rounded(self.pose.translation, 4),
-                "yaw_deg": round(yaw, 3),
-                "pitch_deg": round(pitch, 3),
-                "roll_deg": round(roll, 3),
-            },
-            "landmarks_px": _rounded(self.landmarks_px, 3),
+            **self.placement.as_dict(),
             "face_model": self.model.name,
-            "identity": _rounded(coefficients.identity, 5),
+            "identity": rounded(coefficients.identity, 5),
             "expression": {name: round(value, 5) for name, value in self.expression.items()},
-            "albedo": _rounded(coefficients.albedo, 5),
-            "lighting": _rounded(self.lighting, 5),
+            "albedo": rounded(coefficients.albedo, 5),
+            "lighting": rounded(self.lighting, 5),
         }
 
     def save(
@@ -296,28 +296,25 @@ class Reconstruction(PickledFields):
         texture = texture or texturing.AS_PHOTOGRAPHED
         export.check_formats(formats)
         textured = self.has_texture and export.needs_texture(formats)
-        mesh = (
-            export.cut_mesh(self.mesh, export.face_height(self.model))
-            if extent == "face"
-            else self.mesh
-        )
+        mesh = self.mesh
+        if extent == "face":
+            mesh = export.cut_mesh(mesh, export.face_height(self.model))
         stands_off = self.hair if texture.hair and textured and extent == "head" else None
+        falls = None if stands_off is None else self.long_hair
         if stands_off is not None:
             mesh = replace(mesh, vertices=mesh.vertices + stands_off)
         avatar = None
         if textured and export.can_be_avatar(self.model):
             shape = self.coefficients.identity, self.coefficients.expression
             detail = self.detail if texture.detail else None
-            falls = None if stands_off is None else self.long_hair
-            avatar = export.AvatarShape(self.model, *shape, extent, detail, stands_off, falls)
+            avatar = export.AvatarShape(self.model, *shape, extent, detail, stands_off)
         made = None
         if textured or texture.has_pictures:
             made = self.texture if texture.size is None else self.texture_of(texture.size)
-        height, width = self.image.shape[:2]
-        view = export.PhotoPlacement(self.camera, self.pose, self.landmarks_px, (width, height))
         colors = texture.colors(made) if made is not None and textured else None
         pictures = {} if made is None else texture.pictures(made)
-        content = export.FaceContent(name, mesh, colors, self.as_dict(), avatar, view, pictures)
+        about = self.as_dict(), avatar, self.placement, pictures, falls
+        content = export.FaceContent(name, mesh, colors, *about)
         return export.write_formats(content, Path(folder), formats)
 
     def viewed(
@@ -334,9 +331,12 @@ class Reconstruction(PickledFields):
         """The head to turn, in a notebook; the notebook keeps all of it, 1 to 3 MB."""
         return viewing.as_frame(viewing.view_page([self.viewed()], "face"))
 
-    def to_trimesh(self) -> Any:
+    def to_trimesh(self, *, hair: bool = True) -> Any:
         """The mesh as a `trimesh.Trimesh`: model frame, mm, textured where `has_texture`."""
-        return export.mesh_to_trimesh(self.mesh, self.texture.image if self.has_texture else None)
+        if not self.has_texture:
+            return export.mesh_to_trimesh(self.mesh)
+        worn = self.dressed if hair else texturing.TexturedMesh(self.mesh, self.texture.image)
+        return export.mesh_to_trimesh(worn.mesh, worn.texture)
 
     def in_topology(
         self, transfer: "Transfer", texture: "texturing.TextureChoice | None" = None
@@ -377,10 +377,13 @@ def draw_faces(
     faces: Sequence[Reconstruction],
     kind: str = "overlay",
     background: UInt8[np.ndarray, "h w 3"] | None = None,
+    *,
+    hair: bool = True,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """A kind of picture with all faces of a photo, nearer ones over farther ones.
 
-    Without a background, over the photo; a black one gives maps for machines.
+    Without a background, over the photo; a black one gives maps for machines. Shape, depth and
+    normals are those of the heads with their hair unless it is not wanted.
 
     Raises:
         ValueError: there is no such kind, or neither a face nor a background.
@@ -389,10 +392,8 @@ def draw_faces(
         if not faces:
             raise ValueError("without faces there must be a background")
         background = faces[0].image
-    if len(faces) == 1:
-        return rendering.draw_picture(kind, background, [faces[0].head])
-    return rendering.draw_crowd(kind, background, [face.unbuilt for face in faces])
-
-
-def _rounded(values: Any, digits: int) -> Any:
-    return np.round(np.asarray(values, dtype=np.float64), digits).tolist()
+    picture = rendering.draw_picture(kind, background, [])
+    for face in sorted(faces, key=lambda face: -face.unbuilt.mm_per_px):
+        drawn = face if len(faces) == 1 else replace(face)  # what it computes goes with it
+        picture = drawn.draw(kind, picture, hair=hair)
+    return picture

@@ -22,6 +22,7 @@ def test_a_whole_installation_works(capsys):
     assert status == 0
     assert text.splitlines()[-1] == "everything works"
     assert "device     cpu: ready" in text.splitlines()
+    assert f"weights    {asset_records()['mobile'].version}" in text.splitlines()
     for name in DEVICES:
         assert f"device     {name}: " in text
     for record in asset_records().values():
@@ -45,7 +46,7 @@ def test_scripts_read_one_object(capsys):
 
 def test_an_altered_file_is_a_problem(capsys, monkeypatch, tmp_path):
     class Altered:
-        sha256 = "0" * 64
+        sha256, version = "0" * 64, "1.2"
         path = tmp_path / "mobile.onnx"
 
     Altered.path.write_bytes(b"altered")

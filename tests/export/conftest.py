@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -26,3 +28,16 @@ def tetrahedron():
     colors = np.array([[0.0, 0.5, 1.0], [1.0, 0.0, 0.0], [0.2, 0.4, 0.6], [1.0, 1.0, 1.0]])
     uv_faces = np.arange(12, dtype=np.int32).reshape(4, 3)
     return Mesh(vertices, faces, colors=colors, uv=uv, uv_faces=uv_faces)
+
+
+@pytest.fixture(scope="session", params=[3, 4], ids=["RGB", "RGBA"])
+def ribbon(request):
+    """What hangs beside the tetrahedron: a brown square, opaque or half so."""
+    corners = [[-50.0, 0.0, 10.0], [-10.0, 0.0, 10.0], [-50.0, 40.0, 10.0], [-10.0, 40.0, 10.0]]
+    return SimpleNamespace(
+        vertices=np.array(corners),
+        normals=np.tile([0.0, 0.0, 1.0], (4, 1)),
+        faces=np.array([[0, 1, 2], [1, 3, 2]], dtype=np.int32),
+        uv=np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]),
+        texture=np.full((8, 16, request.param), [90, 60, 40, 128][: request.param], np.uint8),
+    )

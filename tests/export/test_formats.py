@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,3 +83,13 @@ def test_a_full_disk_leaves_no_half_file(content, tmp_path, monkeypatch):
         write_formats(content, tmp_path, ["pts"])
     assert raised.value.filename == str(tmp_path / "face_03.pts")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_clouds_hold_what_hangs_beside_the_mesh(content, tetrahedron, ribbon, tmp_path):
+    write_formats(replace(content, long_hair=ribbon), tmp_path, ["ply"])
+    read = trimesh.load(tmp_path / "face_03.ply", process=False)
+    both = np.concatenate([tetrahedron.vertices, ribbon.vertices])
+    np.testing.assert_allclose(read.vertices, both, atol=1e-4)
+    np.testing.assert_array_equal(read.faces[4:], ribbon.faces + 4)
+    colors = np.asarray(read.visual.vertex_colors)[4:, :3]
+    np.testing.assert_array_equal(colors, np.tile(ribbon.texture[0, 0, :3], (4, 1)))

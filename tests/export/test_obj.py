@@ -86,3 +86,25 @@ def test_bad_input_is_named(tmp_path, tetrahedron):
         )
     with pytest.raises(ValueError, match=r"faces must be \(f, 3\)"):
         write_obj(tmp_path / "face.obj", Mesh(tetrahedron.vertices, tetrahedron.faces[:0]))
+
+
+def test_what_hangs_beside_the_mesh_is_an_object_with_its_own_picture(
+    tmp_path, tetrahedron, quadrants, ribbon
+):
+    path = tmp_path / "my face.obj"
+    written = write_obj(path, tetrahedron, quadrants, parts={"Hair": ribbon})
+    assert set(written) == set(tmp_path.iterdir())
+    assert len(written) == 4
+    shapes = trimesh.load(path, process=False).geometry
+    assert set(shapes) == {"face", "Hair"}
+    corners = tetrahedron.vertices[tetrahedron.faces]
+    head, hair = shapes["face"], shapes["Hair"]
+    np.testing.assert_allclose(head.vertices[head.faces], corners, atol=1e-4)
+    np.testing.assert_allclose(hair.vertices[hair.faces], ribbon.vertices[ribbon.faces], atol=1e-4)
+    np.testing.assert_allclose(hair.visual.uv[hair.faces], ribbon.uv[ribbon.faces], atol=1e-6)
+    np.testing.assert_allclose(hair.vertex_normals, ribbon.normals, atol=1e-4)
+    picture = np.asarray(hair.visual.material.image)
+    np.testing.assert_array_equal(picture, ribbon.texture)
+    np.testing.assert_array_equal(np.asarray(head.visual.material.image), quadrants)
+    rows = [line.split()[1:] for line in path.read_text().splitlines() if line.startswith("v ")]
+    np.testing.assert_allclose(np.array(rows[:4], float), tetrahedron.vertices)

@@ -52,3 +52,26 @@ def test_without_the_library_one_line_says_how_to_add_it(tmp_path, tetrahedron, 
     with pytest.raises(UsageError, match=r"pip install .*usd"):
         write_usdz(tmp_path / "face.usdz", tetrahedron)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_hangs_beside_the_mesh_has_its_own_picture(tmp_path, tetrahedron, quadrants, ribbon):
+    pytest.importorskip("pxr", reason="needs the extra usd")
+    from pxr import Usd, UsdGeom, UsdShade
+
+    path = tmp_path / "face.usdz"
+    write_usdz(path, tetrahedron, quadrants, parts={"Hair": ribbon})
+    stage = Usd.Stage.Open(str(path))
+    hair = UsdGeom.Mesh(stage.GetPrimAtPath("/Head/Hair"))
+    points = np.array(hair.GetPointsAttr().Get())
+    faces = np.array(hair.GetFaceVertexIndicesAttr().Get()).reshape(-1, 3)
+    np.testing.assert_allclose(points[faces], ribbon.vertices[ribbon.faces] / 1000.0, atol=1e-6)
+    np.testing.assert_allclose(np.array(hair.GetNormalsAttr().Get()), ribbon.normals)
+    files = []
+    for name in ("Mesh", "Hair"):
+        prim = stage.GetPrimAtPath(f"/Head/{name}")
+        material, _ = UsdShade.MaterialBindingAPI(prim).ComputeBoundMaterial()
+        shaders = {child.GetName(): child for child in material.GetPrim().GetChildren()}
+        files.append(shaders["Texture"].GetAttribute("inputs:file").Get().path)
+    assert files[0] != files[1]
+    transparent = UsdShade.Shader(shaders["Surface"]).GetInput("opacity")
+    assert bool(transparent) == (ribbon.texture.shape[2] == 4)

@@ -25,6 +25,7 @@ class Findings:
     """What was found of the installation; `problems` are broken things, a line each."""
 
     mlanet: str = __version__
+    weights: str = ""
     python: str = platform.python_version()
     system: str = field(default_factory=platform.platform)
     folder: str = str(Path(__file__).parents[1])
@@ -73,6 +74,7 @@ def lines_of(found: Findings) -> list[str]:
     settings = ", ".join(f"{name}={value}" for name, value in found.threads.items() if value)
     lines = [
         f"mlanet     {found.mlanet} in {found.folder}",
+        f"weights    {found.weights or 'missing'}",
         f"python     {found.python}, {sys.executable}",
         f"system     {found.system}",
         f"threads    {settings}",
@@ -120,7 +122,9 @@ def _assets(found: Findings) -> None:
     from mlanet.assets import asset_records, verified_path
     from mlanet.errors import AssetError
 
-    for name, record in asset_records().items():
+    records = asset_records()
+    found.weights = records["mobile"].version
+    for name, record in records.items():
         try:
             verified_path(name)
             found.assets[name] = f"ok, sha256 {record.sha256}"

@@ -1,6 +1,7 @@
 """What a detector says of one face."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -32,6 +33,14 @@ class Detection:
             raise ValueError(f"box_px is empty: {self.box_px.tolist()}")
         if not 0.0 <= self.score <= 1.0:
             raise ValueError(f"score must be in [0, 1], got {self.score}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain values, pixels to two digits."""
+        return {
+            "box_px": np.round(np.asarray(self.box_px, np.float64), 2).tolist(),
+            "landmarks_px": np.round(np.asarray(self.landmarks_px, np.float64), 2).tolist(),
+            "score": round(float(self.score), 4),
+        }
 
     @property
     def size_px(self) -> float:

@@ -13,7 +13,6 @@ from mlanet.export.formats import (
     Extent,
     FaceContent,
     FileFormat,
-    PhotoPlacement,
     check_formats,
     needs_texture,
     write_formats,
@@ -22,6 +21,7 @@ from mlanet.export.glb import write_glb
 from mlanet.export.hair import HairPart
 from mlanet.export.in_trimesh import mesh_to_trimesh
 from mlanet.export.obj import write_obj
+from mlanet.export.placement import PhotoPlacement, rounded
 from mlanet.export.ply import write_ply
 from mlanet.export.pts import write_pts
 from mlanet.export.usdz import write_usdz
@@ -46,6 +46,7 @@ __all__ = [
     "mesh_to_trimesh",
     "needs_texture",
     "read_avatar",
+    "rounded",
     "split_at_seams",
     "write_avatar",
     "write_blender_camera",

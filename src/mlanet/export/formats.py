@@ -15,14 +15,15 @@ from mlanet.errors import UsageError, did_you_mean
 from mlanet.export.avatar import write_avatar
 from mlanet.export.blender import write_blender_camera
 from mlanet.export.glb import write_glb
-from mlanet.export.hair import HairPart
+from mlanet.export.hair import HAIR, HairPart, part_mesh
 from mlanet.export.obj import write_obj
+from mlanet.export.placement import PhotoPlacement
 from mlanet.export.ply import write_ply
 from mlanet.export.pts import write_pts
 from mlanet.export.usdz import write_usdz
 from mlanet.extras import install_command
 from mlanet.files import atomic_path
-from mlanet.geometry import Camera, Mesh, Pose
+from mlanet.geometry import Mesh
 from mlanet.image import write_image
 from mlanet.morphable import MorphableModel
 
@@ -35,21 +36,10 @@ Extent: TypeAlias = Literal["head", "face"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PhotoPlacement:
-    """How the photo shows the head: `size_px` is its width and height."""
-
-    camera: Camera
-    pose: Pose
-    landmarks_px: Float[np.ndarray, "68 3"]
-    size_px: tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class AvatarShape:
     """Whose head an avatar is: a model of which `can_be_avatar` holds, and coefficients.
 
-    `detail` is the normal map of its skin, if it has one; `hair` stands off so far, and
-    `long_hair` falls.
+    `detail` is the normal map of its skin, if it has one; `hair` stands off so far.
     """
 
     model: MorphableModel
@@ -58,7 +48,6 @@ class AvatarShape:
     extent: Extent = "head"
     detail: UInt8[np.ndarray, "k k 3"] | None = None
     hair: Float[np.ndarray, "w 3"] | None = None
-    long_hair: HairPart | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +62,7 @@ class FaceContent:
         avatar: what makes the GLB file an avatar; without it, it holds the mesh as it is.
         view: what formats of the photo are made of; without it they are left out.
         pictures: more pictures, each written as `name`.KEY.png whatever the formats are.
+        long_hair: what falls beside the mesh, which then has a texture.
     """
 
     name: str
@@ -82,6 +72,12 @@ class FaceContent:
     avatar: AvatarShape | None = None
     view: PhotoPlacement | None = None
     pictures: Mapping[str, np.ndarray] = field(default_factory=dict)
+    long_hair: HairPart | None = None
+
+    @property
+    def parts(self) -> dict[str, HairPart]:
+        """What files hold beside the mesh, by name."""
+        return {} if self.long_hair is None else {HAIR: self.long_hair}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +152,17 @@ def colors_at_vertices(mesh: Mesh, texture: UInt8[np.ndarray, "h w 3"]) -> Mesh:
     return Mesh(mesh.vertices, mesh.faces, seen / np.float32(255.0))
 
 
+def _joined(first: Mesh, second: Mesh) -> Mesh:
+    """Two meshes with colours as one, vertices in this order."""
+    assert first.colors is not None
+    assert second.colors is not None
+    return Mesh(
+        np.concatenate([first.vertices, second.vertices]),
+        np.concatenate([first.faces, second.faces + len(first.vertices)]),
+        np.concatenate([first.colors, second.colors]),
+    )
+
+
 def _glb(path: Path, content: FaceContent) -> list[Path]:
     avatar, texture = content.avatar, content.texture
     if avatar is None or texture is None:
@@ -170,23 +177,27 @@ def _glb(path: Path, content: FaceContent) -> list[Path]:
             extent=avatar.extent,
             detail=avatar.detail,
             hair=avatar.hair,
-            long_hair=avatar.long_hair,
+            long_hair=content.long_hair,
         )
     return [path]
 
 
 def _obj(path: Path, content: FaceContent) -> list[Path]:
-    return write_obj(path, content.mesh, content.texture)
+    return write_obj(path, content.mesh, content.texture, parts=content.parts)
 
 
 def _ply(path: Path, content: FaceContent) -> list[Path]:
     mesh, texture = content.mesh, content.texture
-    write_ply(path, mesh if texture is None else colors_at_vertices(mesh, texture))
+    if texture is not None:
+        mesh = colors_at_vertices(mesh, texture)
+        for part in content.parts.values():
+            mesh = _joined(mesh, colors_at_vertices(part_mesh(part), part.texture[..., :3]))
+    write_ply(path, mesh)
     return [path]
 
 
 def _usdz(path: Path, content: FaceContent) -> list[Path]:
-    write_usdz(path, content.mesh, content.texture)
+    write_usdz(path, content.mesh, content.texture, parts=content.parts)
     return [path]
 
 

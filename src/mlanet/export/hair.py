@@ -1,4 +1,4 @@
-"""Hair that falls beside a head: a mesh of its own in an avatar's file."""
+"""Hair that falls beside a head: a mesh of its own in files."""
 
 import io
 from typing import Any, Protocol
@@ -6,7 +6,9 @@ from typing import Any, Protocol
 import numpy as np
 from jaxtyping import Float, Int32, UInt8
 
+from mlanet.export.corners import checked_mesh
 from mlanet.export.gltf import GltfBuffer, from_upper_left, in_metres
+from mlanet.geometry import Mesh
 
 HAIR, ROUGHNESS = "Hair", 0.8
 """Name of the node, the mesh and the material."""
@@ -46,6 +48,17 @@ class HairPart(Protocol):
     def texture(self) -> UInt8[np.ndarray, "t s c"]:
         """RGB or RGBA; its first row is v = 1. What is less than half covered is cut out."""
         ...
+
+
+def part_mesh(part: HairPart) -> Mesh:
+    """A part of files beside the head as a mesh, whose texture coordinates are its vertices'.
+
+    Raises:
+        ValueError: it is malformed (`checked_mesh`).
+    """
+    mesh = Mesh(part.vertices, part.faces, uv=part.uv, uv_faces=part.faces)
+    checked_mesh(mesh, part.texture[..., :3])
+    return mesh
 
 
 def add_hair(gltf: Any, buffer: GltfBuffer, hair: HairPart) -> None:

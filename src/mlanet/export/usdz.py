@@ -1,6 +1,8 @@
 """USDZ, the format of Apple's Quick Look, through Pixar's own library."""
 
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +14,7 @@ from jaxtyping import UInt8
 from mlanet.errors import UsageError
 from mlanet.export.corners import SplitMesh, checked_mesh, split_at_seams
 from mlanet.export.gltf import in_metres
+from mlanet.export.hair import HairPart, part_mesh
 from mlanet.extras import install_command
 from mlanet.files import atomic_path
 from mlanet.geometry import Mesh
@@ -25,15 +28,17 @@ def write_usdz(
     path: str | os.PathLike[str],
     mesh: Mesh,
     texture: UInt8[np.ndarray, "h w 3"] | None = None,
+    *,
+    parts: Mapping[str, HairPart] | None = None,
 ) -> None:
-    """Write a mesh of the model frame (mm) as a USDZ file: metres, y up, one textured mesh.
+    """Write a mesh of the model frame (mm) as a USDZ file: metres, y up, with its texture.
 
     Vertices are doubled at seams of the texture. Without a texture the mesh's colours, if any,
-    are display colours.
+    are display colours. Parts beside the mesh are meshes of their own under their names.
 
     Raises:
         UsageError: usd-core is not installed; the message says how to add it.
-        ValueError: the mesh or the texture is malformed.
+        ValueError: a mesh or a texture is malformed.
         OSError: the file cannot be written.
     """
     checked_mesh(mesh, texture)
@@ -43,23 +48,38 @@ def write_usdz(
         raise UsageError(f"USDZ files need: {install_command('usd')}") from error
     with TemporaryDirectory(prefix="mlanet-") as folder, atomic_path(path) as temporary:
         layer = Path(folder, "head.usdc")
-        picture = None if texture is None else Path(folder, "texture.png")
-        if picture is not None and texture is not None:
-            write_image(picture, texture)
-        _write_stage(layer, mesh, picture)
+        stage = _new_stage(layer)
+        _add_mesh(stage, "Mesh", mesh, split_at_seams(mesh), texture, Path(folder, "texture.png"))
+        for name, part in (parts or {}).items():
+            own = part_mesh(part)
+            split = split_at_seams(own)
+            split = replace(split, normals=part.normals[split.source])
+            _add_mesh(stage, name, own, split, part.texture, Path(folder, f"{name}.png"))
+        stage.GetRootLayer().Save()
         if not utils.CreateNewUsdzPackage(sdf.AssetPath(str(layer)), str(temporary)):
             raise OSError(5, "USD could not write it", str(path))
 
 
-def _write_stage(layer: Path, mesh: Mesh, picture: Path | None) -> None:
-    usd, geom, shade, vt = _pixars("Usd", "UsdGeom", "UsdShade", "Vt")
-    split = split_at_seams(mesh)
+def _new_stage(layer: Path) -> Any:
+    usd, geom = _pixars("Usd", "UsdGeom")
     stage = usd.Stage.CreateNew(str(layer))
     geom.SetStageMetersPerUnit(stage, 1.0)
     geom.SetStageUpAxis(stage, geom.Tokens.y)
-    root = geom.Xform.Define(stage, "/Head")
-    stage.SetDefaultPrim(root.GetPrim())
-    shape = geom.Mesh.Define(stage, "/Head/Mesh")
+    stage.SetDefaultPrim(geom.Xform.Define(stage, "/Head").GetPrim())
+    return stage
+
+
+def _add_mesh(
+    stage: Any,
+    name: str,
+    mesh: Mesh,
+    split: SplitMesh,
+    texture: UInt8[np.ndarray, "h w c"] | None,
+    picture: Path,
+) -> None:
+    """A mesh and its material; the texture, if there is one, goes into `picture`."""
+    geom, shade, vt = _pixars("UsdGeom", "UsdShade", "Vt")
+    shape = geom.Mesh.Define(stage, f"/Head/{name}")
     points = in_metres(split.vertices)
     shape.CreatePointsAttr(vt.Vec3fArray.FromNumpy(points))
     shape.CreateExtentAttr(vt.Vec3fArray.FromNumpy(np.stack([points.min(0), points.max(0)])))
@@ -71,15 +91,18 @@ def _write_stage(layer: Path, mesh: Mesh, picture: Path | None) -> None:
     shape.SetNormalsInterpolation(geom.Tokens.vertex)
     shape.CreateSubdivisionSchemeAttr(geom.Tokens.none)
     shape.CreateDoubleSidedAttr(True)
-    _add_surface(stage, shape, mesh, split, picture)
+    shown, transparent = None, False
+    if texture is not None:
+        write_image(picture, texture)
+        shown, transparent = picture, texture.shape[2] == 4
+    _add_surface(shape, mesh, split, shown)
     shade.MaterialBindingAPI.Apply(shape.GetPrim())
-    shade.MaterialBindingAPI(shape).Bind(_material(stage, picture))
-    stage.GetRootLayer().Save()
+    material = "Material" if name == "Mesh" else f"{name}Material"
+    made = _material(stage, f"/Head/{material}", shown, transparent)
+    shade.MaterialBindingAPI(shape).Bind(made)
 
 
-def _add_surface(
-    stage: Any, shape: Any, mesh: Mesh, split: SplitMesh, picture: Path | None
-) -> None:
+def _add_surface(shape: Any, mesh: Mesh, split: SplitMesh, picture: Path | None) -> None:
     """Texture coordinates, or else colours."""
     sdf, geom, vt = _pixars("Sdf", "UsdGeom", "Vt")
     primvars = geom.PrimvarsAPI(shape)
@@ -92,11 +115,11 @@ def _add_surface(
         shape.CreateDisplayColorPrimvar(geom.Tokens.vertex).Set(vt.Vec3fArray.FromNumpy(colors))
 
 
-def _material(stage: Any, picture: Path | None) -> Any:
+def _material(stage: Any, place: str, picture: Path | None, transparent: bool) -> Any:
     sdf, shade = _pixars("Sdf", "UsdShade")
     types = sdf.ValueTypeNames
-    material = shade.Material.Define(stage, "/Head/Material")
-    surface = shade.Shader.Define(stage, "/Head/Material/Surface")
+    material = shade.Material.Define(stage, place)
+    surface = shade.Shader.Define(stage, f"{place}/Surface")
     surface.CreateIdAttr("UsdPreviewSurface")
     surface.CreateInput("roughness", types.Float).Set(ROUGHNESS)
     surface.CreateInput("metallic", types.Float).Set(0.0)
@@ -104,10 +127,10 @@ def _material(stage: Any, picture: Path | None) -> Any:
     color = surface.CreateInput("diffuseColor", types.Color3f)
     if picture is None:
         return material
-    coordinates = shade.Shader.Define(stage, "/Head/Material/Coordinates")
+    coordinates = shade.Shader.Define(stage, f"{place}/Coordinates")
     coordinates.CreateIdAttr("UsdPrimvarReader_float2")
     coordinates.CreateInput("varname", types.String).Set("st")
-    image = shade.Shader.Define(stage, "/Head/Material/Texture")
+    image = shade.Shader.Define(stage, f"{place}/Texture")
     image.CreateIdAttr("UsdUVTexture")
     image.CreateInput("file", types.Asset).Set(f"./{picture.name}")
     image.CreateInput("sourceColorSpace", types.Token).Set("sRGB")
@@ -116,6 +139,10 @@ def _material(stage: Any, picture: Path | None) -> Any:
     coordinates.CreateOutput("result", types.Float2)
     image.CreateInput("st", types.Float2).ConnectToSource(coordinates.ConnectableAPI(), "result")
     image.CreateOutput("rgb", types.Float3)
+    if transparent:
+        image.CreateOutput("a", types.Float)
+        opacity = surface.CreateInput("opacity", types.Float)
+        opacity.ConnectToSource(image.ConnectableAPI(), "a")
     color.ConnectToSource(image.ConnectableAPI(), "rgb")
     return material
 

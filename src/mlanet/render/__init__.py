@@ -11,9 +11,9 @@ from mlanet.render.lookup import sample_texture, texel_distance
 from mlanet.render.naive import rasterize_naive
 from mlanet.render.parts import PART_COLORS, PartMasks, face_mask, part_masks
 from mlanet.render.pictures import (
+    OF_SURFACE,
     OVERLAY_OPACITY,
     PICTURES,
-    draw_crowd,
     draw_overlay,
     draw_picture,
 )
@@ -26,6 +26,7 @@ from mlanet.render.shade import ambient_light, key_light, shade
 __all__ = [
     "AXIS_COLORS",
     "FACE_REGIONS",
+    "OF_SURFACE",
     "OVERLAY_OPACITY",
     "PART_COLORS",
     "PICTURES",
@@ -39,7 +40,6 @@ __all__ = [
     "ambient_light",
     "antialias",
     "composite",
-    "draw_crowd",
     "draw_overlay",
     "draw_picture",
     "face_mask",

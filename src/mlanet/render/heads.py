@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
-from mlanet.geometry import Camera, Pose, points_on_surface
+from mlanet.geometry import Camera, MeshTopology, Pose, points_on_surface
 from mlanet.morphable import MorphableModel
 from mlanet.render.attributes import viewer_normals
 from mlanet.render.checks import check_vertices
@@ -64,16 +64,26 @@ class PosedHead:
         vertices: of the model's subdivided mesh, model frame, mm.
         pose: model to camera.
         camera: in pixels of the picture; each head of a picture may have its own.
+        faces: triangles, if others than the model's are drawn: with those of parts beside the head,
+            whose vertices follow the model's.
     """
 
     model: MorphableModel
     vertices: Float[np.ndarray, "v 3"]
     pose: Pose
     camera: Camera
+    faces: Int[np.ndarray, "f 3"] | None = None
 
     def with_hair(self, offsets: Float[np.ndarray, "v 3"]) -> "PosedHead":
         """The head with its vertices moved by `hair_offsets`."""
         return replace(self, vertices=self.vertices + offsets)
+
+    @cached_property
+    def topology(self) -> MeshTopology:
+        """Of all triangles that are drawn."""
+        if self.faces is None:
+            return self.model.topology
+        return MeshTopology(self.faces, len(self.vertices))
 
     @cached_property
     def points(self) -> Float[np.ndarray, "v 3"]:
@@ -89,7 +99,7 @@ class PosedHead:
     @cached_property
     def normals(self) -> Float[np.ndarray, "v 3"]:
         """Unit normals of the vertices in the viewer's frame."""
-        return viewer_normals(self.points, self.model.topology)
+        return viewer_normals(self.points, self.topology)
 
     @cached_property
     def landmarks(self) -> Float[np.ndarray, "68 3"]:

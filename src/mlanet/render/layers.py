@@ -77,7 +77,7 @@ def head_layer(
     height, width = checked_size(image_size)
     box = box_in_picture(head.projected, (height, width), MARGIN_PX)
     left, top, right, bottom = box
-    topology = head.model.topology
+    topology = head.topology
     if right <= left or bottom <= top:
         channels = attributes.shape[1] if paint is None else 3
         empty = np.zeros((max(bottom - top, 0), max(right - left, 0), channels), dtype=np.float32)

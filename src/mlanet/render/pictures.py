@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from mlanet.errors import RenderError
 from mlanet.image import draw_landmarks as draw_landmark_lines
 from mlanet.morphable import FACE_REGIONS, MorphableModel
-from mlanet.render.heads import PosedHead, UnbuiltHead, far_to_near
+from mlanet.render.heads import PosedHead, far_to_near
 from mlanet.render.layers import Paint, canvas_of, head_layer
 from mlanet.render.parts import draw_parts
 from mlanet.render.pose_box import draw_pose
@@ -131,6 +131,9 @@ PICTURES: dict[str, Callable[[Picture, Sequence[PosedHead]], Picture]] = {
 }
 """Every kind of picture by name."""
 
+OF_SURFACE = ("shape", "depth", "normal")
+"""Kinds that show what a head looks like from outside, hair included, and need no face model."""
+
 
 def draw_picture(
     kind: str, image: UInt8[np.ndarray, "h w 3"], heads: Sequence[PosedHead]
@@ -144,21 +147,6 @@ def draw_picture(
     if kind not in PICTURES:
         raise ValueError(f"no picture {kind!r}; there are {', '.join(PICTURES)}")
     return PICTURES[kind](image, heads)
-
-
-def draw_crowd(
-    kind: str, image: UInt8[np.ndarray, "h w 3"], heads: Sequence[UnbuiltHead]
-) -> UInt8[np.ndarray, "h w 3"]:
-    """`draw_picture` of many heads, each of which is built when its turn comes, and not kept.
-
-    Raises:
-        ValueError: there is no such kind; the message lists them.
-        RenderError: the image is not (h, w, 3) uint8, or a vertex is not finite.
-    """
-    image = draw_picture(kind, image, [])
-    for head in sorted(heads, key=lambda head: -head.mm_per_px):
-        image = draw_picture(kind, image, [head.build()])
-    return image
 
 
 @lru_cache(maxsize=4)

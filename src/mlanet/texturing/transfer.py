@@ -9,6 +9,7 @@ from mlanet.geometry import Mesh
 from mlanet.morphable.transfer import Transfer
 from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
 from mlanet.render.sampling import sample_image, texels_from_uv
+from mlanet.texturing.hair.long import LongHair
 
 SEAM = 0.2
 """Corners of a triangle that lie farther apart in the texture lie on two sides of a seam."""
@@ -19,7 +20,13 @@ class TexturedMesh:
     """A mesh and its texture; the first row of the texture is v = 1."""
 
     mesh: Mesh
-    texture: UInt8[np.ndarray, "s s 3"]
+    texture: UInt8[np.ndarray, "h w 3"]
+
+    def with_hair(self, hair: LongHair | None) -> "TexturedMesh":
+        """A head with hair that falls, if there is any, as one mesh; the hair comes last."""
+        if hair is None:
+            return self
+        return TexturedMesh(*hair.beside(self.mesh, self.texture))
 
 
 def transfer_texture(

@@ -6,11 +6,11 @@ from hashlib import sha256
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mlanet.geometry import Camera, Pose, matrix_from_euler
+from mlanet.geometry import Camera, MeshTopology, Pose, matrix_from_euler
 from mlanet.image import crop_square
 from mlanet.image.crop import square_transform
 from mlanet.reconstruction import Reconstruction
-from mlanet.render import PosedHead, Renderer
+from mlanet.render import Renderer
 
 TILE_PX = 200
 TRUTH_COLOR = (255, 140, 0)
@@ -53,7 +53,7 @@ def textured(face: Reconstruction, square: Float[np.ndarray, "4"]) -> UInt8[np.n
 
     Faces of a model that cannot have a texture are drawn as clay, here and in `turned`.
     """
-    return _with_texture(face, face.head, square)
+    return _with_texture(face, face.pose, square)
 
 
 def turned(face: Reconstruction, degrees: float) -> UInt8[np.ndarray, "t t 3"]:
@@ -63,33 +63,36 @@ def turned(face: Reconstruction, degrees: float) -> UInt8[np.ndarray, "t t 3"]:
     points = face.head.points
     middle = (points.min(axis=0) + points.max(axis=0)) / 2.0
     pose = Pose(turn @ face.pose.rotation, turn @ (face.pose.translation - middle) + middle)
-    head = PosedHead(face.model, face.mesh.vertices, pose, face.camera)
-    low, high = head.projected[:, :2].min(axis=0), head.projected[:, :2].max(axis=0)
+    vertices = face.dressed.mesh.vertices if face.has_texture else face.vertices
+    places = face.camera.project(pose.apply(np.asarray(vertices, np.float64)))[:, :2]
+    low, high = places.min(axis=0), places.max(axis=0)
     center, half = (low + high) / 2.0, 1.05 * float((high - low).max()) / 2.0
-    return _with_texture(face, head, np.concatenate([center - half, center + half]))
+    return _with_texture(face, pose, np.concatenate([center - half, center + half]))
 
 
 def _with_texture(
-    face: Reconstruction, head: PosedHead, square: Float[np.ndarray, "4"]
+    face: Reconstruction, pose: Pose, square: Float[np.ndarray, "4"]
 ) -> UInt8[np.ndarray, "t t 3"]:
-    model = face.model
     tile_from_image = square_transform(square, TILE_PX)
-    scale, (x, y) = tile_from_image[0, 0], head.camera.principal_point_px
+    scale, (x, y) = tile_from_image[0, 0], face.camera.principal_point_px
     camera = Camera(
-        float(head.camera.focal_length_px * scale),
+        float(face.camera.focal_length_px * scale),
         (float(x * scale + tile_from_image[0, 2]), float(y * scale + tile_from_image[1, 2])),
     )
     size = (TILE_PX, TILE_PX)
-    vertices = np.asarray(head.vertices, dtype=np.float32)
     background = np.full((*size, 3), GREY / 255.0, dtype=np.float32)
     if face.has_texture:
-        renderer = Renderer(model.topology, size, model.uv, model.uv_faces, normals=False)
-        texture = face.texture.image.astype(np.float32) / 255.0
-        drawn = renderer(vertices, head.pose, camera, texture=texture, background=background).image
+        mesh = face.dressed.mesh
+        topology = MeshTopology(mesh.faces, len(mesh.vertices))
+        renderer = Renderer(topology, size, mesh.uv, mesh.uv_faces, normals=False)
+        texture = face.dressed.texture.astype(np.float32) / 255.0
+        vertices = mesh.vertices.astype(np.float32)
+        drawn = renderer(vertices, pose, camera, texture=texture, background=background).image
     else:  # clay in the light that was found
-        renderer = Renderer(model.topology, size, normals=False)
+        renderer = Renderer(face.model.topology, size, normals=False)
+        vertices = np.asarray(face.vertices, dtype=np.float32)
         clay = np.full_like(vertices, CLAY)
         drawn = renderer(
-            vertices, head.pose, camera, face.lighting, albedo=clay, background=background
+            vertices, pose, camera, face.lighting, albedo=clay, background=background
         ).image
     return np.rint(np.clip(drawn, 0.0, 1.0) * 255.0).astype(np.uint8)
