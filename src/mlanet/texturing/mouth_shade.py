@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mlanet.morphable import MorphableModel
-from mlanet.texturing.smooth_fields import Plane, ramp, repeated
+from mlanet.texturing.smooth_fields import Plane, middle, ramp, repeated
 
 TEETH_MM, TEETH_LIGHT = (3.0, 28.0), 0.12
 """Distances behind the incisors between which teeth darken, and the light that is left at the end:
@@ -27,11 +27,26 @@ a smile shows whole incisors."""
 TONGUE_MM, TONGUE_LIGHT = (2.0, 42.0), 0.05
 """Distances behind the tongue's tip between which it darkens towards the throat."""
 
-SIDES_LIGHT = 0.5
-"""Light that is left at the tongue's sides."""
+SIDES, SIDES_LIGHT = (0.0, 0.9), 0.2
+"""Places, of half the tongue's width, between which its sides darken, and the light that is left:
+it ends in the shade of the cheeks."""
+
+TIP_LIGHT = 0.85
+"""Light that reaches the front of the tongue."""
+
+THROAT = np.array([0.27, 0.21, 0.20], dtype=np.float32)
+"""What is seen where no light is left, over the colour of the tongue: dark red-brown, not black."""
 
 CAVITY_MM, CAVITY_LIGHT = (2.0, 16.0), 0.45
 """Distances behind the incisors' front between which the cheeks' inner sides darken."""
+
+GREENER = (-3.0, 9.0)
+"""How much more green than red teeth that the photo does not show must have to be no enamel: a
+colour fitted to lips and skin can turn them green."""
+
+ENAMEL = np.array([0.99, 0.94, 0.83], dtype=np.float32)
+LUMA = np.array([[0.3, 0.59, 0.11]], dtype=np.float32)
+"""What they get instead, over their brightness, and what that is of red, green and blue."""
 
 SEEN = (0.04, 0.12)
 """Shares of a part that a photo must show for its light there to be believed."""
@@ -59,9 +74,9 @@ def mouth_light(model: MorphableModel) -> Float[np.ndarray, "v 3"]:
         under_lip = ramp(up * y - edge, *GUMS_MM)
         light[own, 0] = share * _less(behind, TEETH_LIGHT) * _less(under_lip, GUMS_LIGHT)
     x, _, z = mean[tongue].T
-    aside = ramp(np.abs(x) / np.abs(x).max(), 0.35, 1.0)
+    aside = ramp(np.abs(x) / np.abs(x).max(), *SIDES)
     behind = ramp(z.max() - z, *TONGUE_MM)
-    light[tongue, 1] = _less(behind, TONGUE_LIGHT) * _less(aside, SIDES_LIGHT)
+    light[tongue, 1] = TIP_LIGHT * _less(behind, TONGUE_LIGHT) * _less(aside, SIDES_LIGHT)
     if "mouth" in model.regions:
         inside = model.region("mouth").copy()
         inside[np.concatenate([upper, lower, tongue])] = 0.0
@@ -105,13 +120,40 @@ def shade_mouth(
     visibility: Float[np.ndarray, "s s"],
     shades: Sequence[MouthShade],
 ) -> None:
-    """Darken in a texture, in place, what the photo does not show of the parts of the mouth."""
+    """Darken in a texture, in place, what the photo does not show of the parts of the mouth.
+
+    Args:
+        image: the texture.
+        visibility: how far texels are the photo's own.
+        shades: of teeth, tongue, and the rest; or none.
+    """
+    if not shades:
+        return
+    teeth, tongue = shades[:2]
+    flesh = image[tongue.rows, tongue.columns][tongue.taken[..., 0] > 0.0]
+    throat = THROAT * middle(flesh[::5])
     for shade in shades:
         place = shade.rows, shade.columns
         own = np.asarray(visibility[place], dtype=np.float32)
         share = float(own[shade.taken[..., 0] > 0.0].sum()) / shade.count
-        hidden = repeated(1.0 - own * np.float32(ramp(share, *SEEN)), 3)
-        image[place] = image[place] * (1.0 - hidden * shade.taken) + np.float32(0.5)
+        hidden = 1.0 - own * np.float32(ramp(share, *SEEN))
+        colors = image[place].astype(np.float32)
+        if shade is teeth:
+            colors = _enamel(colors, hidden)
+        taken = repeated(hidden, 3) * shade.taken
+        image[place] = colors * (1.0 - taken) + (taken * throat + np.float32(0.5))
+
+
+def _enamel(colors: Float[np.ndarray, "h w 3"], hidden: Plane) -> Float[np.ndarray, "h w 3"]:
+    """Colours of teeth, 0 to 255, without a cast of green where they are hidden."""
+    import cv2
+
+    red, green, _ = cv2.split(colors)
+    cast = hidden * ramp(green - red, *GREENER)
+    if not cast.any():
+        return colors
+    grey = cv2.transform(colors, LUMA)
+    return colors + repeated(cast, 3) * (repeated(grey, 3) * ENAMEL - colors)
 
 
 def _less(share: Float[np.ndarray, "n"], left: float) -> Float[np.ndarray, "n"]:
