@@ -262,6 +262,14 @@ def test_without_transparency_what_is_cut_out_is_left_out(model, background):
     assert found is not None
     bare = model.mesh_of(head.vertices)
     mesh, texture = found.beside(bare, np.zeros((64, 64, 3), np.uint8))
-    own = len(mesh.faces) - len(bare.faces)
-    assert 0.5 * len(found.faces) < own < len(found.faces)
+    left, whole = (
+        np.linalg.norm(
+            np.cross(*np.moveaxis(points[faces[:, 1:]] - points[faces[:, :1]], 1, 0)), axis=1
+        ).sum()
+        for points, faces in (
+            (mesh.vertices, mesh.faces[len(bare.faces) :]),
+            (found.vertices, found.faces),
+        )
+    )
+    assert 0.5 * whole < left < whole
     assert texture.shape[-1] == 3

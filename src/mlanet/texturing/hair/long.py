@@ -9,12 +9,10 @@ from mlanet.geometry import Mesh
 from mlanet.render.heads import PosedHead
 from mlanet.texturing.hair.curtain import curtain_of
 from mlanet.texturing.hair.curtain_texture import curtain_texture
+from mlanet.texturing.hair.cut_out import cut_out
 from mlanet.texturing.hair.in_photo import hair_in_photo
 from mlanet.texturing.hair.rim import scalp_around_axis
 from mlanet.texturing.hair.sides import falling_hair
-
-CUTOFF = 0.5
-"""Least cover of what is shown."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +38,7 @@ class LongHair:
     ) -> tuple[Mesh, UInt8[np.ndarray, "h s 3"]]:
         """A head's mesh and its texture with the hair's, without transparency; the hair comes last.
 
-        Of the hair, triangles whose middle is covered are left.
+        The hair is cut along the outline of what is covered (`cut_out`).
         """
         import cv2
 
@@ -53,24 +51,19 @@ class LongHair:
         below[:, :wide] = cv2.resize(
             self.texture[..., :3], (wide, high), interpolation=cv2.INTER_AREA
         )
+        cover = self.texture[..., 3]
+        faces, vertices, own_uv = cut_out(self.faces, self.vertices, self.uv, cover)
         share = high / (side + high)
         uv = np.concatenate(
-            [head.uv * [1.0, 1.0 - share] + [0.0, share], self.uv * [wide / side, share]]
+            [head.uv * [1.0, 1.0 - share] + [0.0, share], own_uv * [wide / side, share]]
         )
-        faces = self.faces[self._cover_at(self.uv[self.faces].mean(axis=1)) >= CUTOFF]
         mesh = Mesh(
-            np.concatenate([head.vertices, self.vertices]),
+            np.concatenate([head.vertices, vertices]),
             np.concatenate([head.faces, faces + np.int32(len(head.vertices))]),
             uv=uv,
             uv_faces=np.concatenate([head.uv_faces, faces + np.int32(len(head.uv))]),
         )
         return mesh, np.concatenate([texture, below])
-
-    def _cover_at(self, uv: Float[np.ndarray, "k 2"]) -> Float[np.ndarray, "k"]:
-        high, wide = self.texture.shape[:2]
-        column = np.clip(uv[:, 0] * wide, 0, wide - 1).astype(int)
-        row = np.clip((1.0 - uv[:, 1]) * high, 0, high - 1).astype(int)
-        return self.texture[row, column, 3] / 255.0
 
 
 def long_hair(
