@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from mlanet.geometry import bounding_box, box_iou, turn_points_back
+from mlanet.geometry import bounding_box, turn_points_back
 
 STRIDE = 4
 """Input pixels for one cell of the maps."""
@@ -49,6 +49,8 @@ class Candidates:
 
     def turned_back(self, size_px: tuple[int, int], quarter_turns: int) -> "Candidates":
         """Those of `numpy.rot90(picture, quarter_turns)` in a picture of this height and width."""
+        if quarter_turns % 4 == 0:
+            return self
         corners = turn_points_back(self.boxes.reshape(-1, 2, 2), size_px, quarter_turns)
         points = turn_points_back(self.landmarks, size_px, quarter_turns)
         return Candidates(bounding_box(corners), points, self.scores)
@@ -75,16 +77,17 @@ def decode_maps(
     of height and width (in cells) and five points from the box's upper left corner (in heights
     and widths); in each map y comes before x (Xu et al., 2019, section 3).
     """
-    row, column = np.nonzero(heat[0, 0] > threshold)
-    cells = np.stack([row, column], axis=1)
-    center = (cells + offset[0, :, row, column].astype(np.float64) + 0.5) * STRIDE
-    size = np.exp(log_size[0, :, row, column].astype(np.float64)) * STRIDE
+    cells = np.flatnonzero(heat > threshold)
+    score, over, log, relative = (
+        one.reshape(one.shape[1], -1)[:, cells].T.astype(np.float64)
+        for one in (heat, offset, log_size, landmarks)
+    )
+    center = (np.stack(np.divmod(cells, heat.shape[-1]), axis=1) + over + 0.5) * STRIDE
+    size = np.exp(log) * STRIDE
     corner = center - size / 2.0
-    relative = landmarks[0, :, row, column].astype(np.float64).reshape(-1, 5, 2)
-    points = corner[:, None] + relative * size[:, None]
+    points = corner[:, None] + relative.reshape(-1, 5, 2) * size[:, None]
     boxes = np.concatenate([corner[:, ::-1], (corner + size)[:, ::-1]], axis=1)
-    scores = heat[0, 0, row, column].astype(np.float64)
-    return Candidates(boxes, points[:, :, ::-1], scores)
+    return Candidates(boxes, points[:, :, ::-1], score[:, 0])
 
 
 def suppress(
@@ -98,13 +101,18 @@ def suppress(
     eye or a mouth that a finer look took for a face.
     """
     order = np.argsort(-(candidates.scores if rank is None else rank), kind="stable")
-    boxes, sizes, centers = candidates.boxes, candidates.sizes, candidates.centers
+    corner, end = candidates.boxes[order, :2], candidates.boxes[order, 2:]
+    sides = end - corner
+    area, middle = sides.prod(axis=1), corner + sides / 2.0
     kept: list[int] = []
     while len(order):
-        best, order = order[0], order[1:]
-        kept.append(int(best))
-        shared = box_iou(boxes[best][None], boxes[order])[0]
-        from_middle = np.abs(centers[order] - centers[best]) / (boxes[best, 2:] - boxes[best, :2])
-        part = (from_middle.max(axis=1) < 0.25) & (sizes[order] < 0.5 * sizes[best])
-        order = order[(shared <= max_overlap) & ~part]
+        kept.append(int(order[0]))
+        shared = np.minimum(end, end[0]) - np.maximum(corner, corner[0])
+        both = np.maximum(shared, 0.0).prod(axis=1)
+        part = (np.abs(middle - middle[0]) < 0.25 * sides[0]).all(axis=1) & (area < 0.25 * area[0])
+        left = np.flatnonzero((both <= max_overlap * (area + area[0] - both)) & ~part)
+        left = left[left > 0]
+        order, corner, end, sides, area, middle = (
+            values[left] for values in (order, corner, end, sides, area, middle)
+        )
     return candidates.take(np.array(kept, dtype=np.int64))

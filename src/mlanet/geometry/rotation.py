@@ -22,7 +22,9 @@ def matrix_from_6d(numbers: Float[Array, "*b 6"]) -> Float[Array, "*b 3 3"]:
     first, second = numbers[..., :3], numbers[..., 3:]
     x = _unit(first)
     y = _unit(second - xp.sum(x * second, axis=-1, keepdims=True) * x)
-    z = xp.linalg.cross(x, y)
+    next_x, next_y = (xp.concat([axis[..., 1:], axis[..., :1]], axis=-1) for axis in (x, y))
+    product = x * next_y - next_x * y  # z, x, y of the cross product
+    z = xp.concat([product[..., 1:], product[..., :1]], axis=-1)
     return xp.stack([x, y, z], axis=-1)
 
 

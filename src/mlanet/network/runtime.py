@@ -92,8 +92,8 @@ class CoefficientRegressor:
         return vectors, others[0] if others else None
 
     def _outputs(self, crops: UInt8[np.ndarray, "b s s 3"]) -> list[Float[np.ndarray, "b _"]]:
-        batch = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32)
-        batch *= np.float32(1.0 / 255.0)
+        planes = np.ascontiguousarray(crops.transpose(0, 3, 1, 2))
+        batch = np.multiply(planes, np.float32(1.0 / 255.0))
         return [np.asarray(output) for output in self.session.run(None, {"crop": batch})]
 
 
