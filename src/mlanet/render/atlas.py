@@ -67,17 +67,24 @@ class UvAtlas:
         return self._of_texels(texels, self.uv_faces, COARSE_SIZE)
 
     @cached_property
-    def by_face(
+    def runs_of_faces(
         self,
-    ) -> tuple[Int[np.ndarray, "k"], Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
-        """Texels inside triangles, those of each together: where each begins, rows, columns."""
+    ) -> tuple[
+        Int[np.ndarray, "k"], Int[np.ndarray, "n"], Int[np.ndarray, "n"], Int[np.ndarray, "n"]
+    ]:
+        """Texels inside triangles, row by row.
+
+        Where the rows of each triangle begin; the row, its first column, the one after the last.
+        """
         found = self.fragments.face_index.reshape(-1)
         covered = np.flatnonzero(self.fragments.mask)
         covered = covered[np.argsort(found[covered], kind="stable")]
-        counts = np.bincount(found[covered], minlength=len(self.uv_faces))
-        rows, columns = np.divmod(covered, self.size)
-        starts = np.concatenate([[0], np.cumsum(counts)])
-        return starts.astype(np.int32), rows.astype(np.int32), columns.astype(np.int32)
+        own, (rows, columns) = found[covered], np.divmod(covered, self.size)
+        apart = (np.diff(covered) != 1) | (np.diff(own) != 0) | (np.diff(rows) != 0)
+        first, last = np.flatnonzero(np.append(True, apart)), np.flatnonzero(np.append(apart, True))
+        counts = np.bincount(own[first], minlength=len(self.uv_faces))
+        found = np.append(0, np.cumsum(counts)), rows[first], columns[first], columns[last] + 1
+        return tuple(each.astype(np.int32) for each in found)  # pyright: ignore[reportReturnType]
 
     @cached_property
     def spans(self) -> Int[np.ndarray, "s 2"]:

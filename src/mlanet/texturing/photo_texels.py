@@ -97,7 +97,7 @@ class Sight:
         maps, map_scale, slopes = self._depth_maps
         left, top, right, bottom = self.box
         sample_photo(
-            *atlas.by_face,
+            *atlas.runs_of_faces,
             np.ascontiguousarray(atlas.texels, dtype=np.float32),
             np.ascontiguousarray(atlas.uv_faces, dtype=np.int32),
             np.ascontiguousarray(self.mesh.faces, dtype=np.int32),

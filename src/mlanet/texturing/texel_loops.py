@@ -32,8 +32,9 @@ LEAST_COSINE = np.float32(0.25)
 @compiled
 def sample_photo(
     face_starts: Any,
-    texel_row: Any,
-    texel_column: Any,
+    run_row: Any,
+    run_first: Any,
+    run_end: Any,
     corners: Any,
     uv_faces: Any,
     faces: Any,
@@ -56,11 +57,12 @@ def sample_photo(
 ) -> None:
     """Write the photo's `colors` (s, s, 3), `weight` and `lit` (s, s) at texels that it shows.
 
-    Texels of each triangle lie together, from `face_starts` (f + 1) on; `corners` (t, 2) are those
-    of `uv_faces` in texels. `points` (v, 5) are x and y in pixels from `origin`, depth in mm, the
-    cosine to the line of sight and the share allowed. `faces_seen` is 0 for triangles that show
-    nothing, else 1 plus the number of the depth map in `nearest` (m, h, w) that may hide them; zero
-    in a map hides all. `weight` falls with the cosine; `lit` is all or nothing. Indices are
+    Each triangle's texels lie in rows, from `face_starts` (f + 1) on, from a first column up to an
+    end; `corners` (t, 2) are those of `uv_faces` in texels. `points` (v, 5) are x and y in pixels
+    from `origin`, depth in mm, the cosine to the line of sight and the share allowed. `faces_seen`
+    is 0 for triangles that show nothing, else 1 plus the number of the depth map in `nearest`
+    (m, h, w) that may hide them; zero in a map hides all. `weight` falls with the cosine; `lit` is
+    all or nothing. What all of a triangle is trusted for is not asked of its texels. Indices are
     unsigned: signed ones would be looked at for whether they count from the end.
     """
     packed = _packed(photo)
@@ -84,55 +86,64 @@ def sample_photo(
         left, top = corners[p, 0] - HALF, corners[p, 1] - HALF
         bx, by = corners[q, 0] - corners[p, 0], corners[q, 1] - corners[p, 1]
         cx, cy = corners[r, 0] - corners[p, 0], corners[r, 1] - corners[p, 1]
-        area = bx * cy - by * cx
+        share_of_area = ONE / (bx * cy - by * cx)
         for k in range(5):
             to_b, to_c = points[b, k] - points[a, k], points[c, k] - points[a, k]
             start[k] = points[a, k]
-            across[k] = (to_b * cy - to_c * by) / area
-            down[k] = (to_c * bx - to_b * cx) / area
-        x_start, y_start, z_start, cosine_start, share_start = start
+            across[k] = (to_b * cy - to_c * by) * share_of_area
+            down[k] = (to_c * bx - to_b * cx) * share_of_area
         x_across, y_across, z_across, cosine_across, share_across = across
-        x_down, y_down, z_down, cosine_down, share_down = down
+        trusted = True
+        for n in (a, b, c):
+            aside = min(points[n, 0] - left_edge, right_edge - points[n, 0])
+            border = min(aside, min(points[n, 1] - top_edge, bottom_edge - points[n, 1]))
+            trusted &= points[n, 3] >= high and points[n, 4] >= ONE and border >= fade_px
         for n in range(face_starts[f], face_starts[f + 1]):
-            i, j = np.uintp(texel_row[n]), np.uintp(texel_column[n])
-            aside, below = np.float32(texel_column[n]) - left, np.float32(texel_row[n]) - top
-            cosine = cosine_start + cosine_across * aside + cosine_down * below
-            if cosine <= low:
-                continue
-            x = x_start + x_across * aside + x_down * below
-            y = y_start + y_across * aside + y_down * below
-            border = min(min(x - left_edge, right_edge - x), min(y - top_edge, bottom_edge - y))
-            if border < ZERO:
-                continue
-            u = max(min(x * scale_x - HALF, most_u), ZERO)
-            v = max(min(y * scale_y - HALF, most_v), ZERO)
-            color = _between(packed, u, v)
-            colors[i, j, 0] = np.uint8(color >> BELOW_RED)
-            colors[i, j, 1] = np.uint8(color >> BELOW_GREEN)
-            colors[i, j, 2] = np.uint8(color >> BELOW_BLUE)
-            share = share_start + share_across * aside + share_down * below
-            if share <= ZERO:
-                continue
-            map_x, map_y = np.int32(x * nearest_scale), np.int32(y * nearest_scale)
-            if map_x < 0 or map_y < 0 or map_x >= map_width or map_y >= map_height:
-                continue
-            found = nearest[number, np.uintp(map_y), np.uintp(map_x)]
-            if found <= ZERO:
-                continue
-            behind = z_start + z_across * aside + z_down * below - found - slack
-            if behind > ZERO:
-                safe = max(cosine, LEAST_COSINE)
-                slope = np.sqrt(max(ONE - safe * safe, ZERO)) / safe
-                if behind > slope * slope_of:
+            i = np.uintp(run_row[n])
+            below = np.float32(run_row[n]) - top
+            x_start, y_start = start[0] + down[0] * below, start[1] + down[1] * below
+            z_start, cosine_start = start[2] + down[2] * below, start[3] + down[3] * below
+            share_start = start[4] + down[4] * below
+            for column in range(run_first[n], run_end[n]):
+                j, aside = np.uintp(column), np.float32(column) - left
+                x, y = x_start + x_across * aside, y_start + y_across * aside
+                cosine = cosine_start + cosine_across * aside
+                if not trusted:
+                    border = min(x - left_edge, right_edge - x)
+                    border = min(border, min(y - top_edge, bottom_edge - y))
+                    if cosine <= low or border < ZERO:
+                        continue
+                u = max(min(x * scale_x - HALF, most_u), ZERO)
+                v = max(min(y * scale_y - HALF, most_v), ZERO)
+                color = _between(packed, u, v)
+                colors[i, j, 0] = np.uint8(color >> BELOW_RED)
+                colors[i, j, 1] = np.uint8(color >> BELOW_GREEN)
+                colors[i, j, 2] = np.uint8(color >> BELOW_BLUE)
+                share = share_start + share_across * aside
+                if not trusted and share <= ZERO:
                     continue
-            lit[i, j] = OPAQUE
-            trust = min(share, ONE)
-            if cosine < high:
-                ramp = (cosine - low) / (high - low)
-                trust *= ramp * ramp * (THREE - ramp - ramp)
-            if border < fade_px:
-                trust *= border / fade_px
-            weight[i, j] = np.uint8(np.int32(WHITE * trust + HALF))
+                map_x, map_y = np.int32(x * nearest_scale), np.int32(y * nearest_scale)
+                if map_x < 0 or map_y < 0 or map_x >= map_width or map_y >= map_height:
+                    continue
+                found = nearest[number, np.uintp(map_y), np.uintp(map_x)]
+                if found <= ZERO:
+                    continue
+                behind = z_start + z_across * aside - found - slack
+                if behind > ZERO:  # more than the slope's tangent lets expect
+                    square = max(cosine, LEAST_COSINE) ** 2
+                    if behind * behind * square > (ONE - square) * slope_of * slope_of:
+                        continue
+                lit[i, j] = OPAQUE
+                if trusted:
+                    weight[i, j] = OPAQUE
+                    continue
+                trust = min(share, ONE)
+                if cosine < high:
+                    ramp = (cosine - low) / (high - low)
+                    trust *= ramp * ramp * (THREE - ramp - ramp)
+                if border < fade_px:
+                    trust *= border / fade_px
+                weight[i, j] = np.uint8(np.int32(WHITE * trust + HALF))
 
 
 @compiled
