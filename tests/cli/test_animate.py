@@ -50,6 +50,14 @@ def status_of(*words):
     return stop.value.code
 
 
+def test_a_terminal_sees_what_is_being_done(face, driver, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes stderr for a terminal
+    assert status_of(face, "--driver", driver, "--out", tmp_path / "out") == 0
+    shown = capsys.readouterr().err
+    for step in ("Reading face_00.glb", "Writing avatar.glb", "front.mp4", "turntable.mp4"):
+        assert step in shown
+
+
 def names_in(folder):
     return {path.name for path in folder.iterdir()}
 

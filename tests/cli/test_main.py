@@ -214,3 +214,13 @@ def test_a_closed_pipe_ends_quietly(words):
     os.close(write)
     assert done.stderr == ""
     assert done.returncode == 141
+
+
+@pytest.mark.parametrize("word", ["foo", "portrait"])
+def test_a_wrong_word_of_a_group_is_told_with_the_right_ones(word, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["evaluate", word])
+    assert stop.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"mlanet: evaluate has no {word!r} among aflw2000, ")
+    assert line.endswith("; did you mean portraits?") == (word == "portrait")

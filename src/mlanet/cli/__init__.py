@@ -180,8 +180,10 @@ def run(given: list[str]) -> int:
     if given[1:] in (["--help"], ["-h"]):
         print(overview_of_group(given[0], known))
         return EXIT_OK
-    near = did_you_mean(given[1], members) if len(given) > 1 else ""
-    raise UsageError(f"{given[0]} needs one of: {', '.join(members)}{near}")
+    if len(given) == 1 or given[1].startswith("-"):
+        raise UsageError(f"{given[0]} needs one of: {', '.join(members)}")
+    near = did_you_mean(given[1], members)
+    raise UsageError(f"{given[0]} has no {given[1]!r} among {', '.join(members)}{near}")
 
 
 def _run_verb(verb: Callable[..., int] | ConfiguredVerb, prog: str, words: list[str]) -> int:

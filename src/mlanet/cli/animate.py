@@ -29,6 +29,7 @@ from mlanet.cli.films import (
     frames_bar,
     load_reconstructor,
     reserved,
+    waiting,
 )
 from mlanet.cli.stopping import Wishes, heeded_wishes
 from mlanet.errors import UsageError
@@ -102,7 +103,8 @@ def animate(
     from mlanet.export import read_avatar
     from mlanet.morphable import load_model
 
-    avatar = read_avatar(face, load_model())
+    with waiting(f"Reading {face.name}"):
+        avatar = read_avatar(face, load_model())
     with heeded_wishes() as wishes:
         run = _Run(face, driver, out, driving, size, not no_films, looking, threads, wishes)
         return run.go(avatar)
@@ -214,8 +216,9 @@ class _Run:
         inputs = [self.face, self.driver]
         with result_folder(self.out, stem, origin, inputs=inputs) as result:
             glb = result.staging / "avatar.glb"
-            film.stage.avatar.write_animated(glb, film.animation)
-            write_page(result.staging / "view.html", [head_of_file(glb)], stem)
+            with waiting("Writing avatar.glb and view.html"):
+                film.stage.avatar.write_animated(glb, film.animation)
+                write_page(result.staging / "view.html", [head_of_file(glb)], stem)
             with reserved(result.staging):
                 try:
                     for view in film.views if self.films else ():

@@ -63,6 +63,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def say_aside(line: str) -> None:
+    """A line on stderr that is no result and no complaint."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def complain(text: str, error: BaseException | None = None) -> None:
     """A line on standard error; with `--debug` the error's traceback follows."""
     with suppress(OSError, ValueError):  # a closed stream: nobody is left to be told

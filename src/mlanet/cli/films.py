@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -122,7 +122,8 @@ class Tracking:
 
         camera = film_camera(self.film, self.options.focal_length_px)
         model = self.reconstructor.model
-        people = filmed_people(recording, model, camera, self.smooth, self.film)
+        with waiting("Looking closely at the people"):
+            people = filmed_people(recording, model, camera, self.smooth, self.film)
         if not people and recording.finished:
             recording.remove()
             raise NoFaceError(f"{self.film.path}: no face found")
@@ -155,6 +156,16 @@ def reserved(folder: Path) -> Generator[None, None, None]:
         yield
     finally:
         reserve.unlink(missing_ok=True)
+
+
+@contextmanager
+def waiting(what: str) -> Generator[None, None, None]:
+    """A word on a terminal for work whose length is not known."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    with console.status(what) if console.is_terminal else nullcontext():
+        yield
 
 
 @contextmanager

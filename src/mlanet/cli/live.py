@@ -24,6 +24,7 @@ from mlanet.cli.common import (
     complain,
     require_extra,
     say,
+    say_aside,
 )
 from mlanet.cli.stopping import Wishes, heeded_wishes
 from mlanet.errors import UsageError
@@ -145,6 +146,7 @@ def live(
         if calibrate:
             capture.take_neutral(calibrate)
         _hear_enter(session.neutral)
+        say_aside("running; Ctrl-C ends it, Enter says that the face is neutral now")
         return session.go(to.record)
 
 
