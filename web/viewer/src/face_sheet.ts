@@ -1,9 +1,10 @@
 /** The sheet of expressions: search, sliders, and a demonstration of all. */
 import { make, Slider } from "./dom";
-import { grouped, otherSide, readable } from "./expressions";
+import { grouped, otherSide, PRESETS, readable } from "./expressions";
 import type { Head } from "./head";
 
 const SHOWN_MS = 900; // for one expression of the demonstration
+const GLIDE_MS = 320; // from one face to another
 
 export class FaceSheet {
   readonly panel = make("div", { class: "sheet" });
@@ -12,11 +13,13 @@ export class FaceSheet {
   private readonly both = make("input", { type: "checkbox", id: "both" });
   private readonly play = make("button", { type: "button", id: "play", "aria-pressed": "false" }, "Play all");
   private readonly status = make("p", { class: "status", role: "status" });
+  private glide: { start_ms: number; from: Record<string, number>; to: Record<string, number> } | undefined;
   private demonstration: { start_ms: number; before: Record<string, number>; shown: string } | undefined;
 
   constructor(
     private readonly head: Head,
     asAtFirst: string,
+    private readonly still: MediaQueryList,
     private readonly changed: () => void,
   ) {
     const photo = make("button", { type: "button", id: "as-photo" }, asAtFirst);
@@ -28,8 +31,9 @@ export class FaceSheet {
     const sided = head.names.some((name) => head.names.includes(otherSide(name)));
     this.panel.append(
       make("div", { class: "fixed" },
-        this.search,
         make("div", { class: "row" }, photo, neutral, this.play),
+        ...this.presets(),
+        this.search,
         ...(sided ? [make("label", { class: "check", for: "both" }, this.both, "Move both sides together")] : []),
         this.status,
       ),
@@ -40,15 +44,21 @@ export class FaceSheet {
       );
   }
 
-  /** Set weights; those that are not named become 0. */
+  /** Set weights, softly where motion is wanted; those that are not named become 0. */
   take(weights: Record<string, number>): void {
     this.stop(false);
-    this.put(weights);
+    if (this.still.matches) return this.put(weights);
+    this.glide = { start_ms: performance.now(), from: { ...this.head.weights }, to: weights };
+    this.changed();
   }
 
   /** Show weights that something else has set. */
   follow(): void {
     for (const [name, slider] of this.sliders) slider.value = this.head.weights[name]!;
+  }
+
+  get playing(): boolean {
+    return this.demonstration !== undefined;
   }
 
   toggle(): void {
@@ -59,8 +69,9 @@ export class FaceSheet {
     this.changed();
   }
 
-  /** Go on with the demonstration; whether there is more of it. */
+  /** Go on with the demonstration, or on the way to another face; whether there is more of it. */
   step(now_ms: number): boolean {
+    if (this.glide) return this.go(now_ms, this.glide);
     if (!this.demonstration) return false;
     const { names } = this.head;
     const passed = Math.max(now_ms - this.demonstration.start_ms, 0) / SHOWN_MS;
@@ -79,7 +90,29 @@ export class FaceSheet {
     return true;
   }
 
+  private go(now_ms: number, { start_ms, from, to }: NonNullable<FaceSheet["glide"]>): boolean {
+    const passed = Math.min(Math.max(now_ms - start_ms, 0) / GLIDE_MS, 1);
+    const share = 1 - (1 - passed) ** 3;
+    const between = (name: string) => (from[name] ?? 0) * (1 - share) + (to[name] ?? 0) * share;
+    this.put(Object.fromEntries(this.head.names.map((name) => [name, between(name)])));
+    if (passed >= 1) this.glide = undefined;
+    return passed < 1;
+  }
+
+  /** Buttons of whole faces that this head can make. */
+  private presets(): HTMLElement[] {
+    const buttons = Object.entries(PRESETS)
+      .filter(([, weights]) => Object.keys(weights).every((name) => this.head.names.includes(name)))
+      .map(([title, weights]) => {
+        const button = make("button", { type: "button", "data-face": title }, title);
+        button.addEventListener("click", () => this.take(weights));
+        return button;
+      });
+    return buttons.length ? [make("div", { class: "presets", role: "group", "aria-label": "Faces to make" }, ...buttons)] : [];
+  }
+
   private stop(restore: boolean): void {
+    this.glide = undefined;
     if (!this.demonstration) return;
     const { before } = this.demonstration;
     this.demonstration = undefined;

@@ -24,6 +24,7 @@ import { Fade } from "./fade";
 
 export type Mode = "photo" | "textured" | "clay" | "wireframe" | "uv";
 
+const BLINKS = ["eyeBlinkLeft", "eyeBlinkRight"];
 const SHAPE_METRES = 1e-5; // one unit of the page's identity modes
 
 interface Part {
@@ -129,6 +130,15 @@ export class Head {
       const index = this.moves(mesh) ? mesh.morphTargetDictionary?.[name] : undefined;
       if (index !== undefined) mesh.morphTargetInfluences![index] = weight;
     }
+  }
+
+  /** Close the eyes for a moment, and leave the weights as they are. */
+  blink(closed: number): void {
+    for (const { mesh } of this.parts)
+      for (const name of BLINKS) {
+        const index = mesh.morphTargetDictionary?.[name];
+        if (index !== undefined) mesh.morphTargetInfluences![index] = Math.max(this.weights[name]!, closed);
+      }
   }
 
   show(mode: Mode, ink: Color, paper: Color): void {

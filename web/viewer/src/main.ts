@@ -2,6 +2,7 @@ import { element, make, save, Slider } from "./dom";
 import { FaceSheet } from "./face_sheet";
 import { Player } from "./film";
 import { Head, type Mode } from "./head";
+import { Idle } from "./idle";
 import { Page, type ViewedHead } from "./page";
 import { Stage } from "./stage";
 import "./style.css";
@@ -25,6 +26,7 @@ class Viewer {
   viewed: ViewedHead;
   private face: FaceSheet | undefined;
   private readonly player: Player;
+  private readonly idle: Idle;
   private followed_ms = 0;
 
   constructor(private readonly page: Page) {
@@ -33,7 +35,16 @@ class Viewer {
     element("name").textContent = page.title;
     this.stage.frontal = page.film !== undefined;
     this.player = new Player(page.film, (time_s, at_rest) => this.move(time_s, at_rest), () => this.stage.draw());
+    this.idle = new Idle(
+      () => !STILL.matches && this.mode !== "photo" && !this.head?.duration_s && !this.stage.turning && !this.face?.playing,
+      ([turn, nod, tilt], blink) => {
+        this.stage.sway(turn, nod, tilt);
+        this.head?.blink(blink);
+      },
+      () => this.stage.draw(),
+    );
     this.stage.onframe = (now_ms) => {
+      this.idle.step(now_ms);
       const moving = this.player.step(now_ms);
       return (this.face?.step(now_ms) ?? false) || moving;
     };
@@ -161,7 +172,7 @@ class Viewer {
     const sheets: [string, HTMLElement][] = [];
     this.face = undefined;
     if (head.names.length) {
-      this.face = new FaceSheet(head, this.viewed.photo ? "As in photo" : "As in file", () => this.stage.draw());
+      this.face = new FaceSheet(head, this.viewed.photo ? "As in photo" : "As in file", STILL, () => this.stage.draw());
       sheets.push(["Expression", this.face.panel]);
     }
     if (modes) sheets.push(["Shape", this.shapeSheet(head, modes)]);

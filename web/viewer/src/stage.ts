@@ -3,6 +3,7 @@ import {
   Box3,
   Color,
   DirectionalLight,
+  Euler,
   HemisphereLight,
   MathUtils,
   Matrix4,
@@ -24,6 +25,8 @@ const FIELD_DEG = 22; // a portrait lens
 const FILLED = 0.86; // share of the height that the head takes
 const FIRST_TURN_DEG = 16;
 const FIRST_TILT_DEG = 87; // from straight above
+const RIM_TURN = MathUtils.degToRad(142); // of the lights behind the head, from the viewer
+const RIM_TILT = MathUtils.degToRad(75);
 const STEP_DEG = 6; // of an arrow key
 const RETURN_MS = 450;
 const MM = 1e-3;
@@ -38,6 +41,7 @@ export class Stage {
   private readonly controls: OrbitControls;
   private readonly key = new DirectionalLight(0xfff9f2);
   private readonly fill = new DirectionalLight(0xdfe9ff);
+  private readonly rims = [new DirectionalLight(0xffffff), new DirectionalLight(0xfff4e8)];
   private readonly sky = new HemisphereLight(0xffffff, 0xe4ded8);
   private readonly photoCamera = new PerspectiveCamera();
   protected head: Head | undefined;
@@ -57,7 +61,7 @@ export class Stage {
     const room = new PMREMGenerator(this.renderer);
     this.scene.environment = room.fromScene(new RoomEnvironment(), 0.04).texture;
     room.dispose();
-    this.scene.add(this.key, this.key.target, this.fill, this.fill.target, this.sky);
+    this.scene.add(this.key, this.key.target, this.fill, this.fill.target, this.sky, ...this.rims);
     this.controls = new OrbitControls(this.camera, canvas);
     this.controls.enableDamping = !still.matches;
     this.controls.dampingFactor = 0.09;
@@ -104,6 +108,8 @@ export class Stage {
     const turn = this.lightTurn + (this.inPhoto ? 0 : this.controls.getAzimuthalAngle());
     this.key.position.setFromSphericalCoords(2, MathUtils.degToRad(58), turn);
     this.fill.position.setFromSphericalCoords(2, MathUtils.degToRad(80), turn + 2.1);
+    const view = this.inPhoto ? 0 : this.controls.getAzimuthalAngle();
+    this.rims.forEach((rim, k) => rim.position.setFromSphericalCoords(2, RIM_TILT, view + [RIM_TURN, -RIM_TURN][k]!));
     this.scene.environmentRotation.y = turn;
   }
 
@@ -111,11 +117,20 @@ export class Stage {
    * harder on clay, to show its shape. */
   private dim(): void {
     this.renderer.toneMapping = this.mode === "textured" ? NoToneMapping : NeutralToneMapping;
-    const [key, fill, sky, room] = this.mode === "textured" ? [0.5, 0.3, 2.6, 0.25] : [2.0, 0.4, 0.4, 0.32];
+    const [key, fill, sky, room, rim] = this.mode === "textured" ? [0.5, 0.3, 2.6, 0.25, 0.2] : [2.0, 0.4, 0.4, 0.32, 0.8];
     this.key.intensity = key! * this.brightness;
     this.fill.intensity = fill! * this.brightness;
+    for (const each of this.rims) each.intensity = rim! * this.brightness;
     this.sky.intensity = sky! * this.brightness;
     this.scene.environmentIntensity = room! * this.brightness;
+  }
+
+  /** Turn the head itself a little, in degrees; not in the photo, where it has its place. */
+  sway(turn: number, nod: number, tilt: number): void {
+    if (this.inPhoto || !this.head) return;
+    const [x, y, z] = [nod, turn, tilt].map(MathUtils.degToRad);
+    this.head.root.matrix.makeRotationFromEuler(new Euler(x, y, z));
+    this.head.root.matrixWorldNeedsUpdate = true;
   }
 
   /** Turn the head by steps to the right and up, as a drag that way would. */

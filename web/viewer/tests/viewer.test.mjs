@@ -167,6 +167,31 @@ test("both sides can be moved together, and expressions are found by name", asyn
   await page.locator("#as-photo").click();
 });
 
+test("buttons make whole faces", async () => {
+  const faces = page.locator(".presets button");
+  assert.ok((await faces.count()) >= 5);
+  await page.locator("[data-face=Wink]").click();
+  assert.equal(await page.locator("#eyeBlinkLeft").inputValue(), "1");
+  assert.equal(await page.locator("#eyeBlinkRight").inputValue(), "0");
+  await page.locator("#as-photo").click();
+});
+
+test("a head that nobody touches lives, and rests when it is touched", async () => {
+  const still = await picture();
+  await page.waitForTimeout(3500);
+  assert.equal(boxOf(still, differs(still, await picture())).count, 0, "not where motion is not wanted");
+  const living = await opened({ viewport: SIZE, reducedMotion: "no-preference" });
+  const seen = () => living.evaluate(() => {
+    const canvas = document.getElementById("canvas");
+    return new Promise((done) => requestAnimationFrame(() => done(canvas.toDataURL())));
+  });
+  const weight = await living.locator("#eyeBlinkLeft").inputValue();
+  const first = await seen();
+  await living.waitForFunction((first) => document.getElementById("canvas").toDataURL() !== first, first, { polling: "raf" });
+  assert.equal(await living.locator("#eyeBlinkLeft").inputValue(), weight, "sliders stay");
+  await living.context().close();
+});
+
 test("identity modes change the head's shape, and give it back", async () => {
   const own = await picture();
   await slide("shape-0", 2);
