@@ -346,7 +346,7 @@ def write_faces(
         if transfer is not None:
             written.save_topology(transfer, folder, name, formats, texture=texture)
     for kind in outputs.pictures:
-        write_image(folder / f"{kind}.png", draw_faces(faces, kind, hair=outputs.hair))
+        write_image(folder / f"{kind}.png", draw_faces(faces, kind, hair=not outputs.no_hair))
     shown = faces if len(faces) == 1 else (replace(face) for face in faces)
     heads = [
         face.viewed(f"face_{number:02d}", detail=outputs.detail, hair=not outputs.no_hair)

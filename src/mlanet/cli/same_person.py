@@ -160,7 +160,7 @@ def write_person(
             temporary.write_text(text + "\n", encoding="utf-8")
     for name, face in zip(names, faces, strict=True):
         for kind in outputs.pictures:
-            write_image(folder / f"{kind}-{name}.png", face.draw(kind, hair=outputs.hair))
+            write_image(folder / f"{kind}-{name}.png", face.draw(kind, hair=not outputs.no_hair))
     shown = list(zip(faces, names, strict=True))[:MAX_HEADS]
     heads = [
         face.viewed(name, detail=outputs.detail, hair=not outputs.no_hair) for face, name in shown
