@@ -3,7 +3,9 @@
 As torch exports it, a block averages rows and columns by reductions, turns one of them, and
 spreads both gates over the map by broadcasting: steps that onnxruntime runs number by number. On
 small maps they are products with constant matrices instead, and what is between them runs over one
-axis, without turning. An answer changes by rounding alone.
+axis, without turning. On larger ones each axis goes its own way from an average pooling on, in the
+layout of convolutions, and the gates are multiplied with each other before the map is with them.
+An answer changes by rounding alone.
 """
 
 from collections import defaultdict
@@ -15,9 +17,9 @@ import numpy as np
 if TYPE_CHECKING:
     import onnx
 
-MOST_CELLS = 256
-"""Of a map whose averages and gates are products with matrices; larger ones are left to
-reductions and broadcasting, which are faster there."""
+MOST_CELLS = 255
+"""Of a map whose averages and gates are products with matrices; pooling is faster for larger ones.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class _Block:
 def speed_up_attention(model: "onnx.ModelProto") -> int:
     """Rewrite every block of `mlanet.network.attention` in a graph; how many there were.
 
-    The weights keep their names; kernels of 1x1 become kernels of 1.
+    The weights keep their names; kernels of 1x1 become kernels of 1 where the map is small.
     """
     import onnx
 
@@ -126,17 +128,11 @@ class _Writer:
         """A block's nodes."""
         self._place = block.squeeze.input[1].removesuffix(".squeeze.weight")
         channels, height, width = block.size
-        small = height * width <= MOST_CELLS
+        if height * width > MOST_CELLS:
+            self._pooled(block)
+            return
         flat = self._add("Reshape", block.map, self._constant("flat", [0, 0, -1]), "flat")
-        if small:
-            means = self._add("MatMul", flat, self._means(height, width), "means")
-        else:
-            axes = [self._constant(f"axis_{axis}", [axis]) for axis in (3, 2)]
-            each = [
-                self._add("ReduceMean", block.map, axis, f"by_{name}", keepdims=0)
-                for name, axis in zip(("row", "column"), axes, strict=True)
-            ]
-            means = self._add("Concat", *each, "means", axis=2)
+        means = self._add("MatMul", flat, self._means(height, width), "means")
         squeezed = self._convolved(block.squeeze, means, "squeezed")
         hidden = self._add("HardSwish", squeezed, "hidden")
         parts = [f"{self._place}.of_rows", f"{self._place}.of_columns"]
@@ -148,15 +144,6 @@ class _Writer:
                 (block.rows, block.columns), parts, ("row", "column"), strict=True
             )
         ]
-        if not small:
-            axes = [self._constant(f"axis_{axis}", [axis]) for axis in (3, 2)]
-            row, column = (
-                self._add("Unsqueeze", gate, axis, f"{name}_spread")
-                for gate, axis, name in zip(gates, axes, ("row", "column"), strict=True)
-            )
-            by_row = self._add("Mul", block.map, row, "by_rows")
-            self._node("Mul", [by_row, column], [block.gated])
-            return
         row, column = (
             self._add("MatMul", gate, self._spread(height, width, name), f"{name}_spread")
             for gate, name in zip(gates, ("row", "column"), strict=True)
@@ -164,6 +151,21 @@ class _Writer:
         gated = self._add("Mul", self._add("Mul", flat, row, "by_rows"), column, "gated")
         shape = self._constant(f"map_{channels}_{height}_{width}", [0, channels, height, width])
         self._node("Reshape", [gated, shape], [block.gated])
+
+    def _pooled(self, block: _Block) -> None:
+        """The nodes of a block with a large map."""
+        _, height, width = block.size
+        gates: list[str] = []
+        for name, window, conv in (
+            ("row", (1, width), block.rows),
+            ("column", (height, 1), block.columns),
+        ):
+            means = self._add("AveragePool", block.map, f"{name}_means", kernel_shape=window)
+            squeezed = self._add("Conv", means, *block.squeeze.input[1:], f"{name}_squeezed")
+            hidden = self._add("HardSwish", squeezed, f"{name}_hidden")
+            raw = self._add("Conv", hidden, *conv.input[1:], f"{name}_raw")
+            gates.append(self._add("Sigmoid", raw, f"{name}_gate"))
+        self._node("Mul", [block.map, self._add("Mul", *gates, "gate")], [block.gated])
 
     def _convolved(self, conv: "onnx.NodeProto", given: str, name: str) -> str:
         """The same convolution along one axis."""
