@@ -4,12 +4,14 @@ A blink unfolds skin that an open eye shows as a line of a pixel or two. Stretch
 lid, that line would be an eye painted on it.
 """
 
+from functools import lru_cache
+
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from mlanet.geometry import distance_to_nearest
 from mlanet.morphable import EyeLids, MorphableModel, closed_lids
-from mlanet.morphable.closed_lids import FAR_MM
+from mlanet.morphable.closed_lids import FAR_MM, ClosedLids
 from mlanet.render.atlas import UvAtlas, vertex_attributes_to_uv
 from mlanet.render.sampling import signed_areas
 from mlanet.texturing.lids import LidPlanes
@@ -65,14 +67,11 @@ def unfolded(
     lids = closed_lids(model)
     if lids is None:
         return share
-    seen_mm2 = np.maximum(signed_areas(projected[:, :2], lids.faces), 0.0) * mm_per_px**2 / 2.0
-    corners, count = lids.faces.reshape(-1), len(projected)
-    seen, closed = (
-        np.bincount(corners, np.repeat(areas, 3), count) for areas in (seen_mm2, lids.areas_mm2)
-    )
-    on_lid = closed > 0.0
+    own, faces, closed_mm2 = _at_vertices(lids)
+    seen_mm2 = np.maximum(signed_areas(projected[own, :2], faces), 0.0) * mm_per_px**2 / 2.0
+    seen = sum(np.bincount(corner, seen_mm2, len(own)) for corner in faces.T)
     start, end = UNFOLDED
-    share[on_lid] = np.clip((seen[on_lid] / closed[on_lid] - start) / (end - start), 0.0, 1.0)
+    share[own] = np.clip((seen / closed_mm2 - start) / (end - start), 0.0, 1.0)
     return share
 
 
@@ -81,9 +80,20 @@ def folded(model: MorphableModel, share: Float[np.ndarray, "v"]) -> float:
     lids = closed_lids(model)
     if lids is None:
         return 0.0
-    shown = float(np.average(share[lids.faces].mean(axis=1), weights=lids.areas_mm2))
+    own, _, closed_mm2 = _at_vertices(lids)
+    shown = float(np.average(share[own], weights=closed_mm2))
     start, end = CLOSED
     return 1.0 - float(np.clip((shown - start) / (end - start), 0.0, 1.0))
+
+
+@lru_cache(maxsize=4)
+def _at_vertices(
+    lids: ClosedLids,
+) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "l 3"], Float[np.ndarray, "n"]]:
+    """Vertices of closed lids, the triangles over these, and areas around each, mm²."""
+    own, faces = np.unique(lids.faces, return_inverse=True)
+    faces = np.asfortranarray(faces.reshape(-1, 3))
+    return own, faces, np.bincount(faces.reshape(-1), np.repeat(lids.areas_mm2, 3), len(own))
 
 
 def lid_planes(model: MorphableModel, atlas: UvAtlas, size: int) -> list[LidPlanes]:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 
 from mlanet.morphable import MorphableModel
-from mlanet.texturing.smooth_fields import Plane, middle, ramp, repeated
+from mlanet.texturing.smooth_fields import Plane, middle, plus, ramp, repeated
 
 TEETH_MM, TEETH_LIGHT = (3.0, 28.0), 0.12
 """Distances behind the incisors between which teeth darken, and the light that is left at the end:
@@ -94,12 +94,16 @@ class MouthShade:
         columns: of the texture.
         count: how many texels not all light reaches.
         taken: share, 0 to 1, that is taken from each channel; 0 where all light reaches.
+        dark: 1 where not all light reaches.
+        places: some of these texels, by which their colour is known.
     """
 
     rows: slice
     columns: slice
     count: int
     taken: Float[np.ndarray, "h w 3"]
+    dark: Plane
+    places: Int[np.ndarray, "n"]
 
     @classmethod
     def of_light(cls, light: Plane) -> "MouthShade | None":
@@ -112,7 +116,9 @@ class MouthShade:
             for found in (np.flatnonzero(dark.any(axis=axis)) for axis in (1, 0))
         )
         own = np.where(dark, light, np.float32(1.0))[rows, columns].astype(np.float32)
-        return cls(rows, columns, int(dark.sum()), np.float32(1.0) - own[..., None] ** WARMTH)
+        taken = np.float32(1.0) - own[..., None] ** WARMTH
+        dark = np.asarray(taken[..., 0] > 0.0, dtype=np.float32)
+        return cls(rows, columns, int(dark.sum()), taken, dark, np.flatnonzero(dark)[::5])
 
 
 def shade_mouth(
@@ -130,18 +136,21 @@ def shade_mouth(
     if not shades:
         return
     teeth, tongue = shades[:2]
-    flesh = image[tongue.rows, tongue.columns][tongue.taken[..., 0] > 0.0]
-    throat = THROAT * middle(flesh[::5])
+    flesh = image[tongue.rows, tongue.columns].reshape(-1, 3)[tongue.places]
+    throat = THROAT * middle(flesh)
     for shade in shades:
         place = shade.rows, shade.columns
         own = np.asarray(visibility[place], dtype=np.float32)
-        share = float(own[shade.taken[..., 0] > 0.0].sum()) / shade.count
+        share = float(np.vdot(own, shade.dark)) / shade.count
         hidden = 1.0 - own * np.float32(ramp(share, *SEEN))
         colors = image[place].astype(np.float32)
         if shade is teeth:
             colors = _enamel(colors, hidden)
         taken = repeated(hidden, 3) * shade.taken
-        image[place] = colors * (1.0 - taken) + (taken * throat + np.float32(0.5))
+        taken *= plus(colors, -throat)
+        colors -= taken
+        colors += np.float32(0.5)
+        image[place] = colors
 
 
 def _enamel(colors: Float[np.ndarray, "h w 3"], hidden: Plane) -> Float[np.ndarray, "h w 3"]:
@@ -153,7 +162,11 @@ def _enamel(colors: Float[np.ndarray, "h w 3"], hidden: Plane) -> Float[np.ndarr
     if not cast.any():
         return colors
     grey = cv2.transform(colors, LUMA)
-    return colors + repeated(cast, 3) * (repeated(grey, 3) * ENAMEL - colors)
+    change = cv2.merge([grey * share for share in ENAMEL])
+    change -= colors
+    change *= repeated(cast, 3)
+    change += colors
+    return change
 
 
 def _less(share: Float[np.ndarray, "n"], left: float) -> Float[np.ndarray, "n"]:

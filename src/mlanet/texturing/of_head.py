@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Literal, Protocol
 
 import numpy as np
-from jaxtyping import Float, Int8, UInt8
+from jaxtyping import Float, Int, Int8, UInt8
 
 from mlanet.errors import RenderError
 from mlanet.morphable import MorphableModel
@@ -157,11 +157,18 @@ def _placed(photo: HeadInPhoto) -> MeshInPhoto:
     guide = TextureGuide.of_model(head.model)
     allowed = unfolded(head.model, head.projected, head.mm_per_px)
     if photo.figure is not None and guide.hairy.any():
-        scalp = guide.hairy * (1.0 - head.model.region("face"))
-        hair = np.flatnonzero(scalp > 0.0)
+        hair, scalp = _scalp(head.model)
         trust = photo.figure.trust(head.projected[hair, :2])
-        allowed[hair] *= 1.0 - scalp[hair] * (1.0 - trust)
+        allowed[hair] *= 1.0 - scalp * (1.0 - trust)
     return MeshInPhoto(photo.image, head.points, head.camera, guide, photo.before, allowed)
+
+
+@lru_cache(maxsize=4)
+def _scalp(model: MorphableModel) -> tuple[Int[np.ndarray, "n"], Float[np.ndarray, "n"]]:
+    """Vertices where hair may be beyond the face, and how usual it is there."""
+    hairy = TextureGuide.of_model(model).hairy * (1.0 - model.region("face"))
+    hair = np.flatnonzero(hairy > 0.0)
+    return hair, hairy[hair]
 
 
 def texture_size(side_px: float) -> int:

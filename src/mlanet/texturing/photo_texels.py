@@ -112,7 +112,7 @@ class Sight:
             np.float32(GRAZING[0]),
             np.float32(GRAZING[1]),
             np.float32(max(BORDER * max(right - left, bottom - top), 1.0)),
-            content_box(self.image),
+            self._content,
             origin.astype(np.float32),
             found.colors,
             found.weight,
@@ -159,6 +159,10 @@ class Sight:
             part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
         scale = np.array([part.shape[1] / width, part.shape[0] / height])
         return np.ascontiguousarray(part), scale, np.array([left, top], dtype=np.float64)
+
+    @cached_property
+    def _content(self) -> Box:
+        return content_box(self.image)
 
     @cached_property
     def _local_points(self) -> Float[np.ndarray, "v 5"]:

@@ -38,23 +38,24 @@ def extended(values: Float[np.ndarray, "t t c"], weight: Plane) -> Float[np.ndar
 
     count = values.shape[-1]
     weights = repeated(np.ascontiguousarray(weight, dtype=np.float32), count)
-    levels = [cv2.merge([np.multiply(values, weights, dtype=np.float32), weights[..., 0]])]
-    while len(levels[-1]) > 2:
-        half = (len(levels[-1]) + 1) // 2
-        levels.append(cv2.resize(levels[-1], (half, half), interpolation=cv2.INTER_AREA))
-    total = levels[-1].sum(axis=(0, 1))
-    result = np.empty_like(levels[-1])
-    result[:] = total / max(float(total[-1]), 1e-6)
-    for level in reversed(levels[1:]):
-        result = cv2.resize(result, level.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        result *= repeated(1.0 - level[..., -1], count + 1)
-        result += level
-    result = np.ascontiguousarray(result[..., :-1])
-    wide = cv2.resize(result, weight.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    wide = wide.reshape(values.shape)
-    own = values - wide
-    own *= weights
-    return np.add(own, wide, out=own)
+    levels = [(np.multiply(values, weights, dtype=np.float32), weights)]
+    while len(levels[-1][0]) > 2:
+        half = (len(levels[-1][0]) + 1) // 2
+        known, weights = (
+            cv2.resize(plane, (half, half), interpolation=cv2.INTER_AREA).reshape(half, half, count)
+            for plane in levels[-1]
+        )
+        levels.append((known, weights))
+    known, weights = levels[-1]
+    result = np.empty_like(known)
+    result[:] = known.sum(axis=(0, 1)) / max(float(weights[..., 0].sum()), 1e-6)
+    for known, weights in reversed(levels):
+        if len(result) != len(known):
+            wide = cv2.resize(result, known.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+            result = wide.reshape(known.shape)
+        result -= result * weights
+        result += known
+    return result
 
 
 def repeated(plane: Plane, count: int) -> Float[np.ndarray, "t t c"]:

@@ -207,7 +207,9 @@ def compose(
     channels = fields.shape[2]
     has_detail = len(detail) == size
     ratio = small / size
-    line = np.empty((small, channels), dtype=np.float32)
+    rows = fields.reshape(small, small * channels)
+    flat = np.empty(small * channels, dtype=np.float32)
+    line = flat.reshape(small, channels)
     starts = np.empty(small + 1, dtype=np.intp)
     shares = np.empty(size, dtype=np.float32)
     starts[:] = size
@@ -226,9 +228,9 @@ def compose(
         top = int(y)
         below = min(top + 1, small - 1)
         dy = np.float32(y - top)
-        for j in range(small):
-            for k in range(channels):
-                line[j, k] = fields[top, j, k] + (fields[below, j, k] - fields[top, j, k]) * dy
+        over, under = rows[top], rows[below]
+        for n in range(len(flat)):
+            flat[n] = over[n] + (under[n] - over[n]) * dy
         for left in range(small):
             begin, stop = max(starts[left], first), min(starts[left + 1], end)
             if begin >= stop:
