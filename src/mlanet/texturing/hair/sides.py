@@ -13,13 +13,13 @@ JAW_MM = -60.0, -15.0
 """Heights over the model's origin, between the lobes of the ears and the chin, where long hair is
 seen beside the head."""
 
-ENOUGH, ROWS_SEEN = 0.75, 8
+ENOUGH, ROWS_SEEN = 0.6, 8
 """Share of the rows there that must have hair, and the fewest that the photo must show."""
 
 LEAST_MM = 15.0
 """Its least width, of which `OUTSIDE_MM` are beside the mesh."""
 
-OUTSIDE_MM, INSIDE_MM = 9.0, 24.0
+OUTSIDE_MM, INSIDE_MM = 6.0, 24.0
 
 FALLS_MM, CLEARLY, CLEARLY_MM = -95.0, 0.85, 20.0
 """Height down to which hair is followed, the share of the rows, and its median width outside the
@@ -39,8 +39,8 @@ NOT_HAIR, SHORT = -1.5, 0.5
 """Odds of what is certainly not hair, and the share of it in the zone where hair is short."""
 
 TURNED_SINE, PROFILE_COSINE = 0.42, 0.4
-"""Of the turn beyond which only the side that faces the camera tells, and of that beyond which
-nothing does."""
+"""Of the turn beyond which the side that faces the camera must tell, clearly or as the other one
+does, and of that beyond which nothing does."""
 
 FROM_MM, DOWN_TO_MM = 60.0, -165.0
 """Heights between which hair is measured."""
@@ -111,7 +111,7 @@ def falling_hair(found: HairInPhoto, head: PosedHead) -> FallingHair | None:
     turned = abs(sine) > TURNED_SINE
     long = [length in (Length.LONG, Length.CLEAR) for length in lengths]
     if turned:
-        if lengths[near] is not Length.CLEAR:
+        if lengths[near] is not Length.CLEAR and not all(long):
             return None
     elif not any(long) or (Length.SHORT in lengths and Length.CLEAR not in lengths):
         return None
