@@ -16,7 +16,7 @@ REACH_MM = 56.0
 ABOVE_MM = 2.0
 """How far above it."""
 
-CELL = 0.75, 1.0
+CELL = 1.0, 1.25
 """Degrees of a column and millimetres of a row."""
 
 HAIRY = 0.6, 1.0

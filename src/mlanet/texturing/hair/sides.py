@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from mlanet.render.heads import PosedHead
 from mlanet.texturing.hair.in_photo import COLUMNS, MM_PER_PX, HairInPhoto, across_of, heights_mm
@@ -13,13 +13,13 @@ JAW_MM = -60.0, -15.0
 """Heights over the model's origin, between the lobes of the ears and the chin, where long hair is
 seen beside the head."""
 
-ENOUGH, ROWS_SEEN = 0.75, 8
+ENOUGH, ROWS_SEEN = 0.6, 8
 """Share of the rows there that must have hair, and the fewest that the photo must show."""
 
 LEAST_MM = 15.0
 """Its least width, of which `OUTSIDE_MM` are beside the mesh."""
 
-OUTSIDE_MM, INSIDE_MM = 9.0, 24.0
+OUTSIDE_MM, INSIDE_MM = 6.0, 24.0
 
 FALLS_MM, CLEARLY, CLEARLY_MM = -95.0, 0.85, 20.0
 """Height down to which hair is followed, the share of the rows, and its median width outside the
@@ -39,8 +39,8 @@ NOT_HAIR, SHORT = -1.5, 0.5
 """Odds of what is certainly not hair, and the share of it in the zone where hair is short."""
 
 TURNED_SINE, PROFILE_COSINE = 0.42, 0.4
-"""Of the turn beyond which only the side that faces the camera tells, and of that beyond which
-nothing does."""
+"""Of the turn beyond which the side that faces the camera must tell, clearly or as the other one
+does, and of that beyond which nothing does."""
 
 FROM_MM, DOWN_TO_MM = 60.0, -165.0
 """Heights between which hair is measured."""
@@ -50,6 +50,10 @@ ENDS_MM = 12.0
 
 SMOOTH_MM = 15.0
 """Half the height over which widths are steadied."""
+
+
+SHOULDERS_MM = 75.0
+"""Farther out the mesh's edge is no neck's."""
 
 
 class Length(Enum):
@@ -90,9 +94,7 @@ class FallingHair:
 class _Side:
     """The half of the picture on one side of the origin; the first column is at it."""
 
-    hair: list[list[bool]]
-    closed: list[list[bool]]
-    """Hair without small gaps."""
+    hair: Bool[np.ndarray, "r c"]
     odds: Float[np.ndarray, "r c"]
     inside: Bool[np.ndarray, "r c"]
     edge: Float[np.ndarray, "r"]
@@ -111,7 +113,7 @@ def falling_hair(found: HairInPhoto, head: PosedHead) -> FallingHair | None:
     turned = abs(sine) > TURNED_SINE
     long = [length in (Length.LONG, Length.CLEAR) for length in lengths]
     if turned:
-        if lengths[near] is not Length.CLEAR:
+        if lengths[near] is not Length.CLEAR and not all(long):
             return None
     elif not any(long) or (Length.SHORT in lengths and Length.CLEAR not in lengths):
         return None
@@ -140,13 +142,7 @@ def _side(found: HairInPhoto, sign: int) -> _Side:
 
     mesh = one(found.mesh)
     edge = np.where(mesh.any(axis=1), half - 1 - np.argmax(mesh[:, ::-1], axis=1), -1)
-    hair = one(found.hair)
-    closed = hair.copy()
-    closed[:, :-1] |= hair[:, 1:]
-    closed[:, :-2] |= hair[:, 2:]
-    return _Side(
-        hair.tolist(), closed.tolist(), one(found.odds), one(found.inside), edge.astype(float)
-    )
+    return _Side(one(found.hair), one(found.odds), one(found.inside), edge.astype(float))
 
 
 def _length(side: _Side) -> Length:
@@ -156,13 +152,13 @@ def _length(side: _Side) -> Length:
     wide: list[bool] = []
     clear: list[float] = []
     outside: list[float] = []
-    for row in band:
+    starts, ends = _runs(side.hair[band], side.edge[band].astype(int) + 1)
+    for row, start, end in zip(band, starts, ends, strict=True):
         edge = int(side.edge[row]) + 1
         zone = slice(edge, edge + round(BESIDE_MM / MM_PER_PX))
         inside = side.inside[row, zone]
         if inside.sum() * MM_PER_PX < LEAST_MM:
             continue
-        start, end = _run(side, int(row), edge)
         bounded = end < side.inside.shape[1] and bool(side.inside[row, end])
         outside.append((end - max(start, edge)) * MM_PER_PX * bounded)
         if height[row] < JAW_MM[0]:
@@ -181,20 +177,20 @@ def _length(side: _Side) -> Length:
     return Length.SHORT if np.mean(clear) > SHORT else Length.UNKNOWN
 
 
-def _run(side: _Side, row: int, edge: int) -> tuple[int, int]:
-    """The first column of the hair near the mesh's edge in a row, and the first beyond it."""
-    line, closed = side.hair[row], side.closed[row]
-    first = max(edge - round(INSIDE_MM / MM_PER_PX), 0)
-    last = min(edge + round(GAP_MM / MM_PER_PX), len(line) - 1)
-    near = [column for column in range(first, last + 1) if line[column]]
-    if not near:
-        return edge, edge
-    start = end = near[-1]
-    while start > 0 and closed[start - 1]:
-        start -= 1
-    while end < len(closed) and closed[end]:
-        end += 1
-    return start, end
+def _runs(hair: Bool[np.ndarray, "k c"], edge: Int[np.ndarray, "k"]) -> tuple[list[int], list[int]]:
+    """The first columns of the hair near the mesh's edge in rows, and the first beyond it."""
+    closed = hair.copy()  # without small gaps
+    closed[:, :-1] |= hair[:, 1:]
+    closed[:, :-2] |= hair[:, 2:]
+    columns, count = np.arange(hair.shape[1]), hair.shape[1]
+    first, last = edge - round(INSIDE_MM / MM_PER_PX), edge + round(GAP_MM / MM_PER_PX)
+    near = hair & (columns >= first[:, None]) & (columns <= last[:, None])
+    found = near.any(axis=1)
+    begin = count - 1 - np.argmax(near[:, ::-1], axis=1)
+    before = np.where(closed | (columns >= begin[:, None]), -1, columns).max(axis=1)
+    after = np.where(closed | (columns < begin[:, None]), count, columns).min(axis=1)
+    start, end = np.where(found, before + 1, edge), np.where(found, after, edge)
+    return start.tolist(), end.tolist()
 
 
 def _profile(
@@ -204,18 +200,18 @@ def _profile(
     outer = np.full(len(heights), np.nan)
     inner = np.full(len(heights), np.nan)
     hem, cut, missing = heights[-1], False, 0.0
-    edge = 0
     inside = side.inside.tolist()
-    edges = side.edge.astype(int).tolist()
+    own = side.edge[rows].astype(int) + 1
+    last = np.maximum.accumulate(np.where(own > 0, np.arange(len(own)), 0))
+    edges = np.minimum(own[last], round(SHOULDERS_MM / MM_PER_PX))
+    starts, ends = _runs(side.hair[rows], edges)
     for k, row in enumerate(np.flatnonzero(rows).tolist()):
-        edge = edges[row] + 1 if edges[row] >= 0 else edge
-        edge = min(edge, round(75.0 / MM_PER_PX))  # shoulders
+        edge, start, end = int(edges[k]), starts[k], ends[k]
         if not any(inside[row][max(edge - 4, 0) : edge + 4]):
             if heights[k] < JAW_MM[1]:
                 hem, cut = heights[k], True
                 break
             continue
-        start, end = _run(side, row, edge)
         if (end - start) * MM_PER_PX >= OUTSIDE_MM:
             inner[k] = start * MM_PER_PX
             if end < len(inside[row]) and inside[row][end]:
