@@ -14,6 +14,7 @@ from mlanet.export.cut import Cut, cut_above, face_height
 from mlanet.export.gltf import METRES_PER_MM, GltfBuffer, SparseOffsets, from_upper_left, in_metres
 from mlanet.export.hair import HairPart, add_hair
 from mlanet.export.lashes import lashes_of
+from mlanet.export.normal_turns import turns_of_normals
 from mlanet.export.simplify import (
     IN_REGION,
     VISIBLE,
@@ -21,7 +22,6 @@ from mlanet.export.simplify import (
     inside_mouth,
     simplified_faces,
 )
-from mlanet.export.turns import turns_of_normals
 from mlanet.morphable import MorphableModel
 
 LEAST_OFFSET_MM = 0.05

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from mlanet.geometry.compiling import compiled
+from mlanet.geometry.face_loops import face_sides
 
 
 @compiled
@@ -38,16 +39,7 @@ def area_vectors(
                 turned[1, k] += z * basis[own, 0, k] - x * basis[own, 2, k]
                 turned[2, k] += x * basis[own, 1, k] - y * basis[own, 0, k]
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        ux, uy, uz = (
-            vertices[b, 0] - vertices[a, 0],
-            vertices[b, 1] - vertices[a, 1],
-            vertices[b, 2] - vertices[a, 2],
-        )
-        vx, vy, vz = (
-            vertices[c, 0] - vertices[a, 0],
-            vertices[c, 1] - vertices[a, 1],
-            vertices[c, 2] - vertices[a, 2],
-        )
+        ux, uy, uz, vx, vy, vz = face_sides(vertices, a, b, c)
         for corner in range(3):
             place = places[f, corner]
             if place < 0:

@@ -37,6 +37,17 @@ from mlanet.geometry.mesh import (
 )
 from mlanet.geometry.pieces import connected_pieces
 from mlanet.geometry.planar import delaunay_weights
+from mlanet.geometry.quaternions import (
+    between,
+    continuous,
+    matrix_from_quaternion,
+    matrix_from_vector,
+    mean_rotation,
+    quaternion_from_matrix,
+    quaternion_from_vector,
+    vector_from_matrix,
+    vector_from_quaternion,
+)
 from mlanet.geometry.rotation import (
     FRONTAL_6D,
     angle_between,
@@ -48,17 +59,6 @@ from mlanet.geometry.rotation import (
     viewer_from_camera,
 )
 from mlanet.geometry.turning import turn_coefficients_back, turn_points_back
-from mlanet.geometry.turns import (
-    between,
-    continuous,
-    matrix_from_quaternion,
-    matrix_from_vector,
-    mean_rotation,
-    quaternion_from_matrix,
-    quaternion_from_vector,
-    vector_from_matrix,
-    vector_from_quaternion,
-)
 
 __all__ = [
     "AMBIENT_WHITE",

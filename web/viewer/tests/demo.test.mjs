@@ -67,8 +67,9 @@ test("a dropped photo of two: a face is chosen, and its head can be turned and m
   });
   await page.waitForTimeout(300);
   assert.ok(!still.equals(await canvas.screenshot()), "the slider opens the mouth");
-  for (const [id, ending, start] of [["glb", "glb", "glTF"], ["json", "json", "{"], ["page", "html", "<!doctype html>"]]) {
-    const [download] = await Promise.all([page.waitForEvent("download"), page.locator(`#save-${id}`).click()]);
+  assert.equal(await page.locator("aside button", { hasText: /GLB|JSON|Page/ }).count(), 0, "downloads are in one place");
+  for (const [id, ending, start] of [["#download-glb", "glb", "glTF"], ["#download-png", "png", "\x89PNG"], ["#save-json", "json", "{"], ["#save-page", "html", "<!doctype html>"]]) {
+    const [download] = await Promise.all([page.waitForEvent("download"), viewer(page).locator(id).click()]);
     assert.ok(download.suggestedFilename().endsWith(`_face_2.${ending}`), download.suggestedFilename());
     assert.equal(readFileSync(await download.path()).toString("latin1", 0, start.length), start);
   }

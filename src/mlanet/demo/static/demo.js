@@ -78,10 +78,10 @@ async function showHead(photo, name, number, count, signal, made) {
   try {
     const files = made ?? (await asked(`heads/${number}`, photo, signal, (words) => current() && say(words)));
     if (!current()) return;
-    shown = { ...files, name: count > 1 ? `${stem}_face_${number + 1}` : stem };
+    const own = count > 1 ? `${stem}_face_${number + 1}` : stem;
+    shown = { json: files.json, page: named(files.page, own), name: own };
     say("");
-    element("stage").append(frameOf(files.page));
-    element("downloads").hidden = false;
+    element("stage").append(frameOf(shown.page));
   } catch (error) {
     if (current()) complain(element("message"), error, name);
   }
@@ -93,9 +93,34 @@ function frameOf(page) {
   frame.setAttribute("sandbox", "allow-scripts allow-downloads");
   frame.title = "3D head";
   frame.src = "frame";
-  frame.addEventListener("load", () => frame.contentWindow.postMessage(page, "*"), { once: true });
+  const whole = page.replace("</body>", () => `${MORE_DOWNLOADS}</body>`);
+  frame.addEventListener("load", () => frame.contentWindow.postMessage(whole, "*"), { once: true });
   return frame;
 }
+
+/** A viewer's page whose downloads have the name of the photo. */
+function named(page, name) {
+  const text = JSON.stringify(name).replaceAll("<", "\\u003c");
+  return page.replace('"name": "face"', () => `"name": ${text}`);
+}
+
+/** What this page adds to the viewer's downloads, so that all are in one place. */
+const MORE_DOWNLOADS = `<style>
+.downloads { flex-wrap: wrap; }
+.downloads button { flex: 1; }
+.downloads .main { flex-basis: 100%; }
+</style>
+<script>
+for (const [kind, word, title] of [
+  ["json", "JSON", "Pose, camera, landmarks, coefficients"],
+  ["page", "Page", "This view in one file that opens without a network"],
+]) {
+  const button = document.createElement("button");
+  Object.assign(button, { type: "button", id: "save-" + kind, textContent: word, title });
+  button.addEventListener("click", () => parent.postMessage(kind, "*"));
+  document.querySelector(".downloads").append(button);
+}
+</script>`;
 
 /** What the server makes of a photo. Throws what is to be said. */
 async function asked(address, photo, signal, say) {
@@ -142,7 +167,6 @@ function complain(place, error, name) {
 
 function clearHead() {
   shown = undefined;
-  element("downloads").hidden = true;
   element("stage").querySelector("iframe")?.remove();
 }
 
@@ -163,8 +187,6 @@ function save(content, type, ending) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
-
-const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 
 for (const id of ["file", "phone-camera"])
   element(id).addEventListener("change", ({ target }) => {
@@ -191,9 +213,11 @@ element("again").addEventListener("click", () => {
   element("choose").focus();
 });
 element("others").addEventListener("click", chooseFace);
-element("save-glb").addEventListener("click", () => save(bytesOf(shown.glb), "model/gltf-binary", "glb"));
-element("save-json").addEventListener("click", () => save(shown.json, "application/json", "json"));
-element("save-page").addEventListener("click", () => save(shown.page, "text/html", "html"));
+addEventListener("message", ({ source, data }) => {
+  if (!shown || source !== element("stage").querySelector("iframe")?.contentWindow) return;
+  if (data === "json") save(shown.json, "application/json", "json");
+  if (data === "page") save(shown.page, "text/html", "html");
+});
 
 addEventListener("paste", ({ clipboardData }) => void open(clipboardData?.files[0]));
 addEventListener("dragover", (event) => {

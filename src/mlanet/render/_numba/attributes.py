@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from mlanet.geometry.compiling import compiled
+from mlanet.geometry.face_loops import face_sides
 
 TINY = 1e-20
 """Added to squared lengths, so that normals of no triangles are zero."""
@@ -70,16 +71,7 @@ def sum_face_normals(vertices: Any, faces: Any, total: Any) -> None:
     """Add each triangle's normal, twice its area long, to `total` (v, 3) at its corners."""
     for f in range(len(faces)):
         a, b, c = np.uintp(faces[f, 0]), np.uintp(faces[f, 1]), np.uintp(faces[f, 2])
-        ux, uy, uz = (
-            vertices[b, 0] - vertices[a, 0],
-            vertices[b, 1] - vertices[a, 1],
-            vertices[b, 2] - vertices[a, 2],
-        )
-        vx, vy, vz = (
-            vertices[c, 0] - vertices[a, 0],
-            vertices[c, 1] - vertices[a, 1],
-            vertices[c, 2] - vertices[a, 2],
-        )
+        ux, uy, uz, vx, vy, vz = face_sides(vertices, a, b, c)
         nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
         for corner in (a, b, c):
             total[corner, 0] += nx
@@ -92,16 +84,7 @@ def sum_face_normals_backward(vertices: Any, faces: Any, d_total: Any, d_vertice
     """Add the gradient of `sum_face_normals` to `d_vertices` (v, 3)."""
     for f in range(len(faces)):
         a, b, c = np.uintp(faces[f, 0]), np.uintp(faces[f, 1]), np.uintp(faces[f, 2])
-        ux, uy, uz = (
-            vertices[b, 0] - vertices[a, 0],
-            vertices[b, 1] - vertices[a, 1],
-            vertices[b, 2] - vertices[a, 2],
-        )
-        vx, vy, vz = (
-            vertices[c, 0] - vertices[a, 0],
-            vertices[c, 1] - vertices[a, 1],
-            vertices[c, 2] - vertices[a, 2],
-        )
+        ux, uy, uz, vx, vy, vz = face_sides(vertices, a, b, c)
         gx = d_total[a, 0] + d_total[b, 0] + d_total[c, 0]
         gy = d_total[a, 1] + d_total[b, 1] + d_total[c, 1]
         gz = d_total[a, 2] + d_total[b, 2] + d_total[c, 2]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mlanet.export.avatar import LEAST_TURN, _bends, _seen
-from mlanet.export.turns import turns_of_normals
+from mlanet.export.normal_turns import turns_of_normals
 from mlanet.geometry import vertex_normals
 from mlanet.morphable import load_model
 
