@@ -51,6 +51,18 @@ def test_what_is_seen_stays_as_it_is():
         np.testing.assert_array_equal(image[window][kept], whole[window][kept])
 
 
+def test_shade_along_a_lid_does_not_stay_on_the_ball():
+    """Eyes that look up would show it as a line."""
+    whole, seen = eyes(), between_lids()
+    whole[SIZE // 2 + 12] = (90, 80, 78)
+    image = np.zeros_like(whole)
+    complete_eyes(image, whole, seen, ISLANDS)
+    for island in ISLANDS:
+        x, y = island.offsets_deg(SIZE)
+        under = (np.hypot(x, y) > 31.0) & (np.abs(x) < 34.0) & (y > 0.0) & (y < 40.0)
+        assert image[island.window(SIZE)][under].min() > 140
+
+
 def test_closed_eyes_stay_closed():
     lids, seen = np.full((SIZE, SIZE, 3), LID, np.uint8), between_lids()
     image = np.full((SIZE, SIZE, 3), 77, np.uint8)

@@ -52,6 +52,10 @@ REACH = 0.12
 SEAM_REACH = 0.03
 """The same of all that is seen, rims and corners included: no seam shows beside lids at rest."""
 
+RIM = 0.014
+"""How wide the border is where dark that is seen beside the iris is not the ball's own, of an
+eyeball's part of the texture."""
+
 PALE = (0.75, 0.95), (0.0, 0.08)
 """Brightness, relative to the white's, and excess of saturation between which what is seen of the
 eyeball is taken for its white."""
@@ -129,9 +133,11 @@ def complete_eyes(
         share = ramp(distance, IRIS_DEG - 1.5, IRIS_DEG + 2.5)
         beside = ramp(distance, IRIS_DEG + 2.0, IRIS_DEG + 6.0)
         own = seen * (1.0 - beside * _lid_on(colors, white))
+        pale = _pale(colors, white)
+        own *= 1.0 - beside * (1.0 - pale) * _border(seen)
         around = cv2.merge([ball.light * channel for channel in white])
         shown = own * share
-        around = _continued(around, colors, shown * _pale(colors, white), REACH)
+        around = _continued(around, colors, shown * pale, REACH)
         around = _continued(around, colors, shown, SEAM_REACH)
         drawn += repeated(share, 3) * (around - drawn)
         drawn += repeated(own, 3) * (colors - drawn)
@@ -176,6 +182,14 @@ def _continued(
     )
     change = faded(apart / repeated(np.maximum(known, 1e-3), 3), known, reach)
     return ball + cv2.resize(change, seen.shape[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _border(seen: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """How near the border of what is seen is, where the ball is in the shade of lids, or lid."""
+    import cv2
+
+    blurred = cv2.GaussianBlur(seen, (0, 0), RIM * len(seen))
+    return 1.0 - ramp(blurred, 0.5, 0.9)
 
 
 def _pale(

@@ -31,8 +31,9 @@ SIDES, SIDES_LIGHT = (0.0, 0.9), 0.2
 """Places, of half the tongue's width, between which its sides darken, and the light that is left:
 it ends in the shade of the cheeks."""
 
-TIP_LIGHT = 0.85
-"""Light that reaches the front of the tongue."""
+TIP_MM, TIP_LIGHT = (4.0, 26.0), 0.82
+"""Distances behind its tip between which they begin to, since the tip can be put out, and the light
+that reaches that."""
 
 THROAT = np.array([0.27, 0.21, 0.20], dtype=np.float32)
 """What is seen where no light is left, over the colour of the tongue: dark red-brown, not black."""
@@ -76,6 +77,7 @@ def mouth_light(model: MorphableModel) -> Float[np.ndarray, "v 3"]:
     x, _, z = mean[tongue].T
     aside = ramp(np.abs(x) / np.abs(x).max(), *SIDES)
     behind = ramp(z.max() - z, *TONGUE_MM)
+    aside *= ramp(z.max() - z, *TIP_MM)
     light[tongue, 1] = TIP_LIGHT * _less(behind, TONGUE_LIGHT) * _less(aside, SIDES_LIGHT)
     if "mouth" in model.regions:
         inside = model.region("mouth").copy()

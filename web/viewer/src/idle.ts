@@ -36,7 +36,6 @@ export class Idle {
   /** Something has happened: stay still for a while. */
   touch(): void {
     this.touched_ms = performance.now();
-    this.slow = 0;
     if (this.share > 0) this.draw();
     this.wait(AFTER_MS);
   }
@@ -57,7 +56,7 @@ export class Idle {
       this.blink_ms = now_ms + least + Math.random() * (most - least);
     }
     this.move(swayed(now_ms, this.share), alive ? lids(now_ms - this.blink_ms) : 0);
-    if (alive || this.share) this.wait(FRAME_MS);
+    this.wait(alive || this.share ? FRAME_MS : AFTER_MS);
   }
 
   private wait(ms: number): void {
