@@ -19,7 +19,7 @@ export const PRESETS: Record<string, Record<string, number>> = {
   Laugh: { ...both("mouthSmile", 0.85), ...both("cheekSquint", 0.7), ...both("eyeSquint", 0.4), ...both("mouthUpperUp", 0.3), jawOpen: 0.32 },
   Wink: { eyeBlinkLeft: 1, mouthSmileLeft: 0.65, mouthSmileRight: 0.25, cheekSquintLeft: 0.7, browDownLeft: 0.25 },
   Surprise: { jawOpen: 0.45, browInnerUp: 0.9, ...both("browOuterUp", 0.8), ...both("eyeWide", 0.7) },
-  Kiss: { mouthPucker: 0.9, ...both("eyeBlink", 0.9) },
+  Kiss: { mouthPucker: 1, mouthFunnel: 0.2, ...both("eyeBlink", 0.9) },
   Anger: { ...both("browDown", 0.9), ...both("noseSneer", 0.5), ...both("mouthFrown", 0.4), ...both("mouthPress", 0.4), ...both("eyeSquint", 0.3) },
   Sadness: { browInnerUp: 0.9, ...both("mouthFrown", 0.75), mouthShrugLower: 0.35, ...both("eyeLookDown", 0.35) },
 };
