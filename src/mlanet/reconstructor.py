@@ -304,7 +304,8 @@ class Reconstructor:
             for start in range(0, len(upright), BATCH)
         ]
         vectors = [vector for some, _ in answers for vector in some]
-        faces = [
+        sure = [each for _, some in answers for each in self._confidences(some)]
+        return [
             Reconstruction(
                 image=view.image,
                 detection=view.detection,
@@ -314,21 +315,23 @@ class Reconstructor:
                 ),
                 rotation_kind=layout.rotation,
                 model=self.model,
+                confidence=of_face,
+                landmark_confidence=of_landmarks,
             )
-            for view, vector in zip(views, vectors, strict=True)
-        ]
-        confidence = self.regressor.confidence
-        variances = [each for _, some in answers if some is not None for each in some]
-        if confidence is None or not variances:
-            return faces
-        return [
-            replace(
-                face,
-                confidence=float(confidence.of_faces(each)),
-                landmark_confidence=confidence.of_landmarks(each),
+            for view, vector, (of_face, of_landmarks) in zip(
+                views, vectors, sure or [(None, None)] * len(views), strict=True
             )
-            for face, each in zip(faces, variances, strict=True)
         ]
+
+    def _confidences(
+        self, log_variances: Float[np.ndarray, "b 68"] | None
+    ) -> list[tuple[float, Float[np.ndarray, "68"]]]:
+        """Of each face and of its landmarks; none where the network does not say."""
+        known = self.regressor.confidence
+        if known is None or log_variances is None:
+            return []
+        of_faces = map(float, known.of_faces(log_variances))
+        return list(zip(of_faces, known.of_landmarks(log_variances), strict=True))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -106,6 +106,19 @@ def test_single_precision_is_carried_as_double_precision_is(model, columns):
     assert np.abs(found - model.subdivide(values)).max() < 1e-3
 
 
+def test_modes_lie_one_after_the_other_and_give_the_product_in_double_precision(model):
+    shape, rng = model.shape, np.random.default_rng(2)
+    identity, expression = rng.normal(size=100), rng.uniform(size=52)
+    for basis in (shape.identity, shape.expression):
+        assert np.moveaxis(basis, -1, 0).flags.c_contiguous
+    expected = shape.mean + (
+        shape.identity.astype(np.float64) @ identity
+        + shape.expression.astype(np.float64) @ expression
+    )
+    single = (weights.astype(np.float32) for weights in (identity, expression))
+    assert np.abs(model.vertices(*single) - model.subdivide(expected)).max() < 1e-3  # mm
+
+
 def borders(faces):
     """Number of closed chains of border edges; triangles must be consistently turned."""
     directed = Counter(map(tuple, faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2).tolist()))

@@ -24,9 +24,9 @@ FACE_REGIONS = ("face", "eyes", "mouth")
 UNKNOWN = -1
 """Face index of a landmark whose place on a model is not known."""
 
-_PACKED, _FEW, _ROWS = 4, 12, 256
-"""Columns of values up to which a row is looked up in one piece, or each column by itself, and else
-rows that are at a time."""
+_PACKED, _PART, _FEW, _ROWS = 4, 4096, 12, 256
+"""Columns of values up to which a row is looked up in one piece, so many at a time, or each column
+by itself, and else rows that are at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -287,14 +287,17 @@ class MorphableModel(PickledFields):
 
         All are computed with the weights that most of them have, then the others once more.
         """
-        by_neighbour, common, others = self._common_midpoints
+        parts, common, others = self._common_midpoints
         packed = np.zeros((len(base), _PACKED), np.float32)
         for k, column in enumerate(base.T):
             packed[:, k] = column
-        around = np.take(packed.view(np.complex128)[:, 0], by_neighbour, mode="clip")
-        weighted = (common @ around.view(np.float32)).reshape(-1, _PACKED)
-        for k, column in enumerate(middle.T):
-            column[:] = weighted[:, k]
+        start = 0
+        for by_neighbour in parts:
+            around = np.take(packed.view(np.complex128)[:, 0], by_neighbour, mode="clip")
+            weighted = (common @ around.view(np.float32)).reshape(-1, _PACKED)
+            for k, column in enumerate(middle[start : start + len(weighted)].T):
+                column[:] = weighted[:, k]
+            start += len(weighted)
         index, weight = (of_all[others] for of_all in self._midpoints)
         middle[others] = np.einsum("mec,me->mc", base[index], weight)
 
@@ -306,12 +309,14 @@ class MorphableModel(PickledFields):
     @cached_property
     def _common_midpoints(
         self,
-    ) -> tuple[Int[np.ndarray, "8 m"], Float[np.ndarray, "8"], Int[np.ndarray, "k"]]:
-        """The indices by neighbour, the weights of most midpoints, and which have others."""
+    ) -> tuple[list[Int[np.ndarray, "8 r"]], Float[np.ndarray, "8"], Int[np.ndarray, "k"]]:
+        """Parts of the indices by neighbour, most midpoints' weights, and which have others."""
         index, weight = self._midpoints
         kinds, kind, counts = np.unique(weight, axis=0, return_inverse=True, return_counts=True)
         most = int(counts.argmax())
-        return np.ascontiguousarray(index.T), kinds[most], np.flatnonzero(kind.ravel() != most)
+        starts = range(0, len(index), _PART)
+        parts = [np.ascontiguousarray(index[start : start + _PART].T) for start in starts]
+        return parts, kinds[most], np.flatnonzero(kind.ravel() != most)
 
     def region(self, *names: str) -> Float[np.ndarray, "w"]:
         """Largest of some regions' masks on the decoded mesh, in [0, 1].

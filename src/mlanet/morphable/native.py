@@ -84,7 +84,9 @@ def model_from_arrays(
     with parsing(path, "an array of the face model is missing or malformed", AssetError):
         model = MorphableModel(
             name=_text(data["name"]),
-            shape=LinearShape(*(_single(data[key]) for key in ("mean", "identity", "expression"))),
+            shape=LinearShape(
+                _single(data["mean"]), _by_mode(data["identity"]), _by_mode(data["expression"])
+            ),
             albedo_mean=_single(data["albedo_mean"]),
             albedo_basis=_single(data["albedo"]),
             base_faces=data["faces"].astype(np.int32),
@@ -245,6 +247,11 @@ def sha256_of(*paths: Path) -> str:
 
 def _single(values: np.ndarray) -> Float[np.ndarray, "..."]:
     return values.astype(np.float32)
+
+
+def _by_mode(values: np.ndarray) -> Float[np.ndarray, "v 3 k"]:
+    """Modes in single precision, one after the other in memory: products read them as they lie."""
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(_single(values), -1, 0)), 0, -1)
 
 
 def _half(values: Float[np.ndarray, "..."], path: Path) -> Float[np.ndarray, "..."]:

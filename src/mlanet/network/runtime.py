@@ -88,7 +88,10 @@ class CoefficientRegressor:
         some = crops if len(crops) else np.zeros((1, size, size, 3), np.uint8)
         parts = range(0, len(some), MAX_BATCH)
         found = [self._outputs(some[k : k + MAX_BATCH]) for k in parts]
-        vectors, *others = (np.concatenate(part)[: len(crops)] for part in zip(*found, strict=True))
+        vectors, *others = (
+            (part[0] if len(part) == 1 else np.concatenate(part))[: len(crops)]
+            for part in zip(*found, strict=True)
+        )
         return vectors, others[0] if others else None
 
     def _outputs(self, crops: UInt8[np.ndarray, "b s s 3"]) -> list[Float[np.ndarray, "b _"]]:
