@@ -19,6 +19,9 @@ def delaunay_weights(
     all triangles around it. That is a linear program, which the simplex method solves: a point
     below the plane of the three comes in, the one that then leaves the place inside goes out.
 
+    OpenCV's `Subdiv2D` keeps points in single precision: beside it, some places lie in another
+    triangle, and places on edges and at corners in none.
+
     Returns:
         None if a place does not lie within the hull of the points.
     """
