@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -93,3 +94,12 @@ def test_clouds_hold_what_hangs_beside_the_mesh(content, tetrahedron, ribbon, tm
     np.testing.assert_array_equal(read.faces[4:], ribbon.faces + 4)
     colors = np.asarray(read.visual.vertex_colors)[4:, :3]
     np.testing.assert_array_equal(colors, np.tile(ribbon.texture[0, 0, :3], (4, 1)))
+
+
+def test_triangles_of_clouds_are_covered(content, ribbon, tmp_path):
+    hole = np.concatenate([ribbon.texture[..., :3], np.zeros((8, 16, 1), np.uint8)], axis=2)
+    hole[-2:, :2, 3] = 255  # at the corner u = v = 0, which one of the two triangles has
+    cut = SimpleNamespace(**(vars(ribbon) | {"texture": hole}))
+    write_formats(replace(content, long_hair=cut), tmp_path, ["ply"])
+    read = trimesh.load(tmp_path / "face_03.ply", process=False)
+    np.testing.assert_array_equal(read.faces[4:], ribbon.faces[:1] + 4)

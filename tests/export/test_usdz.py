@@ -75,3 +75,5 @@ def test_what_hangs_beside_the_mesh_has_its_own_picture(tmp_path, tetrahedron, q
     assert files[0] != files[1]
     transparent = UsdShade.Shader(shaders["Surface"]).GetInput("opacity")
     assert bool(transparent) == (ribbon.texture.shape[2] == 4)
+    threshold = UsdShade.Shader(shaders["Surface"]).GetInput("opacityThreshold")
+    assert bool(threshold) == bool(transparent)

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -152,6 +152,17 @@ def colors_at_vertices(mesh: Mesh, texture: UInt8[np.ndarray, "h w 3"]) -> Mesh:
     return Mesh(mesh.vertices, mesh.faces, seen / np.float32(255.0))
 
 
+def _covered(part: HairPart) -> Mesh:
+    """A part with its colours at its vertices, without triangles of which nothing is covered."""
+    mesh = part_mesh(part)
+    colored = colors_at_vertices(mesh, part.texture[..., :3])
+    if part.texture.shape[2] == 3:
+        return colored
+    alpha = colors_at_vertices(mesh, np.repeat(part.texture[..., 3:], 3, axis=2)).colors
+    assert alpha is not None
+    return replace(colored, faces=mesh.faces[(alpha[mesh.faces, 0] >= 0.5).any(axis=1)])
+
+
 def _joined(first: Mesh, second: Mesh) -> Mesh:
     """Two meshes with colours as one, vertices in this order."""
     assert first.colors is not None
@@ -191,7 +202,7 @@ def _ply(path: Path, content: FaceContent) -> list[Path]:
     if texture is not None:
         mesh = colors_at_vertices(mesh, texture)
         for part in content.parts.values():
-            mesh = _joined(mesh, colors_at_vertices(part_mesh(part), part.texture[..., :3]))
+            mesh = _joined(mesh, _covered(part))
     write_ply(path, mesh)
     return [path]
 

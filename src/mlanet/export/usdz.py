@@ -23,6 +23,9 @@ from mlanet.image import write_image
 ROUGHNESS = 0.6
 """As of the skin in GLB files."""
 
+CUT_OUT = 0.5
+"""What covers less is not there, and all else is opaque: so viewers need not sort triangles."""
+
 
 def write_usdz(
     path: str | os.PathLike[str],
@@ -143,6 +146,7 @@ def _material(stage: Any, place: str, picture: Path | None, transparent: bool) -
         image.CreateOutput("a", types.Float)
         opacity = surface.CreateInput("opacity", types.Float)
         opacity.ConnectToSource(image.ConnectableAPI(), "a")
+        surface.CreateInput("opacityThreshold", types.Float).Set(CUT_OUT)
     color.ConnectToSource(image.ConnectableAPI(), "rgb")
     return material
 
