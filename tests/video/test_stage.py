@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -92,3 +94,30 @@ def test_the_turntable_shows_both_sides():
     assert turns[0] == 0.0
     assert max(turns) > 45.0
     assert min(turns) < -45.0
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 3), (8, 8, 4)], ids=["RGB", "RGBA"])
+def test_hair_that_falls_is_seen_and_goes_with_the_head(tmp_path, shape):
+    """A green square beside the cheek."""
+    model, path = load_model(), tmp_path / "face.glb"
+    corners = [[85.0, -20.0, 40.0], [115.0, -20.0, 40.0], [85.0, 20.0, 40.0], [115.0, 20.0, 40.0]]
+    hair = SimpleNamespace(
+        vertices=np.array(corners),
+        normals=np.tile([0.0, 0.0, 1.0], (4, 1)),
+        faces=np.array([[0, 1, 2], [1, 3, 2]], dtype=np.int32),
+        uv=np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]),
+        texture=np.full(shape, [0, 255, 0, 255][: shape[2]], np.uint8),
+    )
+    texture = np.full((64, 64, 3), (255, 0, 0), np.uint8)
+    write_avatar(path, model, np.zeros(100), np.zeros(52), texture, long_hair=hair)
+    avatar = read_avatar(path, model)
+    stage = Stage(avatar, (SIDE, SIDE))
+
+    def green(yaw_deg):
+        picture = stage.draw(np.zeros(52), turned(yaw_deg), NOTHING).astype(float)
+        return np.nonzero(picture[..., 1] > 1.3 * picture[..., 0])[1]
+
+    assert 20 < len(green(0.0)) < 80
+    assert green(0.0).mean() > 0.7 * SIDE
+    assert abs(green(30.0).mean() - green(0.0).mean()) > 2.0
+    assert len(avatar.rest) == len(stage.avatar.vertices(np.zeros(52)))

@@ -14,6 +14,7 @@ from mlanet.errors import DataError
 from mlanet.export.animation import EYE_JOINTS, Animation, add_animation
 from mlanet.export.avatar import SURFACES
 from mlanet.export.gltf import METRES_PER_MM, GltfBuffer
+from mlanet.export.hair import HAIR, HairPart
 from mlanet.files import parsing, read_bytes
 from mlanet.geometry import matrix_from_vector
 from mlanet.morphable import MorphableModel, eye_rotations
@@ -25,7 +26,7 @@ WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AvatarFile:
-    """A head as `write_avatar` writes it: one mesh of all its surfaces but lashes and long hair.
+    """A head as `write_avatar` writes it: one mesh of its surfaces without lashes.
 
     Vertices that seams of the texture double are one again.
 
@@ -41,6 +42,7 @@ class AvatarFile:
         eye_centres: which they turn about, mm.
         texture: its first row is v = 1.
         document: the file's JSON, as pygltflib has it, and its binary chunk.
+        long_hair: what falls beside the head, if the file has that.
     """
 
     model: MorphableModel
@@ -53,6 +55,7 @@ class AvatarFile:
     eye_centres: Float[np.ndarray, "2 3"]
     texture: UInt8[np.ndarray, "h w 3"]
     document: Any
+    long_hair: HairPart | None = None
 
     def vertices(self, expression: Float[np.ndarray, "e"]) -> Float[np.ndarray, "v 3"]:
         """The face with some weights, clipped to [0, 1]; model frame, mm."""
@@ -123,6 +126,17 @@ def _lacking(document: Any, model: MorphableModel) -> str:
     return ""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Hair:
+    """A `HairPart`."""
+
+    vertices: Float[np.ndarray, "n 3"]
+    normals: Float[np.ndarray, "n 3"]
+    faces: Int32[np.ndarray, "f 3"]
+    uv: Float[np.ndarray, "n 2"]
+    texture: UInt8[np.ndarray, "t s 4"]
+
+
 class _Reader:
     """The arrays of a file."""
 
@@ -162,8 +176,25 @@ class _Reader:
             offsets=np.concatenate(offsets, axis=1),
             eyes=(eyes["LeftEye"], eyes["RightEye"]),
             eye_centres=np.stack([centres[joint] for joint in EYE_JOINTS]),
-            texture=self.texture(),
+            texture=self.picture(0, "RGB"),
             document=self.document,
+            long_hair=self.long_hair(),
+        )
+
+    def long_hair(self) -> HairPart | None:
+        mesh = next((mesh for mesh in self.document.meshes if mesh.name == HAIR), None)
+        if mesh is None:
+            return None
+        (primitive,) = mesh.primitives
+        material = self.document.materials[primitive.material]
+        number = material.pbrMetallicRoughness.baseColorTexture.index
+        uv = self.values(primitive.attributes.TEXCOORD_0).astype(np.float64)
+        return _Hair(
+            self.values(primitive.attributes.POSITION) / METRES_PER_MM,
+            self.values(primitive.attributes.NORMAL),
+            self.values(primitive.indices).reshape(-1, 3).astype(np.int32),
+            np.stack([uv[:, 0], 1.0 - uv[:, 1]], axis=1),
+            self.picture(self.document.textures[number].source, "RGBA"),
         )
 
     def place(self, node: str) -> Float[np.ndarray, "3"]:
@@ -191,13 +222,13 @@ class _Reader:
         start = (view.byteOffset or 0) + (reference.byteOffset or 0)
         return np.frombuffer(self.data, kind, count * width, start).reshape(count, width)
 
-    def texture(self) -> UInt8[np.ndarray, "h w 3"]:
+    def picture(self, number: int, mode: str) -> UInt8[np.ndarray, "h w c"]:
         from PIL import Image
 
-        view = self.document.bufferViews[self.document.images[0].bufferView]
+        view = self.document.bufferViews[self.document.images[number].bufferView]
         start = view.byteOffset or 0
         picture = Image.open(io.BytesIO(self.data[start : start + view.byteLength]))
-        return np.asarray(picture.convert("RGB"))
+        return np.asarray(picture.convert(mode))
 
 
 def _kind(component: int) -> np.dtype[Any]:

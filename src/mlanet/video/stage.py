@@ -10,6 +10,7 @@ from mlanet.export import AvatarFile
 from mlanet.geometry import (
     AMBIENT_WHITE,
     Camera,
+    Mesh,
     MeshTopology,
     Pose,
     harmonics_basis,
@@ -17,6 +18,7 @@ from mlanet.geometry import (
     viewer_from_camera,
 )
 from mlanet.render import Renderer
+from mlanet.texturing import LongHair, TexturedMesh
 
 DISTANCE_MM, HEIGHT_MM = 1100.0, 292.0
 """How far away the camera is, and how high what it sees there."""
@@ -81,8 +83,10 @@ class Stage:
         """
         import cv2
 
-        head = self.avatar.vertices(expression)
-        share = _share_of_head(self.avatar.rest)[:, None]
+        worn = self._dressed.mesh.vertices
+        head = worn.copy()
+        head[: len(self.avatar.rest)] = self.avatar.vertices(expression)
+        share = _share_of_head(worn)[:, None]
         moved = REACH_MM * np.tanh(offset_mm / REACH_MM)
         points = (1.0 - share) * head + share * (head @ rotation.T + moved)
         height, width = self._grid
@@ -106,16 +110,29 @@ class Stage:
 
     @cached_property
     def _texture(self) -> Float[np.ndarray, "h w 3"]:
-        return self.avatar.texture.astype(np.float32) / np.float32(255.0)
+        return self._dressed.texture.astype(np.float32) / np.float32(255.0)
+
+    @cached_property
+    def _dressed(self) -> TexturedMesh:
+        """The person at rest, and long hair after."""
+        avatar, hair = self.avatar, self.avatar.long_hair
+        mesh = Mesh(avatar.rest, avatar.faces, uv=avatar.uv, uv_faces=avatar.uv_faces)
+        bare = TexturedMesh(mesh, avatar.texture)
+        if hair is None:
+            return bare
+        return bare.with_hair(
+            LongHair(hair.vertices, hair.normals, hair.faces, hair.uv, hair.texture)
+        )
 
     @cached_property
     def _renderer(self) -> Renderer:
-        avatar = self.avatar
+        mesh = self._dressed.mesh
+        assert mesh.uv is not None
         return Renderer(
-            MeshTopology(avatar.faces, len(avatar.rest)),
+            MeshTopology(mesh.faces, len(mesh.vertices)),
             self._grid,
-            uv=avatar.uv.astype(np.float32),
-            uv_faces=avatar.uv_faces,
+            uv=mesh.uv.astype(np.float32),
+            uv_faces=mesh.uv_faces,
             normals=False,
         )
 
