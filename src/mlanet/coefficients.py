@@ -3,10 +3,27 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias, get_args
 
+import numpy as np
 from jaxtyping import Float
 
 Array: TypeAlias = Any
 """An array of any library of the array API (NumPy, torch)."""
+
+_NUMPY_IS_ENOUGH = hasattr(np, "astype")
+"""From 2.1 on NumPy has all of the array API that is used here."""
+
+
+def array_namespace(*arrays: Array) -> Any:
+    """The functions of the arrays' library: NumPy's own if it has all of the array API.
+
+    array_api_compat's are a copy of everything that NumPy has, which is imported first.
+    """
+    if _NUMPY_IS_ENOUGH and all(isinstance(array, np.ndarray | np.generic) for array in arrays):
+        return np
+    import array_api_compat
+
+    return array_api_compat.array_namespace(*arrays)
+
 
 RotationKind: TypeAlias = Literal["6d", "euler"]
 
@@ -99,8 +116,6 @@ class CoefficientLayout:
         Raises:
             ValueError: a block has another length than the layout says.
         """
-        from array_api_compat import array_namespace
-
         blocks = [getattr(coefficients, field.name) for field in fields(coefficients)]
         for (name, size), block in zip(self.sizes.items(), blocks, strict=True):
             if block.shape[-1] != size:

@@ -10,10 +10,9 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from array_api_compat import array_namespace
 from jaxtyping import Float, Int
 
-from mlanet.coefficients import Array
+from mlanet.coefficients import Array, array_namespace
 from mlanet.morphable import LinearShape, MorphableModel
 
 JawKind = Literal["surface", "contour"]

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from array_api_compat import array_namespace
 from jaxtyping import Float
 
-from mlanet.coefficients import Array, RotationKind
+from mlanet.coefficients import Array, RotationKind, array_namespace
 from mlanet.geometry.rotation import euler_from_matrix, matrix_from_6d, matrix_from_euler
 
 FOCAL_LENGTH_PER_CROP = 1015.0 / 224.0

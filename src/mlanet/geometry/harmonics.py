@@ -2,10 +2,10 @@
 
 import math
 
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 from jaxtyping import Float
 
-from mlanet.coefficients import Array
+from mlanet.coefficients import Array, array_namespace
 
 AMBIENT_WHITE = 2.0 * math.sqrt(math.pi)
 """First coefficient of the light that shows the albedo unchanged."""

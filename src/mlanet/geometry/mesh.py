@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from array_api_compat import array_namespace
 from jaxtyping import Bool, Float, Int
 
-from mlanet.coefficients import Array
+from mlanet.coefficients import Array, array_namespace
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,9 @@
 """Rotations as vectors (axis times angle in radians) and as unit quaternions (x, y, z, w)."""
 
 import numpy as np
-from array_api_compat import array_namespace
 from jaxtyping import Float
 
-from mlanet.coefficients import Array
+from mlanet.coefficients import Array, array_namespace
 
 _SMALL = 1e-3
 """Angles in radians below which series are more precise than quotients of sines."""

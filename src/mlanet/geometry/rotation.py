@@ -1,10 +1,9 @@
 """Rotations: six numbers, Euler angles and matrices, over the array API."""
 
 import numpy as np
-from array_api_compat import array_namespace
 from jaxtyping import Bool, Float
 
-from mlanet.coefficients import Array
+from mlanet.coefficients import Array, array_namespace
 
 FRONTAL_6D = (1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
 """First two columns of `diag(1, -1, -1)`: the rotation of a person who faces the camera."""

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from array_api_compat import array_namespace
 from jaxtyping import Float
 
-from mlanet.coefficients import Array
+from mlanet.coefficients import Array, array_namespace
 
 
 def linear_combination(

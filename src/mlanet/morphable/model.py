@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 from jaxtyping import Bool, Float, Int
 
-from mlanet.coefficients import Array, CoefficientLayout
+from mlanet.coefficients import Array, CoefficientLayout, array_namespace
 from mlanet.errors import AssetError, ConfigurationError
 from mlanet.geometry import Mesh, MeshTopology, subdivide_faces, vertex_normals
 from mlanet.morphable.correspondence import Correspondence

@@ -3,10 +3,9 @@
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
-from array_api_compat import array_namespace
 from jaxtyping import Float, Int
 
-from mlanet.coefficients import Array
+from mlanet.coefficients import Array, array_namespace
 from mlanet.errors import RenderError
 from mlanet.render.rules import NEAR_DEPTH_MM
 

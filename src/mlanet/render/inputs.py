@@ -3,10 +3,10 @@
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, is_numpy_array, is_torch_array
+from array_api_compat import is_numpy_array, is_torch_array
 from jaxtyping import Float
 
-from mlanet.coefficients import Array
+from mlanet.coefficients import Array, array_namespace
 from mlanet.errors import RenderError
 from mlanet.render.checks import check_indices, is_finite
 from mlanet.render.weights import without_gradient

@@ -1,10 +1,10 @@
 """Textures read at the pixels of a picture: bilinear, from reduced copies where they are far."""
 
 import numpy as np
-from array_api_compat import array_namespace, device, is_numpy_namespace
+from array_api_compat import device, is_numpy_namespace
 from jaxtyping import Float, Int
 
-from mlanet.coefficients import Array
+from mlanet.coefficients import Array, array_namespace
 from mlanet.errors import RenderError
 from mlanet.render.fragments import Fragments
 from mlanet.render.sampling import signed_areas, texels_from_uv

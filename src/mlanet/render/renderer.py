@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 from jaxtyping import Float, Int
 
-from mlanet.coefficients import Array
+from mlanet.coefficients import Array, array_namespace
 from mlanet.errors import RenderError
 from mlanet.geometry import Camera, MeshTopology, Pose
 from mlanet.render.antialias import antialias

@@ -3,10 +3,9 @@
 import math
 
 import numpy as np
-from array_api_compat import array_namespace
 from jaxtyping import Float, Int, Shaped
 
-from mlanet.coefficients import Array
+from mlanet.coefficients import Array, array_namespace
 
 MAX_SIDE = 32_000
 """OpenCV's remapping addresses pixels with 16 bits."""

@@ -1,9 +1,9 @@
 """Weights of a triangle's corners at pixels: the formula that the compiled loops repeat."""
 
-from array_api_compat import array_namespace, device, is_torch_array
+from array_api_compat import device, is_torch_array
 from jaxtyping import Float, Int
 
-from mlanet.coefficients import Array
+from mlanet.coefficients import Array, array_namespace
 from mlanet.render.rules import SUBPIXELS, WORST_WEIGHT
 
 

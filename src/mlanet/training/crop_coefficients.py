@@ -3,11 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-from array_api_compat import array_namespace
 from array_api_compat import device as array_device
 from jaxtyping import Bool, Float
 
-from mlanet.coefficients import Array, Coefficients
+from mlanet.coefficients import Array, Coefficients, array_namespace
 from mlanet.geometry import FOCAL_LENGTH_PER_CROP, matrix_from_6d, six_d_from_matrix
 from mlanet.morphable import MorphableModel
 
