@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlanet.coefficients import NUM_LIGHTING, CoefficientLayout, Coefficients
+from mlanet.coefficients import NUM_LIGHTING, CoefficientLayout, Coefficients, array_namespace
 
 counts = st.integers(0, 12)
 layouts = st.builds(
@@ -46,6 +46,14 @@ def _check_split_and_join(layout, vector):
     joined = layout.join(parts)
     assert type(joined) is type(vector)
     np.testing.assert_array_equal(np.asarray(joined), np.asarray(vector))
+
+
+def test_namespaces_have_what_arrays_need(torch):
+    for array in (np.ones(2), torch.ones(2)):
+        functions = array_namespace(array, array)
+        assert functions.clip(array, max=0.5).sum() == 1.0
+        assert functions.astype(array, functions.int64).dtype == functions.int64
+    assert not hasattr(np, "astype") or array_namespace(np.ones(2)) is np
 
 
 def test_the_paper_s_layout_has_257_numbers():
