@@ -60,7 +60,7 @@ STRANGE = (2.5, 4.0)
 """Deviations from hair's colour between which what is seen on the scalp is something else."""
 
 NEITHER = (4.0, 6.0)
-"""Deviations from both hair's and skin's colour between which it is so beside the face, too."""
+"""Deviations from hair's colour and from skin in any light between which it is so on the top."""
 
 COLOURLESS, STRANDS = 4.0, 0.1
 """Chroma of skin below which a photo has no colours, and the contrast from which its scalp is hair
@@ -155,7 +155,8 @@ def hair_of_scalp(
     smooth = rough < LEAST_ROUGH or apart_from_skin * rough < SMOOTH
     if smooth and share_of_sides < MOST:
         return ScalpHair.none(foreign)
-    neither = surface.hairy * grown[1] * ramp(np.minimum(apart, from_skin), *NEITHER)
+    neither = surface.hairy * grown[1] * ramp(np.minimum(apart, no_skin), *NEITHER)
+    neither *= 1.0 - surface.face
     astray = np.maximum(sides * (1.0 - sure), neither)
     prior = surface.hairy * (grown[1] + surface.crown * (grown[0] - grown[1]))
     known = surely(share) * (surface.skin > 0.5)
