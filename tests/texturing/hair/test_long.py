@@ -178,6 +178,7 @@ def test_its_colours_are_the_hairs(model, background):
     found = found_in(photo_of(head, background, (110.0, -120.0)), head)
     assert found is not None
     assert found.texture.dtype == np.uint8
+    assert found.texture.shape == (256, 512, 4)  # readers want powers of two
     colors = found.texture[..., :3]
     outer = colors[: len(colors) * 3 // 4].astype(float).mean(axis=(0, 1))
     np.testing.assert_allclose(outer, np.array(HAIR) * 255.0, atol=12.0)

@@ -62,7 +62,7 @@ def test_hair_is_as_thick_as_its_outline_shows(model, scalp, background, thickne
     head = head_of(model, yaw_deg)
     offsets = hair_offsets(photo_of(head, thickness_mm, scalp, background), head)
     found = np.linalg.norm(offsets[on_top(scalp)], axis=1)
-    assert np.median(found) == pytest.approx(thickness_mm, abs=2.0 + 0.1 * thickness_mm)
+    assert np.median(found) == pytest.approx(thickness_mm, abs=2.0 + 0.12 * thickness_mm)
     assert np.quantile(found, 0.03) > 0.4 * thickness_mm
     assert found.max() < thickness_mm + 6.0
 

@@ -25,13 +25,15 @@ def surface():
     )
 
 
-def hair(top, sides, noise=2.5):
-    """Of the left half; the right one is not seen."""
+def hair(top, sides, noise=2.5, of_skin=SKIN, beside=None):
+    """Of the left half; the right one is not seen. Some of the top may be beside the face."""
     rng = np.random.default_rng(0)
     found = np.empty((SIZE, SIZE, 3), np.float32)
     found[:32], found[32:] = top, sides
+    if beside is not None:
+        found[12:20, 12:24] = beside
     found[..., 0] += rng.normal(0.0, noise, (SIZE, SIZE))
-    skin = np.broadcast_to(np.array(SKIN, np.float32), found.shape)
+    skin = np.broadcast_to(np.array(of_skin, np.float32), found.shape)
     from_skin = np.linalg.norm((found - skin) / (9.0, 4.0, 4.0), axis=-1).astype(np.float32)
     share = np.zeros((SIZE, SIZE), np.float32)
     share[:, :32] = 1.0
@@ -75,3 +77,16 @@ def test_hair_through_which_skin_shines_does_not_colour_the_rest():
     mixed = np.tile(np.float32(GREY), (32, SIZE, 1))
     mixed[:, ::3] = (62.0, 9.0, 10.0)
     assert np.abs(hair(mixed, mixed).color - GREY).max() < 3.0
+
+
+@pytest.mark.parametrize(("noise", "grown"), [(12.0, True), (1.0, False)])
+def test_without_colours_strands_tell_hair(noise, grown):
+    grey = (SKIN[0], 0.3, 0.5)
+    covered = hair(grey, grey, noise, of_skin=grey).covered[:, 40:]
+    assert (covered.min() > 0.9) if grown else (covered.max() == 0.0)
+
+
+def test_what_is_neither_hair_nor_skin_is_astray_on_the_top_too():
+    astray = hair(GREY, GREY, beside=(30.0, 40.0, -45.0)).astray
+    assert astray[12:20, 12:24].min() > 0.8
+    assert astray[:8].max() < 0.2

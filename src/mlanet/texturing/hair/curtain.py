@@ -68,7 +68,7 @@ LOCK_ROWS, LOCKS_FROM_MM = 4, (2.0, 50.0)
 HEMS_APART_MM = 25.0
 """By how much more hair may fall on one side than on the other: shoulders hide where it ends."""
 
-INNER_SHARE, BEHIND_MM = 0.2, 4.5
+INNER_SHARE, BEHIND_MM = 0.2, 3.0
 """Share of the texture's height that the inner side has, and how far it lies behind."""
 
 INSET = 0.02
@@ -82,6 +82,9 @@ ABOVE_MM = 10.0
 
 EARS_MM = 44.0
 """Height below which there are ears and shoulders, which keep the hair away from near by."""
+
+SHOULDERS_MM = -85.0
+"""Height below which there are shoulders, which bend too much for the grid."""
 
 EDGE_STEPS = 5.0, 1.2
 """Of the heights at which edges are found, over which these are steadied: away from the edge, and
@@ -214,6 +217,7 @@ def curtain_of(
     own = looked_up(shell, signed, height)
     clear = np.maximum(own, looked_up(around(shell), signed, np.minimum(height, EARS_MM)))
     clear = np.where(height < EARS_MM, clear, own)
+    clear = np.where(height < SHOULDERS_MM, around(clear), clear)  # they lie between rows
     held = ramp(height, FREE_BELOW_MM, HANGS_FROM_MM - 6.0)
     radius = radius + held * (own + 1.0 - radius)
     locks = _locks(DOWN, len(columns)) * ramp(HANGS_FROM_MM - height, *LOCKS_FROM_MM)
@@ -224,7 +228,8 @@ def curtain_of(
     radius = np.maximum(radius, clear + off)
     radius[0] = own[0] - RIM_MM
     outer = _points(radius, signed, height)
-    inner = _points(radius - BEHIND_MM, signed, height)[::2, 2:-2:4]
+    within = np.maximum(_least_around(radius) - BEHIND_MM, np.minimum(own + 0.5, radius - 0.5))
+    inner = _points(within, signed, height)[::2, 2:-2:4]
     beside = np.radians(edge - angle) * radius - WISPS_MM
     with_above = np.concatenate([height[:1] + ABOVE_MM, height])
     twice = np.concatenate([signed[:1], signed])
@@ -235,8 +240,8 @@ def curtain_of(
     normals[0] = on_scalp[0]
     normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
     both = np.concatenate([normals.reshape(-1, 3), -_grid_normals(inner).reshape(-1, 3)])
-    within = np.stack([beside, height - hem], axis=-1)
-    return Curtain(outer, inner, within, locks, both.astype(np.float32))
+    inside = np.stack([beside, height - hem], axis=-1)
+    return Curtain(outer, inner, inside, locks, both.astype(np.float32))
 
 
 def _hems(fall: FallingHair) -> Float[np.ndarray, "2"]:
@@ -354,3 +359,10 @@ def _smooth(values: Float[np.ndarray, "r c"]) -> Float[np.ndarray, "r c"]:
     return cv2.GaussianBlur(
         np.asarray(values, np.float64), (21, 5), 0, borderType=cv2.BORDER_REPLICATE
     )
+
+
+def _least_around(values: Float[np.ndarray, "r c"]) -> Float[np.ndarray, "r c"]:
+    """Within the steps of the inner grid, which is coarser."""
+    import cv2
+
+    return cv2.erode(np.asarray(values, np.float64), np.ones((5, 9), np.uint8))

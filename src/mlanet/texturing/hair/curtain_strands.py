@@ -7,8 +7,8 @@ from jaxtyping import Float, UInt8
 
 from mlanet.texturing.smooth_fields import ramp
 
-HEIGHT, WIDTH = 192, 512
-"""Of the texture, texels."""
+HEIGHT, WIDTH = 256, 512
+"""Of the texture, texels: powers of two, which all readers can show smaller."""
 
 STRANDS = ((14, 2, 0.5), (44, 3, 0.8), (120, 5, 0.9), (300, 8, 0.6))
 """Cells across and down of locks and strands, and their amplitudes."""

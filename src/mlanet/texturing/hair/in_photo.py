@@ -29,7 +29,7 @@ SCALP_MM, CROWN_MM = 45.0, 90.0
 UNLIKE_SKIN = 2.2, 1.6
 """Deviations from skin's colour that make hair there."""
 
-HAIRY_SCALP = 0.2
+HAIRY_SCALP = 0.3
 """Share of the scalp that must have hair for colours to be believed."""
 
 FEWEST = 60

@@ -117,7 +117,9 @@ def _places(model: MorphableModel) -> tuple[Float[np.ndarray, "v"], ...]:
     nape = ramp(mean[:, 2], *NAPE_MM)
     waves = sum(WAVES) / 2.0 + np.ptp(WAVES) / 2.0 * np.tanh(locks_at(on_ball, HAIRLINE, 8))
     waves *= 1.0 - nape
-    return above_hairline(mean), nape, locks_at(on_ball, LOCKS, 7), waves
+    locks = locks_at(on_ball, LOCKS, 7)
+    locks -= locks[TextureGuide.of_model(model).hairy > HAIRY[1]].mean()
+    return above_hairline(mean), nape, locks, waves
 
 
 def _risen(share: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:

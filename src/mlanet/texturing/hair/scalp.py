@@ -59,6 +59,13 @@ SIDES = (0.1, 0.6)
 STRANGE = (2.5, 4.0)
 """Deviations from hair's colour between which what is seen on the scalp is something else."""
 
+NEITHER = (4.0, 6.0)
+"""Deviations from hair's colour and from skin in any light between which it is so on the top."""
+
+COLOURLESS, STRANDS = 4.0, 0.1
+"""Chroma of skin below which a photo has no colours, and the contrast from which its scalp is hair
+all the same."""
+
 LEAST_ROUGH, SMOOTH = 0.026, 0.056
 """Contrast, and deviations from skin times contrast, below which what was taken for hair is skin
 in its light, unless most of the scalp is so."""
@@ -131,6 +138,9 @@ def hair_of_scalp(
     top = sides if top is None else top
     share_of_sides = max(top or 0.0, sides or 0.0)  # nobody is bald at the sides alone
     grown = [float(ramp(value, *HAIR_SHARE)) for value in (top, share_of_sides)]
+    if max(grown) <= 0.0 and _strands_without_colors(found, skin, scalp):
+        no_skin = np.maximum(no_skin, PURE * surface.hairy)
+        hairlike, grown, share_of_sides = ramp(no_skin, *NO_SKIN), [1.0, 1.0], 1.0
     if max(grown) <= 0.0:
         return ScalpHair.none(foreign)
     color, spread, apart_from_skin = _color(found, no_skin, scalp * hairlike)
@@ -145,11 +155,22 @@ def hair_of_scalp(
     smooth = rough < LEAST_ROUGH or apart_from_skin * rough < SMOOTH
     if smooth and share_of_sides < MOST:
         return ScalpHair.none(foreign)
+    neither = surface.hairy * grown[1] * ramp(np.minimum(apart, no_skin), *NEITHER)
+    neither *= 1.0 - surface.face
+    astray = np.maximum(sides * (1.0 - sure), neither)
     prior = surface.hairy * (grown[1] + surface.crown * (grown[0] - grown[1]))
     known = surely(share) * (surface.skin > 0.5)
     change = faded((here - prior)[..., None], known, COVER_REACH)[..., 0]
     covered = np.clip(prior + change * np.maximum(possible, prior), 0.0, 1.0)
-    return ScalpHair(apart, color, here, sure, sides * (1.0 - sure), covered, rough)
+    return ScalpHair(apart, color, here, sure, astray, covered, rough)
+
+
+def _strands_without_colors(found: Colors, skin: Colors, scalp: Plane) -> bool:
+    """Whether a photo without colours shows strands on the scalp."""
+    seen = scalp > 0.02
+    if not seen.any() or float(np.median(_chroma(skin[seen][None]))) > COLOURLESS:
+        return False
+    return contrast(found[..., 0], scalp, HAIR_CONTRAST) > STRANDS
 
 
 def _no_skin(found: Colors, skin: Colors) -> Plane:
