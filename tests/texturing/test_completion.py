@@ -135,6 +135,13 @@ def test_the_other_side_lends_its_detail():
     assert apart(rest, (0, 0, 0)) < 6.0
 
 
+def test_the_other_side_is_mixed_in_beyond_the_border_alone():
+    lent = completed(painted(SKIN), left_half(), surface(), symmetric=True)[40, 32:, 3]
+    assert (np.diff(lent[:8]) >= -1e-3).all()
+    assert lent[1] < 0.9
+    assert lent[20] > 0.99
+
+
 def test_light_that_falls_from_the_side_is_told_from_the_albedo():
     tilt = np.linspace(-1.0, 1.0, SIZE)[None].repeat(SIZE, 0)
     normal = np.stack([np.sin(tilt), 0.0 * tilt, np.cos(tilt)], axis=-1).astype(np.float32)

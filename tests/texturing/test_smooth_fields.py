@@ -1,6 +1,6 @@
 import numpy as np
 
-from mlanet.texturing.smooth_fields import extended, faded, limited, plus, repeated
+from mlanet.texturing.smooth_fields import HELD, away, extended, faded, limited, plus, repeated
 
 
 def test_a_square_fade_holds_near_the_border_and_ends_sooner_far_away():
@@ -37,3 +37,25 @@ def test_known_values_stay_and_the_rest_lies_between_them():
     assert field[..., 0].max() <= 6.0 + 1e-4
     assert field[25, 10, 0] < 3.0 < 4.0 < field[25, 40, 0]
     assert (field[:, 45:, 0] > 5.0).all()
+
+
+def test_values_at_a_border_are_held_against_many_that_lie_far_away():
+    """Along a slanting border values differ from all the rest."""
+    known = np.tri(64, 64, -9, dtype=np.float32)
+    values = np.full((64, 64, 1), 10.0, np.float32)
+    beside = known - np.tri(64, 64, -12, dtype=np.float32)
+    values[beside > 0.0] = 2.0
+    next_to_it = (np.tri(64, 64, -6) - known) > 0.0
+    loose, held, most = (extended(values, known, hold)[next_to_it] for hold in (1.0, HELD, 4.0))
+    assert np.abs(held - 2.0).mean() < 0.8 * np.abs(loose - 2.0).mean()
+    assert np.abs(most - 2.0).mean() < np.abs(held - 2.0).mean()
+    for hold in (1.0, HELD, 4.0):
+        field = extended(values, known, hold)
+        np.testing.assert_array_equal(field[known > 0.0], values[known > 0.0])
+        assert 2.0 - 1e-4 <= field.min() <= field.max() <= 10.0 + 1e-4
+
+
+def test_distance_is_counted_from_where_there_is_some_weight():
+    weight = np.zeros((20, 20), np.float32)
+    weight[:, :4], weight[:, 4] = 1.0, 0.1
+    np.testing.assert_allclose(away(weight)[10, :8], [0, 0, 0, 0, 1, 2, 3, 4], rtol=0.05)

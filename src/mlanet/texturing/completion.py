@@ -18,8 +18,10 @@ from mlanet.texturing.light_fit import fit_lighting, linear_shading
 from mlanet.texturing.mouth_colors import mouth_colors
 from mlanet.texturing.outlines import behind_hair, trust_at_angle, trust_in_doubt
 from mlanet.texturing.smooth_fields import (
+    HELD,
     Plane,
     alike,
+    away,
     extended,
     faded,
     grown,
@@ -77,8 +79,16 @@ texture's size."""
 HAIR_REACH = 0.2
 """The same of hair, whose colour varies more."""
 
+CERTAIN = (0.4, 0.8)
+"""Shares of the photo between which its colours begin to be carried on, and are: the outermost ones
+are mixed with what lies behind."""
+
 BORDER_REACH = 0.08
 """The same of whatever else the photo shows at its border: shadows, beards, single strands."""
+
+MIRRORED = 0.04
+"""How far from the photo's border the other side's photo begins to count, of the texture's size, at
+the most: what it shows beside the border does not fit there."""
 
 NEARBY_SIDE, NEARBY_REACH = 40, 0.4
 """Texels across at which skin's usual colour varies over the face, and how far it does beyond it,
@@ -174,7 +184,7 @@ def complete(
     near *= np.exp(-0.5 * surface.sharp * (from_skin / LASHES) ** 2)
     near *= 1.0 - surface.sharp * surface.skin * (1.0 - surface.lips)
     local -= repeated(doubtful, 3) * (local - limited(local, -MOST_LOCAL, MOST_LOCAL))
-    change = alike(plus(faded(local, near, REACH), offset), surface.back)
+    change = alike(plus(faded(local, ramp(near, *CERTAIN), REACH, 1, HELD), offset), surface.back)
     change *= _of_hue(surface.skin)
     if mouth.teeth.any():
         change += repeated(mouth.teeth, 3) * plus(-change, mouth.change)
@@ -189,14 +199,15 @@ def complete(
     plausible = skin_color + repeated(hair.covered, 3) * (hair_color - skin_color)
     soft = np.minimum(1.0 - surface.sharp + surface.teeth, 1.0)
     step = limited(found - plausible, -MOST_BORDER, MOST_BORDER)
-    border = alike(faded(step, share * soft, BORDER_REACH, 2), surface.back) * repeated(soft, 3)
+    border = faded(step, ramp(share, *CERTAIN) * soft, BORDER_REACH, 2, HELD)
+    border = alike(border, surface.back) * repeated(soft, 3)
     skin_rgb, hair_rgb = to_rgb(skin_color + border), to_rgb(hair_color + border)
     mirrored, covering = np.zeros_like(share), hair.covered
     if symmetric:
         beside = np.ascontiguousarray(share[:, ::-1])
         other = model + _mirrored(apart)
         other = to_rgb(other + extended(found - other, np.minimum(share, beside)))
-        mirrored = surely(beside)
+        mirrored = surely(beside) * ramp(away(share) / np.float32(MIRRORED * len(share)), 0.0, 1.0)
         skin_rgb += repeated(mirrored, 3) * (other - _mirrored(colors) - skin_rgb)
         covering = covering * (1.0 - mirrored)
     white = np.float32(255.0)
@@ -263,7 +274,7 @@ def _nearby(change: Colors, weight: Plane) -> Colors:
         cv2.resize(plane, small, interpolation=cv2.INTER_AREA)
         for plane in (change * repeated(weight, 3), weight)
     )
-    field = faded(weighted / repeated(np.maximum(known, 1e-3), 3), known, NEARBY_REACH)
+    field = faded(weighted / repeated(np.maximum(known, 1e-3), 3), known, NEARBY_REACH, 1, HELD)
     return cv2.resize(cv2.GaussianBlur(field, (0, 0), 0.7), size, interpolation=cv2.INTER_LINEAR)
 
 

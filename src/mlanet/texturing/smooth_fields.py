@@ -10,30 +10,52 @@ Plane = Float[np.ndarray, "t t"]
 FEATHER = 0.006
 """Standard deviation of the fade where the seen part ends, of the texture's size."""
 
+HELD = 2.0
+"""`hold` with which values at a border are not outweighed by what lies far away."""
+
+LEAST = np.float32(1e-6)
+
+SOME = 0.2
+"""Weight beyond which a texel is no farther away than itself."""
+
 FAR = 9.0
 """Reaches beyond which nothing is left of a fade."""
 
 
 def faded(
-    values: Float[np.ndarray, "t t c"], weight: Plane, reach: float, power: int = 1
+    values: Float[np.ndarray, "t t c"],
+    weight: Plane,
+    reach: float,
+    power: int = 1,
+    hold: float = 1.0,
 ) -> Float[np.ndarray, "t t c"]:
     """`extended`, sinking to 1/e at a distance, of the texture's size, from where weight is.
 
     With a `power` of 2 it hardly sinks at first.
     """
-    import cv2
-
-    unknown = (weight < 0.2).astype(np.uint8)
-    away = cv2.distanceTransform(unknown, cv2.DIST_L2, 3)
     one_reach = np.float32(reach * len(weight))
-    falling = np.exp(-((np.minimum(away, FAR * one_reach) / one_reach) ** power))
-    field = extended(values, weight)
+    falling = np.exp(-((np.minimum(away(weight), FAR * one_reach) / one_reach) ** power))
+    field = extended(values, weight, hold)
     field *= repeated(falling, values.shape[-1])
     return field
 
 
-def extended(values: Float[np.ndarray, "t t c"], weight: Plane) -> Float[np.ndarray, "t t c"]:
-    """Values as they are where they have weight, 0 to 1, elsewhere smoothly continued."""
+def away(weight: Plane) -> Plane:
+    """Distance, in texels, from where there is some weight."""
+    import cv2
+
+    return cv2.distanceTransform((weight < SOME).astype(np.uint8), cv2.DIST_L2, 3)
+
+
+def extended(
+    values: Float[np.ndarray, "t t c"], weight: Plane, hold: float = 1.0
+) -> Float[np.ndarray, "t t c"]:
+    """Values as they are where they have weight, 0 to 1, elsewhere smoothly continued.
+
+    A texel of a coarser level is known as far as those that it consists of are, times `hold`: with
+    1 to 4, what lies next to a border takes more and more of that border's values, and less of
+    those farther away (4 is the saturation of Gortler et al., "The Lumigraph", 1996).
+    """
     import cv2
 
     count = values.shape[-1]
@@ -45,6 +67,9 @@ def extended(values: Float[np.ndarray, "t t c"], weight: Plane) -> Float[np.ndar
             cv2.resize(plane, (half, half), interpolation=cv2.INTER_AREA).reshape(half, half, count)
             for plane in levels[-1]
         )
+        if hold > 1.0:
+            more = np.minimum(np.float32(hold), 1.0 / np.maximum(weights, LEAST))
+            known, weights = known * more, weights * more
         levels.append((known, weights))
     known, weights = levels[-1]
     result = np.empty_like(known)
