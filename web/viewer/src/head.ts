@@ -221,12 +221,13 @@ function partOf(mesh: Mesh, fade: Fade | undefined): Part {
   lines.visible = false;
   mesh.add(lines);
   const unlit = ([] as Material[]).concat(mesh.material).map((material) => {
-    const { map, color, side } = material as MeshStandardMaterial;
-    return new MeshBasicMaterial({ map: map ?? null, color, side, toneMapped: false });
+    const { map, color, side, alphaTest } = material as MeshStandardMaterial;
+    return new MeshBasicMaterial({ map: map ?? null, color, side, alphaTest, toneMapped: false });
   });
   const textured = mesh.material;
-  const part = { mesh, lines, textured, unlit: unlit.length > 1 ? unlit : unlit[0]!, clay: CLAY, fade };
-  const smooth = { textured, clay: CLAY };
+  const cut = Array.isArray(textured) ? CLAY : clayOf(textured);
+  const part = { mesh, lines, textured, unlit: unlit.length > 1 ? unlit : unlit[0]!, clay: cut, fade };
+  const smooth = { textured, clay: cut };
   if (Array.isArray(textured) || !(textured instanceof MeshStandardMaterial) || !textured.normalMap) return { ...part, smooth };
   const clay = CLAY.clone();
   clay.normalMap = textured.normalMap;
@@ -234,6 +235,28 @@ function partOf(mesh: Mesh, fade: Fade | undefined): Part {
   const plain = textured.clone();
   plain.normalMap = null;
   return { ...part, clay, smooth: { textured: plain, clay: CLAY } };
+}
+
+/** Clay, cut out where the material's texture is transparent. */
+function clayOf(material: Material): MeshStandardMaterial {
+  if (!(material instanceof MeshStandardMaterial) || !material.map || !material.alphaTest) return CLAY;
+  const image = material.map.image as CanvasImageSource & { width: number; height: number };
+  const canvas = document.createElement("canvas");
+  canvas.width = image.width;
+  canvas.height = image.height;
+  const pen = canvas.getContext("2d")!;
+  pen.drawImage(image, 0, 0);
+  const { data } = pen.getImageData(0, 0, canvas.width, canvas.height);
+  for (let i = 0; i < data.length; i += 4) {
+    data[i + 1] = data[i + 3]!; // what three.js reads as opacity is green
+    data[i + 3] = 255;
+  }
+  pen.putImageData(new ImageData(data, canvas.width), 0, 0);
+  const clay = CLAY.clone();
+  clay.alphaMap = new CanvasTexture(canvas);
+  clay.alphaMap.flipY = material.map.flipY;
+  clay.alphaTest = material.alphaTest;
+  return clay;
 }
 
 function cornersOf(geometry: BufferGeometry): number {

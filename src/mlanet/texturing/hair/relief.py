@@ -52,11 +52,11 @@ BELOW_MM = 3.0
 EARLY = 0.4
 """How much of that it needs for most of its thickness; 1 is even."""
 
-LOCKS = ((22, 3, 0.1), (44, 4, 0.1))
+LOCKS = ((22, 3, 0.06), (44, 4, 0.04))
 """Cells of locks around the crown and from it down to the neck, and the shares of the thickness
 that they stand out."""
 
-MOST_OUT_MM = 1.7
+MOST_OUT_MM = 0.8
 """The most that a deviation of them is."""
 
 HAIRLINE, WAVES = ((16, 2, 1.0), (40, 2, 0.7)), (0.0, 0.24)
