@@ -222,7 +222,7 @@ def test_light_behind_the_outline_of_hair_is_no_streak_in_it():
     replaced = behind_hair(wall, 0.25)
     assert replaced[4, 25, 4] < 0.1
     assert apart(replaced[4, 25, :3], HAIR) < 8.0
-    assert behind_hair(wall, 0.8)[4, 25, 4] > 0.9  # a ribbon
+    assert behind_hair(wall, 0.8)[4, 25, 4] > 0.7  # a ribbon
 
 
 def test_dark_strands_at_an_outline_stay():

@@ -118,7 +118,7 @@ def test_halving_changes_nothing_that_half_precision_holds():
 def test_the_graph_is_clean(graph):
     operators = Counter(node.op_type for node in graph.graph.node)
     assert operators["BatchNormalization"] == 0
-    assert operators["Conv"] == 103
+    assert operators["Conv"] == 106
     assert {item.domain: item.version for item in graph.opset_import}[""] >= 17
     assert graph.ir_version <= 10  # what the oldest supported onnxruntime reads
     shapes = {
