@@ -172,7 +172,7 @@ class Page {
     this.head = head;
     this.stage.frontal = !photo;
     this.stage.place(head, photo);
-    this.sheet = new FaceSheet(head, photo ? "As in photo" : "At first", () => this.stage!.draw());
+    this.sheet = new FaceSheet(head, photo ? "As in photo" : "At first", STILL, () => this.stage!.draw());
     element("sheets").replaceChildren(this.sheet.panel);
     const photoMode = element("modes").querySelector<HTMLInputElement>("[value=photo]")!;
     photoMode.parentElement!.hidden = !photo;
