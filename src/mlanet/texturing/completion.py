@@ -51,7 +51,6 @@ NECK_DOUBT = 2.1
 SHADOW, MOST_SHADOW = 0.4, 20.0
 """What darkness counts there, below the chin, of lightness up to this one; black is no shadow."""
 
-
 SKIN_CONTRAST = (0.0, 0.011)
 """Limits of the standard deviation of completed skin over its brightness."""
 

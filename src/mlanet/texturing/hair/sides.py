@@ -51,7 +51,6 @@ ENDS_MM = 12.0
 SMOOTH_MM = 15.0
 """Half the height over which widths are steadied."""
 
-
 SHOULDERS_MM = 75.0
 """Farther out the mesh's edge is no neck's."""
 
